@@ -1,0 +1,1 @@
+"""What every Ringback process shares: outcomes, errors, settings, telemetry, health."""

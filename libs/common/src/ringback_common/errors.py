@@ -1,0 +1,40 @@
+"""Exceptions mean transient or bug; bad data is an outcome, not an exception.
+
+RingbackError
+├── ConfigError          the operator must change something; exit 2, one sentence
+├── Transient            it may work later; the shell pauses or retries, nothing is committed
+│   └── Throttled        the other side said how long to wait
+└── DeadLetterLimit      too many rejects: halt until an operator resumes
+"""
+
+__all__ = ["ConfigError", "DeadLetterLimit", "RingbackError", "Throttled", "Transient"]
+
+
+class RingbackError(Exception):
+    """Base of everything Ringback raises on purpose."""
+
+
+class ConfigError(RingbackError):
+    """A setting, credential or topic is wrong or missing. The message is one sentence that names it."""
+
+
+class Transient(RingbackError):  # noqa: N818 - the taxonomy's word
+    """A call failed in a way that may pass: timeout, connection, 5xx, broker or store away."""
+
+
+class Throttled(Transient):
+    """The other side asks to wait.
+
+    Attributes:
+        scope: what waits, e.g. `tenant:<id>`, `record:<id>`, `list:<id>`, `store`.
+        retry_after: seconds to wait, monotonic from now.
+    """
+
+    def __init__(self, scope: str, retry_after: float) -> None:
+        super().__init__(f"throttled for {retry_after:.1f} s")
+        self.scope = scope
+        self.retry_after = retry_after
+
+
+class DeadLetterLimit(RingbackError):  # noqa: N818 - the taxonomy's word
+    """Too many records were rejected; going on would drain a topic into the dead letters."""

@@ -1,0 +1,1 @@
+"""The Microsoft Graph client: auth, budget, paging, next-link guard and the one parser."""

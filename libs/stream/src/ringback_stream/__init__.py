@@ -1,0 +1,1 @@
+"""The Kafka runtime: commit, lanes, retries, dead letters, producers, control and status."""

@@ -1,0 +1,1 @@
+"""Fetches whole call records, derives facts and publishes both tiers."""

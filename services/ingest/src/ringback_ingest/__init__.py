@@ -1,0 +1,1 @@
+"""Receives Graph's notifications and keeps its subscriptions alive."""

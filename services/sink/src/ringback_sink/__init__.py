@@ -1,0 +1,1 @@
+"""Writes call records to PostgreSQL, newest wins."""

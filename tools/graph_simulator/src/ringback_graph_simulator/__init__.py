@@ -1,0 +1,1 @@
+"""Microsoft Graph's call-record API as it behaves, with its faults."""

@@ -1,0 +1,1 @@
+"""Kafka, PostgreSQL and the whole stack on one machine."""
