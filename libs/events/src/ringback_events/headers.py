@@ -1,0 +1,207 @@
+"""CloudEvents 1.0 headers in Kafka's binary mode: who an event is, before its value is read.
+
+`ce_id` is deterministic, so a repeat has the same id: record and call `<call>:<version>:<revision>`, a session
+`<call>:<version>:<revision>:<ordinal>`, the marker `<call>:<version>:<revision>:completed`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ringback_events.keys import canonical_id
+from ringback_events.topics import CALLS, FETCH, LIFECYCLE, RECORDS, SESSIONS, Topic
+
+__all__ = [
+    "CONTENT_TYPE",
+    "REPLAY",
+    "EventHeaders",
+    "Headers",
+    "VersionHeaders",
+    "fetch_request_headers",
+    "lifecycle_headers",
+    "read_headers",
+    "schema_uri",
+]
+
+Headers = tuple[tuple[str, bytes], ...]
+
+CONTENT_TYPE = "content-type"
+REPLAY = "ringback_replay"
+"""Marks a re-publication (replay, back-fill, re-derivation); its value is `true`."""
+
+_LONGEST_VALUE = 1024
+_LONGEST_NUMBER = 19  # digits of 2**63 - 1
+
+
+def schema_uri(event: str) -> str:
+    """`ce_dataschema` of an event and `$id` of its schema file `contracts/schemas/<event>.v1.json`."""
+    return f"urn:ringback:schema:{event}:v1"
+
+
+def _fixed(event: str) -> Headers:
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", f"ringback.callrecords.{event}.v1".encode()),
+        ("ce_dataschema", schema_uri(event).encode()),
+        (CONTENT_TYPE, b"application/json"),
+    )
+
+
+_FETCH_REQUEST = _fixed("fetch-request")
+_LIFECYCLE_EVENT = _fixed("lifecycle-event")
+_RECORD = _fixed("record")
+_CALL = _fixed("call")
+_SESSION = _fixed("session")
+_COMPLETED = _fixed("sessions-completed")
+
+
+def _source(tenant_id: str, topic: Topic) -> bytes:
+    return f"/ringback/{tenant_id}/{topic.tier}.{topic.entity}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class VersionHeaders:
+    """Makes the headers of everything published about one version of a call.
+
+    Attributes:
+        tenant_id: the tenant, canonical or not.
+        call_id: the call, canonical or not.
+        version: Graph's version.
+        revision: Ringback's revision.
+        time: Graph's lastModified, else receivedAt; RFC 3339 as on the wire.
+        replay: whether this is a re-publication.
+    """
+
+    tenant_id: str
+    call_id: str
+    version: int
+    revision: int
+    time: str
+    replay: bool = False
+    _identity: str = field(init=False, repr=False, compare=False)
+    _shared: Headers = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        call_id, tenant_id = canonical_id(self.call_id), canonical_id(self.tenant_id)
+        object.__setattr__(self, "tenant_id", tenant_id)
+        object.__setattr__(self, "_identity", f"{call_id}:{self.version}:{self.revision}")
+        shared = _about(tenant_id, call_id, self.time) + (
+            ("ce_callversion", str(self.version).encode()),
+            ("ce_callrevision", str(self.revision).encode()),
+        )
+        object.__setattr__(self, "_shared", shared + (((REPLAY, b"true"),) if self.replay else ()))
+
+    def record(self) -> Headers:
+        """Headers of the restricted record."""
+        return self._headers(_RECORD, RECORDS, self._identity)
+
+    def call(self) -> Headers:
+        """Headers of the open call."""
+        return self._headers(_CALL, CALLS, self._identity)
+
+    def session(self, ordinal: int) -> Headers:
+        """Headers of the open session with this ordinal."""
+        return self._headers(_SESSION, SESSIONS, f"{self._identity}:{ordinal}")
+
+    def completed(self) -> Headers:
+        """Headers of the marker after the last session."""
+        return self._headers(_COMPLETED, SESSIONS, f"{self._identity}:completed")
+
+    def _headers(self, fixed: Headers, topic: Topic, event_id: str) -> Headers:
+        return (("ce_id", event_id.encode()), ("ce_source", _source(self.tenant_id, topic)), *self._shared, *fixed)
+
+
+def fetch_request_headers(  # noqa: PLR0913 - the parts of one identity
+    *, tenant_id: str, call_id: str, source: str, received_at: str, topic: Topic = FETCH, replay: bool = False
+) -> Headers:
+    """Headers of a fetch request; `ce_id` is `<call>:<source>:<receivedAt>`, for there is no version yet.
+
+    Args:
+        tenant_id: the tenant, canonical or not.
+        call_id: the call, canonical or not.
+        source: who asks, as in the request.
+        received_at: RFC 3339 as on the wire.
+        topic: the lane it is written to.
+        replay: whether what it leads to is a re-publication.
+    """
+    tenant, call = canonical_id(tenant_id), canonical_id(call_id)
+    identity: Headers = (
+        ("ce_id", f"{call}:{source}:{received_at}".encode()),
+        ("ce_source", _source(tenant, topic)),
+    )
+    marks: Headers = ((REPLAY, b"true"),) if replay else ()
+    return identity + _about(tenant, call, received_at) + marks + _FETCH_REQUEST
+
+
+def lifecycle_headers(*, tenant_id: str, subscription_id: str, lifecycle_event: str, received_at: str) -> Headers:
+    """Headers of a lifecycle event; its subject is the subscription, `ce_id` `<subscription>:<event>:<receivedAt>`."""
+    tenant = canonical_id(tenant_id)
+    identity: Headers = (
+        ("ce_id", f"{subscription_id}:{lifecycle_event}:{received_at}".encode()),
+        ("ce_source", _source(tenant, LIFECYCLE)),
+    )
+    return identity + _about(tenant, subscription_id, received_at) + _LIFECYCLE_EVENT
+
+
+def _about(tenant_id: str, subject: str, time: str) -> Headers:
+    return (("ce_subject", subject.encode()), ("ce_time", time.encode()), ("ce_tenantid", tenant_id.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class EventHeaders:
+    """What the headers say; None for whatever is absent or cannot be believed."""
+
+    id: str | None = None
+    source: str | None = None
+    subject: str | None = None
+    type: str | None = None
+    time: str | None = None
+    dataschema: str | None = None
+    tenant_id: str | None = None
+    version: int | None = None
+    revision: int | None = None
+    content_type: str | None = None
+    traceparent: str | None = None
+    replay: bool = False
+
+
+def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> EventHeaders:
+    """Read headers written by anybody; never raises.
+
+    The last of repeated names counts. A value that is null, not UTF-8 or longer than 1,024 bytes is as good as absent, and so is
+    a version that is not a plain number of at most 19 digits.
+    """
+    told = {name.lower(): value for name, value in headers}
+
+    def text(name: str) -> str | None:
+        return _text(told.get(name))
+
+    return EventHeaders(
+        id=text("ce_id"),
+        source=text("ce_source"),
+        subject=text("ce_subject"),
+        type=text("ce_type"),
+        time=text("ce_time"),
+        dataschema=text("ce_dataschema"),
+        tenant_id=text("ce_tenantid"),
+        version=_number(told.get("ce_callversion")),
+        revision=_number(told.get("ce_callrevision")),
+        content_type=text(CONTENT_TYPE),
+        traceparent=text("traceparent"),
+        replay=told.get(REPLAY) == b"true",
+    )
+
+
+def _text(value: bytes | None) -> str | None:
+    if value is None or len(value) > _LONGEST_VALUE:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _number(value: bytes | None) -> int | None:
+    # bytes.isdigit is ASCII only; the length bound keeps int() cheap and the number within 64 bits.
+    if value is None or not value.isdigit() or len(value) > _LONGEST_NUMBER:
+        return None
+    return int(value)
