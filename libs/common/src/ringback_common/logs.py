@@ -1,0 +1,128 @@
+"""Logs as JSON lines. Fields come from an allow-list; no payload, no identity, no exception message gets through.
+
+INFO is lifecycle, WARNING is unexpected with nothing lost, ERROR is data loss or work for an operator. There is no line
+per event. Messages are constant sentences: what varies goes into fields.
+"""
+
+import json
+import logging
+import re
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+from opentelemetry import trace
+
+from ringback_common.metrics import LOG_FIELDS_WITHHELD, LOG_LINES
+
+__all__ = ["FIELDS", "JsonFormatter", "Logger", "configure", "logger"]
+
+FIELDS = frozenset({
+    "action", "age_s", "attempt", "attempts", "bytes", "call_id", "code", "count", "cursor", "delay_s", "error_class",
+    "exit_code", "fingerprint", "group", "host", "instance", "kid", "lag", "lane", "limit", "offset", "outcome",
+    "partition", "partitions", "pid", "port", "process", "reason", "records", "retry_after_s", "revision", "scope",
+    "seconds", "setting", "sqlstate", "state", "status", "subscription_id", "table", "tenant_id", "topic", "topics",
+    "value", "version",
+})  # fmt: skip
+"""Names a log line may carry. Call, tenant and subscription ids are pseudonymous (C1); nothing above C1 is here."""
+
+_RESERVED = "ringback_fields"
+_PERSONAL = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{6,15}|\b\d{1,3}(?:\.\d{1,3}){3}\b|\beyJ[\w-]+\.[\w.-]+"
+    r"|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{0,4}|teamsvisitor:\w+",
+    re.IGNORECASE,
+)
+"""The second net under the allow-list: UPNs, E.164, IPv4, JWTs, MACs, IPv6, visitor ids."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, process, logger, message, allowed fields, trace."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one record; foreign libraries give their unfilled template only, for the arguments may quote data."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "level": record.levelname,
+            "process": self._process,
+            "logger": record.name,
+            "message": str(record.msg) if hasattr(record, _RESERVED) else _scrubbed(str(record.msg)),
+        }
+        line.update(getattr(record, _RESERVED, {}))
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error_class"] = record.exc_info[0].__name__
+            line["at"] = _place(record)
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            line["trace_id"] = f"{context.trace_id:032x}"
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+def _scrubbed(template: str) -> str:
+    """A foreign message with whatever looks like a person, an address, a number or a token struck out."""
+    return _PERSONAL.sub("(withheld)", template)[:500]
+
+
+def _place(record: logging.LogRecord) -> list[str]:
+    """File, line and function of the deepest frames: what an operator needs of a traceback, without its values."""
+    frames = traceback.extract_tb(record.exc_info[2])[-6:] if record.exc_info else []
+    return [f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+class Logger:
+    """A named logger whose fields pass the allow-list."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def debug(self, sentence: str, **fields: Any) -> None:
+        """Something for developers."""
+        self._write(logging.DEBUG, sentence, fields)
+
+    def info(self, sentence: str, **fields: Any) -> None:
+        """A step in the life of the process."""
+        self._write(logging.INFO, sentence, fields)
+
+    def warning(self, sentence: str, **fields: Any) -> None:
+        """Unexpected, but nothing is lost."""
+        self._write(logging.WARNING, sentence, fields)
+
+    def error(self, sentence: str, *, failure: BaseException | None = None, **fields: Any) -> None:
+        """Data is lost or an operator must act; of a failure only class and place are written."""
+        self._write(logging.ERROR, sentence, fields, failure)
+
+    def _write(self, level: int, sentence: str, fields: dict[str, Any], failure: BaseException | None = None) -> None:
+        if not self._logger.isEnabledFor(level):
+            return
+        allowed = {name: value for name, value in fields.items() if name in FIELDS}
+        if len(allowed) != len(fields):
+            LOG_FIELDS_WITHHELD.inc(len(fields) - len(allowed))
+        LOG_LINES.labels(logging.getLevelName(level)).inc()
+        self._logger.log(level, sentence, extra={_RESERVED: allowed}, exc_info=failure)
+
+
+def logger(name: str) -> Logger:
+    """The logger of a module."""
+    return Logger(name)
+
+
+def configure(process: str, level: str = "INFO") -> None:
+    """Send every log line of the process to standard output as JSON; foreign libraries speak from WARNING on."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(process))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for ours in (
+        "ringback_common",
+        "ringback_stream",
+        "ringback_graph",
+        "ringback_ingest",
+        "ringback_enricher",
+        "ringback_sink",
+    ):
+        logging.getLogger(ours).setLevel(level)

@@ -1,0 +1,92 @@
+"""The closed catalogue of metrics. What is not declared here does not exist; docs/metrics.md is generated from it.
+
+Labels are bounded: never a call, a user or a subscription. `tenant_id` is allowed where an operator must tell tenants
+apart.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["Catalogue", "Declared", "catalogue", "exposition"]
+
+LATENCY_BUCKETS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.0,
+    3.0,
+    5.0,
+    10.0,
+    30.0,
+    120.0,
+    900.0,
+)
+"""Seconds; 3 and 10 are Graph's own deadlines for a notification."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One metric as the documentation shows it."""
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Declares metrics once, in one registry, and remembers them for the documentation."""
+
+    registry: CollectorRegistry = field(default_factory=lambda: CollectorRegistry(auto_describe=True))
+    declared: dict[str, Declared] = field(default_factory=dict[str, Declared])
+
+    def counter(self, name: str, help_text: str, labels: Sequence[str] = ()) -> Counter:
+        """A count that only grows; the exposition adds `_total`."""
+        self._declare(name, "counter", help_text, labels)
+        return Counter(name, help_text, labels, registry=self.registry)
+
+    def gauge(self, name: str, help_text: str, labels: Sequence[str] = ()) -> Gauge:
+        """A value that goes up and down."""
+        self._declare(name, "gauge", help_text, labels)
+        return Gauge(name, help_text, labels, registry=self.registry)
+
+    def histogram(
+        self, name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS
+    ) -> Histogram:
+        """A distribution; without other buckets, of seconds."""
+        self._declare(name, "histogram", help_text, labels)
+        return Histogram(name, help_text, labels, registry=self.registry, buckets=buckets)
+
+    def _declare(self, name: str, kind: str, help_text: str, labels: Sequence[str]) -> None:
+        if not name.startswith("ringback_") or name in self.declared:
+            raise ValueError(f"{name} must start with ringback_ and be declared once")
+        self.declared[name] = Declared(name, kind, help_text, tuple(labels))
+
+    def __iter__(self) -> Iterator[Declared]:
+        return iter(sorted(self.declared.values(), key=lambda metric: metric.name))
+
+
+catalogue = Catalogue()
+
+
+def exposition() -> bytes:
+    """The metrics of this process in Prometheus' text format."""
+    return generate_latest(catalogue.registry)
+
+
+# --- process ---
+PROCESS_INFO = catalogue.gauge(
+    "ringback_process_info", "1, with the process' name and version.", ("process", "version")
+)
+LOG_LINES = catalogue.counter("ringback_log_lines", "Log lines written, by level.", ("level",))
+LOG_FIELDS_WITHHELD = catalogue.counter("ringback_log_fields_withheld", "Log fields that the allow-list does not know.")

@@ -1,0 +1,42 @@
+"""How a process begins and ends: one event loop, one stop signal, three exit codes."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import uvloop
+
+from ringback_common import logs
+from ringback_common.errors import ConfigError
+
+__all__ = ["EXIT_CONFIGURATION", "EXIT_CRASH", "EXIT_OK", "run"]
+
+EXIT_OK, EXIT_CRASH, EXIT_CONFIGURATION = 0, 1, 2
+
+Main = Callable[[asyncio.Event], Awaitable[int | None]]
+"""Runs until the event is set, then finishes its work; returns an exit code, None for 0."""
+
+_log = logs.logger(__name__)
+
+
+def run(main: Main) -> NoReturn:
+    """Run a process to its end and exit: 0 after SIGTERM or SIGINT, 1 on a bug, 2 on a configuration mistake."""
+    try:
+        code = uvloop.run(_until_signal(main))
+    except ConfigError as mistake:
+        sys.stderr.write(f"{mistake}\n")
+        raise SystemExit(EXIT_CONFIGURATION) from None
+    except Exception as failure:  # noqa: BLE001 - the last resort: a bug ends the process, and says where
+        _log.error("The process ends on an unexpected failure.", failure=failure)
+        raise SystemExit(EXIT_CRASH) from None
+    raise SystemExit(code or EXIT_OK)
+
+
+async def _until_signal(main: Main) -> int | None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return await main(stop)

@@ -1,0 +1,164 @@
+"""Settings: one frozen model per process, read once from the environment in its composition.
+
+Every variable starts with `RINGBACK_` and nests by `__`: `RINGBACK_KAFKA__BOOTSTRAP_SERVERS`. Secrets are never values,
+only names of files.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ringback_common.errors import ConfigError
+
+__all__ = [
+    "AdminSettings",
+    "KafkaSettings",
+    "ProcessSettings",
+    "Section",
+    "TelemetrySettings",
+    "load",
+    "read_secret",
+    "shown",
+]
+
+PREFIX = "RINGBACK_"
+_Settings = TypeVar("_Settings", bound="ProcessSettings")
+
+
+class Section(BaseModel):
+    """Base of a nested group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class KafkaSettings(Section):
+    """Where Kafka is and how to speak to it."""
+
+    bootstrap_servers: str
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password_file: Path | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+
+
+class AdminSettings(Section):
+    """Where liveness, readiness and metrics are served; never routed to the outside."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a pod's probes come from the node
+    port: int = Field(default=9090, ge=0, le=65535)
+
+
+class TelemetrySettings(Section):
+    """Logs and traces."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    otlp_endpoint: str | None = None
+    trace_ratio: float = Field(default=0.01, ge=0, le=1)
+
+
+class ProcessSettings(BaseSettings):
+    """What every process needs to know; a process adds its own sections in a subclass."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        env_ignore_empty=True,
+    )
+
+    kafka: KafkaSettings
+    admin: AdminSettings = AdminSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    installation_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,40}$")
+    profile: Literal["dev", "production"] = "production"
+    time_scale: float = Field(default=1.0, ge=1.0)
+
+
+def load(settings: type[_Settings]) -> _Settings:
+    """Read the settings of a process from the environment.
+
+    Raises:
+        ConfigError: a variable is missing, misspelt or unusable; the sentence names it and never quotes its value.
+    """
+    try:
+        loaded = settings()  # pyright: ignore[reportCallIssue] - the environment fills the fields
+    except ValidationError as invalid:
+        raise ConfigError(_sentence(settings, invalid)) from None
+    except ValueError:
+        raise ConfigError(
+            f"A {PREFIX} setting cannot be read; nested settings are written like RINGBACK_KAFKA__TOPIC_PREFIX."
+        ) from None
+    if loaded.time_scale != 1 and loaded.profile != "dev":
+        raise ConfigError("RINGBACK_TIME_SCALE is for the dev profile only: remove it or set RINGBACK_PROFILE=dev.")
+    return loaded
+
+
+def _sentence(settings: type[ProcessSettings], invalid: ValidationError) -> str:
+    """The most telling of the mistakes: a misspelt name explains a missing one."""
+    mistakes = invalid.errors(include_input=False, include_url=False, include_context=False)
+    first = min(mistakes, key=lambda mistake: mistake["type"] != "extra_forbidden")
+    path = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        return f"{_variable(path)} is not a setting; known beside it: {', '.join(_known(settings, path[0]))}."
+    if first["type"] == "missing":
+        return f"{_variable(path + _required(settings, path))} is not set."
+    return f"{_variable(path)} is not usable: {first['msg'].rstrip('.').lower()}."
+
+
+def _variable(path: list[str]) -> str:
+    return PREFIX + "__".join(path).upper()
+
+
+def _section(settings: type[ProcessSettings], name: str) -> type[Section] | None:
+    field = settings.model_fields.get(name)
+    kind = field.annotation if field is not None else None
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _known(settings: type[ProcessSettings], name: str) -> list[str]:
+    section = _section(settings, name)
+    return sorted(field.upper() for field in section.model_fields) if section is not None else []
+
+
+def _required(settings: type[ProcessSettings], path: list[str]) -> list[str]:
+    """A whole section is missing: name the first variable it needs."""
+    section = _section(settings, path[0]) if len(path) == 1 else None
+    return [name for name, field in section.model_fields.items() if field.is_required()][:1] if section else []
+
+
+def read_secret(path: Path, setting: str) -> str:
+    """The content of a secret file without the trailing newline.
+
+    Raises:
+        ConfigError: the file cannot be read or is empty; the sentence names the setting, never the content.
+    """
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{setting} names a file that cannot be read: {path}.") from None
+    if not secret:
+        raise ConfigError(f"{setting} names an empty file: {path}.")
+    return secret
+
+
+def shown(settings: BaseModel, path: str = PREFIX.rstrip("_")) -> Iterator[tuple[str, str]]:
+    """The effective settings as (variable, value) for the start-up log; connection strings are withheld."""
+    for name, value in settings:
+        variable = f"{path}_{name.upper()}" if path == PREFIX.rstrip("_") else f"{path}__{name.upper()}"
+        if isinstance(value, BaseModel):
+            yield from shown(value, variable)
+        else:
+            yield variable, _masked(name, value)
+
+
+def _masked(name: str, value: Any) -> str:
+    return "(withheld)" if value is not None and name in {"dsn", "sasl_username"} else str(value)

@@ -1,0 +1,84 @@
+"""Settings: read once, refused in one sentence."""
+
+from pathlib import Path
+
+import pytest
+from ringback_common.errors import ConfigError
+from ringback_common.settings import ProcessSettings, Section, load, read_secret, shown
+
+
+class StoreSection(Section):
+    """A section with a secret."""
+
+    dsn: str
+
+
+class Example(ProcessSettings):
+    """A process with a section of its own."""
+
+    store: StoreSection = StoreSection(dsn="postgres://u:hush@h/d")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least a process needs."""
+    monkeypatch.setenv("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "localhost:9092")
+    monkeypatch.setenv("RINGBACK_INSTALLATION_ID", "test")
+
+
+def test_defaults_are_production() -> None:
+    """A process that was told nothing else runs in production at real time."""
+    settings = load(Example)
+    assert (settings.profile, settings.time_scale, settings.kafka.topic_prefix) == ("production", 1.0, "")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", None, "RINGBACK_KAFKA__BOOTSTRAP_SERVERS is not set."),
+        ("RINGBACK_INSTALLATION_ID", None, "RINGBACK_INSTALLATION_ID is not set."),
+        ("RINGBACK_ADMIN__PORT", "http", "RINGBACK_ADMIN__PORT is not usable: "),
+        ("RINGBACK_KAFKA__SECURITY_PROTOCOL", "TLS", "RINGBACK_KAFKA__SECURITY_PROTOCOL is not usable: "),
+        ("RINGBACK_KAFKA__BOOTSTRAP_SERVER", "x:1", "RINGBACK_KAFKA__BOOTSTRAP_SERVER is not "),
+        ("RINGBACK_STORE__DNS", "postgres://u:hush@h/d", "RINGBACK_STORE__DNS is not "),
+        ("RINGBACK_TIME_SCALE", "60", "RINGBACK_TIME_SCALE is for the dev profile only"),
+        ("RINGBACK_KAFKA", "{", "A RINGBACK_ setting cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_sentence_that_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None, sentence: str
+) -> None:
+    """Each operator's mistake is named, and no value is quoted."""
+    if value is None:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as caught:
+        load(Example)
+    assert str(caught.value).startswith(sentence)
+    assert "hush" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_shown_settings_withhold_the_connection_string(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start-up log shows every effective setting but no credential."""
+    monkeypatch.setenv("RINGBACK_STORE__DSN", "postgres://u:hush@h/d")
+    lines = dict(shown(load(Example)))
+    assert lines["RINGBACK_STORE__DSN"] == "(withheld)"
+    assert lines["RINGBACK_KAFKA__BOOTSTRAP_SERVERS"] == "localhost:9092"
+    assert "hush" not in repr(lines)
+
+
+def test_a_secret_is_the_stripped_content_of_a_file(tmp_path: Path) -> None:
+    """Editors add a newline; the secret has none."""
+    (tmp_path / "secret").write_text("hush\n")
+    assert read_secret(tmp_path / "secret", "RINGBACK_X") == "hush"
+
+
+@pytest.mark.parametrize("content", [None, "", "\n"])
+def test_a_missing_or_empty_secret_names_the_setting(tmp_path: Path, content: str | None) -> None:
+    """An operator learns which setting names the bad file."""
+    if content is not None:
+        (tmp_path / "secret").write_text(content)
+    with pytest.raises(ConfigError, match="RINGBACK_X names"):
+        read_secret(tmp_path / "secret", "RINGBACK_X")

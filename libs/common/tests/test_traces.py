@@ -1,0 +1,61 @@
+"""Traces: parents travel in headers, retries begin anew with a link."""
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from ringback_common import traces
+
+
+@pytest.fixture
+def exporter(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """Spans of this test, in memory."""
+    collected = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(collected))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    return collected
+
+
+def test_a_hop_continues_the_trace_of_its_record(exporter: InMemorySpanExporter) -> None:
+    """What one process injects, the next takes as parent."""
+    with traces.span("receive", traces.SpanKind.SERVER):
+        headers = traces.inject()
+    with traces.span("process", traces.SpanKind.CONSUMER, parent=headers):
+        pass
+    first, second = exporter.get_finished_spans()
+    assert second.context.trace_id == first.context.trace_id
+    assert second.parent is not None
+    assert second.parent.span_id == first.context.span_id
+
+
+def test_a_retry_begins_a_new_trace_with_a_link(exporter: InMemorySpanExporter) -> None:
+    """A replay next week does not reopen an old trace."""
+    with traces.span("receive"):
+        headers = traces.inject()
+    with traces.span("retry", parent=headers, root=True):
+        pass
+    first, second = exporter.get_finished_spans()
+    assert second.context.trace_id != first.context.trace_id
+    assert second.links[0].context.span_id == first.context.span_id
+
+
+def test_coalesced_records_become_links(exporter: InMemorySpanExporter) -> None:
+    """A fetch that satisfies several notifications shows them all."""
+    with traces.span("receive"):
+        headers = traces.inject()
+    with traces.span("process", parent=headers, links=[headers, headers]):
+        pass
+    assert len(exporter.get_finished_spans()[1].links) == 2
+
+
+@pytest.mark.parametrize("hostile", [b"\xff\xfe", b"00-zz-1-01", b"0" * 10_000, b"", None])
+def test_a_hostile_traceparent_is_ignored(hostile: bytes | None) -> None:
+    """A header nobody can read never stops a record."""
+    assert traces.parent_of([("traceparent", hostile)]) is None
+
+
+def test_outside_a_span_nothing_is_injected() -> None:
+    """Without tracing the headers stay as they are."""
+    assert traces.inject() == ()
