@@ -1,1 +1,1 @@
-"""The Microsoft Graph client: auth, budget, paging, next-link guard and the one parser."""
+"""The Microsoft Graph client. Import its modules; importing the package alone costs nothing and touches no network."""

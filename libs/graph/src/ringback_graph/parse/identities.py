@@ -1,0 +1,186 @@
+"""Who a party is, from every shape in which Graph names one.
+
+Identity sets are open maps: beside the declared members (`user`, `phone`, `guest`, `applicationInstance`, ...) the wire
+carries undeclared ones (`acsUser`, `spoolUser`, ...), usually all but one null. `associatedIdentity` is a single
+identity whose kind is not stated; it follows from `@odata.type`, else from the shape of the id.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, cast
+
+from ringback_graph.parse.scalars import text
+
+__all__ = [
+    "Identity",
+    "Kind",
+    "endpoint_identity",
+    "identity",
+    "identity_set",
+    "is_service",
+    "organizer",
+    "participant_identity",
+    "participants",
+]
+
+
+class Kind(StrEnum):
+    """What a party is."""
+
+    USER = "user"
+    GUEST = "guest"
+    """An anonymous visitor, or a user of Azure Communication Services, who has no account in any tenant."""
+    PHONE = "phone"
+    APPLICATION = "application"
+    SERVICE = "service"
+    """A part of Teams itself, such as the conference server of a meeting."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One party as Graph names it; every text is Graph's own, nothing is normalised but `phone`."""
+
+    kind: Kind
+    id: str | None
+    display_name: str | None
+    user_principal_name: str | None
+    tenant_id: str | None
+    phone: str | None
+    """The number without `tel:`, for kind phone."""
+
+
+_SERVICE = Identity(Kind.SERVICE, None, None, None, None, None)
+_KIND_OF_MEMBER = {
+    "user": Kind.USER,
+    "guest": Kind.GUEST,
+    "phone": Kind.PHONE,
+    "azureCommunicationServicesUser": Kind.GUEST,
+    "acsUser": Kind.GUEST,
+    "spoolUser": Kind.USER,
+    "onPremises": Kind.USER,
+    "applicationInstance": Kind.APPLICATION,
+    "application": Kind.APPLICATION,
+    "azureApplicationInstance": Kind.APPLICATION,
+    "acsApplicationInstance": Kind.APPLICATION,
+    "spoolApplicationInstance": Kind.APPLICATION,
+    "assertedIdentity": None,
+    "encrypted": None,
+    "device": None,
+}
+"""In order of preference where a set names several; None: the member does not tell the kind."""
+_KIND_OF_TYPE = {
+    "communicationsuseridentity": Kind.USER,
+    "useridentity": Kind.USER,
+    "teamworkuseridentity": Kind.USER,
+    "communicationsguestidentity": Kind.GUEST,
+    "communicationsphoneidentity": Kind.PHONE,
+    "communicationsapplicationidentity": Kind.APPLICATION,
+    "communicationsapplicationinstanceidentity": Kind.APPLICATION,
+    "azurecommunicationservicesuseridentity": Kind.GUEST,
+}
+_SHAPES = (
+    (re.compile(r"(?:8:)?teamsvisitor:", re.IGNORECASE), Kind.GUEST),
+    (re.compile(r"8:acs:", re.IGNORECASE), Kind.GUEST),
+    (re.compile(r"28:"), Kind.APPLICATION),
+    (re.compile(r"8:"), Kind.USER),
+    (re.compile(r"(?:tel:|4:)?\+?[0-9][0-9*]{1,30}\Z|(?:tel:|4:)\S", re.IGNORECASE), Kind.PHONE),
+    (re.compile(r"\*+\Z"), Kind.PHONE),
+)
+"""Ids that tell the kind whatever member holds them: visitors come under `user`, a masked number may be all stars."""
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_LIKELY_GUID = 36
+
+
+def identity(value: object) -> Identity | None:
+    """One identity object, e.g. `associatedIdentity`; None if it holds neither id nor name."""
+    return _read(value, None)
+
+
+def identity_set(value: object) -> Identity | None:
+    """The party an identitySet or communicationsIdentitySet names: its first non-empty member, known ones first."""
+    if not isinstance(value, dict):
+        return None
+    members = cast("dict[str, object]", value)
+    for name, kind in _KIND_OF_MEMBER.items():
+        if members.get(name) is not None and (found := _read(members[name], kind)) is not None:
+            return found
+    unknown = (member for name, member in members.items() if name not in _KIND_OF_MEMBER)
+    return next((found for member in unknown if (found := _read(member, None)) is not None), None)
+
+
+def participant_identity(value: object) -> Identity | None:
+    """Whom an element of `participants_v2`, or `organizer_v2`, names; an old participant is the identity set itself."""
+    if not isinstance(value, dict):
+        return None
+    entry = cast("dict[str, object]", value)
+    found = identity_set(entry.get("identity"))
+    if found is not None:
+        return found if found.id is not None else replace(found, id=text(entry.get("id")) or None)
+    return identity(entry) if "id" in entry else identity_set(entry)
+
+
+def organizer(record: Mapping[str, Any]) -> Identity | None:
+    """Who organised the call: `organizer_v2`, else `organizer` of payloads from before 2026-06-30."""
+    return participant_identity(record.get("organizer_v2")) or participant_identity(record.get("organizer"))
+
+
+def participants(record: Mapping[str, Any]) -> list[Identity]:
+    """The named participants: `participants_v2`, else `participants`; entries without id and name are left out."""
+    return _named(record.get("participants_v2")) or _named(record.get("participants"))
+
+
+def endpoint_identity(value: object) -> Identity | None:
+    """The party at one side of a session or segment: `associatedIdentity`, else the old `identity` set.
+
+    A service endpoint without either is the service itself.
+    """
+    if not isinstance(value, dict):
+        return None
+    endpoint = cast("dict[str, object]", value)
+    found = identity(endpoint.get("associatedIdentity")) or identity_set(endpoint.get("identity"))
+    return _SERVICE if found is None and is_service(endpoint) else found
+
+
+def is_service(value: object) -> bool:
+    """Whether an endpoint is marked as a `serviceEndpoint`."""
+    return isinstance(value, dict) and _type_of(cast("dict[str, object]", value)) == "serviceendpoint"
+
+
+def _named(entries: object) -> list[Identity]:
+    if not isinstance(entries, list):
+        return []
+    found = (participant_identity(entry) for entry in cast("Iterable[object]", entries))
+    return [party for party in found if party is not None]
+
+
+def _read(value: object, told: Kind | None) -> Identity | None:
+    if not isinstance(value, dict):
+        return None
+    members = cast("dict[str, object]", value)
+    key, name = text(members.get("id")) or None, text(members.get("displayName"))
+    upn = text(members.get("userPrincipalName"))
+    if key is None and not name and not upn:
+        return None
+    kind = _kind(members, key, told)
+    number = key.removeprefix("tel:").removeprefix("4:") if kind is Kind.PHONE and key else None
+    return Identity(kind, key, name, upn, text(members.get("tenantId")), number)
+
+
+def _kind(members: dict[str, object], key: str | None, told: Kind | None) -> Kind:
+    """The shape of the id, where it leaves no doubt; then the type; then the member; then a GUID is a user."""
+    guid = key is not None and len(key) == _LIKELY_GUID and _GUID.fullmatch(key) is not None
+    if key is not None and not guid:
+        for shape, kind in _SHAPES:
+            if shape.match(key):
+                return kind
+    typed = _KIND_OF_TYPE.get(_type_of(members)) if "@odata.type" in members else None
+    return typed or told or (Kind.USER if guid or members.get("userPrincipalName") else Kind.UNKNOWN)
+
+
+def _type_of(members: dict[str, object]) -> str:
+    """The last word of `@odata.type` in lower case: its casing has changed over the years."""
+    name = members.get("@odata.type")
+    return name.rpartition(".")[2].lower() if isinstance(name, str) else ""
