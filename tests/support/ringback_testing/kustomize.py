@@ -1,0 +1,82 @@
+"""Renders the part of kustomize that deploy/k8s uses, so that manifests are checked on machines without kubectl.
+
+Where kubectl is present a test compares both renderings, so this stays a faithful subset.
+"""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Object = dict[str, Any]
+KNOWN = {"apiVersion", "kind", "namespace", "resources", "images", "patches"}
+_CLUSTER_WIDE = {"Namespace"}
+_MERGE_KEYS = ("name", "mountPath", "containerPort")
+
+
+def render(folder: Path) -> list[Object]:
+    """All objects of a kustomization. Raises ValueError on a feature this subset does not know."""
+    spec = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    unknown = set(spec) - KNOWN
+    if unknown:
+        raise ValueError(f"{folder.name} uses {sorted(unknown)}, which the subset does not render")
+    objects = [made for name in spec.get("resources", ()) for made in _resource(folder / name)]
+    for patch in spec.get("patches", ()):
+        _patch(objects, folder, patch)
+    for image in spec.get("images", ()):
+        _image(objects, image)
+    if "namespace" in spec:
+        _namespace(objects, spec["namespace"])
+    return objects
+
+
+def _resource(path: Path) -> list[Object]:
+    if path.is_dir():
+        return render(path)
+    return [made for made in yaml.safe_load_all(path.read_text()) if made is not None]
+
+
+def _patch(objects: list[Object], folder: Path, patch: Object) -> None:
+    wanted = yaml.safe_load((folder / patch["path"]).read_text())
+    target = patch.get("target", {"kind": wanted["kind"], "name": wanted["metadata"]["name"]})
+    chosen = [o for o in objects if o["kind"] == target["kind"] and target.get("name") in {None, o["metadata"]["name"]}]
+    if not chosen:
+        raise ValueError(f"{patch['path']} patches nothing")
+    change = {key: value for key, value in wanted.items() if key not in {"apiVersion", "kind", "metadata"}}
+    for one in chosen:
+        merged = _merge(one, change)
+        one.clear()
+        one.update(merged)
+
+
+def _merge(base: Any, change: Any) -> Any:
+    """Kubernetes' strategic merge for maps and for lists of named members."""
+    if isinstance(base, dict) and isinstance(change, dict):
+        return {**base, **{key: _merge(base.get(key), value) for key, value in change.items()}}
+    if isinstance(base, list) and isinstance(change, list) and change and isinstance(change[0], dict):
+        key = next(key for key in _MERGE_KEYS if key in change[0])
+        by_key = {member[key]: member for member in change}
+        kept = [_merge(member, by_key.pop(member[key], {})) for member in base]
+        return [*by_key.values(), *kept]
+    return deepcopy(change)
+
+
+def _image(objects: list[Object], image: Object) -> None:
+    for pod in pods(objects):
+        for container in pod["containers"]:
+            if container["image"].partition(":")[0] == image["name"]:
+                container["image"] = f"{image.get('newName', image['name'])}:{image['newTag']}"
+
+
+def _namespace(objects: list[Object], namespace: str) -> None:
+    for made in objects:
+        if made["kind"] in _CLUSTER_WIDE:
+            made["metadata"]["name"] = namespace
+        else:
+            made["metadata"]["namespace"] = namespace
+
+
+def pods(objects: list[Object]) -> list[Object]:
+    """The pod specs of all workloads."""
+    return [made["spec"]["template"]["spec"] for made in objects if "template" in made.get("spec", {})]
