@@ -90,3 +90,34 @@ PROCESS_INFO = catalogue.gauge(
 )
 LOG_LINES = catalogue.counter("ringback_log_lines", "Log lines written, by level.", ("level",))
 LOG_FIELDS_WITHHELD = catalogue.counter("ringback_log_fields_withheld", "Log fields that the allow-list does not know.")
+
+# --- webhook ---
+WEBHOOK_POSTS = catalogue.counter("ringback_webhook_posts", "Requests answered, by HTTP status.", ("status",))
+WEBHOOK_ITEMS = catalogue.counter(
+    "ringback_webhook_items",
+    "Notifications received: accepted (in Kafka, answered 202), unavailable (answered 503, Graph sends again), or why refused.",
+    ("outcome",),
+)
+WEBHOOK_ANSWER_SECONDS = catalogue.histogram(
+    "ringback_webhook_answer_seconds", "From the last octet of a POST with genuine items to its answer."
+)
+WEBHOOK_CONNECTIONS = catalogue.gauge("ringback_webhook_connections", "Open connections of Graph or its ingress.")
+WEBHOOK_CUT = catalogue.counter(
+    "ringback_webhook_cut", "Connections closed for slowness, idleness or number, by reason.", ("reason",)
+)
+
+# --- keeper ---
+KEEPER_ACTIONS = catalogue.counter(
+    "ringback_keeper_actions",
+    "What the keeper did to Graph's subscriptions, by action and outcome.",
+    ("action", "outcome"),
+)
+KEEPER_SUBSCRIPTION_EXPIRY = catalogue.gauge(
+    "ringback_keeper_subscription_expiry_timestamp_seconds", "When a tenant's subscription ends.", ("tenant_id",)
+)
+KEEPER_TENANTS = catalogue.gauge(
+    "ringback_keeper_tenants", "Tenants this keeper owns, by the state of their subscription.", ("state",)
+)
+KEEPER_PASS_FAILURES = catalogue.counter(
+    "ringback_keeper_pass_failures", "Looks at a tenant's subscriptions that failed; tried again.", ("reason",)
+)
