@@ -1,0 +1,92 @@
+"""Open a Kafka: one that was named, one from jars, or one in containers."""
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ringback_local.choice import Machine, Provider, broker_provider
+from ringback_local.folders import scratch_folder
+from ringback_local.kafka.broker import Broker
+from ringback_local.kafka.containers import container_nodes
+from ringback_local.kafka.jars import fetch_jars
+from ringback_local.kafka.node import JarNode
+from ringback_local.kafka.properties import NodeAddress, cluster_id, server_properties
+from ringback_local.machine import look, prefers_docker
+from ringback_local.ports import lease_ports
+
+__all__ = ["open_broker"]
+
+_NAMED = "RINGBACK_KAFKA__BOOTSTRAP_SERVERS"
+
+
+@contextmanager
+def open_broker(
+    nodes: int = 1, properties: Mapping[str, str] | None = None, *, own: bool = False, heap: str = "512m"
+) -> Iterator[Broker]:
+    """Yield a Kafka that answers, and take it down afterwards if it is ours.
+
+    Args:
+        nodes: how many brokers; a Kafka named in the environment is taken as it is.
+        properties: server properties over the usual ones; not for a Kafka named in the environment.
+        own: never take the one named in the environment, for tests that break it.
+        heap: Java's largest heap per node.
+
+    Raises:
+        ConfigError: no Kafka can be run here.
+        StartFailed: it did not start.
+    """
+    named = "" if own else os.environ.get(_NAMED, "")
+    machine = Machine() if named else look()
+    match broker_provider(machine, given=bool(named), prefer_docker=prefers_docker()):
+        case Provider.GIVEN:
+            yield Broker(named)
+        case Provider.NATIVE:
+            with _from_jars(nodes, properties or {}, heap) as broker:
+                yield broker
+        case Provider.DOCKER:
+            with _in_containers(nodes, properties or {}) as broker:
+                yield broker
+
+
+@contextmanager
+def _from_jars(nodes: int, properties: Mapping[str, str], heap: str) -> Iterator[Broker]:
+    jars = fetch_jars()
+    with scratch_folder("kafka") as folder, lease_ports(2 * nodes) as ports:
+        cluster = [NodeAddress(i + 1, ports[2 * i], ports[2 * i + 1]) for i in range(nodes)]
+        members: list[JarNode] = []
+        for address in cluster:
+            home = folder / str(address.node_id)
+            settings = server_properties(address, cluster, home / "data", properties)
+            members.append(JarNode(address.port, jars, home, settings, heap))
+        identity = cluster_id(uuid.uuid4())
+        for member in members:
+            member.format(identity)
+        with _running(Broker(_bootstrap(cluster), members)) as broker:
+            yield broker
+
+
+@contextmanager
+def _in_containers(nodes: int, properties: Mapping[str, str]) -> Iterator[Broker]:
+    with lease_ports(2 * nodes) as ports:
+        cluster = [NodeAddress(i + 1, ports[2 * i], ports[2 * i + 1]) for i in range(nodes)]
+        members = container_nodes(cluster, cluster_id(uuid.uuid4()), properties)
+        try:
+            with _running(Broker(_bootstrap(cluster), members)) as broker:
+                yield broker
+        finally:
+            for member in members:
+                member.remove()
+
+
+@contextmanager
+def _running(broker: Broker) -> Iterator[Broker]:
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()  # its data are thrown away next, so an orderly stop would only take time
+
+
+def _bootstrap(cluster: list[NodeAddress]) -> str:
+    return ",".join(f"127.0.0.1:{node.port}" for node in cluster)

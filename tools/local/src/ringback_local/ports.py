@@ -1,0 +1,67 @@
+"""TCP ports that nobody else of ours takes between choosing and binding them.
+
+Binding port 0 and letting go of it is a race: another process may be given the same port a moment later, and a broker that
+is killed could not come back to its own. A lease is a lock on a file named after the port, held for as long as the lease.
+"""
+
+import fcntl
+import os
+import random
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+__all__ = ["lease_ports"]
+
+_RANGE = range(17_000, 32_000)
+"""Below 32768, where Linux begins to hand out ports of outgoing connections, which know nothing of our locks."""
+
+
+@contextmanager
+def lease_ports(count: int) -> Iterator[list[int]]:
+    """Yield `count` different free ports on the loopback address, ours until the end of the block.
+
+    Raises:
+        OSError: fewer than `count` ports are free.
+    """
+    with ExitStack() as locks:
+        ports: list[int] = []
+        for port in random.sample(_RANGE, len(_RANGE)):
+            if len(ports) == count:
+                break
+            lock = _lock(port)
+            if lock is not None:
+                locks.enter_context(lock)
+                ports.append(port)
+        if len(ports) < count:
+            raise OSError(f"no {count} free ports between {_RANGE.start} and {_RANGE.stop} on this machine")
+        yield ports
+
+
+def _lock(port: int) -> IO[bytes] | None:
+    """The held lock of a port, or None if somebody holds it or listens there."""
+    folder = Path(tempfile.gettempdir()) / f"ringback-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = (folder / str(port)).open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    if _bindable(port):
+        return lock
+    lock.close()
+    return None
+
+
+def _bindable(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,39 @@
+"""Open a PostgreSQL: one that was named, one from the wheel, or one in a container."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ringback_local.choice import Machine, Provider, store_provider
+from ringback_local.machine import look, prefers_docker
+from ringback_local.ports import lease_ports
+from ringback_local.postgres.container import open_container_server
+from ringback_local.postgres.server import Postgres
+from ringback_local.postgres.wheel import open_wheel_server
+
+__all__ = ["open_postgres"]
+
+_NAMED = "RINGBACK_STORE__DSN"
+
+
+@contextmanager
+def open_postgres(settings: Mapping[str, str] | None = None, *, own: bool = False) -> Iterator[Postgres]:
+    """Yield a PostgreSQL that accepts connections, and take it down afterwards if it is ours.
+
+    Args:
+        settings: server settings over the usual ones, e.g. `{"fsync": "on"}`; not for a server named in the environment.
+        own: never take the one named in the environment, for tests that break it.
+
+    Raises:
+        ConfigError: no PostgreSQL can be run here.
+        StartFailed: it did not start.
+    """
+    named = "" if own else os.environ.get(_NAMED, "")
+    machine = Machine() if named else look()
+    provider = store_provider(machine, given=bool(named), prefer_docker=prefers_docker())
+    if provider is Provider.GIVEN:
+        yield Postgres(named)
+        return
+    open_server = open_wheel_server if provider is Provider.NATIVE else open_container_server
+    with lease_ports(1) as [port], open_server(port, settings or {}) as server:
+        yield Postgres(f"postgresql://postgres@127.0.0.1:{port}/postgres", server)
