@@ -1,0 +1,90 @@
+"""`ringback-sink migrate`: brings a store to this release's schema; run it as often and as concurrently as you like."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from ringback_sink.store.core import columns
+from ringback_sink.store.core.months import CHILD_TABLES, months_ahead
+
+__all__ = ["head_revision", "migrate"]
+
+_LOCK = 7_463_728_401
+"""Any constant: the name of the advisory lock that lets one migration run at a time."""
+
+
+async def migrate(dsn: str, now: datetime | None = None) -> None:
+    """Apply all missing revisions, make this and the coming months' partitions, refresh the comments.
+
+    One transaction under an advisory lock: a second migration waits, then finds nothing to do.
+
+    Args:
+        dsn: libpq connection string of a role that may create the schema.
+        now: the time the partitions are made around, for tests.
+
+    Raises:
+        asyncpg.PostgresError: PostgreSQL refuses.
+        OSError: PostgreSQL cannot be reached.
+    """
+    async with _transaction(dsn) as connection:
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        await connection.execute(text("CREATE SCHEMA IF NOT EXISTS callrecords"))
+        await connection.run_sync(_upgrade)
+        for month in months_ahead(now or datetime.now(UTC)):
+            for table in CHILD_TABLES:
+                await connection.execute(
+                    text("SELECT callrecords.make_month(:parent, :month)"), {"parent": table, "month": month}
+                )
+        await _comment(connection)
+
+
+@asynccontextmanager
+async def _transaction(dsn: str) -> AsyncGenerator[AsyncConnection]:
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(dsn)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def head_revision() -> str:
+    """The revision this release needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise LookupError("the release ships no revision")
+    return head
+
+
+async def _comment(connection: AsyncConnection) -> None:
+    """Comments are the models' own words, so they are refreshed instead of repeated in revisions."""
+    tables = {"call": columns.CALL, "participant": columns.PARTICIPANT, "session": columns.SESSION, "stream": columns.STREAM}
+    for table, described in tables.items():
+        for column in described:
+            quoted = column.comment.replace("'", "''")
+            await connection.exec_driver_sql(f"COMMENT ON COLUMN callrecords.{table}.\"{column.name}\" IS '{quoted}'")

@@ -1,0 +1,1 @@
+"""The store's schema as a chain of revisions, applied by `ringback-sink migrate`."""
