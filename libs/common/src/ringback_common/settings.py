@@ -15,9 +15,11 @@ from ringback_common.errors import ConfigError
 
 __all__ = [
     "AdminSettings",
+    "EnvironmentSettings",
     "KafkaSettings",
     "ProcessSettings",
     "Section",
+    "StoreSettings",
     "TelemetrySettings",
     "load",
     "read_secret",
@@ -25,7 +27,7 @@ __all__ = [
 ]
 
 PREFIX = "RINGBACK_"
-_Settings = TypeVar("_Settings", bound="ProcessSettings")
+_Settings = TypeVar("_Settings", bound="EnvironmentSettings")
 
 
 class Section(BaseModel):
@@ -63,8 +65,25 @@ class TelemetrySettings(Section):
     trace_ratio: float = Field(default=0.01, ge=0, le=1)
 
 
-class ProcessSettings(BaseSettings):
-    """What every process needs to know; a process adds its own sections in a subclass."""
+class StoreSettings(Section):
+    """Where PostgreSQL is: a connection string, or the file that holds it."""
+
+    dsn: str | None = Field(default=None, pattern=r"^postgres(ql)?://")
+    dsn_file: Path | None = None
+
+    def connection_string(self) -> str:
+        """The DSN to connect with.
+
+        Raises:
+            ConfigError: neither or both are set, or the file cannot be read.
+        """
+        if (self.dsn is None) == (self.dsn_file is None):
+            raise ConfigError("Set exactly one of RINGBACK_STORE__DSN and RINGBACK_STORE__DSN_FILE.")
+        return self.dsn or read_secret(self.dsn_file or Path(), "RINGBACK_STORE__DSN_FILE")
+
+
+class EnvironmentSettings(BaseSettings):
+    """Base of everything that is read from the environment."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -75,12 +94,17 @@ class ProcessSettings(BaseSettings):
         env_ignore_empty=True,
     )
 
+    profile: Literal["dev", "production"] = "production"
+    time_scale: float = Field(default=1.0, ge=1.0)
+
+
+class ProcessSettings(EnvironmentSettings):
+    """What every process needs to know; a process adds its own sections in a subclass."""
+
     kafka: KafkaSettings
     admin: AdminSettings = AdminSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     installation_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,40}$")
-    profile: Literal["dev", "production"] = "production"
-    time_scale: float = Field(default=1.0, ge=1.0)
 
 
 def load(settings: type[_Settings]) -> _Settings:
@@ -102,7 +126,7 @@ def load(settings: type[_Settings]) -> _Settings:
     return loaded
 
 
-def _sentence(settings: type[ProcessSettings], invalid: ValidationError) -> str:
+def _sentence(settings: type[EnvironmentSettings], invalid: ValidationError) -> str:
     """The most telling of the mistakes: a misspelt name explains a missing one."""
     mistakes = invalid.errors(include_input=False, include_url=False, include_context=False)
     first = min(mistakes, key=lambda mistake: mistake["type"] != "extra_forbidden")
@@ -118,18 +142,18 @@ def _variable(path: list[str]) -> str:
     return PREFIX + "__".join(path).upper()
 
 
-def _section(settings: type[ProcessSettings], name: str) -> type[Section] | None:
+def _section(settings: type[EnvironmentSettings], name: str) -> type[Section] | None:
     field = settings.model_fields.get(name)
     kind = field.annotation if field is not None else None
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
-def _known(settings: type[ProcessSettings], name: str) -> list[str]:
+def _known(settings: type[EnvironmentSettings], name: str) -> list[str]:
     section = _section(settings, name)
     return sorted(field.upper() for field in section.model_fields) if section is not None else []
 
 
-def _required(settings: type[ProcessSettings], path: list[str]) -> list[str]:
+def _required(settings: type[EnvironmentSettings], path: list[str]) -> list[str]:
     """A whole section is missing: name the first variable it needs."""
     section = _section(settings, path[0]) if len(path) == 1 else None
     return [name for name, field in section.model_fields.items() if field.is_required()][:1] if section else []
