@@ -23,10 +23,16 @@ class Privacy(StrEnum):
 
 
 class OpenAs(StrEnum):
-    """What the open tier may carry instead of a C2 or C3 field."""
+    """How a field opens where its class alone does not say: C0 strings always open as labels, C2 and C3 not at all."""
 
     TOKEN = "token"  # noqa: S105 - the name of a rule, not a secret
-    """A keyed token of the value, under the name `token`, if the token policy allows it."""
+    """Instead of a C2 or C3 field a keyed token of the value, under the name `token`, if the token policy allows it."""
+    LABEL = "label"
+    """The value if it has the form of an enumeration's member, else `unknown`; Graph's enumerations are open."""
+    VERSION = "version"
+    """The value if it has the form of a product version, else `unknown`."""
+    PREFIX = "prefix"
+    """The value if it is a network cut to /24 (IPv4) or /48 (IPv6), else null."""
 
 
 class Event(BaseModel):
@@ -42,7 +48,7 @@ class Event(BaseModel):
     )
 
 
-def member(  # noqa: ANN201 - pydantic's Field is typed as the field's own type
+def member(
     privacy: Privacy,
     description: str,
     *,
@@ -57,7 +63,7 @@ def member(  # noqa: ANN201 - pydantic's Field is typed as the field's own type
         privacy: the class of the field; decides whether it enters the open tier.
         description: one sentence for readers of the schema.
         unit: the unit of a number, e.g. `ms`, `bit/s`, `ratio 0..1`, `%`.
-        opens: what the open tier carries instead, for C2 and C3.
+        opens: how the field opens, if not by its class alone.
         default: the value when the member is absent; without it the member is required.
         examples: illustrative values.
     """

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ringback_events.keys import canonical_id
-from ringback_events.topics import CALLS, FETCH, LIFECYCLE, RECORDS, SESSIONS, Topic
+from ringback_events.topics import AUDIT, CALLS, FETCH, LIFECYCLE, RECORDS, SESSIONS, Topic
 
 __all__ = [
     "CONTENT_TYPE",
@@ -16,6 +16,7 @@ __all__ = [
     "EventHeaders",
     "Headers",
     "VersionHeaders",
+    "audit_headers",
     "fetch_request_headers",
     "lifecycle_headers",
     "read_headers",
@@ -48,6 +49,7 @@ def _fixed(event: str) -> Headers:
 
 _FETCH_REQUEST = _fixed("fetch-request")
 _LIFECYCLE_EVENT = _fixed("lifecycle-event")
+_AUDIT_ENTRY = _fixed("audit-entry")
 _RECORD = _fixed("record")
 _CALL = _fixed("call")
 _SESSION = _fixed("session")
@@ -84,11 +86,13 @@ class VersionHeaders:
         call_id, tenant_id = canonical_id(self.call_id), canonical_id(self.tenant_id)
         object.__setattr__(self, "tenant_id", tenant_id)
         object.__setattr__(self, "_identity", f"{call_id}:{self.version}:{self.revision}")
-        shared = _about(tenant_id, call_id, self.time) + (
+        shared: Headers = (
+            *_about(tenant_id, call_id, self.time),
             ("ce_callversion", str(self.version).encode()),
             ("ce_callrevision", str(self.revision).encode()),
+            *_marks(replay=self.replay),
         )
-        object.__setattr__(self, "_shared", shared + (((REPLAY, b"true"),) if self.replay else ()))
+        object.__setattr__(self, "_shared", shared)
 
     def record(self) -> Headers:
         """Headers of the restricted record."""
@@ -110,7 +114,7 @@ class VersionHeaders:
         return (("ce_id", event_id.encode()), ("ce_source", _source(self.tenant_id, topic)), *self._shared, *fixed)
 
 
-def fetch_request_headers(  # noqa: PLR0913 - the parts of one identity
+def fetch_request_headers(
     *, tenant_id: str, call_id: str, source: str, received_at: str, topic: Topic = FETCH, replay: bool = False
 ) -> Headers:
     """Headers of a fetch request; `ce_id` is `<call>:<source>:<receivedAt>`, for there is no version yet.
@@ -128,8 +132,7 @@ def fetch_request_headers(  # noqa: PLR0913 - the parts of one identity
         ("ce_id", f"{call}:{source}:{received_at}".encode()),
         ("ce_source", _source(tenant, topic)),
     )
-    marks: Headers = ((REPLAY, b"true"),) if replay else ()
-    return identity + _about(tenant, call, received_at) + marks + _FETCH_REQUEST
+    return identity + _about(tenant, call, received_at) + _marks(replay=replay) + _FETCH_REQUEST
 
 
 def lifecycle_headers(*, tenant_id: str, subscription_id: str, lifecycle_event: str, received_at: str) -> Headers:
@@ -142,8 +145,19 @@ def lifecycle_headers(*, tenant_id: str, subscription_id: str, lifecycle_event: 
     return identity + _about(tenant, subscription_id, received_at) + _LIFECYCLE_EVENT
 
 
+def audit_headers(*, tenant_id: str, action: str, entry_id: str, at: str) -> Headers:
+    """Headers of an audit entry about a tenant; `entry_id` is the writer's own, for what was done twice was done twice."""
+    tenant = canonical_id(tenant_id)
+    identity: Headers = (("ce_id", entry_id.encode()), ("ce_source", _source(tenant, AUDIT)))
+    return identity + _about(tenant, action, at) + _AUDIT_ENTRY
+
+
 def _about(tenant_id: str, subject: str, time: str) -> Headers:
     return (("ce_subject", subject.encode()), ("ce_time", time.encode()), ("ce_tenantid", tenant_id.encode()))
+
+
+def _marks(*, replay: bool) -> Headers:
+    return ((REPLAY, b"true"),) if replay else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +181,8 @@ class EventHeaders:
 def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> EventHeaders:
     """Read headers written by anybody; never raises.
 
-    The last of repeated names counts. A value that is null, not UTF-8 or longer than 1,024 bytes is as good as absent, and so is
-    a version that is not a plain number of at most 19 digits.
+    The last of repeated names counts. A value that is null, not UTF-8 or longer than 1,024 bytes is as good as
+    absent, and so is a version that is not a plain number of at most 19 digits.
     """
     told = {name.lower(): value for name, value in headers}
 

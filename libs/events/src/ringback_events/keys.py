@@ -1,6 +1,7 @@
 """Record keys and canonical ids: one call has one key, whoever writes it.
 
-A key is its parts joined by `|`, UTF-8. The first part of a tenant's key is the tenant id, which never contains `|`; a later part may.
+A key is its parts joined by `|`, UTF-8. The first part of a tenant's key is the tenant id, which never contains `|`;
+a later part may.
 """
 
 import re
@@ -41,6 +42,6 @@ def tenant_of(key: bytes) -> str:
 
 
 def split_call_key(key: bytes) -> tuple[str, str]:
-    """Take `tenant|call` apart; without a `|` the call is empty. Bytes that are not UTF-8 are replaced, never refused."""
+    """Take `tenant|call` apart; without a `|` the call is empty. Bytes that are not UTF-8 are replaced."""
     tenant_id, _, call_id = key.decode(errors="replace").partition("|")
     return tenant_id, call_id

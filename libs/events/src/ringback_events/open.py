@@ -40,7 +40,7 @@ class OpenCall(CallFacts):
 
 
 class OpenSession(SessionFacts):
-    """One session of one call version. Value of `callrecords.open.sessions.v1`; enough alone, it repeats its call's facts."""
+    """One session of one call version. Value of `callrecords.open.sessions.v1`; enough alone: it repeats its call."""
 
     tenant_id: str = member(C1, "The Microsoft Entra tenant, lower case.")
     call_id: str = member(C1, "Graph's id of the call record, opaque.")

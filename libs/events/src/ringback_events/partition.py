@@ -1,7 +1,7 @@
 """From a key to its partition, as Java's Kafka client does it, so that producers of every language agree.
 
-The algorithm is MurmurHash2 (32 bit, little-endian blocks, seed 0x9747b28c) made positive by clearing the sign bit, modulo the
-number of partitions. The vectors in `contracts/partition-vectors.json` belong to the contract.
+The algorithm is MurmurHash2 (32 bit, little-endian blocks, seed 0x9747b28c) made positive by clearing the sign bit,
+modulo the number of partitions. The vectors in `contracts/partition-vectors.json` belong to the contract.
 """
 
 from functools import lru_cache

@@ -1,10 +1,10 @@
-"""The internal events that run the platform: lifecycle, status, control."""
+"""The internal events that run the platform: lifecycle, status, control, audit."""
 
 from pydantic import AwareDatetime
 
 from ringback_events.fields import Event, Privacy, member
 
-__all__ = ["ControlEntry", "LifecycleEvent", "StatusReport"]
+__all__ = ["AuditEntry", "ControlEntry", "LifecycleEvent", "StatusReport"]
 
 C0, C1 = Privacy.C0, Privacy.C1
 
@@ -33,10 +33,27 @@ class StatusReport(Event):
 
 
 class ControlEntry(Event):
-    """State every process but the webhook obeys. Value of `callrecords.internal.control.v1`, key kind|subject; a tombstone lifts it."""
+    """State every process but the webhook obeys; a tombstone lifts it.
+
+    Value of `callrecords.internal.control.v1`, key kind|subject.
+    """
 
     kind: str = member(C0, "halt (a process stopped itself), pause (a tenant), suppress (a person's token).")
     subject: str = member(C1, "What it is about: a process, a tenant id, a keyed token.")
     reason: str = member(C0, "Why, one of a bounded set.")
     since: AwareDatetime = member(C0, "Since when, UTC.")
     by: str = member(C0, "Which process or operator's workload wrote it.")
+
+
+class AuditEntry(Event):
+    """What a person or a workload did. Value of `callrecords.restricted.audit.v1`, key actor; no content, only ids."""
+
+    actor: str = member(C1, "Who: `workload:<process>` or `operator:<name the platform authenticated>`.")
+    action: str = member(
+        C0, "What, e.g. subscription.create, subscription.renew, subscription.delete. Open enumeration."
+    )
+    tenant_id: str | None = member(C1, "The tenant it was done to, if one.", default=None)
+    targets: list[str] = member(C1, "Ids of what it was done to; empty when nothing came to be.")
+    reason: str = member(C0, "Why, one of a bounded set, or the operator's ticket.")
+    at: AwareDatetime = member(C0, "When, UTC.")
+    outcome: str = member(C0, "done, gone, conflict, or the class of the failure.")

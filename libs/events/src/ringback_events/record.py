@@ -1,7 +1,7 @@
 """The restricted record: one whole version of a call, Graph's JSON and everything derived from it.
 
-Each `...Facts` class holds the fields that both tiers share (C0 and C1). Its restricted child adds what identifies people;
-its open twin in `ringback_events.open` adds nothing but the token.
+Each `...Facts` class holds the fields that both tiers share (C0 and C1). Its restricted child adds what identifies
+people; its open twin in `ringback_events.open` adds nothing but the token.
 """
 
 from typing import Any
@@ -98,9 +98,12 @@ class NetworkFacts(Event):
     wifi_signal_strength: int | None = member(C0, "Signal strength as Graph gives it.", unit="%", default=None)
     link_speed_bps: int | None = member(C0, "Link speed.", unit="bit/s", default=None)
     network_prefix: str | None = member(
-        C1, "The address cut to /24 (IPv4) or /48 (IPv6); null for private ranges.", default=None
+        C1,
+        "The address cut to /24 (IPv4) or /48 (IPv6); null for private ranges.",
+        opens=OpenAs.PREFIX,
+        default=None,
     )
-    reflexive_prefix: str | None = member(C1, "The reflexive address, cut likewise.", default=None)
+    reflexive_prefix: str | None = member(C1, "The reflexive address, cut likewise.", opens=OpenAs.PREFIX, default=None)
     site: str | None = member(C1, "Site of the subnet map, longest prefix wins; null without a match.", default=None)
 
 
@@ -164,14 +167,18 @@ class EndpointFacts(Event):
 
     party: int | None = member(C1, "Index of the party in the call; null for a service.", default=None)
     kind: str = member(C0, "user, guest, phone, application, service or unknown.")
-    relation: str = member(C1, "internal, external or unknown, seen from the call's tenant.")
+    relation: str = member(C1, "internal, external or unknown, seen from the call's tenant.", opens=OpenAs.LABEL)
     is_service: bool = member(C0, "Whether this side is a service endpoint.")
     role: str | None = member(C0, "Role of a service, open enumeration.", default=None)
     platform: str | None = member(C0, "Client platform, open enumeration.", default=None)
     product_family: str | None = member(C0, "Product family, open enumeration.", default=None)
-    application_version: str | None = member(C0, "Version of the client or service.", default=None)
+    application_version: str | None = member(
+        C0, "Version of the client or service.", opens=OpenAs.VERSION, default=None
+    )
     cpu_cores: int | None = member(C0, "Processor cores.", unit="cores", default=None)
-    feedback_rating: str | None = member(C1, "The user's rating of the call, open enumeration.", default=None)
+    feedback_rating: str | None = member(
+        C1, "The user's rating of the call, open enumeration.", opens=OpenAs.LABEL, default=None
+    )
 
 
 class Endpoint(EndpointFacts):
@@ -210,17 +217,21 @@ class PartyFacts(Event):
 
     index: int = member(C1, "The party within its call and version, from 0.")
     kind: str = member(C0, "user, guest, phone, application, service or unknown.")
-    relation: str = member(C1, "internal, external or unknown, seen from the call's tenant.")
+    relation: str = member(C1, "internal, external or unknown, seen from the call's tenant.", opens=OpenAs.LABEL)
     is_organizer: bool = member(C1, "Whether the party organised the call.")
     in_participants: bool = member(C0, "Whether participants_v2 (or participants) names the party.")
-    country_code: str | None = member(C1, "Country of a phone number, ISO 3166-1 alpha-2.", default=None)
+    country_code: str | None = member(
+        C1, "Country of a phone number, ISO 3166-1 alpha-2.", opens=OpenAs.LABEL, default=None
+    )
     platforms: list[str] = member(C0, "Client platforms the party used, sorted.")
     connection_types: list[str] = member(C0, "Connection types the party used, sorted.")
     sites: list[str] = member(C1, "Sites the party was at, sorted.")
     session_count: int = member(C0, "Sessions the party took part in.", unit="sessions")
     joined_ms: int | None = member(C1, "Time in the call: union of its sessions.", unit="ms", default=None)
     verdict: str = member(C0, f"Worst of the streams the party received. {_VERDICT}")
-    feedback_rating: str | None = member(C1, "The party's worst rating, open enumeration.", default=None)
+    feedback_rating: str | None = member(
+        C1, "The party's worst rating, open enumeration.", opens=OpenAs.LABEL, default=None
+    )
 
 
 class Party(PartyFacts):
@@ -251,7 +262,9 @@ class CallFacts(Event):
     session_count: int = member(C0, "Sessions of this version.", unit="sessions")
     counts: Counts = member(C0, "Who took part, as counts.")
     quality: Quality = member(C0, "Verdict and stream counts.")
-    worst_feedback: str | None = member(C1, "The worst rating any party gave, open enumeration.", default=None)
+    worst_feedback: str | None = member(
+        C1, "The worst rating any party gave, open enumeration.", opens=OpenAs.LABEL, default=None
+    )
     platforms: list[str] = member(C0, "Client platforms seen, sorted.")
     connection_types: list[str] = member(C0, "Connection types seen, sorted.")
     sites: list[str] = member(C1, "Sites seen, sorted.")
@@ -260,7 +273,10 @@ class CallFacts(Event):
 
 
 class CallRecord(CallFacts):
-    """One whole version of a call. Value of `callrecords.restricted.records.v1`; source of the store and of the open tier."""
+    """One whole version of a call; source of the store and of the open tier.
+
+    Value of `callrecords.restricted.records.v1`.
+    """
 
     failure: Failure | None = member(C0, "The first failure among the sessions, if any.", default=None)
     parties: list[Party] = member(C1, "Union of participants_v2 and the sessions' sides.")

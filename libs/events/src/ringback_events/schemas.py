@@ -16,8 +16,8 @@ Schema = dict[str, Any]
 def schema_of(event: str) -> Schema:
     """Return the schema of an event by its name in the catalogue.
 
-    The models are closed for the publisher; the schema is open, for a later minor version may add members and a reader must not
-    break on one.
+    The models are closed for the publisher; the schema is open, for a later minor version may add members and a
+    reader must not break on one.
 
     Raises:
         KeyError: the catalogue has no such event.

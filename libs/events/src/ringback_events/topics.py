@@ -1,7 +1,7 @@
 """Every topic of the contract: its name, how a key becomes a partition, what it may hold and how long.
 
-`contracts/topics/*.yaml` says the same for people, with owner, producers and service levels; a test keeps the two equal.
-Names carry no installation prefix; only the Kafka runtime and the operator's command add one.
+`contracts/topics/*.yaml` says the same for people, with owner, producers and service levels; a test keeps the two
+equal. Names carry no installation prefix; only the Kafka runtime and the operator's command add one.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class Topic:
     def dead_letters(self) -> str | None:
         """Where a refused record of this topic goes; None for the dead letters themselves.
 
-        Emergencies go to the restricted tier whatever their own is: a refused one may hold what the contract did not expect.
+        Emergencies go to the restricted tier whatever their own is: a refused one may hold what nobody expected.
         """
         if self.entity == "dead-letters":
             return None
@@ -125,7 +125,7 @@ RECORDS = _kept("restricted.records", 24, _BY_KEY, 14, "record", max_bytes=8 * _
 RESTRICTED_PSTN_CALLS = _kept("restricted.pstn-calls", 12, _BY_KEY, 14)
 RESTRICTED_DIRECT_ROUTING_CALLS = _kept("restricted.direct-routing-calls", 12, _BY_KEY, 14)
 RESTRICTED_EMERGENCIES = _kept("restricted.emergencies", 12, _BY_KEY, 14)
-AUDIT = _kept("restricted.audit", 3, _BY_KEY, 365)
+AUDIT = _kept("restricted.audit", 3, _BY_KEY, 365, "audit-entry")
 # The parties of a 25,000-person meeting are 10 MB of JSON, some 700 KiB compressed.
 CALLS = _kept("open.calls", 24, _BY_KEY, 30, "call", max_bytes=4 * _MIB)
 SESSIONS = _kept("open.sessions", 24, _BY_KEY, 30, "session", "sessions-completed", max_bytes=4 * _MIB)

@@ -7,31 +7,32 @@ from typing import Any, NotRequired, TypedDict
 
 __all__ = [
     "AnomaliesWire",
+    "AuditEntryWire",
     "CallFactsWire",
     "CallRecordWire",
     "ControlEntryWire",
     "CountsWire",
-    "EndpointWire",
     "EndpointFactsWire",
-    "FailureWire",
+    "EndpointWire",
     "FailureFactsWire",
+    "FailureWire",
     "FetchRequestWire",
     "LifecycleEventWire",
-    "NetworkWire",
     "NetworkFactsWire",
+    "NetworkWire",
     "OpenCallWire",
     "OpenPartyWire",
     "OpenSessionWire",
     "OpenStreamWire",
-    "PartyWire",
     "PartyFactsWire",
+    "PartyWire",
     "QualityWire",
-    "SessionWire",
     "SessionFactsWire",
+    "SessionWire",
     "SessionsCompletedWire",
     "StatusReportWire",
-    "StreamWire",
     "StreamFactsWire",
+    "StreamWire",
     "TallyWire",
 ]
 
@@ -335,7 +336,7 @@ class SessionWire(TypedDict):
 
 
 class CallRecordWire(TypedDict):
-    """One whole version of a call. Value of `callrecords.restricted.records.v1`; source of the store and of the open tier."""
+    """One whole version of a call; source of the store and of the open tier."""
 
     tenantId: str
     callId: str
@@ -447,7 +448,7 @@ class OpenStreamWire(TypedDict):
 
 
 class OpenSessionWire(TypedDict):
-    """One session of one call version. Value of `callrecords.open.sessions.v1`; enough alone, it repeats its call's facts."""
+    """One session of one call version. Value of `callrecords.open.sessions.v1`; enough alone: it repeats its call."""
 
     ordinal: int
     sessionId: NotRequired[str | None]
@@ -506,10 +507,22 @@ class StatusReportWire(TypedDict):
 
 
 class ControlEntryWire(TypedDict):
-    """State every process but the webhook obeys. Value of `callrecords.internal.control.v1`, key kind|subject; a tombstone lifts it."""
+    """State every process but the webhook obeys; a tombstone lifts it."""
 
     kind: str
     subject: str
     reason: str
     since: str
     by: str
+
+
+class AuditEntryWire(TypedDict):
+    """What a person or a workload did. Value of `callrecords.restricted.audit.v1`, key actor; no content, only ids."""
+
+    actor: str
+    action: str
+    tenantId: NotRequired[str | None]
+    targets: list[str]
+    reason: str
+    at: str
+    outcome: str

@@ -36,7 +36,7 @@ _PLAIN: dict[Any, str] = {
 def wire_source() -> str:
     """Return the module's source; the same models always give the same text."""
     models = list(_models_first_used_first())
-    names = ",\n".join(f'    "{model.__name__}Wire"' for model in sorted(models, key=lambda each: each.__name__))
+    names = ",\n".join(sorted(f'    "{model.__name__}Wire"' for model in models))
     classes = "".join(_typed_dict(model) for model in models)
     return f"{_HEAD}\n__all__ = [\n{names},\n]\n{classes}"
 
