@@ -1,0 +1,34 @@
+"""`ringback`: the operator's command. Dry-run by default where it changes anything; `--yes` acts, `--json` for programs."""
+
+import sys
+
+import typer
+from ringback_common.errors import ConfigError, Transient
+
+from ringback_cli import dead_letters, look, topics
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="ringback", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+app.add_typer(topics.commands, name="topics")
+app.add_typer(dead_letters.commands, name="dlq")
+app.command()(look.status)
+app.command()(look.lookup)
+
+
+def main() -> None:
+    """Run the command: exit 0, 1 if it failed or found a difference, 2 if a setting is wrong."""
+    try:
+        app()
+    except ConfigError as mistake:
+        sys.stderr.write(f"{mistake}\n")
+        raise SystemExit(2) from None
+    except Transient as failed:
+        sys.stderr.write(f"{failed}\n")
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What a person or a program reads: a table, a sentence, a progress bar; or one JSON document with `--json`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import track as rich_track
+from rich.table import Table
+
+__all__ = ["Json", "show", "tell", "track"]
+
+_Item = TypeVar("_Item")
+_people = Console(stderr=True)
+_out = Console(soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool) -> None:
+    """Rows under a title; without rows the title with `none`."""
+    if as_json:
+        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str))
+        return
+    if not rows:
+        _out.print(f"{title}: none", markup=False)
+        return
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    _out.print(table)
+
+
+def tell(sentence: str) -> None:
+    """One sentence for the person, beside the output."""
+    _people.print(sentence, markup=False)
+
+
+def track(items: Sequence[_Item], what: str) -> Iterable[_Item]:
+    """The items, with a progress bar where somebody looks."""
+    return rich_track(items, description=what, console=_people, disable=not _people.is_terminal)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return "" if value is None else str(value)

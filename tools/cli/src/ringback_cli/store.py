@@ -1,0 +1,71 @@
+"""Reads from the store, with the statements its documentation gives; never writes."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from ringback_common.errors import ConfigError, Transient
+from ringback_common.settings import load
+
+from ringback_cli.settings import StoreAccess
+
+__all__ = ["Store"]
+
+Row = Mapping[str, Any]
+
+STATUS = """
+SELECT process, instance, nullif(tenant_id, '') AS tenant_id, age_seconds, state, detail
+FROM callrecords.status_now ORDER BY process, tenant_id, instance"""
+FRESHNESS = "SELECT * FROM callrecords.freshness ORDER BY tenant_id"
+CALLS = "SELECT * FROM callrecords.call WHERE call_id = lower($1) OR call_id = $1 ORDER BY tenant_id"
+VERSIONS = """
+SELECT version, revision, last_modified_date_time, session_count, quality_verdict, first_stored_at
+FROM callrecords.call_version WHERE tenant_id = $1 AND call_id = $2 ORDER BY version"""
+PARTIES = """
+SELECT * FROM callrecords.participant
+WHERE tenant_id = $1 AND call_id = $2 AND call_start = $3 ORDER BY index"""
+SESSIONS = """
+SELECT ordinal, start_date_time, duration_ms, verdict, caller_platform, callee_platform, failure_stage
+FROM callrecords.session WHERE tenant_id = $1 AND call_id = $2 AND call_start = $3 ORDER BY ordinal LIMIT $4"""
+TIMELINE = """
+SELECT at, event, version, since_previous_ms FROM callrecords.call_timeline
+WHERE tenant_id = $1 AND call_id = $2 ORDER BY at"""
+DEAD_LETTERS = """
+SELECT topic, partition, "offset", at, reason, service, error_class, attempts, tenant_id, call_id
+FROM callrecords.dead_letter WHERE ($2::text IS NULL OR reason = $2) ORDER BY at DESC LIMIT $1"""
+
+
+class Store:
+    """One connection for the length of a command."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._connection = connection
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls) -> AsyncGenerator["Store"]:
+        """Connect as the settings say.
+
+        Raises:
+            ConfigError: the DSN is missing or wrong, or the store has not been migrated.
+            Transient: nothing answers there.
+        """
+        try:
+            connection = await asyncpg.connect(load(StoreAccess).store.connection_string(), timeout=10)
+        except (OSError, TimeoutError):
+            raise Transient("The store does not answer at RINGBACK_STORE__DSN.") from None
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as refused:
+            raise ConfigError(f"The store refuses the connection: {type(refused).__name__}.") from None
+        try:
+            yield cls(connection)
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+            raise ConfigError("The store has no Ringback tables yet: run `ringback-sink migrate`.") from None
+        except asyncpg.PostgresError as failed:
+            raise Transient(f"The store failed: SQLSTATE {failed.sqlstate}.") from None
+        finally:
+            await connection.close()
+
+    async def rows(self, statement: str, *values: Any) -> list[Row]:
+        """All rows of a statement."""
+        return [dict(row) for row in await self._connection.fetch(statement, *values)]

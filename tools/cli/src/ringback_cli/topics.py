@@ -1,0 +1,64 @@
+"""`ringback topics`: make the cluster's topics what the contract says, or show where they differ."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from ringback_common.settings import load
+from ringback_events.topics import ALL_TOPICS, topic
+
+from ringback_cli.cluster import Cluster
+from ringback_cli.output import Json, show, tell, track
+from ringback_cli.settings import KafkaAccess
+from ringback_cli.topic_plan import Difference, compare
+
+__all__ = ["commands"]
+
+commands = typer.Typer(help="Kafka topics against the contract.", no_args_is_help=True)
+COLUMNS = ("topic", "what", "wanted", "found")
+
+Yes = Annotated[bool, typer.Option("--yes", help="Act; without it the plan is only shown.")]
+Replication = Annotated[int, typer.Option(help="Replicas of each new topic; in production 3.", min=1, max=9)]
+
+
+@commands.command()
+def diff(*, as_json: Json = False) -> None:
+    """Show every difference; exit 1 if there is one."""
+    differences = asyncio.run(_differences())
+    show("Topics that differ from the contract", COLUMNS, [_row(one) for one in differences], as_json=as_json)
+    if differences:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def apply(*, yes: Yes = False, replication: Replication = 3, as_json: Json = False) -> None:
+    """Make what is missing and set what differs; partition counts are never changed."""
+    differences = asyncio.run(_differences())
+    show("To do", COLUMNS, [_row(one) for one in differences], as_json=as_json)
+    if not yes and differences:
+        tell("Nothing was changed; add --yes to act.")
+    if yes:
+        asyncio.run(_apply(differences, replication))
+    if any(not one.repairable for one in differences):
+        tell("A partition count differs; changing it would move keys, so it is left to you.")
+        raise typer.Exit(1)
+
+
+async def _differences() -> list[Difference]:
+    async with Cluster.connect(load(KafkaAccess).kafka) as cluster:
+        return compare(ALL_TOPICS, await cluster.topics())
+
+
+async def _apply(differences: list[Difference], replication: int) -> None:
+    async with Cluster.connect(load(KafkaAccess).kafka) as cluster:
+        existing = await cluster.topics()
+        names = list(dict.fromkeys(one.topic for one in differences if one.repairable))
+        for name in track(names, "Applying"):
+            if name in existing:
+                await cluster.configure(topic(name), existing[name].replication)
+            else:
+                await cluster.create(topic(name), replication)
+
+
+def _row(one: Difference) -> tuple[str, ...]:
+    return one.topic, one.what, one.wanted, one.found
