@@ -121,3 +121,19 @@ KEEPER_TENANTS = catalogue.gauge(
 KEEPER_PASS_FAILURES = catalogue.counter(
     "ringback_keeper_pass_failures", "Looks at a tenant's subscriptions that failed; tried again.", ("reason",)
 )
+
+# --- graph ---
+GRAPH_REQUEST_SECONDS = catalogue.histogram(
+    "ringback_graph_request_seconds",
+    "One request to Graph from sending to the last octet, by operation and status.",
+    ("operation", "status"),
+)
+GRAPH_BUDGET_WAIT = catalogue.histogram(
+    "ringback_graph_budget_wait_seconds", "Waiting for the budget before a request, by lane.", ("lane",)
+)
+GRAPH_BUDGET_WAITING = catalogue.gauge("ringback_graph_budget_waiting", "Requests that wait for the budget now.")
+GRAPH_THROTTLED = catalogue.counter("ringback_graph_throttled", "Answers 429, by the scope held for it.", ("scope",))
+GRAPH_TOKENS = catalogue.counter("ringback_graph_tokens", "Access tokens asked for, by outcome.", ("outcome",))
+GRAPH_REFUSED_LINKS = catalogue.counter(
+    "ringback_graph_refused_links", "Next links not followed, by reason.", ("reason",)
+)
