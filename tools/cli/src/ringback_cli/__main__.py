@@ -1,4 +1,4 @@
-"""`ringback`: the operator's command. Dry-run by default where it changes anything; `--yes` acts, `--json` for programs."""
+"""The operator's command. Dry-run by default where it changes anything; `--yes` acts, `--json` for programs."""
 
 import sys
 

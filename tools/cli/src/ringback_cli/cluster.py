@@ -32,7 +32,7 @@ class Cluster:
         Raises:
             ConfigError: no broker answers at the address given.
         """
-        admin = cast("Any", AIOKafkaAdminClient)(**client_options(kafka), request_timeout_ms=15_000)
+        admin = cast("Any", AIOKafkaAdminClient)(**client_options(kafka))
         try:
             await admin.start()
         except KafkaConnectionError:
@@ -79,7 +79,7 @@ class Cluster:
 
     async def _configs(self, names: set[str]) -> dict[str, dict[str, str]]:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(names)]
-        answers = await self._admin.describe_configs(resources) if resources else []
+        answers: list[Any] = await self._admin.describe_configs(resources) if resources else []
         return {
             entry[3]: {config[0]: config[1] for config in entry[4]} for answer in answers for entry in answer.resources
         }
