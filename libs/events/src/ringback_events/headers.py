@@ -146,7 +146,7 @@ def lifecycle_headers(*, tenant_id: str, subscription_id: str, lifecycle_event: 
 
 
 def audit_headers(*, tenant_id: str, action: str, entry_id: str, at: str) -> Headers:
-    """Headers of an audit entry about a tenant; `entry_id` is the writer's own, for what was done twice was done twice."""
+    """Headers of an audit entry about a tenant; `entry_id` is the writer's own: what was done twice was done twice."""
     tenant = canonical_id(tenant_id)
     identity: Headers = (("ce_id", entry_id.encode()), ("ce_source", _source(tenant, AUDIT)))
     return identity + _about(tenant, action, at) + _AUDIT_ENTRY
