@@ -1,0 +1,163 @@
+"""clientState: the only proof that a notification comes from a subscription of ours.
+
+Graph signs nothing on basic notifications; it echoes the clientState a subscription was created with. Ours is
+`<kid>.` + base64url(HMAC-SHA256(key[kid], tenant | slot)), so the webhook recomputes it and needs no store. Slot and
+kid travel in the notification URL's query, which Graph keeps on every POST. Several keys are valid at once while one
+replaces another, because Graph retries a delivery for four hours with the clientState of the old subscription.
+"""
+
+import hmac
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ringback_common.errors import ConfigError
+
+__all__ = ["CALL_RECORDS", "Key", "KeyRing", "NotificationQuery", "client_state", "keys_of", "new_keys_file"]
+
+CALL_RECORDS = "callrecords"
+"""The slot of a tenant's call record subscription."""
+
+MAX_LENGTH = 128
+"""Characters of a clientState that every version of Graph's documentation allows."""
+
+_KID = r"[A-Za-z0-9_-]{1,32}"
+_MIN_SECRET = 32
+"""Bytes; HMAC-SHA-256 gains nothing from more and is weaker with less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One signing key. `valid_until` None: in force until the file says otherwise."""
+
+    kid: str
+    secret: bytes = field(repr=False)
+    valid_until: datetime | None = None
+
+    def valid(self, now: datetime) -> bool:
+        """Whether a notification signed with it is still accepted."""
+        return self.valid_until is None or now < self.valid_until
+
+
+def client_state(key: Key, tenant_id: str, slot: str) -> str:
+    """The clientState of a tenant's subscription in a slot; at most 76 characters."""
+    digest = hmac.digest(key.secret, f"{tenant_id.lower()}|{slot}".encode(), "sha256")
+    return f"{key.kid}.{urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """All keys of the file; `active` signs what is created from now on."""
+
+    active: Key
+    keys: tuple[Key, ...]
+
+    def valid_kids(self, now: datetime) -> frozenset[str]:
+        """The key ids a live subscription of ours may carry."""
+        return frozenset(key.kid for key in self.keys if key.valid(now))
+
+    def expected(self, tenant_id: str, slot: str, now: datetime) -> tuple[bytes, ...]:
+        """Every clientState a genuine notification of this tenant may echo now."""
+        return tuple(client_state(key, tenant_id, slot).encode() for key in self.keys if key.valid(now))
+
+
+def matches(presented: bytes, expected: Iterable[bytes]) -> bool:
+    """Whether one of `expected` was presented, in a time that does not tell which or how nearly."""
+    found = False
+    for candidate in expected:
+        found |= hmac.compare_digest(presented, candidate)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationQuery:
+    """What a notification URL's query says about the subscription behind it; none of it is a secret."""
+
+    slot: str = ""
+    kid: str = ""
+    installation: str = ""
+
+    @classmethod
+    def of(cls, query: str) -> "NotificationQuery":
+        """Read a query; what is missing or repeated stays empty, so that nothing can match it."""
+        found: dict[str, str] = {}
+        for name, value in parse_qsl(query, max_num_fields=16):
+            found[name] = "" if name in found else value
+        return cls(found.get("slot", ""), found.get("kid", ""), found.get("installation", ""))
+
+    @classmethod
+    def of_url(cls, url: str) -> "NotificationQuery":
+        """Read the query of a whole notification URL, as Graph shows it on a subscription."""
+        try:
+            return cls.of(urlsplit(url).query)
+        except ValueError:
+            return cls()
+
+    def added_to(self, url: str) -> str:
+        """The URL with this query; what its own query held is kept, so a secret path or gateway key may stand there."""
+        parts = urlsplit(url)
+        ours = urlencode({"slot": self.slot, "kid": self.kid, "installation": self.installation})
+        return urlunsplit(parts._replace(query=f"{parts.query}&{ours}" if parts.query else ours))
+
+
+class _KeyEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    kid: str = Field(pattern=f"^{_KID}$")
+    secret: str
+    valid_until: AwareDatetime | None = None
+
+    def key(self) -> Key:
+        padded = self.secret + "=" * (-len(self.secret) % 4)
+        return Key(self.kid, urlsafe_b64decode(padded), self.valid_until)
+
+
+class _KeysFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    active: str
+    keys: list[_KeyEntry] = Field(min_length=1, max_length=8)
+
+    @model_validator(mode="after")
+    def _active_is_lasting(self) -> "_KeysFile":
+        kids = [entry.kid for entry in self.keys]
+        if len(set(kids)) != len(kids):
+            raise ValueError("a kid is listed twice")
+        if not any(entry.kid == self.active and entry.valid_until is None for entry in self.keys):
+            raise ValueError("the active kid must be one of the keys and have no valid_until")
+        if any(len(entry.key().secret) < _MIN_SECRET for entry in self.keys):
+            raise ValueError(f"a secret has fewer than {_MIN_SECRET} bytes")
+        return self
+
+
+def keys_of(content: bytes, setting: str) -> KeyRing:
+    """Read a keys file.
+
+    Args:
+        content: JSON: `{"active": kid, "keys": [{"kid", "secret": base64url, "valid_until"?}]}`.
+        setting: the variable that named the file, for the error's sentence.
+
+    Raises:
+        ConfigError: the file is not usable; the sentence says why and quotes nothing of it.
+    """
+    try:
+        read = _KeysFile.model_validate_json(content)
+    except ValidationError as invalid:
+        first = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ConfigError(f"{setting} is not a keys file: {place}: {first['msg'].rstrip('.').lower()}.") from None
+    keys = tuple(entry.key() for entry in read.keys)
+    return KeyRing(next(key for key in keys if key.kid == read.active), keys)
+
+
+def new_keys_file(kid: str, secret: bytes) -> bytes:
+    """The content of a keys file with one key, for a first installation."""
+    if not re.fullmatch(_KID, kid) or len(secret) < _MIN_SECRET:
+        raise ValueError("a kid has 1 to 32 letters, digits, _ or -; a secret at least 32 bytes")
+    encoded = urlsafe_b64encode(secret).rstrip(b"=").decode()
+    entry = _KeyEntry(kid=kid, secret=encoded)
+    return _KeysFile(active=kid, keys=[entry]).model_dump_json(exclude_none=True, indent=2).encode()

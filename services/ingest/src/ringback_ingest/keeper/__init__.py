@@ -1,0 +1,1 @@
+"""Keeps the subscriptions of the tenants it owns alive."""

@@ -1,0 +1,1 @@
+"""What the keeper touches: Graph's subscriptions and the audit topic."""

@@ -1,0 +1,82 @@
+"""The audit trail: what the keeper did to Graph, kept a year."""
+
+import uuid
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ringback_common import logs
+from ringback_common.clock import iso
+from ringback_common.errors import Transient
+from ringback_common.outcomes import Message
+from ringback_events.headers import audit_headers
+from ringback_events.platform_events import AuditEntry
+from ringback_events.topics import AUDIT
+
+__all__ = ["Audit", "Deed"]
+
+_ACTOR = "workload:keeper"
+_WAITING = 1000
+"""Entries kept while Kafka is away; without Kafka there is no proof of ownership, so a keeper soon does nothing more."""
+
+_log = logs.logger(__name__)
+
+
+class Sender(Protocol):
+    """Makes a record durable."""
+
+    async def send(self, message: Message) -> None:
+        """Return when acked; raise Transient otherwise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One action, finished."""
+
+    tenant_id: str
+    action: str
+    targets: tuple[str, ...]
+    reason: str
+    outcome: str
+    at: datetime
+
+
+class Audit:
+    """Writes entries in the order of the deeds; what Kafka does not take is kept and tried again with the next."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._waiting: deque[Message] = deque(maxlen=_WAITING)
+
+    async def write(self, deed: Deed) -> None:
+        """Write one entry, and those that still wait before it."""
+        self._waiting.append(_message(deed))
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits."""
+        while self._waiting:
+            message = self._waiting[0]
+            try:
+                await self._sender.send(message)
+            except Transient:
+                _log.warning("Audit entries wait for Kafka.", count=len(self._waiting))
+                return
+            if self._waiting and self._waiting[0] is message:
+                self._waiting.popleft()
+
+
+def _message(deed: Deed) -> Message:
+    entry = AuditEntry(
+        actor=_ACTOR,
+        action=deed.action,
+        tenant_id=deed.tenant_id,
+        targets=list(deed.targets),
+        reason=deed.reason,
+        at=deed.at,
+        outcome=deed.outcome,
+    )
+    headers = audit_headers(tenant_id=deed.tenant_id, action=deed.action, entry_id=str(uuid.uuid4()), at=iso(deed.at))
+    return Message(AUDIT.name, _ACTOR.encode(), entry.model_dump_json().encode(), headers)

@@ -1,0 +1,104 @@
+"""Wires the keeper: settings, tenants, Graph, Kafka, the rounds; and ends it in order."""
+
+import asyncio
+from pathlib import Path
+
+from ringback_common import logs, traces
+from ringback_common.clock import SystemClock
+from ringback_common.health import AdminServer, Health
+from ringback_common.settings import ProcessSettings, load
+from ringback_events.keys import tenant_key
+from ringback_events.partition import partition_for
+from ringback_events.topics import AUDIT, COMMANDS, LIFECYCLE
+from ringback_graph.client import GraphClient
+from ringback_graph.roles import Role
+from ringback_graph.settings import GraphSettings
+from ringback_graph.subscriptions import Subscriptions
+from ringback_graph.tenants import TenantsFile
+from ringback_stream.flows import KeyedFlow, Lane
+from ringback_stream.ownership import Ownership
+from ringback_stream.run import Stream
+
+from ringback_ingest.keeper.adapters.audit import Audit
+from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
+from ringback_ingest.keeper.handlers import KeeperStep, exhausted
+from ringback_ingest.keeper.rounds import Rounds
+from ringback_ingest.keeper.visit import Installation, Visitor
+from ringback_ingest.keys_file import KeysFile
+from ringback_ingest.settings import WebhookSection
+
+__all__ = ["KeeperSettings", "serve"]
+
+_GROUP = "ringback-keeper"
+_KEYS_SECONDS = 10.0
+
+
+class KeeperSettings(ProcessSettings):
+    """What the keeper needs to know."""
+
+    tenants_file: Path
+    graph: GraphSettings = GraphSettings()
+    webhook: WebhookSection
+
+
+async def serve(stop: asyncio.Event) -> None:
+    """Run the keeper until `stop` is set.
+
+    Raises:
+        ConfigError: a setting, the tenants file, the keys file or a topic is not usable.
+    """
+    settings = load(KeeperSettings)
+    logs.configure("keeper", settings.telemetry.log_level)
+    traces.configure("keeper", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
+    tenants = TenantsFile(settings.tenants_file)
+    tenants.load()
+    keys = KeysFile(settings.webhook.client_state_keys_file)
+    health = Health()
+    admin = AdminServer(health, settings.admin)
+    await admin.start()
+    try:
+        await _keep(settings, tenants, keys, health, stop)
+    finally:
+        await admin.stop()
+
+
+async def _keep(
+    settings: KeeperSettings, tenants: TenantsFile, keys: KeysFile, health: Health, stop: asyncio.Event
+) -> None:
+    clock = SystemClock()
+    ownership = Ownership(clock)
+
+    def owns(tenant_id: str) -> bool:
+        return ownership.owns(partition_for(COMMANDS.name, tenant_key(tenant_id), COMMANDS.partitions))
+
+    async with (
+        Stream.open(settings, "keeper", health=health, topics=(AUDIT.name,), stop=stop) as stream,
+        GraphClient.open(settings.graph, role=Role.KEEPER) as graph,
+    ):
+        audit = Audit(stream.producer)
+        installation = Installation(settings.installation_id, settings.time_scale)
+        visitor = Visitor(GraphSubscriptions(Subscriptions(graph)), audit, keys, installation, owns, clock)
+        rounds = Rounds(tenants, owns, visitor, clock)
+        stream.status.add("subscriptions", rounds.report)
+        flow = KeyedFlow(
+            group=_GROUP,
+            lanes=(Lane(COMMANDS), Lane(LIFECYCLE)),
+            step=KeeperStep(rounds.heed),
+            on_exhausted=exhausted,
+            ownership=ownership,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            followers = (tasks.create_task(tenants.follow()), tasks.create_task(_follow(keys)))
+            making = tasks.create_task(rounds.run(stop))
+            await stream.run(stop, flow)
+            stop.set()
+            await making
+            for follower in followers:
+                follower.cancel()
+        await audit.flush()
+
+
+async def _follow(keys: KeysFile) -> None:
+    while True:
+        await asyncio.sleep(_KEYS_SECONDS)
+        keys.refresh()

@@ -1,0 +1,1 @@
+"""What the keeper decides, without I/O: which subscription to create, renew, recreate or report."""

@@ -1,0 +1,76 @@
+"""What the keeper knows about one tenant it owns, and when it looks at it next."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+__all__ = ["Situation", "Watch"]
+
+LOOK_SECONDS = 120.0
+"""Between two looks at a healthy tenant; Graph gives no sign when a subscription vanishes."""
+
+_FIRST_RETRY_SECONDS = 5.0
+_LIFECYCLE_SPACING_SECONDS = 5.0
+"""Looks that lifecycle events ask for are at least this far apart, for the events come in bursts."""
+
+
+class Situation(StrEnum):
+    """How a tenant's subscription stands."""
+
+    UNKNOWN = "unknown"
+    ACTIVE = "active"
+    FOREIGN_SUBSCRIPTION = "foreign_subscription"
+    FAILING = "failing"
+
+
+@dataclass(slots=True)
+class Watch:
+    """The state of one tenant; all times are monotonic seconds but `expires_at`.
+
+    Attributes:
+        due_at: when to look at it next.
+        reauthorize: subscriptions Graph wants reauthorised.
+        removed: subscriptions Graph says it removed.
+        missed: `missed` events so far; the back-fill they ask for is not part of the keeper yet.
+        reason: why it is failing, a bounded word.
+    """
+
+    due_at: float = 0.0
+    situation: Situation = Situation.UNKNOWN
+    reason: str | None = None
+    expires_at: datetime | None = None
+    looked_at: float | None = None
+    missed: int = 0
+    reauthorize: set[str] = field(default_factory=set[str])
+    removed: set[str] = field(default_factory=set[str])
+    failures: int = 0
+
+    def heed(self, lifecycle_event: str, subscription_id: str, now: float) -> None:
+        """Take a lifecycle event in; what it asks for is done at the next look, which comes soon."""
+        match lifecycle_event:
+            case "reauthorizationRequired":
+                self.reauthorize.add(subscription_id)
+            case "subscriptionRemoved":
+                self.removed.add(subscription_id)
+            case "missed":
+                self.missed += 1
+                return
+            case _:
+                return
+        earliest = now if self.looked_at is None else self.looked_at + _LIFECYCLE_SPACING_SECONDS
+        self.due_at = min(self.due_at, max(now, earliest))
+
+    def succeeded(self, situation: Situation, expires_at: datetime | None, now: float, time_scale: float) -> None:
+        """A look went through to its end."""
+        self.situation, self.expires_at, self.reason = situation, expires_at, None
+        self.failures = 0
+        self.looked_at = now
+        self.due_at = now + LOOK_SECONDS / time_scale
+
+    def failed(self, reason: str, now: float, *, wait: float = 0.0) -> None:
+        """A look failed; the next one comes after a growing pause, and never before `wait` seconds are over."""
+        self.situation, self.reason = Situation.FAILING, reason
+        self.looked_at = now
+        pause = min(LOOK_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(self.failures, 8))
+        self.failures += 1
+        self.due_at = now + max(pause, wait)

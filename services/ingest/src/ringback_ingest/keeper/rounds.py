@@ -1,0 +1,103 @@
+"""When to look at which tenant: the tenants of the file that this process owns, each when it is due."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from ringback_common.clock import Clock, iso
+from ringback_common.metrics import KEEPER_TENANTS
+from ringback_events.platform_events import LifecycleEvent
+from ringback_graph.tenants import Tenant, TenantsFile
+from ringback_stream.status import Facts
+
+from ringback_ingest.keeper.core.watch import Situation, Watch
+from ringback_ingest.keeper.visit import Visitor
+
+__all__ = ["Rounds"]
+
+_AT_ONCE = 8
+"""Tenants looked at concurrently; one that hangs holds up an eighth of the others, for one request's timeout."""
+
+_TICK_SECONDS = 0.25
+
+_STATES = {
+    Situation.UNKNOWN: "waiting",
+    Situation.ACTIVE: "ok",
+    Situation.FOREIGN_SUBSCRIPTION: "failing",
+    Situation.FAILING: "failing",
+}
+
+
+class Rounds:
+    """Keeps a watch per owned tenant and sends the visitor when it is due."""
+
+    def __init__(self, tenants: TenantsFile, owns: Callable[[str], bool], visitor: Visitor, clock: Clock) -> None:
+        self._tenants = tenants
+        self._owns = owns
+        self._visitor = visitor
+        self._clock = clock
+        self._watches: dict[str, Watch] = {}
+        self._visiting: set[str] = set()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    def heed(self, event: LifecycleEvent) -> bool:
+        """Take a lifecycle event in; False when its tenant is not in the file.
+
+        It is remembered in memory only: `reauthorizationRequired` comes again every 15 minutes, and a removed
+        subscription is missing from Graph's list at the next look.
+        """
+        if self._tenants.get(event.tenant_id) is None:
+            return False
+        watch = self._watches.setdefault(event.tenant_id, Watch())
+        watch.heed(event.lifecycle_event, event.subscription_id, self._clock.monotonic())
+        return True
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Make rounds until `stop` is set; a visit that was begun is finished."""
+        async with asyncio.TaskGroup() as visits:
+            while not stop.is_set():
+                self._forget_lost()
+                for tenant in self._due():
+                    self._visiting.add(tenant.tenant_id)
+                    visits.create_task(self._visit(tenant, self._watches[tenant.tenant_id]))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), _TICK_SECONDS)
+
+    def report(self) -> Iterable[Facts]:
+        """What is known of every owned tenant, for the status topic; no subscription ids."""
+        now = self._clock.monotonic()
+        for tenant_id, watch in self._watches.items():
+            yield Facts(
+                tenant_id,
+                _STATES[watch.situation],
+                {
+                    "subscription": watch.situation.value,
+                    "reason": watch.reason,
+                    "expiresAt": iso(watch.expires_at) if watch.expires_at else None,
+                    "lookedAgeSeconds": None if watch.looked_at is None else round(now - watch.looked_at, 1),
+                    "missedEvents": watch.missed,
+                    "backfill": "not_available",
+                },
+            )
+
+    async def _visit(self, tenant: Tenant, watch: Watch) -> None:
+        try:
+            async with self._slots:
+                await self._visitor.look(tenant, watch)
+        finally:
+            self._visiting.discard(tenant.tenant_id)
+
+    def _due(self) -> list[Tenant]:
+        now = self._clock.monotonic()
+        owned = [tenant for tenant in self._tenants.all().values() if self._owns(tenant.tenant_id)]
+        waiting = [tenant for tenant in owned if tenant.tenant_id not in self._visiting]
+        return [t for t in waiting if self._watches.setdefault(t.tenant_id, Watch()).due_at <= now]
+
+    def _forget_lost(self) -> None:
+        kept = self._tenants.all()
+        for tenant_id in list(self._watches):
+            if tenant_id not in self._visiting and not (tenant_id in kept and self._owns(tenant_id)):
+                del self._watches[tenant_id]
+        for situation in Situation:
+            count = sum(watch.situation is situation for watch in self._watches.values())
+            KEEPER_TENANTS.labels(situation.value).set(count)

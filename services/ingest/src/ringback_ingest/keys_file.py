@@ -1,0 +1,46 @@
+"""The keys file on disk: read at start, read again when it changes, never given up for a broken one."""
+
+from pathlib import Path
+
+from ringback_common import logs
+from ringback_common.errors import ConfigError
+
+from ringback_ingest.client_state import KeyRing, keys_of
+
+__all__ = ["SETTING", "KeysFile"]
+
+SETTING = "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE"
+
+_log = logs.logger(__name__)
+
+
+class KeysFile:
+    """Holds the newest usable key ring.
+
+    Raises:
+        ConfigError: the file cannot be read or used at start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._content = self._read()
+        self.ring: KeyRing = keys_of(self._content, SETTING)
+
+    def refresh(self) -> None:
+        """Take over a changed file; an unusable one is reported and the keys in force stay."""
+        try:
+            content = self._read()
+            if content == self._content:
+                return
+            self.ring = keys_of(content, SETTING)
+        except ConfigError:
+            _log.error("The changed clientState keys file is not usable; the keys in force stay.", setting=SETTING)
+            return
+        self._content = content
+        _log.info("The clientState keys were read again.", kid=self.ring.active.kid, count=len(self.ring.keys))
+
+    def _read(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except OSError:
+            raise ConfigError(f"{SETTING} names a file that cannot be read: {self._path}.") from None

@@ -1,0 +1,18 @@
+"""What both processes of ingest are told about the webhook."""
+
+from pathlib import Path
+
+from pydantic import Field
+from ringback_common.settings import Section
+
+__all__ = ["WebhookSection"]
+
+
+class WebhookSection(Section):
+    """Where Graph's POSTs arrive, and the keys that prove them; the keeper reads the keys only."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - the ingress reaches it from another address
+    port: int = Field(default=8080, ge=0, le=65535)
+    client_state_keys_file: Path
+    drain_seconds: float = Field(default=10, ge=0, le=60)
+    """From unready to closed, so that no load balancer still sends; the dev profile, which has none, does not wait."""

@@ -1,0 +1,1 @@
+"""What the webhook touches: sockets, spans."""

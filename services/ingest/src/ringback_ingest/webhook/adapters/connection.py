@@ -1,0 +1,235 @@
+"""One HTTP/1.1 connection, straight on the parser.
+
+Graph's POST needs none of what a general server offers, and what it does need general servers lack: a deadline for the
+head, one for the body, and caps that bite before anything is buffered (ADR: the webhook's own HTTP connection).
+Parsing, and with it every question of request smuggling, stays with llhttp in its strict mode.
+"""
+
+import asyncio
+import math
+from typing import Protocol, cast
+
+import httptools
+
+from ringback_ingest.client_state import NotificationQuery
+from ringback_ingest.webhook.adapters.responses import CONTINUE, echo, response
+from ringback_ingest.webhook.core.admission import Admitted, Echo, Status
+from ringback_ingest.webhook.core.exchange import Exchange
+from ringback_ingest.webhook.core.limits import BODY_SECONDS, HEAD_SECONDS, IDLE_SECONDS
+
+__all__ = ["Connection", "Handler", "Hub", "Reply"]
+
+_LINGER_SECONDS = 2.0
+"""How long a refused client may go on sending; were the socket closed at once, it would see a reset and no answer."""
+
+
+class Reply(Protocol):
+    """Answers a POST; to be called exactly once, at once or later."""
+
+    def __call__(self, status: Status) -> None:
+        """Answer with a status."""
+        ...
+
+
+class Handler(Protocol):
+    """What becomes of a whole, admitted POST."""
+
+    def take(self, query: NotificationQuery, body: bytes, reply: Reply) -> None:
+        """Judge the body and answer, at once or when Kafka has."""
+        ...
+
+
+class Hub(Protocol):
+    """What all connections share."""
+
+    handler: Handler
+    date: bytes
+    closing: bool
+
+    def opened(self, connection: "Connection") -> bool:
+        """Take a new connection in, or say that there are too many."""
+        ...
+
+    def closed(self, connection: "Connection") -> None:
+        """Forget a connection."""
+        ...
+
+    def hold(self, octets: int) -> bool:
+        """Account for body octets in memory, negative when let go; False when there are too many."""
+        ...
+
+    def answered(self, status: Status) -> None:
+        """Count an answer."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """Parses requests one after the other; a second one before the answer to the first ends the connection after it."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._clock = asyncio.get_running_loop().time
+        self._parser = httptools.HttpRequestParser(self)
+        self._exchange: Exchange | None = None
+        self._answering = False
+        self._last = False
+        self._deaf = False
+        self._held = 0
+        self.deadline = math.inf
+        """Monotonic seconds; the sweep closes what is past it."""
+
+    # --- asyncio's callbacks ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request, if there is room."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.deadline = self._clock() + HEAD_SECONDS
+        if not self._hub.opened(self):
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; what it cannot read is answered 400 and ends the connection."""
+        if self._deaf:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise  # a bug of ours: the loop logs it and closes the connection unanswered, so that Graph sends again
+        except httptools.HttpParserError:
+            self._refuse(Status.BAD_REQUEST)
+
+    def eof_received(self) -> bool:
+        """Keep the way back open for an answer that is still due."""
+        self._last = True
+        return self._answering
+
+    def pause_writing(self) -> None:
+        """A client that does not read its answers gets no more of them."""
+        self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything held for it."""
+        del exc
+        self._deaf = True
+        self._let_go()
+        self._hub.closed(self)
+
+    # --- the parser's callbacks ---
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        if self._answering:
+            self._last = self._deaf = True
+        else:
+            self._exchange = Exchange()
+            self.deadline = self._clock() + HEAD_SECONDS
+
+    def on_url(self, part: bytes) -> None:
+        """Take a part of the target."""
+        if not self._deaf and self._exchange is not None:
+            self._exchange.url(part)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        if self._deaf or self._exchange is None:
+            return
+        self._exchange.header(name, value)
+        if self._exchange.verdict is not None:
+            self._refuse(Status.HEAD_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """Judge the head."""
+        exchange = self._exchange
+        if self._deaf or exchange is None:
+            return
+        exchange.head_complete(self._parser.get_method())
+        if isinstance(exchange.verdict, Status):
+            self._refuse(exchange.verdict)
+            return
+        self.deadline = self._clock() + BODY_SECONDS
+        if exchange.expects_continue:
+            self._transport.write(CONTINUE)
+
+    def on_body(self, chunk: bytes) -> None:
+        """Take a part of the body, within its own limit and that of all connections together."""
+        exchange = self._exchange
+        if self._deaf or exchange is None:
+            return
+        exchange.data(chunk)
+        self._held += len(chunk)
+        if not self._hub.hold(len(chunk)):
+            self._refuse(Status.UNAVAILABLE)
+        elif isinstance(exchange.verdict, Status):
+            self._refuse(exchange.verdict)
+
+    def on_message_complete(self) -> None:
+        """The request is whole: echo it, or hand it over."""
+        exchange = self._exchange
+        if self._deaf or exchange is None:
+            return
+        self.deadline = math.inf
+        self._answering = True
+        self._last |= not self._parser.should_keep_alive()
+        match exchange.verdict:
+            case Echo(token):
+                self._send(Status.OK, echo(token, self._hub.date, close=self._closes()))
+            case Admitted(query):
+                self._hub.handler.take(query, exchange.body(), self.reply)
+            case verdict:
+                raise AssertionError(f"a whole request was judged {verdict}")
+
+    # --- answers ---
+
+    def reply(self, status: Status) -> None:
+        """Answer the request that was handed over, unless the client has gone."""
+        self._send(status, response(status, self._hub.date, close=self._closes()))
+
+    def finish(self) -> None:
+        """The server stops: close now, or after the answer that is due."""
+        self._last = True
+        if self._exchange is None:
+            self._transport.close()
+
+    def overdue(self) -> str:
+        """The deadline has passed: a body begun is answered 408, the rest closed without a word. Says which it was."""
+        exchange = self._exchange
+        if exchange is not None and exchange.verdict is not None and not self._deaf:
+            self._refuse(Status.TIMEOUT)
+            return "slow_body"
+        self._transport.abort()
+        return "lingering" if self._deaf else "idle" if exchange is None else "slow_head"
+
+    def abort(self) -> None:
+        """Close without an answer."""
+        self._transport.abort()
+
+    def _closes(self) -> bool:
+        return self._last or self._hub.closing
+
+    def _send(self, status: Status, octets: bytes) -> None:
+        closes = self._closes()
+        self._hub.answered(status)
+        self._let_go()
+        self._exchange = None
+        self._answering = False
+        self.deadline = self._clock() + IDLE_SECONDS
+        if self._transport.is_closing():
+            return
+        self._transport.write(octets)
+        if closes:
+            self._transport.close()
+
+    def _refuse(self, status: Status) -> None:
+        """Answer before the request is whole, then listen no more."""
+        self._hub.answered(status)
+        self._let_go()
+        self._exchange = None
+        self._deaf = True
+        self.deadline = self._clock() + _LINGER_SECONDS
+        if not self._transport.is_closing():
+            self._transport.write(response(status, self._hub.date, close=True))
+            self._transport.write_eof()
+
+    def _let_go(self) -> None:
+        self._hub.hold(-self._held)
+        self._held = 0

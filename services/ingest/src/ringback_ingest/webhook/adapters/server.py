@@ -1,0 +1,114 @@
+"""The listening socket, and what its connections share: caps, deadlines, counts, the end."""
+
+import asyncio
+from contextlib import suppress
+from email.utils import formatdate
+
+from ringback_common import logs
+from ringback_common.metrics import WEBHOOK_CONNECTIONS, WEBHOOK_CUT, WEBHOOK_POSTS
+
+from ringback_ingest.webhook.adapters.connection import Connection, Handler
+from ringback_ingest.webhook.core.admission import Status
+
+__all__ = ["HttpServer"]
+
+_CONNECTIONS = 4096
+"""At 16 KiB of head each some 64 MiB; Graph's senders use a few hundred."""
+
+_BODY_OCTETS = 64 * 1024 * 1024
+"""Bodies in memory over all connections; beyond it a POST is answered 503 and Graph sends again."""
+
+_SWEEP_SECONDS = 0.25
+"""How late a deadline may be noticed; one timer for all connections costs nothing per request."""
+
+_FINISH_SECONDS = 3.0
+"""For the answers due at the end: Kafka's deadline and a little."""
+
+_log = logs.logger(__name__)
+
+
+class HttpServer:
+    """Accepts connections until it is stopped."""
+
+    def __init__(self, handler: Handler, host: str, port: int) -> None:
+        self.handler = handler
+        self.date = _date_line()
+        self.closing = False
+        self.port = port
+        self._host = host
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._octets = 0
+        self._posts = {status: WEBHOOK_POSTS.labels(str(int(status))) for status in Status}
+        self._swept_at = 0.0
+
+    async def start(self) -> None:
+        """Listen; with port 0 `port` says afterwards which one it became.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), self._host, self.port, backlog=1024)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._sweeper = asyncio.create_task(self._sweep(), name="webhook-sweep")
+        self._swept_at = loop.time()
+
+    async def stop(self) -> None:
+        """Take no further connection, let the answers that are due go out, close."""
+        self.closing = True
+        self._server.close()
+        for connection in tuple(self._connections):
+            connection.finish()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), _FINISH_SECONDS)
+        self._sweeper.cancel()
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    def stalled(self) -> str | None:
+        """Liveness: a sentence when the event loop has not come round for ten seconds."""
+        idle = asyncio.get_running_loop().time() - self._swept_at
+        return "The event loop has stood still." if idle > 10 else None  # noqa: PLR2004 - named in the docstring
+
+    # --- the connections' hub ---
+
+    def opened(self, connection: Connection) -> bool:
+        """Take a connection in, unless there are too many."""
+        if len(self._connections) >= _CONNECTIONS:
+            WEBHOOK_CUT.labels("too_many_connections").inc()
+            return False
+        self._connections.add(connection)
+        self._empty.clear()
+        WEBHOOK_CONNECTIONS.set(len(self._connections))
+        return True
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+        WEBHOOK_CONNECTIONS.set(len(self._connections))
+
+    def hold(self, octets: int) -> bool:
+        """Account for body octets in memory."""
+        self._octets += octets
+        return self._octets <= _BODY_OCTETS
+
+    def answered(self, status: Status) -> None:
+        """Count an answer."""
+        self._posts[status].inc()
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._swept_at = loop.time()
+            self.date = _date_line()
+            for connection in [each for each in self._connections if each.deadline < self._swept_at]:
+                WEBHOOK_CUT.labels(connection.overdue()).inc()
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def _date_line() -> bytes:
+    return f"date: {formatdate(usegmt=True)}\r\n".encode()

@@ -1,0 +1,87 @@
+"""Wires the webhook: settings, keys, the group-commit producer, the HTTP server, health; and ends it in order."""
+
+import asyncio
+import gc
+
+from ringback_common import logs, traces
+from ringback_common.clock import SystemClock
+from ringback_common.health import AdminServer, Health
+from ringback_common.settings import ProcessSettings, load
+from ringback_stream.group_commit import GroupCommitProducer
+
+from ringback_ingest.keys_file import KeysFile
+from ringback_ingest.settings import WebhookSection
+from ringback_ingest.webhook.adapters.server import HttpServer
+from ringback_ingest.webhook.core.genuine import genuine_at
+from ringback_ingest.webhook.entry import Entry
+
+__all__ = ["WebhookSettings", "serve"]
+
+_KEYS_SECONDS = 10.0
+"""How often the keys file is looked at; a key's end is noticed as late."""
+
+_log = logs.logger(__name__)
+
+
+class WebhookSettings(ProcessSettings):
+    """What the webhook needs to know."""
+
+    webhook: WebhookSection
+
+
+class _Webhook:
+    """The parts of the process, made in the order in which they need each other."""
+
+    def __init__(self, settings: WebhookSettings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._keys = KeysFile(settings.webhook.client_state_keys_file)
+        self._producer = GroupCommitProducer(settings.kafka)
+        self._entry = Entry(self._producer, genuine_at(self._keys.ring, self._clock.now()), self._clock)
+        self._server = HttpServer(self._entry, settings.webhook.host, settings.webhook.port)
+        self._health = Health()
+        self._admin = AdminServer(self._health, settings.admin)
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Answer from now on, with 503 until Kafka is there."""
+        await self._admin.start()
+        await self._producer.start()
+        await self._server.start()
+        self._health.live("progress", self._server.stalled)
+        self._health.ready("serving", lambda: "The webhook is stopping." if self._stopping else None)
+        self._keys_task = asyncio.create_task(self._follow_keys(), name="webhook-keys")
+        gc.collect()
+        gc.freeze()  # what is alive now stays: the collector need not walk it again for every few hundred POSTs
+        _log.info("The webhook listens.", port=self._server.port)
+
+    async def stop(self) -> None:
+        """Unready first, then no new connection, then the answers that are due, the producer last."""
+        self._stopping = True
+        await asyncio.sleep(0 if self._settings.profile == "dev" else self._settings.webhook.drain_seconds)
+        await self._server.stop()
+        self._keys_task.cancel()
+        await self._producer.stop()
+        await self._admin.stop()
+        _log.info("The webhook has stopped.")
+
+    async def _follow_keys(self) -> None:
+        while True:
+            await asyncio.sleep(_KEYS_SECONDS)
+            self._keys.refresh()
+            self._entry.genuine = genuine_at(self._keys.ring, self._clock.now())
+
+
+async def serve(stop: asyncio.Event) -> None:
+    """Run the webhook until `stop` is set.
+
+    Raises:
+        ConfigError: a setting or the keys file is not usable.
+    """
+    settings = load(WebhookSettings)
+    logs.configure("webhook", settings.telemetry.log_level)
+    traces.configure("webhook", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
+    webhook = _Webhook(settings)
+    await webhook.start()
+    await stop.wait()
+    await webhook.stop()

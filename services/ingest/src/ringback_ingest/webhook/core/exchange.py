@@ -1,0 +1,66 @@
+"""One request, from its first octet to its verdict: counts octets, keeps what decides, forgets the rest."""
+
+from ringback_ingest.webhook.core.admission import Admitted, Echo, Head, Status, admit
+from ringback_ingest.webhook.core.limits import BODY_OCTETS, HEAD_OCTETS
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """Fed by the HTTP parser; `verdict` is set as soon as nothing that follows can change it."""
+
+    __slots__ = ("_chunks", "_head", "_head_octets", "_url", "body_octets", "expects_continue", "verdict")
+
+    def __init__(self) -> None:
+        self._head = Head()
+        self._head_octets = 0
+        self._url = b""
+        self._chunks: list[bytes] = []
+        self.body_octets = 0
+        self.expects_continue = False
+        self.verdict: Admitted | Echo | Status | None = None
+
+    def url(self, part: bytes) -> None:
+        """Take a part of the request target."""
+        self._url += part
+        self._count_head(len(part))
+
+    def header(self, name: bytes, value: bytes) -> None:
+        """Take a header; only four of them mean anything here."""
+        self._count_head(len(name) + len(value) + 4)
+        match name.lower():
+            case b"content-type":
+                self._head.content_type = value
+            case b"content-length":
+                self._head.content_length = value
+            case b"content-encoding":
+                self._head.content_encoding = value
+            case b"expect":
+                self.expects_continue = value.lower() == b"100-continue"
+            case _:
+                pass
+
+    def head_complete(self, method: bytes) -> None:
+        """Judge the head."""
+        if self.verdict is None:
+            self._head.method = method
+            self._head.path, _, self._head.query = self._url.partition(b"?")
+            self.verdict = admit(self._head)
+
+    def data(self, chunk: bytes) -> None:
+        """Take a part of the body; a body that grows past its limit is refused and let go."""
+        self.body_octets += len(chunk)
+        if self.body_octets > BODY_OCTETS:
+            self.verdict = Status.TOO_LARGE
+            self._chunks.clear()
+        elif isinstance(self.verdict, Admitted):
+            self._chunks.append(chunk)
+
+    def body(self) -> bytes:
+        """The whole body of an admitted request."""
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+
+    def _count_head(self, octets: int) -> None:
+        self._head_octets += octets
+        if self._head_octets > HEAD_OCTETS:
+            self.verdict = Status.HEAD_TOO_LARGE

@@ -1,0 +1,32 @@
+"""What one request may cost. Everything here is checked before the body is parsed or while it is decoded."""
+
+__all__ = [
+    "BODY_OCTETS",
+    "BODY_SECONDS",
+    "HEAD_OCTETS",
+    "HEAD_SECONDS",
+    "IDLE_SECONDS",
+    "ITEMS",
+    "TOKEN_OCTETS",
+]
+
+BODY_OCTETS = 1024 * 1024
+"""Declared and actual. A notification has some 700 octets and Graph batches tens; what is refused is lost after 4 h."""
+
+BODY_SECONDS = 2.0
+"""From the end of the headers. Graph waits 3 s for the whole answer, of which up to 2 s may be Kafka's."""
+
+HEAD_OCTETS = 16 * 1024
+"""Request line and headers together; a validation token of 4 KiB triples at most when it is URL-encoded."""
+
+HEAD_SECONDS = 5.0
+"""From the first octet of a request, or from the connect, to the end of the headers."""
+
+IDLE_SECONDS = 75.0
+"""Between two requests of a connection; longer than the 60 s at which common load balancers give up first."""
+
+ITEMS = 5_000
+"""Notifications in one POST."""
+
+TOKEN_OCTETS = 4 * 1024
+"""A validation token, decoded."""
