@@ -86,7 +86,7 @@ class Child:
         return self._spawned().wait(timeout)
 
     def stop(self, timeout: float = 20.0) -> int | None:
-        """SIGTERM, then SIGKILL to what is left after `timeout` seconds. Returns the exit code, None if never spawned."""
+        """SIGTERM, and SIGKILL after `timeout` seconds. Returns the exit code, None if it was never spawned."""
         if self._process is None:
             return None
         self.terminate()
@@ -142,4 +142,3 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)
     except psutil.NoSuchProcess:
         return  # it ended by itself meanwhile
-

@@ -1,7 +1,7 @@
 """Which provider serves Kafka and which PostgreSQL: a pure choice from what the machine has.
 
-The order is the one of DESIGN section 13: what the caller names, then what needs no Docker, then Docker; `RINGBACK_LOCAL=docker`
-turns the last two round.
+What the caller names comes first, then what needs no Docker, then Docker; `RINGBACK_LOCAL=docker` turns the last two
+round.
 """
 
 from dataclasses import dataclass
@@ -58,8 +58,8 @@ def broker_provider(machine: Machine, *, given: bool, prefer_docker: bool) -> Pr
     chosen = _choose(given=given, native=machine.runs_kafka, docker=machine.docker, prefer_docker=prefer_docker)
     if chosen is None:
         raise ConfigError(
-            f"No Kafka can be run here: set RINGBACK_KAFKA__BOOTSTRAP_SERVERS to a broker, or install Java {_OLDEST_JAVA} "
-            f"or newer and Maven ({_missing(machine)}), or start a Docker engine."
+            "No Kafka can be run here: set RINGBACK_KAFKA__BOOTSTRAP_SERVERS to a broker, or install Java "
+            f"{_OLDEST_JAVA} or newer and Maven ({_missing(machine)}), or start a Docker engine."
         )
     return chosen
 
@@ -89,5 +89,5 @@ def _choose(*, given: bool, native: bool, docker: bool, prefer_docker: bool) -> 
 
 def _missing(machine: Machine) -> str:
     """What stands between this machine and Kafka's jars, in words."""
-    java = {None: "no java was found"}.get(machine.java, f"java {machine.java} was found")
+    java = "no java was found" if machine.java is None else f"java {machine.java} was found"
     return java if machine.maven else f"{java}, mvn was not"

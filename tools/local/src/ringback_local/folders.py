@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def kafka_jars_folder() -> Path:
 
 
 @contextmanager
-def exclusive(lock_file: Path) -> Iterator[None]:
+def exclusive(lock_file: Path) -> Generator[None]:
     """Hold a file's lock over the block; waits while another process holds it."""
     with lock_file.open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -36,7 +36,7 @@ def exclusive(lock_file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def scratch_folder(kind: str, parent: Path | None = None) -> Iterator[Path]:
+def scratch_folder(kind: str, parent: Path | None = None) -> Generator[Path]:
     """Yield an empty folder for a server's data, removed after the block.
 
     Folders of the same kind whose owner was killed before it could tidy up are removed on the way.

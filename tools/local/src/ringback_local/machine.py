@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import socket
 
 import docker
 from docker.errors import DockerException
@@ -32,6 +33,9 @@ def prefers_docker() -> bool:
 
 def _docker_answers() -> bool:
     """Whether an engine answers within 3 s; a client without an engine does not count."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if host.startswith("unix://") and not _listens(host.removeprefix("unix://")):
+        return False
     try:
         client = docker.from_env(timeout=3)
     except DockerException:
@@ -42,3 +46,9 @@ def _docker_answers() -> bool:
         return False
     finally:
         client.close()
+
+
+def _listens(path: str) -> bool:
+    """Whether anybody listens on a Unix socket; docker's client leaks its own when nobody does."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0

@@ -1,7 +1,7 @@
 """TCP ports that nobody else of ours takes between choosing and binding them.
 
-Binding port 0 and letting go of it is a race: another process may be given the same port a moment later, and a broker that
-is killed could not come back to its own. A lease is a lock on a file named after the port, held for as long as the lease.
+Binding port 0 and letting go of it is a race: another process may be given the same port a moment later, and a broker
+that is killed could not come back to its own. A lease is a lock on a file named after the port, held until its end.
 """
 
 import fcntl
@@ -9,7 +9,7 @@ import os
 import random
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -21,7 +21,7 @@ _RANGE = range(17_000, 32_000)
 
 
 @contextmanager
-def lease_ports(count: int) -> Iterator[list[int]]:
+def lease_ports(count: int) -> Generator[list[int]]:
     """Yield `count` different free ports on the loopback address, ours until the end of the block.
 
     Raises:

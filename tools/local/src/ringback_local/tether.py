@@ -1,7 +1,7 @@
 """Become a command that the kernel kills as soon as its parent is gone.
 
-Run as a file by `Child`, never imported: `tether.py <parent pid> <uid> <gid> <command> ...`. It replaces itself with the
-command, so the command keeps this process's id and no process stands between parent and child.
+Run as a file by `Child`, never imported: `tether.py <parent pid> <uid> <gid> <command> ...`. It replaces itself with
+the command, so the command keeps this process's id and no process stands between parent and child.
 
 Outside Linux there is no such signal; there a child outlives a parent that was killed with SIGKILL.
 """

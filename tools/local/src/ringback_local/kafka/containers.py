@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from testcontainers.core.container import DockerContainer
@@ -15,9 +16,7 @@ __all__ = ["KAFKA_IMAGE", "ContainerNode", "container_nodes"]
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 
 
-def container_nodes(
-    cluster: list[NodeAddress], identity: str, properties: Mapping[str, str]
-) -> list["ContainerNode"]:
+def container_nodes(cluster: list[NodeAddress], identity: str, properties: Mapping[str, str]) -> list["ContainerNode"]:
     """The nodes of a cluster, each sharing the host's network so that one address serves inside and outside."""
     return [ContainerNode(node, environment(node, cluster, identity, properties)) for node in cluster]
 
@@ -26,7 +25,7 @@ def environment(
     node: NodeAddress, cluster: list[NodeAddress], identity: str, properties: Mapping[str, str]
 ) -> dict[str, str]:
     """The image's variables: `KAFKA_` and the property in capitals, with `_` for `.`."""
-    data = "/tmp/kafka-data"  # noqa: S108 - inside the container
+    data = Path("/tmp/kafka-data")  # noqa: S108 - inside the container
     settings = server_properties(node, cluster, data, properties)
     variables = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in settings.items()}
     return {"CLUSTER_ID": identity, **variables}

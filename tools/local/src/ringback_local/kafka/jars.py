@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from ringback_common.errors import ConfigError
+
 from ringback_local.folders import KAFKA_POM, exclusive, kafka_jars_folder, local_folder
 
 __all__ = ["fetch_jars"]

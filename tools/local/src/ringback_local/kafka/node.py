@@ -46,7 +46,7 @@ class JarNode:
         Raises:
             StartFailed: the storage tool refused.
         """
-        tool = ["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", cluster]
+        tool = ["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
         command = [*self._java(), *tool, "-c", str(self._properties)]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if answer.returncode != 0:

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from ringback_local.choice import Machine, Provider, broker_provider
@@ -23,7 +23,7 @@ _NAMED = "RINGBACK_KAFKA__BOOTSTRAP_SERVERS"
 @contextmanager
 def open_broker(
     nodes: int = 1, properties: Mapping[str, str] | None = None, *, own: bool = False, heap: str = "512m"
-) -> Iterator[Broker]:
+) -> Generator[Broker]:
     """Yield a Kafka that answers, and take it down afterwards if it is ours.
 
     Args:
@@ -50,7 +50,7 @@ def open_broker(
 
 
 @contextmanager
-def _from_jars(nodes: int, properties: Mapping[str, str], heap: str) -> Iterator[Broker]:
+def _from_jars(nodes: int, properties: Mapping[str, str], heap: str) -> Generator[Broker]:
     jars = fetch_jars()
     with scratch_folder("kafka") as folder, lease_ports(2 * nodes) as ports:
         cluster = [NodeAddress(i + 1, ports[2 * i], ports[2 * i + 1]) for i in range(nodes)]
@@ -67,7 +67,7 @@ def _from_jars(nodes: int, properties: Mapping[str, str], heap: str) -> Iterator
 
 
 @contextmanager
-def _in_containers(nodes: int, properties: Mapping[str, str]) -> Iterator[Broker]:
+def _in_containers(nodes: int, properties: Mapping[str, str]) -> Generator[Broker]:
     with lease_ports(2 * nodes) as ports:
         cluster = [NodeAddress(i + 1, ports[2 * i], ports[2 * i + 1]) for i in range(nodes)]
         members = container_nodes(cluster, cluster_id(uuid.uuid4()), properties)
@@ -80,7 +80,7 @@ def _in_containers(nodes: int, properties: Mapping[str, str]) -> Iterator[Broker
 
 
 @contextmanager
-def _running(broker: Broker) -> Iterator[Broker]:
+def _running(broker: Broker) -> Generator[Broker]:
     try:
         broker.start()
         yield broker

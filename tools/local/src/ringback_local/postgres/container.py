@@ -1,7 +1,7 @@
 """PostgreSQL in a container, for a machine with a Docker engine."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,7 +76,7 @@ class ContainerServer:
 
 
 @contextmanager
-def open_container_server(port: int, settings: Mapping[str, str]) -> Iterator[ContainerServer]:
+def open_container_server(port: int, settings: Mapping[str, str]) -> Generator[ContainerServer]:
     """Yield a running server on this port, removed with its data afterwards; raises StartFailed."""
     server = ContainerServer(port, settings)
     try:

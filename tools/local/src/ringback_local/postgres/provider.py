@@ -1,7 +1,7 @@
 """Open a PostgreSQL: one that was named, one from the wheel, or one in a container."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from ringback_local.choice import Machine, Provider, store_provider
@@ -17,11 +17,11 @@ _NAMED = "RINGBACK_STORE__DSN"
 
 
 @contextmanager
-def open_postgres(settings: Mapping[str, str] | None = None, *, own: bool = False) -> Iterator[Postgres]:
+def open_postgres(settings: Mapping[str, str] | None = None, *, own: bool = False) -> Generator[Postgres]:
     """Yield a PostgreSQL that accepts connections, and take it down afterwards if it is ours.
 
     Args:
-        settings: server settings over the usual ones, e.g. `{"fsync": "on"}`; not for a server named in the environment.
+        settings: server settings over the usual ones, e.g. `{"fsync": "on"}`; not for a server that was named.
         own: never take the one named in the environment, for tests that break it.
 
     Raises:

@@ -83,6 +83,6 @@ class Postgres:
 
 
 def accepts(port: int) -> bool:
-    """Whether a server on this port lets `postgres` in: it answers a startup message with R, and with E while it starts."""
+    """Whether a server on this port lets `postgres` in: it answers a startup message with R, or E while it starts."""
     body = struct.pack("!i", _PROTOCOL_3) + b"user\0postgres\0database\0postgres\0\0"
     return ask(port, struct.pack("!i", len(body) + 4) + body, 1) == b"R"

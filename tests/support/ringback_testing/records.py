@@ -1,0 +1,28 @@
+"""Read topics from outside, with a client of the test's own."""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+
+async def dump_topic(bootstrap_servers: str, name: str) -> list[Any]:
+    """The records (aiokafka's ConsumerRecord) a topic holds up to its end offsets now; `name` is the real one.
+
+    They come ordered by partition and offset.
+    """
+    consumer = AIOKafkaConsumer(name, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        return await _read_to_end(consumer)
+    finally:
+        await consumer.stop()
+
+
+async def _read_to_end(consumer: AIOKafkaConsumer) -> list[Any]:
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(consumer.assignment())
+    unread = set(ends)
+    records: list[Any] = []
+    while unread := {one for one in unread if await consumer.position(one) < ends[one]}:
+        batches = await consumer.getmany(timeout_ms=200)
+        records += [record for one, batch in batches.items() for record in batch if record.offset < ends[one]]
+    return sorted(records, key=lambda record: (record.partition, record.offset))

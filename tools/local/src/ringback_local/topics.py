@@ -1,0 +1,61 @@
+"""The contract's topics on a local Kafka."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import for_code
+from ringback_events.topics import ALL_TOPICS, Topic, topic
+
+__all__ = ["create_contract_topics", "delete_topics"]
+
+
+async def create_contract_topics(
+    bootstrap_servers: str, prefix: str = "", replication: int = 1, names: Iterable[str] | None = None
+) -> dict[str, str]:
+    """Create topics as the contract has them, all or the named ones, and return contract name → real name.
+
+    Raises:
+        KafkaError: the broker refused one, also because it exists already.
+        KeyError: a name is not in the contract.
+    """
+    wanted = ALL_TOPICS if names is None else [topic(name) for name in names]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        answer: Any = await admin.create_topics([_new(one, prefix, replication) for one in wanted])
+    finally:
+        await admin.close()
+    refused = [(name, code) for name, code, *_message in answer.topic_errors if code]
+    if refused:
+        name, code = refused[0]
+        raise for_code(code)(name)
+    await _wait_usable(bootstrap_servers, prefix, wanted)
+    return {one.name: prefix + one.name for one in wanted}
+
+
+async def _wait_usable(bootstrap_servers: str, prefix: str, wanted: Iterable[Topic]) -> None:
+    """Wait until every partition answers for its offsets: a broker acknowledges a topic before it has made its logs."""
+    partitions = [TopicPartition(prefix + one.name, number) for one in wanted for number in range(one.partitions)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
+    await consumer.start()
+    try:
+        await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
+
+
+async def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:
+    """Delete topics by their real names."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics(list(names))
+    finally:
+        await admin.close()
+
+
+def _new(one: Topic, prefix: str, replication: int) -> NewTopic:
+    configs = one.kafka_configs()
+    return NewTopic(prefix + one.name, one.partitions, replication, topic_configs=configs)
