@@ -1,0 +1,105 @@
+"""Waiting for the budget: the shell around `Allotment`."""
+
+import asyncio
+from enum import Enum
+
+from ringback_common.clock import Clock
+from ringback_common.errors import Throttled
+from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_THROTTLED
+
+from ringback_graph.budget.allotment import Allotment, Frozen, Shares, Ticket
+
+__all__ = ["LONGEST_FREEZE", "Budget", "Role"]
+
+LONGEST_FREEZE = 30.0
+"""Seconds of Retry-After that a request waits out in place; a longer one is for the caller, who pauses the tenant."""
+_FORGET_EVERY = 256
+
+
+class Role(Enum):
+    """Which part of a tenant's budget a process has: of 1,500 the fetcher 1,440, the keeper 60."""
+
+    FETCHER = 0.96
+    KEEPER = 0.04
+
+
+class Budget:
+    """Lets requests pass one by one, in order and within every quota.
+
+    Cancelling a waiter frees its place; a token it had just been given is not given back, for nobody knows any more
+    whether its moment was used.
+    """
+
+    def __init__(self, role: Role, app_share: float, clock: Clock) -> None:
+        self._clock = clock
+        self._allotment = Allotment(Shares(tenant=role.value, app=app_share), clock.monotonic())
+        self._futures: dict[Ticket, asyncio.Future[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._passed = 0
+
+    async def acquire(self, ticket: Ticket) -> None:
+        """Wait until this request may be sent.
+
+        Raises:
+            Throttled: a scope is held by Retry-After for more than `LONGEST_FREEZE`.
+        """
+        asked = self._clock.monotonic()
+        _refuse(self._allotment.frozen(ticket, asked))
+        future = asyncio.get_running_loop().create_future()
+        self._futures[ticket] = future
+        self._allotment.ask(ticket)
+        self._pump()
+        try:
+            await future
+        finally:
+            self._futures.pop(ticket, None)
+            self._allotment.withdraw(ticket)
+        GRAPH_BUDGET_WAIT.labels(ticket.priority.value).observe(self._clock.monotonic() - asked)
+
+    def throttled(self, scope: str, seconds: float, ticket: Ticket) -> None:
+        """Graph answered this ticket's request with 429: hold the scope; who would wait too long is sent away."""
+        now = self._clock.monotonic()
+        GRAPH_THROTTLED.labels(scope.partition(":")[0]).inc()
+        self._allotment.freeze(scope, seconds, ticket, now)
+        for waiting in list(self._allotment.waiting()):
+            frozen = self._allotment.frozen(waiting, now)
+            if frozen is not None and frozen.seconds > LONGEST_FREEZE:
+                self._dismiss(waiting, frozen)
+        self._pump()
+
+    def waiting(self) -> int:
+        """Requests that wait now."""
+        return len(self._futures)
+
+    def _dismiss(self, ticket: Ticket, frozen: Frozen) -> None:
+        self._allotment.withdraw(ticket)
+        future = self._futures.pop(ticket, None)
+        if future is not None and not future.done():
+            future.set_exception(Throttled(frozen.scope, frozen.seconds))
+
+    def _pump(self) -> None:
+        now = self._clock.monotonic()
+        granted, pause = self._allotment.grant(now)
+        for ticket in granted:
+            future = self._futures.pop(ticket, None)
+            if future is not None and not future.done():
+                future.set_result(None)
+        self._tidy(len(granted), now)
+        self._wake(pause)
+
+    def _wake(self, pause: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = None if pause is None else loop.call_later(pause, self._pump)
+
+    def _tidy(self, granted: int, now: float) -> None:
+        self._passed += granted
+        if self._passed >= _FORGET_EVERY:
+            self._passed = 0
+            self._allotment.forget(now)
+
+
+def _refuse(frozen: Frozen | None) -> None:
+    if frozen is not None and frozen.seconds > LONGEST_FREEZE:
+        raise Throttled(frozen.scope, frozen.seconds)

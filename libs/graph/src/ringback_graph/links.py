@@ -1,0 +1,70 @@
+"""The guard of next links: an address from a response gets our token only if it is Graph's own.
+
+A next link is opaque, yet it is data from outside. It is followed only if it is https, on the very host and port the
+tenant is configured for, under `/v1.0/` or `/beta/`, and free of every trick by which two parsers see two addresses.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+__all__ = ["HostileLink", "checked_link"]
+
+_ALLOWED = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]+\Z", re.ASCII)
+"""RFC 3986 without the fragment's `#` and the literals' brackets; no space, control, quote, backslash or non-ASCII."""
+_PATH = re.compile(r"/(?:v1\.0|beta)(?:/[A-Za-z0-9\-._~!$&'()*+,=:@%]+)+\Z", re.ASCII)
+_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})", re.ASCII)
+_FORBIDDEN_IN_PATH = frozenset("/\\%.?#@:") | {chr(code) for code in (*range(0x20), 0x7F)}
+"""Escapes of these in a path change its segments for one reader and not for another."""
+_LONGEST = 8192
+
+
+class HostileLink(ValueError):  # noqa: N818 - what it is, in the words of the threat model
+    """A next link that must not be followed; `why` is a fixed word, the link itself is never repeated."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"next link refused: {why}")
+        self.why = why
+
+
+def checked_link(link: object, graph_url: str) -> str:
+    """The link itself, if the tenant's token may be sent there.
+
+    Args:
+        link: the value of an `@odata.nextLink` member, whatever it is.
+        graph_url: the tenant's Graph root, e.g. `https://graph.microsoft.com`.
+
+    Raises:
+        HostileLink: it may not be followed.
+    """
+    if not isinstance(link, str) or not 0 < len(link) <= _LONGEST:
+        raise HostileLink("not_a_text")
+    if _ALLOWED.match(link) is None:
+        raise HostileLink("character")
+    _check_origin(link, graph_url)
+    path = link.partition("?")[0][len(_origin(graph_url)) :]
+    _check_path(path)
+    return link
+
+
+def _origin(graph_url: str) -> str:
+    split = urlsplit(graph_url)
+    return f"https://{split.netloc.lower()}"
+
+
+def _check_origin(link: str, graph_url: str) -> None:
+    """Up to the path it must be the configured origin letter for letter: nothing is left for a parser to decide."""
+    origin = _origin(graph_url)
+    if link[: len(origin)].lower() != origin or not link[len(origin) :].startswith("/"):
+        raise HostileLink("origin")
+
+
+def _check_path(path: str) -> None:
+    if _PATH.match(path) is None:
+        raise HostileLink("path")
+    if any(segment.strip(".") == "" for segment in path.split("/")[1:]):
+        raise HostileLink("dot_segment")
+    escapes = _ESCAPED.findall(path)
+    if len(escapes) != path.count("%") or any(chr(int(code, 16)) in _FORBIDDEN_IN_PATH for code in escapes):
+        raise HostileLink("escape")
+    if "$metadata" in _ESCAPED.sub(lambda found: chr(int(found[1], 16)), path).lower():
+        raise HostileLink("metadata")

@@ -1,0 +1,245 @@
+"""Buckets, lines and waiting."""
+
+import asyncio
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ringback_common.clock import SystemClock
+from ringback_common.errors import Throttled
+from ringback_graph.budget import Allotment, Bucket, Budget, Priority, Quota, Role, Shares, Ticket
+from ringback_graph.budget.allotment import record_scope
+
+LIVE, BULK = Priority.LIVE, Priority.BULK
+
+
+def ticket(
+    tenant: str = "a", call: str | None = None, priority: Priority = LIVE, limit: int = 1500, narrow: str | None = None
+) -> Ticket:
+    """A wish to send one request."""
+    return Ticket(tenant, limit, priority, record_scope(tenant, call) if call else narrow)
+
+
+def run_until(allotment: Allotment, now: float, end: float) -> list[tuple[float, Ticket]]:
+    """Grant whatever may go, hopping from one possible moment to the next."""
+    sent: list[tuple[float, Ticket]] = []
+    while now <= end:
+        granted, pause = allotment.grant(now)
+        sent.extend((now, each) for each in granted)
+        if pause is None:
+            break
+        now += pause
+    return sent
+
+
+def most_in_any_window(moments: list[float], window: float) -> int:
+    """The most moments any half-open window of that length holds."""
+    return max((bisect_left(moments, start + window) - at for at, start in enumerate(moments)), default=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    limit=st.integers(20, 2000),
+    window=st.sampled_from([20.0, 60.0]),
+    restarts=st.lists(st.floats(0, 60), max_size=3),
+    pauses=st.lists(st.floats(0, 30), min_size=1, max_size=8),
+)
+def test_no_sliding_window_ever_exceeds_the_limit(
+    limit: int, window: float, restarts: list[float], pauses: list[float]
+) -> None:
+    """However greedy, however bursty, and across restarts of the process: at most `limit` in any window."""
+    now, moments = 0.0, []
+    bucket = Bucket(Quota.of(limit, window), now)
+    starts = sorted(restarts)
+    for pause in pauses:
+        now += pause
+        while starts and starts[0] <= now:
+            bucket = Bucket(Quota.of(limit, window), starts.pop(0))
+        for _ in range(limit):
+            wait = bucket.wait(now)
+            if wait > 3:
+                break
+            now += wait
+            if bucket.wait(now) <= 0:
+                bucket.take()
+                moments.append(now)
+    assert most_in_any_window(moments, window) <= limit
+
+
+@given(st.lists(st.floats(0, 25), min_size=1, max_size=60), st.integers(0, 59))
+def test_a_record_s_requests_stay_within_forty_in_twenty_seconds(pauses: list[float], restart: int) -> None:
+    """The bucket of one record, which begins with four tokens, holds too, even if the process restarts once."""
+    now, moments = 0.0, []
+    allotment = Allotment(Shares(1.0), now)
+    for turn, pause in enumerate(pauses):
+        now += pause / 10
+        allotment = Allotment(Shares(1.0), now) if turn == restart else allotment
+        for _ in range(3):
+            allotment.ask(ticket(call="one"))
+        sent = run_until(allotment, now, now + pause / 10)
+        moments.extend(at for at, _ in sent)
+        now = max([now, *(at for at, _ in sent)])
+    assert most_in_any_window(sorted(moments), 20.0) <= 40
+
+
+def test_a_tenant_s_budget_is_used_to_95_percent() -> None:
+    """A queue that never empties is served at no less than 95 % of what the fetcher has of 1,500 in 20 s."""
+    allotment = Allotment(Shares(0.96), 0.0)
+    for call in range(9000):
+        allotment.ask(ticket(call=str(call)))
+    sent = [at for at, _ in run_until(allotment, 0.0, 100.0)]
+    assert most_in_any_window(sent, 20.0) <= 1440
+    assert sum(20.0 <= at < 100.0 for at in sent) >= 0.95 * 1440 * 4
+
+
+def test_lists_stay_within_forty_in_twenty_seconds() -> None:
+    """The LIST scope is a tenant's own, and is used to 95 %."""
+    allotment = Allotment(Shares(1.0), 0.0)
+    for _ in range(300):
+        allotment.ask(ticket(narrow="list:a"))
+    sent = [at for at, _ in run_until(allotment, 0.0, 100.0)]
+    assert most_in_any_window(sent, 20.0) <= 40
+    assert sum(20.0 <= at < 100.0 for at in sent) >= 0.95 * 160
+
+
+def test_the_app_s_limit_holds_over_all_tenants_and_tenants_take_turns() -> None:
+    """With a small app share, tenants with equal needs get equal parts, a long line of one does not starve another."""
+    allotment = Allotment(Shares(1.0, app=0.01), 0.0)
+    for call in range(2000):
+        allotment.ask(ticket("greedy", str(call)))
+    for call in range(60):
+        allotment.ask(ticket("modest", str(call)))
+    sent = run_until(allotment, 0.0, 20.0)
+    assert most_in_any_window([at for at, _ in sent], 20.0) <= 150
+    assert sum(each.tenant_id == "modest" for _, each in sent[:120]) == 60
+
+
+def test_bulk_gets_a_tenth_while_live_waits_and_all_when_it_does_not() -> None:
+    """Live goes first, bulk neither starves nor holds live back."""
+    allotment = Allotment(Shares(1.0), 0.0)
+    for call in range(400):
+        allotment.ask(ticket(call=f"b{call}", priority=BULK))
+    for call in range(400):
+        allotment.ask(ticket(call=f"l{call}"))
+    order = [each.priority for _, each in run_until(allotment, 0.0, 60.0)]
+    first_live_done = order.index(BULK, len(order) - 1 - order[::-1].index(LIVE))
+    assert order[:first_live_done].count(BULK) == pytest.approx(400 / 9, abs=2)
+    assert order.count(BULK) == 400
+
+
+def test_a_record_that_waits_holds_nobody_back() -> None:
+    """The pages of one large record wait for its own limit while other calls of the tenant pass."""
+    allotment = Allotment(Shares(1.0), 0.0)
+    for _ in range(20):
+        allotment.ask(ticket(call="large"))
+    for call in range(20):
+        allotment.ask(ticket(call=str(call)))
+    sent = run_until(allotment, 1.0, 2.0)
+    assert sum(each.narrow != record_scope("a", "large") for _, each in sent) == 20
+
+
+def test_a_freeze_holds_its_scope_and_no_other() -> None:
+    """Nothing of the scope passes before Retry-After is over; a shorter one does not shorten it."""
+    allotment = Allotment(Shares(1.0), 0.0)
+    frozen, other = ticket("a", "x"), ticket("b", "y")
+    allotment.freeze("tenant:a", 12.0, frozen, 1.0)
+    allotment.freeze("tenant:a", 2.0, frozen, 1.0)
+    for each in (frozen, other):
+        allotment.ask(each)
+    sent = run_until(allotment, 1.0, 60.0)
+    assert [(each.tenant_id, at >= 13.0) for at, each in sent] == [("b", False), ("a", True)]
+
+
+def test_buckets_of_old_records_are_forgotten() -> None:
+    """A million calls leave no million buckets."""
+    allotment = Allotment(Shares(1.0, app=1.0), 0.0)
+    now = 0.0
+    for call in range(30_000):
+        now += 0.1
+        allotment.ask(ticket(call=str(call)))
+        allotment.grant(now)
+    assert len(allotment) <= 4096
+    allotment.forget(now + 60)
+    assert len(allotment) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.booleans(), st.booleans()), max_size=120))
+def test_every_ticket_is_granted_once_or_withdrawn(wishes: list[tuple[str, str, bool, bool]]) -> None:
+    """Whatever is asked and withdrawn, each remaining ticket is granted exactly once and no line stays behind."""
+    allotment = Allotment(Shares(1.0), 0.0)
+    kept: list[Ticket] = []
+    for tenant, call, bulk, withdraw in wishes:
+        each = ticket(tenant, call, BULK if bulk else LIVE)
+        allotment.ask(each)
+        if withdraw:
+            allotment.withdraw(each)
+        else:
+            kept.append(each)
+    sent = [each for _, each in run_until(allotment, 0.0, 10_000.0)]
+    assert sorted(map(id, sent)) == sorted(map(id, kept))
+    assert list(allotment.waiting()) == []
+
+
+def test_a_changed_budget_of_a_tenant_takes_effect() -> None:
+    """The tenants file may lower a budget while the process runs."""
+    allotment = Allotment(Shares(1.0), 0.0)
+    allotment.ask(ticket(call="first"))
+    run_until(allotment, 0.0, 20.0)
+    for call in range(500):
+        allotment.ask(ticket(call=str(call), limit=100))
+    sent = [at for at, _ in run_until(allotment, 20.0, 60.0)]
+    assert most_in_any_window([at for at in sent if at > 21], 20.0) <= 100
+
+
+@dataclass
+class ShiftedClock(SystemClock):
+    """The real clock, moved ahead so that buckets are full."""
+
+    ahead: float = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds, plus what the test added."""
+        return super().monotonic() + self.ahead
+
+
+async def test_waiters_are_served_in_order_and_a_cancelled_one_frees_its_place() -> None:
+    """Cancelling one waiter neither blocks nor reorders the others."""
+    clock = ShiftedClock()
+    budget = Budget(Role.FETCHER, 1.0, clock)
+    served: list[int] = []
+
+    async def wait(number: int) -> None:
+        await budget.acquire(ticket(call=str(number)))
+        served.append(number)
+
+    tasks = [asyncio.create_task(wait(number)) for number in range(6)]
+    await asyncio.sleep(0)
+    tasks[2].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert served == [0, 1, 3, 4, 5]
+    assert budget.waiting() == 0
+
+
+async def test_a_long_retry_after_sends_waiters_away_and_a_short_one_makes_them_wait() -> None:
+    """Over 30 s the caller is told at once; below it the request waits in place and nothing passes early."""
+    clock = ShiftedClock()
+    budget = Budget(Role.FETCHER, 1.0, clock)
+    clock.ahead = 100.0
+    await budget.acquire(ticket(call="x", limit=20))
+    asked = asyncio.create_task(budget.acquire(ticket(limit=20)))
+    budget.throttled("tenant:a", 0.2, ticket(limit=20))
+    before = clock.monotonic()
+    await asked
+    assert clock.monotonic() - before >= 0.2
+    waiting = asyncio.create_task(budget.acquire(ticket(limit=20)))
+    await asyncio.sleep(0)
+    budget.throttled("tenant:a", 60.0, ticket(limit=20))
+    with pytest.raises(Throttled) as sent_away:
+        await waiting
+    assert sent_away.value.scope == "tenant:a"
+    with pytest.raises(Throttled):
+        await budget.acquire(ticket(limit=20))
+    assert budget.waiting() == 0
