@@ -137,3 +137,17 @@ GRAPH_TOKENS = catalogue.counter("ringback_graph_tokens", "Access tokens asked f
 GRAPH_REFUSED_LINKS = catalogue.counter(
     "ringback_graph_refused_links", "Next links not followed, by reason.", ("reason",)
 )
+
+# --- enricher ---
+ENRICHER_FETCHES = catalogue.counter(
+    "ringback_enricher_fetches", "Fetches answered: found, or why no record came.", ("outcome",)
+)
+ENRICHER_SPARED = catalogue.counter(
+    "ringback_enricher_spared", "Fetches of a version that was published lately and needed no re-publication."
+)
+ENRICHER_FRESHNESS_SECONDS = catalogue.histogram(
+    "ringback_enricher_freshness_seconds", "From the oldest request of a fetch to its record in hand."
+)
+ENRICHER_TENANTS_PAUSED = catalogue.gauge(
+    "ringback_enricher_tenants_paused", "Tenants not asked because of what Graph answered, by reason.", ("reason",)
+)
