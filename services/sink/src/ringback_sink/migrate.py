@@ -83,7 +83,12 @@ def head_revision() -> str:
 
 async def _comment(connection: AsyncConnection) -> None:
     """Comments are the models' own words, so they are refreshed instead of repeated in revisions."""
-    tables = {"call": columns.CALL, "participant": columns.PARTICIPANT, "session": columns.SESSION, "stream": columns.STREAM}
+    tables = {
+        "call": columns.CALL,
+        "participant": columns.PARTICIPANT,
+        "session": columns.SESSION,
+        "stream": columns.STREAM,
+    }
     for table, described in tables.items():
         for column in described:
             quoted = column.comment.replace("'", "''")

@@ -4,7 +4,7 @@
 second copy. `call_version` is not partitioned either: "one row per (tenant, call, version)" is a promise, and a
 unique key of a partitioned table would have to contain the start, which Graph may correct. Its rows are narrow; its
 retention deletes by `first_stored_at`. The children are partitioned by the month of `call_start` and are found again
-through the `call_start` their call had.
+through the `call_start` their call had. Ids compare bytewise ("C"): they are opaque, and it is cheaper.
 """
 
 from alembic import op
@@ -17,8 +17,8 @@ depends_on = None
 _TABLES = (
     """
     CREATE TABLE callrecords.call (
-        tenant_id text NOT NULL,
-        call_id text NOT NULL,
+        tenant_id text COLLATE "C" NOT NULL,
+        call_id text COLLATE "C" NOT NULL,
         version bigint NOT NULL,
         revision bigint NOT NULL,
         type text NOT NULL,
@@ -72,8 +72,8 @@ _TABLES = (
     """,
     """
     CREATE TABLE callrecords.call_version (
-        tenant_id text NOT NULL,
-        call_id text NOT NULL,
+        tenant_id text COLLATE "C" NOT NULL,
+        call_id text COLLATE "C" NOT NULL,
         version bigint NOT NULL,
         revision bigint NOT NULL,
         type text NOT NULL,
@@ -93,8 +93,8 @@ _TABLES = (
     "CREATE INDEX call_version_by_time ON callrecords.call_version (tenant_id, first_stored_at)",
     """
     CREATE TABLE callrecords.participant (
-        tenant_id text NOT NULL,
-        call_id text NOT NULL,
+        tenant_id text COLLATE "C" NOT NULL,
+        call_id text COLLATE "C" NOT NULL,
         version bigint NOT NULL,
         revision bigint NOT NULL,
         call_start timestamptz NOT NULL,
@@ -121,8 +121,8 @@ _TABLES = (
     """,
     """
     CREATE TABLE callrecords.session (
-        tenant_id text NOT NULL,
-        call_id text NOT NULL,
+        tenant_id text COLLATE "C" NOT NULL,
+        call_id text COLLATE "C" NOT NULL,
         version bigint NOT NULL,
         revision bigint NOT NULL,
         call_start timestamptz NOT NULL,
@@ -168,8 +168,8 @@ _TABLES = (
     """,
     """
     CREATE TABLE callrecords.stream (
-        tenant_id text NOT NULL,
-        call_id text NOT NULL,
+        tenant_id text COLLATE "C" NOT NULL,
+        call_id text COLLATE "C" NOT NULL,
         version bigint NOT NULL,
         revision bigint NOT NULL,
         call_start timestamptz NOT NULL,
@@ -271,6 +271,9 @@ _MAKE_MONTH = """
             RAISE EXCEPTION 'not a table by month' USING ERRCODE = 'invalid_parameter_value';
         END IF;
         PERFORM pg_advisory_xact_lock(hashtext('callrecords.make_month'));
+        IF to_regclass('callrecords.' || parent || '_default') IS NULL THEN
+            EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT', parent || '_default', parent);
+        END IF;
         IF to_regclass('callrecords.' || child) IS NOT NULL THEN
             RETURN false;
         END IF;

@@ -6,7 +6,7 @@ Lists of shapes are tables of their own. The migrations spell the same columns o
 """
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Union, get_args, get_origin
 
@@ -15,9 +15,20 @@ from pydantic.fields import FieldInfo
 from ringback_events.fields import Event
 from ringback_events.record import CallRecord, Party, Session, Stream
 
-__all__ = ["CALL", "CHILD_KEY", "PARTICIPANT", "SESSION", "STREAM", "Column", "Member", "members", "unwrapped"]
+__all__ = [
+    "CALL",
+    "CHILD_KEY",
+    "PARTICIPANT",
+    "PREFIXES",
+    "SESSION",
+    "STREAM",
+    "Column",
+    "Member",
+    "members",
+    "unwrapped",
+]
 
-_PREFIXES = {"caller_network": "caller_", "callee_network": "callee_"}
+PREFIXES = {"caller_network": "caller_", "callee_network": "callee_"}
 _SQL: dict[Any, str] = {
     str: "text",
     int: "bigint",
@@ -73,7 +84,7 @@ def _columns(model: type[Event], prefix: str = "", *, nullable: bool = False) ->
     for member in members(model):
         within = nullable or member.optional
         if member.nested is not None and not member.listed:
-            yield from _columns(member.nested, prefix + _PREFIXES.get(member.name, f"{member.name}_"), nullable=within)
+            yield from _columns(member.nested, prefix + PREFIXES.get(member.name, f"{member.name}_"), nullable=within)
         elif member.kind in _SQL:
             sql_type = _SQL[member.kind] + ("[]" if member.listed else "")
             yield Column(prefix + member.name, sql_type, within, _comment(member.field))
@@ -81,7 +92,7 @@ def _columns(model: type[Event], prefix: str = "", *, nullable: bool = False) ->
 
 def _comment(field: FieldInfo) -> str:
     extra = field.json_schema_extra
-    facts = extra if isinstance(extra, dict) else {}
+    facts: Mapping[str, object] = extra if isinstance(extra, dict) else {}
     unit = f" Unit: {facts['x-unit']}." if "x-unit" in facts else ""
     return f"{field.description}{unit} Class {facts.get('x-privacy')}."
 
@@ -90,13 +101,16 @@ _CALL_START = Column(
     "call_start",
     "timestamp with time zone",
     nullable=False,
-    comment="Start of the call, else its last modification, else its fetch; the partition key of the children. Class C0.",
+    comment="Start of the call, else its last modification, else its fetch; the children are filed by it. Class C0.",
 )
 
 CALL = (*_columns(CallRecord), _CALL_START)
 """Of `call`, beside `document` and `stored_at`."""
 
-CHILD_KEY = (*(column for column in CALL if column.name in {"tenant_id", "call_id", "version", "revision"}), _CALL_START)
+CHILD_KEY = (
+    *(column for column in CALL if column.name in {"tenant_id", "call_id", "version", "revision"}),
+    _CALL_START,
+)
 """What every row of a child table begins with."""
 
 PARTICIPANT = (*CHILD_KEY, *_columns(Party))

@@ -1,0 +1,17 @@
+"""What the sink's processes need to know."""
+
+from ringback_common.settings import EnvironmentSettings, ProcessSettings, StoreSettings
+
+__all__ = ["MigrateProcess", "StoreProcess"]
+
+
+class StoreProcess(ProcessSettings):
+    """Settings of `ringback-sink store`."""
+
+    store: StoreSettings = StoreSettings()
+
+
+class MigrateProcess(EnvironmentSettings):
+    """Settings of `ringback-sink migrate`, which speaks to PostgreSQL only."""
+
+    store: StoreSettings = StoreSettings()

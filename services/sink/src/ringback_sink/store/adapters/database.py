@@ -1,0 +1,115 @@
+"""The one connection a writer holds, made again whenever it was lost."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import asyncpg
+from ringback_common import logs
+from ringback_common.errors import ConfigError, Transient
+
+from ringback_sink.migrate import head_revision
+from ringback_sink.store.adapters.failures import translated
+from ringback_sink.store.core.statements import INCOMING
+
+__all__ = ["Connection", "Database"]
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_CONNECT_SECONDS = 10.0
+_COMMAND_SECONDS = 90.0
+_SESSION = {
+    "application_name": "ringback-sink-store",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+    "timezone": "UTC",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""The joins are off because the only join here, children to remove, must go by key however stale the statistics are."""
+
+_log = logs.logger(__name__)
+
+
+class Database:
+    """Hands out the connection; one user at a time.
+
+    Attributes:
+        away: why the store cannot be used right now, or None; for readiness.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
+        self.away: str | None = "The store has not answered yet."
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """One transaction, rolled back on any exception.
+
+        Raises:
+            Transient: the store is away, full or locked.
+            Refused: it refuses the data.
+            MissingPartition: a month's partition is missing.
+            ConfigError: it refuses the credentials.
+        """
+        async with self._turn:
+            try:
+                with translated():
+                    connection = await self._connected()
+                    async with connection.transaction():
+                        yield connection
+            except Transient as failure:
+                self.away = f"The store is away ({failure})."
+                self._forget()
+                raise
+            self.away = None
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._dsn, timeout=_CONNECT_SECONDS, command_timeout=_COMMAND_SECONDS, server_settings=_SESSION
+            )
+            await self._connection.execute(INCOMING)
+        return self._connection
+
+    def _forget(self) -> None:
+        """After a failure nobody can say what state a connection is in."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def close(self) -> None:
+        """Close the connection; what was committed stays."""
+        if self._connection is not None:
+            with translated():
+                await self._connection.close()
+
+    async def verify(self) -> None:
+        """Make sure the schema is this release's.
+
+        Raises:
+            Transient: the store is away.
+            ConfigError: `ringback-sink migrate` has not been run, or not by this release.
+        """
+        with translated():
+            connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS)
+            try:
+                found = await _revision(connection)
+            finally:
+                await connection.close()
+        if found != head_revision():
+            raise ConfigError(
+                f"The store's schema is at revision {found or 'none'} and this release needs {head_revision()}: "
+                "run `ringback-sink migrate`."
+            )
+        self.away = None
+
+
+async def _revision(connection: Connection) -> str | None:
+    if await connection.fetchval("SELECT to_regclass('callrecords.alembic_version')") is None:
+        return None
+    return await connection.fetchval("SELECT version_num FROM callrecords.alembic_version")

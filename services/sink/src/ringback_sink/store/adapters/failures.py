@@ -1,0 +1,71 @@
+"""From asyncpg's exceptions to what they mean; their messages quote data and are never passed on."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import asyncpg
+from ringback_common.errors import ConfigError, RingbackError, Transient
+
+from ringback_sink.store.core.sqlstate import Meaning, meaning
+
+__all__ = ["MissingPartition", "Refused", "translated"]
+
+
+class Refused(RingbackError):  # noqa: N818 - what PostgreSQL did
+    """PostgreSQL refuses data of this batch; `sqlstate` says why without quoting it."""
+
+    def __init__(self, sqlstate: str, table: str | None) -> None:
+        super().__init__(f"SQLSTATE {sqlstate}")
+        self.sqlstate = sqlstate
+        self.table = table
+
+
+class MissingPartition(RingbackError):  # noqa: N818 - what is the matter
+    """No partition takes a row; make it and write again."""
+
+
+class StoreUnavailable(Transient):
+    """PostgreSQL is away, full, locked or shutting down."""
+
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__(f"SQLSTATE {sqlstate}" if sqlstate else "connection lost")
+        self.sqlstate = sqlstate
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn what asyncpg raises into Transient, Refused, MissingPartition or ConfigError; a bug stays what it is.
+
+    The cause is cut off: PostgreSQL's messages and details quote the values of rows.
+    """
+    try:
+        yield
+    except asyncpg.PostgresError as failure:
+        raise _translated(failure) from None
+    except (asyncpg.ConnectionDoesNotExistError, OSError, TimeoutError):
+        raise StoreUnavailable(None) from None
+    except asyncpg.InterfaceError as failure:
+        if "closed" in str(failure) or "closing" in str(failure):
+            raise StoreUnavailable(None) from None
+        raise
+
+
+def _translated(failure: asyncpg.PostgresError) -> Exception:
+    sqlstate = failure.sqlstate
+    match meaning(sqlstate, failure.constraint_name):
+        case Meaning.TRANSIENT:
+            return StoreUnavailable(sqlstate)
+        case Meaning.DATA:
+            return Refused(str(sqlstate), failure.table_name)
+        case Meaning.PARTITION:
+            return MissingPartition("no partition takes the row")
+        case Meaning.CONFIGURATION:
+            return ConfigError(
+                f"The store refuses RINGBACK_STORE__DSN (SQLSTATE {sqlstate}): check user, password and database."
+            )
+        case Meaning.BUG:
+            return StoreBug(f"SQLSTATE {sqlstate} on table {failure.table_name}")
+
+
+class StoreBug(RingbackError):  # noqa: N818 - the taxonomy's word
+    """PostgreSQL refuses our SQL itself: the release is wrong, not the data."""

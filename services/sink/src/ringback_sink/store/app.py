@@ -1,0 +1,77 @@
+"""Wires the store: topics in, two steps, one PostgreSQL."""
+
+import asyncio
+from importlib.metadata import version
+
+from ringback_common import logs, metrics, traces
+from ringback_common.clock import SystemClock
+from ringback_common.health import AdminServer, Health
+from ringback_common.settings import load
+from ringback_events import topics
+from ringback_stream.flows import BatchedFlow
+from ringback_stream.run import Stream
+
+from ringback_sink.migrate import migrate
+from ringback_sink.settings import MigrateProcess, StoreProcess
+from ringback_sink.store.adapters.calls import Calls
+from ringback_sink.store.adapters.database import Database
+from ringback_sink.store.adapters.failures import translated
+from ringback_sink.store.adapters.operations import Operations
+from ringback_sink.store.handlers import OperationsStep, RecordsStep
+from ringback_sink.store.waiting import until_reachable
+
+__all__ = ["apply_migrations", "serve"]
+
+_log = logs.logger(__name__)
+
+
+async def serve(stop: asyncio.Event) -> None:
+    """`ringback-sink store`: consume until `stop` is set."""
+    settings = load(StoreProcess)
+    dsn = settings.store.connection_string()
+    logs.configure("store", settings.telemetry.log_level)
+    traces.configure("store", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
+    metrics.PROCESS_INFO.labels("store", version("ringback-sink")).set(1)
+    health = Health()
+    admin = AdminServer(health, settings.admin)
+    await admin.start()
+    try:
+        await _consume(settings, dsn, stop, health)
+    finally:
+        await admin.stop()
+
+
+async def _consume(settings: StoreProcess, dsn: str, stop: asyncio.Event, health: Health) -> None:
+    clock = SystemClock()
+    calls, operations = Database(dsn), Database(dsn)
+    health.ready("store", lambda: calls.away)
+    if not await until_reachable(calls.verify, stop, clock):
+        return
+    try:
+        async with Stream.open(settings, "store", health=health, stop=stop, clock=clock) as stream:
+            await stream.run(
+                stop,
+                BatchedFlow("ringback-sink-store", (topics.RECORDS,), RecordsStep(Calls(calls), clock)),
+                BatchedFlow(
+                    "ringback-sink-store-operations",
+                    (topics.STATUS, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS),
+                    OperationsStep(Operations(operations)),
+                ),
+            )
+    finally:
+        await calls.close()
+        await operations.close()
+
+
+async def apply_migrations(stop: asyncio.Event) -> None:
+    """`ringback-sink migrate`: bring the store to this release's schema and end."""
+    settings = load(MigrateProcess)
+    dsn = settings.store.connection_string()
+    logs.configure("migrate")
+
+    async def attempt() -> None:
+        with translated():
+            await migrate(dsn)
+
+    if await until_reachable(attempt, stop, SystemClock()):
+        _log.info("The store has this release's schema.")

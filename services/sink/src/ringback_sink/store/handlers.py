@@ -1,0 +1,134 @@
+"""The two steps of the store: records of calls, and what operators look at."""
+
+import asyncio
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from ringback_common import logs, traces
+from ringback_common.clock import Clock
+from ringback_common.outcomes import Drop, Outcome, Reason, Received, Reject
+from ringback_events import topics
+
+from ringback_sink.store.adapters.calls import Calls, Written
+from ringback_sink.store.adapters.operations import Operations
+from ringback_sink.store.core.months import worth_a_partition
+from ringback_sink.store.core.operations import Report, head_of, report_of
+from ringback_sink.store.core.plan import Entry, plan, prepare
+from ringback_sink.store.core.record import decode
+from ringback_sink.store.settle import settle
+from ringback_sink.store.telemetry import CALLS, HEADS, NUL_REPLACED, STORED_SECONDS, TRANSACTION_SECONDS
+
+__all__ = ["OperationsStep", "RecordsStep"]
+
+_RECORDS, _OCTETS = 500, 4 * 1024 * 1024
+"""Bounds of one transaction: long enough to pay for its round trips, short enough to prepare the next beside it."""
+_BREATH = 8
+"""Records prepared before the event loop gets its turn, so that the transaction under way is served."""
+
+_log = logs.logger(__name__)
+Prepared = list[Entry | Reject]
+
+
+class RecordsStep:
+    """Stores versions of calls; prepares the next transaction while PostgreSQL works on the one before."""
+
+    def __init__(self, calls: Calls, clock: Clock) -> None:
+        self._calls = calls
+        self._clock = clock
+
+    async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
+        """The outcome of each record; what is stored is committed in PostgreSQL before this returns."""
+        outcomes: list[Outcome] = []
+        writing: asyncio.Task[list[Outcome]] | None = None
+        try:
+            for chunk in _chunks(waiting):
+                prepared = await _prepare(chunk)
+                if writing is not None:
+                    outcomes += await writing
+                writing = asyncio.create_task(self._store(chunk, prepared))
+            return outcomes + (await writing if writing is not None else [])
+        finally:
+            if writing is not None and not writing.done():
+                writing.cancel()
+                await asyncio.wait([writing])
+
+    async def _store(self, chunk: Sequence[Received], prepared: Prepared) -> list[Outcome]:
+        entries = [entry for entry in prepared if isinstance(entry, Entry)]
+        with _spans(chunk):
+            settled = iter(await settle(entries, self._write))
+        return [next(settled) if isinstance(entry, Entry) else entry for entry in prepared]
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
+        planned = plan(entries)
+        worth = [month for month in planned.months() if worth_a_partition(month, self._clock.now())]
+        with TRANSACTION_SECONDS.time():
+            written = await self._calls.write(planned, worth)
+        self._count(written, entries)
+
+    def _count(self, written: Written, entries: Sequence[Entry]) -> None:
+        CALLS.labels("added").inc(written.added)
+        CALLS.labels("replaced").inc(written.replaced)
+        CALLS.labels("older").inc(written.older)
+        NUL_REPLACED.inc(sum(entry.rows.nul_replaced for entry in entries))
+        now = self._clock.now()
+        for entry in entries:
+            if entry.received_at is not None:
+                STORED_SECONDS.observe((now - entry.received_at).total_seconds())
+
+
+async def _prepare(chunk: Sequence[Received]) -> Prepared:
+    prepared: Prepared = []
+    for index, received in enumerate(chunk):
+        record = decode(received)
+        prepared.append(record if isinstance(record, Reject) else prepare(record))
+        if index % _BREATH == 0:
+            await asyncio.sleep(0)
+    return prepared
+
+
+def _chunks(waiting: Sequence[Received]) -> Iterator[Sequence[Received]]:
+    start, octets = 0, 0
+    for index, received in enumerate(waiting):
+        octets += len(received.value or b"")
+        if index > start and (index - start >= _RECORDS or octets > _OCTETS):
+            yield waiting[start:index]
+            start, octets = index, len(received.value or b"")
+    if waiting:
+        yield waiting[start:]
+
+
+@contextmanager
+def _spans(chunk: Sequence[Received]) -> Generator[None]:
+    """One span per record whose trace is kept, child of the context it came with: the row ends the POST's trace."""
+    with ExitStack() as spans:
+        for received in chunk:
+            if _is_traced(received):
+                name = f"store {received.topic}"
+                spans.enter_context(traces.span(name, traces.SpanKind.CONSUMER, parent=received.headers))
+        yield
+
+
+def _is_traced(received: Received) -> bool:
+    return any(name == "traceparent" and (value or b"").endswith(b"-01") for name, value in received.headers)
+
+
+class OperationsStep:
+    """Stores the heads of dead letters and the status of processes."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
+        """The outcome of each record; a dead letter is never rejected, for that would make another one."""
+        reports = [(at, report_of(one)) for at, one in enumerate(waiting) if one.topic == topics.STATUS.name]
+        letters = [(at, head_of(one)) for at, one in enumerate(waiting) if one.topic != topics.STATUS.name]
+        outcomes: dict[int, Outcome] = {at: report for at, report in reports if isinstance(report, Reject)}
+        good = [(at, report) for at, report in reports if isinstance(report, Report)]
+        written = await settle([report for _, report in good], self._operations.write_reports)
+        outcomes.update(zip((at for at, _ in good), written, strict=True))
+        heads = await settle([head for _, head in letters], self._operations.write_heads)
+        for (at, _), outcome in zip(letters, heads, strict=True):
+            outcomes[at] = Drop(Reason.STORE_REFUSED) if isinstance(outcome, Reject) else outcome
+        HEADS.labels("status").inc(len(good))
+        HEADS.labels("dead_letter").inc(len(letters))
+        return [outcomes[at] for at in range(len(waiting))]
