@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Child", "OsUser"]
+__all__ = ["Child", "OsUser", "clean_environment", "installed"]
 
 _TETHER = Path(__file__).with_name("tether.py")
 
@@ -135,6 +135,18 @@ class Child:
             return [leader, *leader.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+
+def installed(command: Sequence[str]) -> list[str]:
+    """The command with its program looked up beside this Python, where the environment's scripts are."""
+    script = Path(sys.executable).with_name(command[0])
+    return [str(script) if script.exists() else command[0], *command[1:]]
+
+
+def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Our environment for a process of Ringback: no RINGBACK_ variable but `settings`, output at once."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
+    return {**inherited, "PYTHONUNBUFFERED": "1", **settings}
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
