@@ -1,0 +1,54 @@
+"""How far behind a consumer group is, read from the broker: committed offsets against end offsets."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from ringback_events import topics
+
+__all__ = ["ENRICHER", "SINK", "Lags"]
+
+ENRICHER = "ringback-enricher"
+SINK = "ringback-sink-store"
+
+
+class Lags:
+    """Asks the broker, never the services."""
+
+    def __init__(self, admin: Any, consumer: Any) -> None:
+        self._admin = admin
+        self._consumer = consumer
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, bootstrap: str) -> AsyncGenerator["Lags"]:
+        """Two connections, held while the demo runs."""
+        admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
+        consumer = cast("Any", AIOKafkaConsumer)(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
+        await admin.start()
+        await consumer.start()
+        try:
+            yield cls(admin, consumer)
+        finally:
+            await consumer.stop()
+            await admin.close()
+
+    async def of(self, group: str, names: Sequence[str]) -> dict[str, int]:
+        """Records between the group's committed offset and the end, per topic."""
+        parts = [TopicPartition(name, part) for name in names for part in range(topics.topic(name).partitions)]
+        ends = await self._consumer.end_offsets(parts)
+        committed = await self._admin.list_consumer_group_offsets(group)
+        behind = dict.fromkeys(names, 0)
+        for part in parts:
+            known = committed.get(part)
+            behind[part.topic] += ends[part] - max(0, known.offset if known is not None else 0)
+        return behind
+
+    async def held(self, names: Sequence[str]) -> int:
+        """Records that topics without a group hold, e.g. the dead letters."""
+        parts = [TopicPartition(name, part) for name in names for part in range(topics.topic(name).partitions)]
+        ends = await self._consumer.end_offsets(parts)
+        begins = await self._consumer.beginning_offsets(parts)
+        return sum(ends[part] - begins[part] for part in parts)

@@ -1,0 +1,184 @@
+"""`ringback-local demo`: start everything, send a workday through, break things, judge, and show where to look."""
+
+import asyncio
+import os
+import secrets
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import orjson
+from rich.console import Console
+from rich.live import Live
+from ringback_events import topics
+
+from ringback_local.demo import report
+from ringback_local.demo.collect import Dump, dump, expected_calls, ledger, stored_calls
+from ringback_local.demo.evidence import missing
+from ringback_local.demo.hops import measure
+from ringback_local.demo.judge import Judgement, judge
+from ringback_local.demo.kills import Kill, kill_consumer, kill_webhook
+from ringback_local.demo.lanes import Lags
+from ringback_local.demo.panel import Reading, Watch, screen
+from ringback_local.stack import Stack, StackOptions
+
+__all__ = ["DemoOptions", "run"]
+
+READ_TOPICS = (
+    topics.RECORDS,
+    topics.SESSIONS,
+    topics.CALLS,
+    topics.INTERNAL_DEAD_LETTERS,
+    topics.RESTRICTED_DEAD_LETTERS,
+)
+LEAST_ACCEPTED = 5000
+DRAIN_SECONDS = 240
+KILL_AT = {"webhook": 0.25, "enricher": 0.45, "store": 0.65}
+"""Shares of the day's calls at which a service is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How long a day, for how many.
+
+    Attributes:
+        calls: calls that end in the course of the day.
+        seconds: real seconds over which they end.
+        ci: stop after the report, with an exit code, instead of going on until Ctrl-C.
+    """
+
+    tenants: int = 3
+    calls: int = 4200
+    seconds: float = 75.0
+    time_scale: float = 120.0
+    seed: int = field(default_factory=lambda: secrets.randbelow(1_000_000))
+    ci: bool = field(default_factory=lambda: os.environ.get("CI") == "true")
+
+
+@dataclass(slots=True)
+class _Day:
+    """What is at hand while the day goes by."""
+
+    options: DemoOptions
+    console: Console
+    stack: Stack
+    control: aiohttp.ClientSession
+    lags: Lags
+    watch: Watch
+    events: list[str] = field(default_factory=list[str])
+    kills: list[Kill] = field(default_factory=list[Kill])
+
+
+async def run(options: DemoOptions, console: Console) -> int:
+    """Run the demo; 0 if the judgement is clean and the day brought everything it should, else 1."""
+    console.print(f"A workday with seed {options.seed}; starting Kafka, PostgreSQL, the simulator and the services …")
+    async with _opened(options, console) as day:
+        await _send(day)
+        with Live(console=console, refresh_per_second=2, transient=True, auto_refresh=False) as live:
+            await _through(day, live)
+        judgement, lacking = await _judged(day)
+        if not options.ci:
+            await _linger(day)
+    clean = judgement.clean and judgement.accepted >= LEAST_ACCEPTED and not lacking
+    console.file.write(report.last_line(judgement) + "\n")
+    return 0 if clean else 1
+
+
+@asynccontextmanager
+async def _opened(options: DemoOptions, console: Console) -> AsyncGenerator[_Day]:
+    made = StackOptions(tenants=options.tenants, time_scale=options.time_scale, seed=options.seed)
+    async with AsyncExitStack() as stacked:
+        stack = await stacked.enter_async_context(Stack(made))
+        control = await stacked.enter_async_context(aiohttp.ClientSession(stack.simulator.control_url))
+        lags = await stacked.enter_async_context(Lags.connect(stack.bootstrap_servers))
+        watch = await Watch.start(stack, control, lags)
+        stacked.push_async_callback(watch.stop)
+        yield _Day(options, console, stack, control, lags, watch)
+
+
+async def _send(day: _Day) -> None:
+    options = day.options
+    workday = {
+        "seed": options.seed, "tenants": list(day.stack.tenants), "calls": options.calls,
+        "durationSeconds": options.seconds, "lateVersionShare": 0.35, "notFoundFirstShare": 0.02, "duplicates": 0.02,
+        "plantedDrops": 5, "throttleStorm": True, "specials": True, "versionMark": True,
+    }  # fmt: skip
+    async with day.control.post("/control/workday", json=workday) as answer:
+        answer.raise_for_status()
+
+
+async def _through(day: _Day, live: Live) -> None:
+    """Watch until everything has been sent and drained; kill each service on the way."""
+    due = dict(KILL_AT)
+    drained = 0
+    deadline = asyncio.get_running_loop().time() + day.options.seconds + DRAIN_SECONDS
+    while drained < 3 and asyncio.get_running_loop().time() < deadline:  # noqa: PLR2004 - three quiet looks in a row
+        reading = await day.watch.read()
+        drained = drained + 1 if reading.quiet else 0
+        live.update(screen(reading, day.stack, day.events), refresh=True)
+        for service in [name for name, share in due.items() if _reached(reading, share)]:
+            del due[service]
+            await _kill(day, service)
+        await asyncio.sleep(1.0)
+
+
+def _reached(reading: Reading, share: float) -> bool:
+    return reading.day["startedCalls"] >= share * reading.day["plannedCalls"]
+
+
+async def _kill(day: _Day, service: str) -> None:
+    if service == "webhook":
+        kill = await kill_webhook(day.stack, day.control)
+    else:
+        kill = await kill_consumer(day.stack, day.lags, service)
+    day.kills.append(kill)
+    day.events.append(f"kill -9 of {service} while it held {kill.unfinished:,} unfinished; it is back")
+
+
+async def _judged(day: _Day) -> tuple[Judgement, list[str]]:
+    """Collect, judge, and print the report."""
+    day.console.print("Reading the ledger, the topics and the store …")
+    dumps = {topic.name: await dump(day.stack.bootstrap_servers, topic.name) for topic in READ_TOPICS}
+    expected, stored = await expected_calls(day.control), await stored_calls(day.stack.dsn)
+    refused = dumps[topics.INTERNAL_DEAD_LETTERS.name].keys | dumps[topics.RESTRICTED_DEAD_LETTERS.name].keys
+    judgement = judge(expected, stored, refused)
+    statuses = Counter([line["status"] async for line in ledger(day.control, "request")])
+    hops = await measure(day.stack.dsn, day.control, dumps[topics.RECORDS.name].appended)
+    counts = await _counts(day, statuses, dumps)
+    report.show(day.console, judgement, counts, hops, dumps, day.kills)
+    lacking = missing(expected, stored, statuses, day.kills)
+    for sentence in lacking:
+        day.console.print(f"[red]No evidence: {sentence}[/]")
+    _where_to_look(day)
+    return judgement, lacking
+
+
+async def _counts(day: _Day, statuses: Counter[int], dumps: dict[str, Dump]) -> dict[str, int]:
+    async with day.control.get("/control/workday") as answer:
+        told = orjson.loads(await answer.read())
+    return {
+        "notified": told["notified"],
+        "fetched (Graph answered 200)": statuses[200],
+        "published (record versions)": len(dumps[topics.RECORDS.name].ids),
+    }
+
+
+def _where_to_look(day: _Day) -> None:
+    call = "SELECT call_id, version, quality_verdict FROM callrecords.call ORDER BY stored_at DESC LIMIT 5"
+    day.console.print(f'the store:  psql "{day.stack.dsn}" -c "{call}"', soft_wrap=True, markup=False)
+    day.console.print(
+        f"a topic:    kcat -b {day.stack.bootstrap_servers} -t {topics.CALLS.name} -C -o -5 -e",
+        soft_wrap=True, markup=False,
+    )  # fmt: skip
+    day.console.print(f"the logs:   {day.stack.run_folder}", soft_wrap=True, markup=False)
+
+
+async def _linger(day: _Day) -> None:
+    """Stay up, and keep showing, until Ctrl-C."""
+    day.console.print("Everything stays up until Ctrl-C.")
+    with Live(console=day.console, auto_refresh=False) as live:
+        while True:
+            live.update(screen(await day.watch.read(), day.stack, day.events), refresh=True)
+            await asyncio.sleep(1.0)
