@@ -15,7 +15,7 @@ from ringback_ingest.client_state import NotificationQuery
 from ringback_ingest.webhook.adapters.responses import CONTINUE, echo, response
 from ringback_ingest.webhook.core.admission import Admitted, Echo, Status
 from ringback_ingest.webhook.core.exchange import Exchange
-from ringback_ingest.webhook.core.limits import BODY_SECONDS, HEAD_SECONDS, IDLE_SECONDS
+from ringback_ingest.webhook.core.limits import BODY_SECONDS, HEAD_OCTETS, HEAD_SECONDS, IDLE_SECONDS
 
 __all__ = ["Connection", "Handler", "Hub", "Reply"]
 
@@ -75,6 +75,7 @@ class Connection(asyncio.Protocol):
         self._last = False
         self._deaf = False
         self._held = 0
+        self._unfinished = 0
         self.deadline = math.inf
         """Monotonic seconds; the sweep closes what is past it."""
 
@@ -97,6 +98,13 @@ class Connection(asyncio.Protocol):
             raise  # a bug of ours: the loop logs it and closes the connection unanswered, so that Graph sends again
         except httptools.HttpParserError:
             self._refuse(Status.BAD_REQUEST)
+            return
+        exchange = self._exchange
+        if exchange is not None and exchange.verdict is None:
+            # The parser keeps a header to itself until it is whole: what it may hold is counted here.
+            self._unfinished += len(data)
+            if self._unfinished > HEAD_OCTETS:
+                self._refuse(Status.HEAD_TOO_LARGE)
 
     def eof_received(self) -> bool:
         """Keep the way back open for an answer that is still due."""
@@ -122,6 +130,7 @@ class Connection(asyncio.Protocol):
             self._last = self._deaf = True
         else:
             self._exchange = Exchange()
+            self._unfinished = 0
             self.deadline = self._clock() + HEAD_SECONDS
 
     def on_url(self, part: bytes) -> None:

@@ -1,0 +1,50 @@
+"""What several tests of ingest need: a key ring, and bodies as Graph sends them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, client_state
+
+TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
+CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def ring() -> KeyRing:
+    """One lasting key, and one that is on its way out until 13:00."""
+    active = Key("k2", b"a" * 32)
+    leaving = Key("k1", b"b" * 32, datetime(2026, 11, 22, 13, 0, tzinfo=UTC))
+    return KeyRing(active, (active, leaving))
+
+
+@pytest.fixture
+def item(ring: KeyRing) -> Callable[..., dict[str, Any]]:
+    """A genuine notification; members given by name replace its own, None removes one."""
+
+    def make(**members: Any) -> dict[str, Any]:
+        whole = {
+            "subscriptionId": "5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f",
+            "clientState": client_state(ring.active, TENANT, CALL_RECORDS),
+            "changeType": "created",
+            "resource": f"communications/callRecords/{CALL}",
+            "subscriptionExpirationDateTime": "2026-11-25T00:00:00.000+00:00",
+            "resourceData": {"@odata.type": "#Microsoft.Graph.callrecord", "id": CALL},
+            "tenantId": TENANT,
+        } | members
+        return {name: value for name, value in whole.items() if value is not None}
+
+    return make
+
+
+@pytest.fixture
+def body() -> Callable[..., bytes]:
+    """The items as the body of a POST."""
+
+    def make(*items: Any) -> bytes:
+        return orjson.dumps({"value": list(items)})
+
+    return make

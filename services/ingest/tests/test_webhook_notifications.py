@@ -1,0 +1,215 @@
+"""From a body to records: the sample, the corpus of hostile bodies, mixed batches."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ringback_common.outcomes import Message
+from ringback_events.fetch import FetchRequest
+from ringback_events.headers import read_headers
+from ringback_events.platform_events import LifecycleEvent
+from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, client_state
+from ringback_ingest.webhook.core.genuine import genuine_at
+from ringback_ingest.webhook.core.limits import ITEMS
+from ringback_ingest.webhook.core.notifications import Arrival, Refused, Taken, take
+
+TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
+CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ARRIVAL = Arrival(CALL_RECORDS, "2026-11-22T12:00:00.000000Z")
+
+Item = Callable[..., dict[str, Any]]
+Body = Callable[..., bytes]
+
+
+def taken(body: bytes, ring: KeyRing, arrival: Arrival = ARRIVAL) -> Taken:
+    """What a body becomes at noon."""
+    return take(body, arrival, genuine_at(ring, NOW))
+
+
+def request(message: Message) -> FetchRequest:
+    """The fetch request in a record."""
+    return FetchRequest.model_validate_json(message.value or b"")
+
+
+def test_notification_becomes_a_fetch_request(item: Item, body: Body, ring: KeyRing) -> None:
+    """Key, value and headers of the record are what the contract says."""
+    arrival = Arrival(CALL_RECORDS, ARRIVAL.received_at, (("traceparent", b"00-1-2-01"),))
+    result = taken(body(item()), ring, arrival)
+    assert not result.refused
+    (message,) = result.messages
+    assert (message.topic, message.key) == ("callrecords.internal.fetch.v1", f"{TENANT}|{CALL}".encode())
+    assert request(message) == FetchRequest(
+        tenant_id=TENANT,
+        call_id=CALL,
+        change_type="created",
+        source="webhook",
+        subscription_id="5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f",
+        received_at=NOW,
+    )
+    headers = read_headers(message.headers)
+    assert (headers.type, headers.subject, headers.traceparent) == (
+        "ringback.callrecords.fetch-request.v1", CALL, "00-1-2-01"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("members", "call_id"),
+    [
+        ({"resourceData": {"@odata.type": "#microsoft.graph.callRecord", "id": CALL.upper()}}, CALL),
+        ({"resourceData": {"oDataType": "#Microsoft.Graph.callRecord", "id": CALL}}, CALL),
+        ({"resourceData": {"id": "teamsvisitor:Ab|1"}}, "teamsvisitor:Ab|1"),
+        ({"resourceData": None}, CALL),
+        ({"resourceData": {}, "resource": "/communications/callRecords/Opaque-1/"}, "Opaque-1"),
+        ({"resourceData": {"oDataType": "#microsoft.graph.callrecord", "oDataId": f"x/callRecords/{CALL}"}, "resource": None}, CALL),
+    ],
+    ids=["canonical", "old type", "opaque", "path alone", "slashes", "old link"],
+)  # fmt: skip
+def test_call_id_in_all_its_places(
+    item: Item, body: Body, ring: KeyRing, members: dict[str, Any], call_id: str
+) -> None:
+    """Old and new members, data and path lead to the same canonical id."""
+    (message,) = taken(body(item(**members)), ring).messages
+    assert request(message).call_id == call_id
+
+
+@pytest.mark.parametrize("name", ["missed", "subscriptionRemoved", "reauthorizationRequired", "somethingNew"])
+def test_lifecycle_item_becomes_an_event(item: Item, body: Body, ring: KeyRing, name: str) -> None:
+    """A lifecycle item needs neither changeType nor resource, and is known by its member, not by the address."""
+    bare = item(lifecycleEvent=name, changeType=None, resource=None, resourceData=None)
+    (message,) = taken(body(bare), ring).messages
+    event = LifecycleEvent.model_validate_json(message.value or b"")
+    assert (message.topic, message.key) == ("callrecords.internal.lifecycle.v1", TENANT.encode())
+    assert (event.lifecycle_event, event.tenant_id) == (name, TENANT)
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"clientState": None}, Refused.FORGED),
+        ({"clientState": ""}, Refused.FORGED),
+        ({"clientState": "k2."}, Refused.FORGED),
+        ({"clientState": "x" * 129}, Refused.FORGED),
+        ({"clientState": "k2.é"}, Refused.FORGED),
+        ({"clientState": {"a": 1}}, Refused.FORGED),
+        ({"tenantId": "00000000-0000-0000-0000-000000000000"}, Refused.FORGED),
+        ({"tenantId": None}, Refused.MALFORMED_ITEM),
+        ({"tenantId": "contoso.com"}, Refused.MALFORMED_ITEM),
+        ({"tenantId": TENANT + "|x"}, Refused.MALFORMED_ITEM),
+        ({"tenantId": 7}, Refused.MALFORMED_ITEM),
+        ({"subscriptionId": None}, Refused.MALFORMED_ITEM),
+        ({"subscriptionId": "s" * 65}, Refused.MALFORMED_ITEM),
+        ({"resourceData": {"id": ""}}, Refused.MALFORMED_ITEM),
+        ({"resourceData": {"id": "i" * 257}}, Refused.MALFORMED_ITEM),
+        ({"resourceData": {"id": "a\r\nb"}}, Refused.MALFORMED_ITEM),
+        ({"resourceData": {"id": 1.5}}, Refused.MALFORMED_ITEM),
+        ({"resourceData": None, "resource": "communications/callRecords"}, Refused.MALFORMED_ITEM),
+        ({"resourceData": {"@odata.type": "#microsoft.graph.message", "id": "x"}}, Refused.OTHER_RESOURCE),
+        ({"resourceData": {"@odata.type": 3, "id": "x"}}, Refused.OTHER_RESOURCE),
+        ({"resourceData": [], "resource": "users/1"}, Refused.OTHER_RESOURCE),
+        ({"lifecycleEvent": 1}, Refused.MALFORMED_ITEM),
+        ({"lifecycleEvent": "missed", "subscriptionExpirationDateTime": "soon"}, Refused.MALFORMED_ITEM),
+    ],
+)
+def test_item_is_refused_for_its_reason(
+    item: Item, body: Body, ring: KeyRing, members: dict[str, Any], reason: Refused
+) -> None:
+    """Each way an item can be wrong has one reason, and a good neighbour gets through."""
+    result = taken(body(item(**members), item()), ring)
+    assert result.refused == Counter({reason: 1})
+    assert len(result.messages) == 1
+
+
+NESTED = b'{"value":' + b"[" * 2000 + b"]" * 2000 + b"}"
+BODIES: dict[str, tuple[bytes, Refused]] = {
+    "empty": (b"", Refused.UNDECODABLE),
+    "cut": (b'{"value":[{"tenantId":', Refused.UNDECODABLE),
+    "nested": (NESTED, Refused.UNDECODABLE),
+    "NaN": (b'{"value":[NaN]}', Refused.UNDECODABLE),
+    "infinite": (b'{"value":[1e999]}', Refused.UNDECODABLE),
+    "lone surrogate": (b'{"value":["\\ud800"]}', Refused.UNDECODABLE),
+    "not UTF-8": (b'{"value":["\xff"]}', Refused.UNDECODABLE),
+    "byte order mark": (b'\xef\xbb\xbf{"value":[]}', Refused.UNDECODABLE),
+    "a list": (b"[]", Refused.NOT_A_COLLECTION),
+    "a number": (b"1", Refused.NOT_A_COLLECTION),
+    "no value": (b"{}", Refused.NOT_A_COLLECTION),
+    "value an object": (b'{"value":{}}', Refused.NOT_A_COLLECTION),
+    "value null": (b'{"value":null}', Refused.NOT_A_COLLECTION),
+    "too many": (orjson.dumps({"value": [{}] * (ITEMS + 1)}), Refused.TOO_MANY_ITEMS),
+    "item a string": (b'{"value":["x"]}', Refused.MALFORMED_ITEM),
+    "item null": (b'{"value":[null]}', Refused.MALFORMED_ITEM),
+}
+
+
+@pytest.mark.parametrize(("hostile", "reason"), BODIES.values(), ids=BODIES.keys())
+def test_hostile_bodies_are_counted_not_raised(hostile: bytes, reason: Refused, ring: KeyRing) -> None:
+    """A body nobody can use has a reason; nothing is raised, nothing is produced."""
+    result = taken(hostile, ring)
+    assert result.refused == Counter({reason: 1})
+    assert result.messages == []
+
+
+def test_as_many_items_as_allowed(item: Item, body: Body, ring: KeyRing) -> None:
+    """The limit itself is still taken, and duplicates are left to the consumer."""
+    assert len(taken(body(*[item()] * ITEMS), ring).messages) == ITEMS
+
+
+def test_call_records_are_for_their_slot_only(item: Item, body: Body, ring: KeyRing) -> None:
+    """The clientState of one subscription proves nothing for another one of the same tenant."""
+    other = Arrival("emergency:all", ARRIVAL.received_at)
+    assert taken(body(item()), ring, other).refused == Counter({Refused.FORGED: 1})
+    mine = client_state(ring.active, TENANT, "emergency:all")
+    assert taken(body(item(clientState=mine)), ring, other).refused == Counter({Refused.OTHER_RESOURCE: 1})
+
+
+def test_key_that_has_ended_proves_nothing(item: Item, body: Body, ring: KeyRing) -> None:
+    """The retired key is accepted before its end and forged after it."""
+    old = body(item(clientState=client_state(ring.keys[1], TENANT, CALL_RECORDS)))
+    assert len(take(old, ARRIVAL, genuine_at(ring, NOW)).messages) == 1
+    late = genuine_at(ring, datetime(2026, 11, 22, 13, 0, tzinfo=UTC))
+    assert take(old, ARRIVAL, late).refused == Counter({Refused.FORGED: 1})
+
+
+RING = KeyRing(Key("k", bytes(32)), (Key("k", bytes(32)),))
+GENUINE = {
+    "tenantId": TENANT,
+    "subscriptionId": "s",
+    "clientState": client_state(RING.active, TENANT, CALL_RECORDS),
+    "resourceData": {"id": CALL},
+    "resource": "communications/callRecords/x",
+}
+FORGED = GENUINE | {"clientState": client_state(Key("k", b"x" * 32), TENANT, CALL_RECORDS)}
+
+
+@given(st.lists(st.sampled_from([GENUINE, FORGED, None, 7, {}])))
+def test_mixed_batch_yields_exactly_the_genuine(items: list[Any]) -> None:
+    """Of any mixture the genuine items become records, and every other one is counted."""
+    result = take(orjson.dumps({"value": items}), ARRIVAL, genuine_at(RING, NOW))
+    assert len(result.messages) == items.count(GENUINE)
+    assert len(result.messages) + result.refused.total() == len(items)
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=20)
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner), max_leaves=8)
+
+
+@given(st.dictionaries(st.sampled_from([*GENUINE, "lifecycleEvent", "changeType"]), JSON))
+def test_any_members_of_a_proven_item(members: dict[str, Any]) -> None:
+    """Whatever stands in an item with a right clientState, it becomes a valid record or is counted."""
+    item = GENUINE | members | {"tenantId": TENANT, "clientState": GENUINE["clientState"]}
+    result = take(orjson.dumps({"value": [item]}), ARRIVAL, genuine_at(RING, NOW))
+    assert len(result.messages) + result.refused.total() == 1
+    for message in result.messages:
+        model = LifecycleEvent if "lifecycle" in message.topic else FetchRequest
+        assert model.model_validate_json(message.value or b"").tenant_id == TENANT
+
+
+@given(st.binary(max_size=2000))
+def test_any_octets(octets: bytes) -> None:
+    """No body makes it raise."""
+    assert take(octets, ARRIVAL, genuine_at(RING, NOW)).messages == []
