@@ -230,13 +230,13 @@ async def test_a_long_retry_after_sends_waiters_away_and_a_short_one_makes_them_
     clock.ahead = 100.0
     await budget.acquire(ticket(call="x", limit=20))
     asked = asyncio.create_task(budget.acquire(ticket(limit=20)))
-    budget.throttled("tenant:a", 0.2, ticket(limit=20))
+    budget.throttled(ticket(limit=20), 0.2)
     before = clock.monotonic()
     await asked
     assert clock.monotonic() - before >= 0.2
     waiting = asyncio.create_task(budget.acquire(ticket(limit=20)))
     await asyncio.sleep(0)
-    budget.throttled("tenant:a", 60.0, ticket(limit=20))
+    budget.throttled(ticket(limit=20), 60.0)
     with pytest.raises(Throttled) as sent_away:
         await waiting
     assert sent_away.value.scope == "tenant:a"

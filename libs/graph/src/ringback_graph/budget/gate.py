@@ -5,7 +5,7 @@ from enum import Enum
 
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled
-from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_THROTTLED
+from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_BUDGET_WAITING, GRAPH_THROTTLED
 
 from ringback_graph.budget.allotment import Allotment, Frozen, Shares, Ticket
 
@@ -56,9 +56,13 @@ class Budget:
             self._allotment.withdraw(ticket)
         GRAPH_BUDGET_WAIT.labels(ticket.priority.value).observe(self._clock.monotonic() - asked)
 
-    def throttled(self, scope: str, seconds: float, ticket: Ticket) -> None:
-        """Graph answered this ticket's request with 429: hold the scope; who would wait too long is sent away."""
+    def throttled(self, ticket: Ticket, seconds: float) -> Throttled:
+        """Graph answered this ticket's request with 429: hold the scope it speaks of and say so.
+
+        Who waits for that scope goes on waiting, or is sent away if it would take more than `LONGEST_FREEZE`.
+        """
         now = self._clock.monotonic()
+        scope = self._allotment.blame(ticket, now)
         GRAPH_THROTTLED.labels(scope.partition(":")[0]).inc()
         self._allotment.freeze(scope, seconds, ticket, now)
         for waiting in list(self._allotment.waiting()):
@@ -66,6 +70,7 @@ class Budget:
             if frozen is not None and frozen.seconds > LONGEST_FREEZE:
                 self._dismiss(waiting, frozen)
         self._pump()
+        return Throttled(scope, seconds)
 
     def waiting(self) -> int:
         """Requests that wait now."""
@@ -84,6 +89,7 @@ class Budget:
             future = self._futures.pop(ticket, None)
             if future is not None and not future.done():
                 future.set_result(None)
+        GRAPH_BUDGET_WAITING.set(len(self._futures))
         self._tidy(len(granted), now)
         self._wake(pause)
 

@@ -1,0 +1,101 @@
+"""What Graph said, as data. Every field is technical (C0): answers may be logged and counted as they are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+__all__ = [
+    "Answer",
+    "AuthFailed",
+    "Forbidden",
+    "Found",
+    "Hostile",
+    "Malformed",
+    "NeedsBulk",
+    "NotFound",
+    "Refused",
+    "TooLarge",
+    "Unstable",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthFailed:
+    """No token, or Graph refuses the one the authority has just given."""
+
+    code: str
+    """OAuth's error word and Microsoft's number, e.g. `invalid_client:7000215`, or what the credential lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One whole record of one version."""
+
+    record: dict[str, Any]
+    """Graph's JSON: every member and value of every page; only the next links are gone."""
+    version: int
+    requests: int
+    """Requests spent, those of abandoned attempts included."""
+    started_at: datetime
+    """When the first request of the attempt that succeeded was sent: it satisfies notifications received before."""
+
+    def __repr__(self) -> str:
+        return f"Found(version={self.version}, requests={self.requests})"
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """404: not generated yet, or older than 30 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """403: consent, licence or policy."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Another 4xx, or a redirect."""
+
+    status: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """A page, the record or the number of its pages passes the caps."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """A next link that must not be followed; nothing was sent there."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unstable:
+    """The record changed during each of the attempts."""
+
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A 200 whose body is not what the metadata says."""
+
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsBulk:
+    """A live read that would need more requests than a live record may have."""
+
+    requests: int
+
+
+Answer = Found | NotFound | Forbidden | AuthFailed | Refused | TooLarge | Hostile | Unstable | Malformed | NeedsBulk

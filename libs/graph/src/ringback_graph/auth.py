@@ -1,0 +1,139 @@
+"""Access tokens: one flight per tenant, refreshed in the background, failures paced."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ringback_common.clock import Clock
+from ringback_common.errors import Transient
+from ringback_common.metrics import GRAPH_TOKENS
+
+from ringback_graph.answers import AuthFailed
+from ringback_graph.tenants import Tenant
+
+__all__ = ["Granted", "TokenSource", "Tokens"]
+
+_REFRESH_AHEAD = 300.0
+"""Seconds before its end at which a token is replaced; Microsoft's tokens live 60 to 90 minutes."""
+_LEAST_USEFUL = 30.0
+"""Seconds a token must still have: a request started with less could arrive too late."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
+"""Seconds between attempts after failures, doubling: a wrong secret must not hammer the authority."""
+_REJECTED_PAUSE = 60.0
+"""Seconds in which a second 401 for a tenant asks for no further token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A token and the seconds it lives."""
+
+    token: str = field(repr=False)
+    seconds: float
+
+
+class TokenSource(Protocol):
+    """Where tokens come from; blocking, called in a thread."""
+
+    def acquire(self, tenant: Tenant) -> Granted | AuthFailed:
+        """A new token, never one given before. Raises Transient if the authority cannot be reached."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """What is known of one tenant's token."""
+
+    tenant: Tenant
+    token: str | None = field(default=None, repr=False)
+    ends: float = 0.0
+    flight: asyncio.Task[str | AuthFailed] | None = None
+    failure: AuthFailed | None = None
+    failures: int = 0
+    not_before: float = 0.0
+    replaced: float | None = None
+
+
+class Tokens:
+    """The tokens of every tenant of this process."""
+
+    def __init__(self, source: TokenSource, clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+        self._entries: dict[str, _Entry] = {}
+
+    async def get(self, tenant: Tenant) -> str | AuthFailed:
+        """A token that is good for now. Raises Transient if the authority cannot be reached."""
+        entry, now = self._entry(tenant), self._clock.monotonic()
+        if entry.token is None or now >= entry.ends - _LEAST_USEFUL:
+            return await self._fetch(entry, now)
+        if now >= entry.ends - _REFRESH_AHEAD and entry.flight is None and now >= entry.not_before:
+            self._start(entry)
+        return entry.token
+
+    async def replace(self, tenant: Tenant, rejected: str) -> str | AuthFailed:
+        """A token other than one Graph has just answered 401 to; one new token a minute, for all who ask."""
+        entry, now = self._entry(tenant), self._clock.monotonic()
+        if entry.token is not None and entry.token != rejected:
+            return entry.token
+        if entry.flight is None and entry.replaced is not None and now < entry.replaced + _REJECTED_PAUSE:
+            return AuthFailed("token_rejected")
+        entry.token, entry.replaced = None, now
+        return await self._fetch(entry, now)
+
+    async def close(self) -> None:
+        """Stop what is in flight."""
+        flights = [entry.flight for entry in self._entries.values() if entry.flight is not None]
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _entry(self, tenant: Tenant) -> _Entry:
+        entry = self._entries.get(tenant.tenant_id)
+        if entry is None or (entry.tenant is not tenant and entry.tenant != tenant):
+            entry = self._entries[tenant.tenant_id] = _Entry(tenant)
+        return entry
+
+    async def _fetch(self, entry: _Entry, now: float) -> str | AuthFailed:
+        if entry.flight is None and now < entry.not_before:
+            return _as_before(entry)
+        # Shielded: one waiter's cancellation must not take the token from the others.
+        return await asyncio.shield(entry.flight or self._start(entry))
+
+    def _start(self, entry: _Entry) -> asyncio.Task[str | AuthFailed]:
+        entry.flight = asyncio.create_task(self._fly(entry))
+        entry.flight.add_done_callback(_seen)
+        return entry.flight
+
+    async def _fly(self, entry: _Entry) -> str | AuthFailed:
+        try:
+            answer = await asyncio.to_thread(self._source.acquire, entry.tenant)
+        except Transient:
+            self._failed(entry, None)
+            raise
+        finally:
+            entry.flight = None
+        if isinstance(answer, AuthFailed):
+            self._failed(entry, answer)
+            return answer
+        entry.token, entry.ends = answer.token, self._clock.monotonic() + answer.seconds
+        entry.failure, entry.failures, entry.not_before = None, 0, 0.0
+        GRAPH_TOKENS.labels("granted").inc()
+        return answer.token
+
+    def _failed(self, entry: _Entry, failure: AuthFailed | None) -> None:
+        GRAPH_TOKENS.labels("refused" if failure else "unreachable").inc()
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**entry.failures)
+        entry.failure, entry.failures = failure, min(entry.failures + 1, 10)
+        entry.not_before = self._clock.monotonic() + pause
+
+
+def _as_before(entry: _Entry) -> AuthFailed:
+    if entry.failure is None:
+        raise Transient("the authority could not be reached a moment ago")
+    return entry.failure
+
+
+def _seen(flight: asyncio.Task[str | AuthFailed]) -> None:
+    """A background refresh nobody awaits must not be reported as a forgotten exception; its failure is counted."""
+    if not flight.cancelled():
+        flight.exception()

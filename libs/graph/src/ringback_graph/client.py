@@ -1,0 +1,179 @@
+"""One request to Graph, from budget and token to a reply: what every operation shares."""
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import orjson
+from ringback_common.clock import Clock, SystemClock
+from ringback_common.errors import Transient
+from ringback_common.metrics import GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
+
+from ringback_graph.answers import AuthFailed
+from ringback_graph.auth import Tokens
+from ringback_graph.budget import Budget, Priority, Role, Ticket
+from ringback_graph.links import HostileLink, checked_link
+from ringback_graph.msal_source import MsalSource
+from ringback_graph.settings import GraphSettings
+from ringback_graph.tenants import Tenant
+from ringback_graph.transport import HttpTransport, Reply, Request, Transport
+
+__all__ = ["Call", "GraphClient", "error_code", "json_object", "retry_after"]
+
+_DEFAULT_RETRY_AFTER = 10.0
+"""Seconds where a 429 names none: half of Graph's window, after which half of what was used is free again."""
+_LONGEST_RETRY_AFTER = 86_400.0
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}\Z")
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "Ringback"}
+_PREFER = "include-unknown-enum-members"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation's next request."""
+
+    tenant: Tenant
+    operation: str
+    """A bounded name for metrics, e.g. `record`, `page`."""
+    method: str
+    url: str
+    priority: Priority
+    narrow: str | None = None
+    """The scope below the tenant that the request counts against."""
+    body: Mapping[str, Any] | None = None
+    trace_id: str | None = None
+
+    def ticket(self) -> Ticket:
+        """The budget this request needs."""
+        return Ticket(self.tenant.tenant_id, self.tenant.budget, self.priority, self.narrow)
+
+
+class GraphClient:
+    """Sends requests for any tenant, within every budget, with that tenant's token, to that tenant's Graph only."""
+
+    def __init__(self, transport: Transport, tokens: Tokens, budget: Budget, clock: Clock) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self.budget = budget
+        self.clock = clock
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: GraphSettings, role: Role, clock: Clock | None = None
+    ) -> AsyncGenerator["GraphClient"]:
+        """The client of a process: connections, tokens and budgets, closed at the end.
+
+        Raises:
+            ConfigError: `RINGBACK_GRAPH__CAFILE` cannot be used.
+        """
+        clock = clock or SystemClock()
+        async with HttpTransport.open(settings) as transport:
+            source = MsalSource(settings)
+            tokens = Tokens(source, clock)
+            try:
+                yield cls(transport, tokens, Budget(role, settings.app_share, clock), clock)
+            finally:
+                await tokens.close()
+                source.close()
+
+    async def send(self, call: Call) -> Reply | AuthFailed:
+        """Send one request; 2xx, 3xx and 4xx come back as they are, but 401 and 429.
+
+        A 401 is tried once more with a new token.
+
+        Raises:
+            HostileLink: the URL is not the tenant's own Graph; nothing was sent.
+            Throttled: 429, or 503 with Retry-After; the scope is held for all.
+            Transient: 5xx, timeout, connection.
+        """
+        self._check(call)
+        token = await self._tokens.get(call.tenant)
+        if isinstance(token, AuthFailed):
+            return token
+        reply = await self._once(call, token)
+        if reply.status != 401:  # noqa: PLR2004 - HTTP's own numbers read best
+            return reply
+        token = await self._tokens.replace(call.tenant, token)
+        if isinstance(token, AuthFailed):
+            return token
+        reply = await self._once(call, token)
+        return AuthFailed("token_rejected") if reply.status == 401 else reply  # noqa: PLR2004 - the same
+
+    def _check(self, call: Call) -> None:
+        try:
+            checked_link(call.url, call.tenant.graph_url)
+        except HostileLink as hostile:
+            GRAPH_REFUSED_LINKS.labels(hostile.why).inc()
+            raise
+
+    async def _once(self, call: Call, token: str) -> Reply:
+        ticket = call.ticket()
+        await self.budget.acquire(ticket)
+        sent = self.clock.monotonic()
+        status = "failed"
+        try:
+            reply = await self._transport.send(_request(call, token))
+            status = str(reply.status)
+        finally:
+            GRAPH_REQUEST_SECONDS.labels(call.operation, status).observe(self.clock.monotonic() - sent)
+        return self._judged(reply, ticket)
+
+    def _judged(self, reply: Reply, ticket: Ticket) -> Reply:
+        if reply.status == 429 or (reply.status == 503 and "Retry-After" in reply.headers):  # noqa: PLR2004 - HTTP
+            raise self.budget.throttled(ticket, retry_after(reply.headers, self.clock.now()))
+        if reply.status >= 500:  # noqa: PLR2004 - HTTP
+            raise Transient(f"Graph answered {reply.status}")
+        return reply
+
+
+def _request(call: Call, token: str) -> Request:
+    headers = {**_HEADERS, "Authorization": f"Bearer {token}", "Prefer": _PREFER}
+    if call.trace_id is not None:
+        headers["client-request-id"] = call.trace_id
+    if call.body is None:
+        return Request(call.method, call.url, headers)
+    headers["Content-Type"] = "application/json"
+    return Request(call.method, call.url, headers, orjson.dumps(call.body))
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds to wait: a number, or an HTTP date against the reply's own `Date`, for our clock may be wrong."""
+    written = headers.get("Retry-After", "").strip()
+    if written.isascii() and written.isdigit():
+        return min(float(written[:9]), _LONGEST_RETRY_AFTER)
+    until = _http_date(written)
+    if until is None:
+        return _DEFAULT_RETRY_AFTER
+    since = _http_date(headers.get("Date", "")) or now
+    return min(max(0.0, (until - since).total_seconds()), _LONGEST_RETRY_AFTER)
+
+
+def _http_date(written: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(written)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def json_object(reply: Reply) -> dict[str, Any] | None:
+    """The reply's body, if it is declared as JSON and is a JSON object."""
+    if reply.body is None or "json" not in reply.headers.get("Content-Type", "").lower():
+        return None
+    try:
+        content = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return None
+    return cast("dict[str, Any]", content) if isinstance(content, dict) else None
+
+
+def error_code(reply: Reply) -> str:
+    """Graph's error code, or `none`; the message beside it may quote data and is not looked at."""
+    error = (json_object(reply) or {}).get("error")
+    code = cast("dict[str, Any]", error).get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, str) and _WORD.match(code) else "none"

@@ -1,0 +1,305 @@
+"""Reading one whole call record of one version.
+
+Graph pages sessions (60) and participants (130) and gives pages no version. So: the record, every next link, and, if
+more than one reply was read, the version again; if it changed, everything once more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+from urllib.parse import quote
+
+from ringback_common.errors import Throttled, Transient
+
+from ringback_graph.answers import (
+    Answer,
+    AuthFailed,
+    Forbidden,
+    Found,
+    Hostile,
+    Malformed,
+    NeedsBulk,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unstable,
+)
+from ringback_graph.budget import Priority
+from ringback_graph.budget.allotment import record_scope
+from ringback_graph.budget.gate import LONGEST_FREEZE
+from ringback_graph.client import Call, GraphClient, error_code, json_object
+from ringback_graph.links import HostileLink
+from ringback_graph.parse import integer
+from ringback_graph.tenants import Tenant
+from ringback_graph.transport import Reply
+
+__all__ = ["ReadLimits", "RecordReader"]
+
+_SESSIONS = "$expand=sessions($expand=segments)"
+_VERSION = "$select=id,version,lastModifiedDateTime"
+_NEXT = "@odata.nextLink"
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """The caps of one read."""
+
+    live_requests: int = 8
+    """A live record that needs more moves to the bulk lane."""
+    requests: int = 500
+    """25,000 sessions are 417 pages; as much fits into one Kafka message."""
+    octets: int = 64 * 1024 * 1024
+    """Of all replies of one attempt, after decompression."""
+    seconds: float = 900.0
+    """500 pages of one record need 320 s at Graph's limit of 40 in 20 s."""
+    attempts: int = 4
+    """The first and three more, if the record changes while its pages are read."""
+    patience: int = 3
+    """How often a read that already holds pages waits out a short Retry-After instead of giving them up."""
+
+
+class _Ends(Exception):  # noqa: N818 - control flow within this module: the read is over, here is its answer
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class _Changed(Exception):  # noqa: N818 - control flow within this module: the pages belong to no single version
+    pass
+
+
+class _Page(NamedTuple):
+    """Where a further page's values belong."""
+
+    holder: dict[str, Any]
+    member: str
+    link: object
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What one read has used so far."""
+
+    started: float
+    requests: int = 0
+    octets: int = 0
+    pauses: int = 0
+    replies: int = 0
+    """Replies of the current attempt."""
+    followed: set[str] = field(default_factory=set[str])
+
+
+class RecordReader:
+    """Reads records; remembers which tenants' Graph refuses sessions and participants in one expand."""
+
+    def __init__(self, client: GraphClient, limits: ReadLimits | None = None) -> None:
+        self._client = client
+        self._limits = limits or ReadLimits()
+        self._separate: set[str] = set()
+
+    async def read(self, tenant: Tenant, call_id: str, priority: Priority, trace_id: str | None = None) -> Answer:
+        """One whole version of a record, or why there is none.
+
+        Raises:
+            Transient: timeout, connection, 5xx, or the read took too long.
+            Throttled: Graph asks to wait; the scope is already held.
+        """
+        reading = _Reading(self._client, self._limits, self._separate, tenant, call_id, priority, trace_id)
+        try:
+            return await reading.run()
+        except _Ends as end:
+            return end.answer
+        except HostileLink as hostile:
+            return Hostile(hostile.why)
+
+
+class _Reading:
+    """One read of one record."""
+
+    def __init__(
+        self,
+        client: GraphClient,
+        limits: ReadLimits,
+        separate: set[str],
+        tenant: Tenant,
+        call_id: str,
+        priority: Priority,
+        trace_id: str | None,
+    ) -> None:
+        self._client, self._limits, self._separate = client, limits, separate
+        self._tenant, self._call_id, self._priority, self._trace_id = tenant, call_id, priority, trace_id
+        self._url = f"{tenant.graph_url}/v1.0/communications/callRecords/{quote(call_id, safe='')}"
+        self._spent = _Spent(client.clock.monotonic())
+
+    async def run(self) -> Answer:
+        for _ in range(self._limits.attempts):
+            self._spent.replies, self._spent.octets = 0, 0
+            self._spent.followed.clear()
+            try:
+                return await self._attempt()
+            except _Changed:
+                continue
+        return Unstable(self._spent.requests)
+
+    async def _attempt(self) -> Found:
+        started = self._client.clock.now()
+        record = await self._record()
+        await self._pages(record)
+        if self._tenant.tenant_id in self._separate and record.get("type") != "peerToPeer":
+            await self._participants(record)
+        if self._spent.replies > 1:
+            await self._unchanged(record)
+        return self._found(record, started)
+
+    async def _record(self) -> dict[str, Any]:
+        """The record with the first page of its sessions and, unless this Graph refuses, of its participants."""
+        if self._tenant.tenant_id in self._separate:
+            return await self._get("record", f"{self._url}?{_SESSIONS}")
+        reply = await self._send("record", f"{self._url}?{_SESSIONS},participants_v2")
+        if reply.status != 400:  # noqa: PLR2004 - HTTP
+            return self._checked(reply)
+        record = await self._get("record", f"{self._url}?{_SESSIONS}")
+        self._separate.add(self._tenant.tenant_id)
+        return record
+
+    async def _participants(self, record: dict[str, Any]) -> None:
+        page = await self._get("page", f"{self._url}/participants_v2")
+        record["participants_v2"] = _values(page, "participants_v2")
+        await self._follow(_Page(record, "participants_v2", page.get(_NEXT)))
+
+    async def _pages(self, record: dict[str, Any]) -> None:
+        for page in list(_unread(record)):
+            await self._follow(page)
+        for session in _objects(record.get("sessions")):
+            for page in list(_unread(session)):
+                await self._follow(page)
+
+    async def _follow(self, page: _Page) -> None:
+        """Read a chain of pages to its end into the list it continues."""
+        values = _list(page.holder, page.member)
+        link = page.link
+        while link is not None:
+            content = await self._next(link)
+            values.extend(_values(content, page.member))
+            link = content.get(_NEXT)
+
+    async def _next(self, link: object) -> dict[str, Any]:
+        if not isinstance(link, str) or link in self._spent.followed:
+            raise _Ends(Malformed("next_link"))
+        self._spent.followed.add(link)
+        reply = await self._send("page", link)
+        # A token of a page dies with the version it was made for.
+        if reply.status in {400, 404, 410}:
+            raise _Changed
+        return self._content(reply)
+
+    async def _unchanged(self, record: dict[str, Any]) -> None:
+        """The version after the last page must be that of the first reply, else the pages may be of two versions."""
+        now = await self._get("version", f"{self._url}?{_VERSION}")
+        if any(now.get(name) != record.get(name) for name in ("version", "lastModifiedDateTime")):
+            raise _Changed
+
+    def _found(self, record: dict[str, Any], started: datetime) -> Found:
+        version, name = integer(record.get("version")), record.get("id")
+        if not isinstance(name, str) or name.casefold() != self._call_id.casefold():
+            raise _Ends(Malformed("id"))
+        if version is None:
+            raise _Ends(Malformed("version"))
+        return Found(record, version, self._spent.requests, started)
+
+    async def _get(self, operation: str, url: str) -> dict[str, Any]:
+        return self._checked(await self._send(operation, url))
+
+    def _checked(self, reply: Reply) -> dict[str, Any]:
+        if reply.status == _OK:
+            return self._content(reply)
+        raise _Ends(_refusal(reply))
+
+    def _content(self, reply: Reply) -> dict[str, Any]:
+        if reply.status != _OK:
+            raise _Ends(_refusal(reply))
+        content = json_object(reply)
+        if content is None:
+            raise _Ends(Malformed("json"))
+        return content
+
+    async def _send(self, operation: str, url: str) -> Reply:
+        self._allow()
+        scope = record_scope(self._tenant.tenant_id, self._call_id)
+        call = Call(self._tenant, operation, "GET", url, self._priority, scope, trace_id=self._trace_id)
+        while True:
+            self._spent.requests += 1
+            try:
+                answer = await self._client.send(call)
+            except Throttled as throttled:
+                self._endure(throttled)
+            else:
+                return self._counted(answer)
+
+    def _allow(self) -> None:
+        spent, limits = self._spent, self._limits
+        if self._priority is Priority.LIVE and spent.requests >= limits.live_requests:
+            raise _Ends(NeedsBulk(spent.requests))
+        if spent.replies >= limits.requests:
+            raise _Ends(TooLarge("pages"))
+        if self._client.clock.monotonic() - spent.started > limits.seconds:
+            raise Transient("reading the record took too long")
+
+    def _endure(self, throttled: Throttled) -> None:
+        """Keep what has been read through a short pause; the budget makes the next request wait."""
+        self._spent.pauses += 1
+        bearable = throttled.retry_after <= LONGEST_FREEZE and self._spent.pauses <= self._limits.patience
+        if self._spent.replies == 0 or not bearable:
+            raise throttled
+
+    def _counted(self, answer: Reply | AuthFailed) -> Reply:
+        if isinstance(answer, AuthFailed):
+            raise _Ends(answer)
+        if answer.body is None:
+            raise _Ends(TooLarge("page"))
+        self._spent.replies += answer.status == _OK
+        self._spent.octets += len(answer.body)
+        if self._spent.octets > self._limits.octets:
+            raise _Ends(TooLarge("record"))
+        return answer
+
+
+def _refusal(reply: Reply) -> Answer:
+    if reply.status == 404:  # noqa: PLR2004 - HTTP
+        return NotFound()
+    if reply.status == 403:  # noqa: PLR2004 - HTTP
+        return Forbidden(error_code(reply))
+    return Refused(reply.status, error_code(reply))
+
+
+def _unread(holder: dict[str, Any]) -> Iterator[_Page]:
+    """Every collection of an object that has further pages; its next link is taken out, all else stays."""
+    for name in [name for name in holder if name.endswith(_NEXT)]:
+        link = holder.pop(name)
+        if link is not None:
+            yield _Page(holder, name.removesuffix(_NEXT), link)
+
+
+def _list(holder: dict[str, Any], member: str) -> list[Any]:
+    present = holder.get(member)
+    if present is None:
+        present = holder[member] = list[Any]()
+    if not isinstance(present, list):
+        raise _Ends(Malformed(member))
+    return cast("list[Any]", present)
+
+
+def _values(page: dict[str, Any], member: str) -> list[Any]:
+    values = page.get("value")
+    if not isinstance(values, list):
+        raise _Ends(Malformed(member))
+    return cast("list[Any]", values)
+
+
+def _objects(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        for each in cast("list[object]", value):
+            if isinstance(each, dict):
+                yield cast("dict[str, Any]", each)
