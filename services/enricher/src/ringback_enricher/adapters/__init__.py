@@ -1,0 +1,1 @@
+"""What the enricher touches: Graph and the files it is configured by."""

@@ -1,0 +1,81 @@
+"""Graph, as the enricher's core speaks of it: a record, or the reason why there is none."""
+
+from dataclasses import dataclass
+
+from ringback_common.outcomes import Reason
+from ringback_graph.answers import (
+    Answer,
+    AuthFailed,
+    Forbidden,
+    Found,
+    Hostile,
+    Malformed,
+    NeedsBulk,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unstable,
+)
+from ringback_graph.budget import Priority
+from ringback_graph.records import RecordReader
+from ringback_graph.tenants import Tenant
+
+from ringback_enricher.core.tenants import Signal
+
+__all__ = ["GraphRecords", "Unread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """There is no record to publish.
+
+    Attributes:
+        reason: what it means for the requests.
+        signal: what it means for the tenant.
+        code: what Graph called it, C0.
+    """
+
+    reason: Reason
+    signal: Signal = Signal.ANSWERED
+    code: str = ""
+
+
+class GraphRecords:
+    """Reads whole records."""
+
+    def __init__(self, reader: RecordReader) -> None:
+        self._reader = reader
+
+    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:
+        """Read one record.
+
+        Raises:
+            Transient: Graph is away, or only this record of it.
+            Throttled: Graph said how long to wait, and for what.
+        """
+        answer = await self._reader.read(tenant, call_id, Priority.BULK if bulk else Priority.LIVE)
+        return answer if isinstance(answer, Found) else _unread(answer)
+
+
+_PLAIN: dict[type[Answer], Unread] = {
+    NotFound: Unread(Reason.NOT_FOUND),
+    TooLarge: Unread(Reason.TOO_LARGE),
+    Hostile: Unread(Reason.HOSTILE_LINK),
+    Unstable: Unread(Reason.VERSION_UNSTABLE),
+    NeedsBulk: Unread(Reason.MOVED_TO_BULK),
+}
+"""Answers that say no more than what they are."""
+
+
+def _unread(answer: Answer) -> Unread:
+    match answer:
+        case Forbidden(code=code):
+            return Unread(Reason.FORBIDDEN, Signal.FORBIDDEN, code)
+        case AuthFailed(code=code):
+            return Unread(Reason.FORBIDDEN, Signal.AUTH_FAILING, code)
+        case Refused(status=status):
+            return Unread(Reason.REFUSED, code=f"status_{status}")
+        case Malformed(where=where):
+            return Unread(Reason.MALFORMED_RECORD, code=where)
+        case _:
+            return _PLAIN[type(answer)]

@@ -1,0 +1,116 @@
+"""Wires the fetch process; read from top to bottom it is the diagram.
+
+fetch, fetch-bulk, retry-2m, retry-60m ─► FetchStep ─► restricted.records ─► open.sessions ─► marker ─► open.calls
+│  ▲
+▼  │ the whole record, every page, one version
+Microsoft Graph
+"""
+
+import asyncio
+import gc
+from datetime import UTC, datetime, timedelta
+
+from ringback_common import logs, traces
+from ringback_common.clock import SystemClock
+from ringback_common.health import AdminServer, Health
+from ringback_common.settings import load
+from ringback_events.tokens import Tokens
+from ringback_events.topics import CALLS, FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M, RECORDS, SESSIONS
+from ringback_graph.budget import Role
+from ringback_graph.client import GraphClient
+from ringback_graph.records import RecordReader
+from ringback_graph.tenants import TenantsFile
+from ringback_stream.control import ControlTable
+from ringback_stream.flows import KeyedFlow, Lane, LaneKind
+from ringback_stream.run import Stream
+
+from ringback_enricher.adapters.files import read_sites, read_token_keys
+from ringback_enricher.adapters.graph import GraphRecords
+from ringback_enricher.core.memory import Published
+from ringback_enricher.core.records import Tables
+from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
+from ringback_enricher.gate import TenantGate
+from ringback_enricher.handlers import FetchStep, Shop
+from ringback_enricher.settings import FetchSettings
+
+__all__ = ["serve"]
+
+_GROUP = "ringback-enricher"
+_REMEMBERED_CALLS = 50_000
+"""Some 20 MB; at the largest tenants' peak, the calls of the last nine minutes."""
+_KEY_INTERVAL = 2.0
+"""Seconds between two fetches of one call: a burst of notifications costs two, one at once and one for the rest."""
+_COLLECT_AFTER = 100_000
+"""Allocations between two collections: records are trees without cycles, freed by counting; looking for cycles in them
+at the default of 700 costs a tenth of the derivation's time."""
+
+
+async def serve(stop: asyncio.Event) -> None:
+    """Run until `stop` is set.
+
+    Raises:
+        ConfigError: a setting, one of its files or a topic is not usable.
+    """
+    settings = load(FetchSettings)
+    logs.configure("fetch", settings.telemetry.log_level)
+    traces.configure("fetch", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
+    tenants = TenantsFile(settings.tenants_file)
+    tenants.load()
+    tables = Tables(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
+    tokens = Tokens(read_token_keys(settings.privacy.keys_file), settings.privacy.open_tokens)
+    health = Health()
+    admin = AdminServer(health, settings.admin)
+    await admin.start()
+    try:
+        await _fetch(settings, tenants, tables, tokens, health, stop)
+    finally:
+        await admin.stop()
+
+
+async def _fetch(
+    settings: FetchSettings, tenants: TenantsFile, tables: Tables, tokens: Tokens, health: Health, stop: asyncio.Event
+) -> None:
+    clock = SystemClock()
+    written = (RECORDS.name, SESSIONS.name, CALLS.name)
+    async with (
+        Stream.open(settings, "fetch", health=health, topics=written, stop=stop) as stream,
+        GraphClient.open(settings.graph, role=Role.FETCHER) as graph,
+    ):
+        gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
+        step = FetchStep(
+            Shop(
+                records=GraphRecords(RecordReader(graph)),
+                tenant=tenants.get,
+                gate=gate,
+                published=Published(_REMEMBERED_CALLS),
+                tables=tables,
+                tokens=tokens.for_parties_of,
+                clock=clock,
+                time_scale=settings.time_scale,
+            )
+        )
+        flow = KeyedFlow(
+            group=_GROUP,
+            lanes=(
+                Lane(FETCH),
+                Lane(FETCH_BULK, LaneKind.BULK),
+                Lane(FETCH_RETRY_2M, LaneKind.RETRY),
+                Lane(FETCH_RETRY_60M, LaneKind.RETRY),
+            ),
+            step=step,
+            on_exhausted=step.exhausted,
+            on_held=step.held,
+            key_interval=_KEY_INTERVAL,
+        )
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
+        following = asyncio.create_task(tenants.follow(), name="tenants")
+        try:
+            await stream.run(stop, flow)
+        finally:
+            following.cancel()
+
+
+def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | None:
+    entry = control.get("pause", tenant_id)
+    return None if entry is None else datetime.now(UTC) - entry.since

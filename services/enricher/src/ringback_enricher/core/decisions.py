@@ -1,0 +1,117 @@
+"""What becomes of a request that got no record, or an older one than it asked for.
+
+The table `_PATIENCE` is the failure table of the documentation: how often to look again, on which tier, and what then.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ringback_common.outcomes import Accounting, Drop, Emit, Headers, Message, Outcome, Reason, Reject
+from ringback_events import topics
+from ringback_events.keys import call_key
+from ringback_events.topics import Topic
+
+from ringback_enricher.core.requests import ATTEMPT, DUE, REASON, Request
+
+__all__ = ["Schedule", "decide", "defer_paused", "look_again", "move_to_bulk"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tier:
+    topic: Topic
+    wait: timedelta
+
+
+_SHORT = _Tier(topics.FETCH_RETRY_2M, timedelta(minutes=2))
+_LONG = _Tier(topics.FETCH_RETRY_60M, timedelta(minutes=60))
+_SIX_LOOKS = (_SHORT, _SHORT, _SHORT, _LONG, _LONG, _LONG)
+_NO_LOOKS: tuple[_Tier, ...] = ()
+
+_PATIENCE: dict[Reason, tuple[_Tier, ...]] = {
+    Reason.NOT_FOUND: _SIX_LOOKS,
+    Reason.FORBIDDEN: _SIX_LOOKS,
+    Reason.VERSION_UNSTABLE: _SIX_LOOKS,
+    Reason.VERSION_BEHIND: (_SHORT, _SHORT, _SHORT),
+    Reason.UNKNOWN_TENANT: (_SHORT,) * 5,  # 10 minutes: the time a tenants file may lag behind a subscription
+    Reason.UPSTREAM_ERROR: (_SHORT, _SHORT, _SHORT) + (_LONG,) * 24,  # a day
+}
+"""The tiers a reason goes through, one look each; a reason that is not here is final at once."""
+
+_NOT_YET = timedelta(minutes=150)
+"""Graph's bound for the first version of a record; a 404 after it means "gone"."""
+_SHORT_PAUSE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When to look again.
+
+    Attributes:
+        now: the wall clock, UTC.
+        time_scale: divides every wait; 1 in production.
+    """
+
+    now: datetime
+    time_scale: float = 1.0
+
+    def scaled(self, wait: timedelta) -> timedelta:
+        """A wait that stands for Graph's slowness."""
+        return wait / self.time_scale
+
+    def due(self, wait: timedelta) -> bytes:
+        """The moment after that wait, in epoch milliseconds."""
+        return str(int((self.now + self.scaled(wait)).timestamp() * 1000)).encode()
+
+
+def decide(reason: Reason, request: Request, schedule: Schedule, error_class: str = "") -> Outcome:
+    """Answer a request that got no record: look again while the reason deserves patience, then refuse it."""
+    if request.is_canary:
+        return Drop(Reason.CANARY)
+    again = None if _is_final(reason, request, schedule) else look_again(reason, request, schedule)
+    return Reject(reason, error_class) if again is None else _deferred(again, reason)
+
+
+def look_again(reason: Reason, request: Request, schedule: Schedule) -> Message | None:
+    """The request on its next tier, or None when its looks are used up."""
+    looked = request.attempt if request.deferred_for in (reason, Reason.TENANT_PAUSED) else 0
+    tiers = _PATIENCE.get(reason, _NO_LOOKS)
+    return _on_tier(tiers[looked], request, reason, looked + 1, schedule) if looked < len(tiers) else None
+
+
+def defer_paused(request: Request, paused_for: timedelta, schedule: Schedule) -> Outcome:
+    """Put a request of a paused tenant aside; its attempts stay, for it was not tried."""
+    tier = _SHORT if paused_for < schedule.scaled(_SHORT_PAUSE) else _LONG
+    message = _on_tier(tier, request, Reason.TENANT_PAUSED, request.attempt, schedule)
+    return Drop(Reason.CANARY) if request.is_canary else _deferred(message, Reason.TENANT_PAUSED)
+
+
+def move_to_bulk(request: Request) -> Outcome:
+    """Send a live request that turned out large to where it holds nobody back."""
+    headers = (*request.retry_headers(), (ATTEMPT, b"0"), (REASON, Reason.MOVED_TO_BULK.value.encode()))
+    message = _message(topics.FETCH_BULK, request, headers)
+    return _deferred(message, Reason.MOVED_TO_BULK)
+
+
+def _is_final(reason: Reason, request: Request, schedule: Schedule) -> bool:
+    if reason is not Reason.NOT_FOUND:
+        return False
+    gone = schedule.now - request.received_at >= schedule.scaled(_NOT_YET)
+    return gone or not request.waits_for_graph
+
+
+def _on_tier(tier: _Tier, request: Request, reason: Reason, attempt: int, schedule: Schedule) -> Message:
+    headers = (
+        *request.retry_headers(),
+        (ATTEMPT, str(attempt).encode()),
+        (DUE, schedule.due(tier.wait)),
+        (REASON, reason.value.encode()),
+    )
+    return _message(tier.topic, request, headers)
+
+
+def _message(topic: Topic, request: Request, headers: Headers) -> Message:
+    return Message(topic.name, call_key(request.tenant_id, request.call_id), request.received.value, headers)
+
+
+def _deferred(message: Message, reason: Reason) -> Outcome:
+    return Emit(((message,),), Accounting.DEFERRED, reason)

@@ -1,0 +1,171 @@
+"""Who took part: the union of organizer, participants and the sessions' sides, each identity once."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ringback_events.wire import CountsWire, PartyWire
+from ringback_graph import parse
+from ringback_graph.parse import Identity, Kind
+
+from ringback_enricher.core.emergency import is_emergency_number
+from ringback_enricher.core.feedback import worst_rating
+from ringback_enricher.core.phones import country_of
+from ringback_enricher.core.readings import Members
+from ringback_enricher.core.verdicts import worst
+
+__all__ = ["Party", "Roster", "counts", "merged", "relation"]
+
+_Key = str | tuple[str | None, ...]
+
+
+def relation(tenant_id: str | None, call_tenant: str) -> str:
+    """How somebody of a tenant stands to the call's tenant; nobody's tenant tells nothing."""
+    if not tenant_id:
+        return "unknown"
+    return "internal" if tenant_id.lower() == call_tenant else "external"
+
+
+def merged(known: Identity, other: Identity) -> Identity:
+    """What two mentions of one identity tell together; the earlier mention wins where they differ.
+
+    Identity sets name the kind, a session's single identity only lets it be guessed: participants come first.
+    """
+    if known == other:
+        return known
+    return replace(
+        known,
+        kind=known.kind if known.kind is not Kind.UNKNOWN else other.kind,
+        id=known.id or other.id,
+        display_name=known.display_name or other.display_name,
+        user_principal_name=known.user_principal_name or other.user_principal_name,
+        tenant_id=known.tenant_id or other.tenant_id,
+        phone=known.phone or other.phone,
+    )
+
+
+def _key(identity: Identity) -> _Key:
+    """Ids differ in case between Graph's members; without one, all that is told must be equal."""
+    name = identity.id or identity.phone
+    if name:
+        return name.lower()
+    return (identity.kind, identity.display_name, identity.user_principal_name)
+
+
+class Party:
+    """One party and what its sessions tell about it."""
+
+    __slots__ = (
+        "connection_types",
+        "identity",
+        "in_participants",
+        "index",
+        "is_organizer",
+        "platforms",
+        "ratings",
+        "session_count",
+        "sites",
+        "spans",
+        "verdicts",
+    )
+
+    def __init__(self, index: int, identity: Identity) -> None:
+        self.index = index
+        self.identity = identity
+        self.is_organizer = False
+        self.in_participants = False
+        self.session_count = 0
+        self.spans: list[tuple[int, int]] = []
+        self.platforms: set[str] = set()
+        self.connection_types: set[str] = set()
+        self.sites: set[str] = set()
+        self.verdicts: set[str] = set()
+        self.ratings: set[str] = set()
+
+    def joined_ms(self) -> int | None:
+        """Time in the call: the union of its sessions; None if no session has both ends."""
+        if not self.spans:
+            return None
+        total, reached = 0, self.spans[0][0]
+        for start, end in sorted(self.spans):
+            total += max(0, end - max(start, reached))
+            reached = max(reached, end)
+        return total // 1000
+
+    def wire(self, call_tenant: str) -> PartyWire:
+        """The party as the record carries it."""
+        identity = self.identity
+        return {
+            "index": self.index,
+            "kind": identity.kind.value,
+            "relation": relation(identity.tenant_id, call_tenant),
+            "isOrganizer": self.is_organizer,
+            "inParticipants": self.in_participants,
+            "countryCode": country_of(identity.phone) if identity.phone else None,
+            "platforms": sorted(self.platforms),
+            "connectionTypes": sorted(self.connection_types),
+            "sites": sorted(self.sites),
+            "sessionCount": self.session_count,
+            "joinedMs": self.joined_ms(),
+            "verdict": worst(self.verdicts),
+            "feedbackRating": worst_rating(self.ratings),
+            "id": identity.id,
+            "displayName": identity.display_name,
+            "userPrincipalName": identity.user_principal_name,
+            "phoneNumber": identity.phone,
+            "homeTenantId": identity.tenant_id,
+        }
+
+
+class Roster:
+    """The parties of one record, by a stable index: organizer, participants in Graph's order, sessions by ordinal."""
+
+    def __init__(self, record: Members) -> None:
+        self.parties: list[Party] = []
+        self._known: dict[_Key, Party] = {}
+        organizer = parse.organizer(record)
+        if organizer is not None:
+            self._party(organizer).is_organizer = True
+        for identity in parse.participants(record):
+            self._party(identity).in_participants = True
+        self._lists_participants = any(party.in_participants for party in self.parties)
+
+    def side(self, endpoint: Any) -> Party | None:
+        """The party behind a session's caller or callee; None for a service and for whoever is not named."""
+        identity = parse.endpoint_identity(endpoint)
+        return None if identity is None or identity.kind is Kind.SERVICE else self._party(identity)
+
+    def missing_participants(self) -> int:
+        """Parties seen in sessions that Graph's list omits; without a list nothing was omitted."""
+        if not self._lists_participants:
+            return 0
+        return sum(party.session_count > 0 and not party.in_participants for party in self.parties)
+
+    def emergency_suspected(self) -> bool:
+        """Whether a party is an emergency number."""
+        return any(is_emergency_number(party.identity.phone) for party in self.parties if party.identity.phone)
+
+    def _party(self, identity: Identity) -> Party:
+        key = _key(identity)
+        party = self._known.get(key)
+        if party is None:
+            party = self._known[key] = Party(len(self.parties), identity)
+            self.parties.append(party)
+        else:
+            party.identity = merged(party.identity, identity)
+        return party
+
+
+def counts(parties: Iterable[PartyWire]) -> CountsWire:
+    """Who took part, as counts."""
+    kinds = [(party["kind"], party["relation"]) for party in parties]
+    users, guests, phones = (sum(kind == each for kind, _ in kinds) for each in (Kind.USER, Kind.GUEST, Kind.PHONE))
+    return {
+        "parties": len(kinds),
+        "people": users + guests + phones,
+        "users": users,
+        "guests": guests,
+        "externals": kinds.count((Kind.USER.value, "external")),
+        "phones": phones,
+        "applications": sum(kind == Kind.APPLICATION for kind, _ in kinds),
+    }

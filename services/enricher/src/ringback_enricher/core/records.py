@@ -1,0 +1,106 @@
+"""From Graph's JSON to the restricted record: where every derivation meets, and where a derived field is added."""
+
+from dataclasses import dataclass
+from itertools import chain
+
+from ringback_events.wire import CallRecordWire, QualityWire, SessionWire
+
+from ringback_enricher.core.feedback import worst_rating
+from ringback_enricher.core.networks import Networks
+from ringback_enricher.core.ordinals import ordered, repeated_ids
+from ringback_enricher.core.parties import Roster, counts
+from ringback_enricher.core.readings import Members, Readings, milliseconds_between, objects, text, words
+from ringback_enricher.core.rules import Rules
+from ringback_enricher.core.sessions import session_of
+from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.streams import Sides, Streams
+from ringback_enricher.core.verdicts import worst
+
+__all__ = ["Occasion", "Tables", "derive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What an installation judges by; its revision grows whenever one of these changes."""
+
+    rules: Rules
+    sites: SiteMap
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What is known of a record beside its content; times as on the wire, ids canonical."""
+
+    tenant_id: str
+    call_id: str
+    received_at: str | None
+    fetched_at: str
+
+
+def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire:
+    """Derive the whole restricted record. Total: any JSON object becomes a record, with null for what cannot be told.
+
+    A record without a version gets 0, which every version Graph ever tells will overtake.
+    """
+    readings = Readings()
+    networks = Networks(tables.sites, readings)
+    streams = Streams(tables.rules, networks, readings)
+    version = readings.whole(graph.get("version"))
+    start, started = readings.moment(graph.get("startDateTime"))
+    end, ended = readings.moment(graph.get("endDateTime"))
+    modified, _ = readings.moment(graph.get("lastModifiedDateTime"))
+    found = ordered(objects(graph.get("sessions")))
+    roster = Roster(graph)
+    # All sides before any session: a session's kind and relation are its party's, which a later session may complete.
+    sides = [Sides(roster.side(session.get("caller")), roster.side(session.get("callee"))) for session in found]
+    sessions = [
+        session_of(session, ordinal, sides[ordinal], occasion.tenant_id, streams, readings)
+        for ordinal, session in enumerate(found)
+    ]
+    parties = [party.wire(occasion.tenant_id) for party in roster.parties]
+    return {
+        "tenantId": occasion.tenant_id,
+        "callId": occasion.call_id,
+        "version": version or 0,
+        "revision": tables.revision,
+        "type": text(graph.get("type")) or "unknown",
+        "modalities": words(graph.get("modalities")),
+        "startDateTime": start,
+        "endDateTime": end,
+        "durationMs": milliseconds_between(started, ended),
+        "lastModifiedDateTime": modified,
+        "receivedAt": occasion.received_at,
+        "fetchedAt": occasion.fetched_at,
+        "sessionCount": len(sessions),
+        "counts": counts(parties),
+        "quality": _quality(sessions, streams, tables.rules),
+        "worstFeedback": worst_rating(chain.from_iterable(party.ratings for party in roster.parties)),
+        "platforms": sorted(set(chain.from_iterable(party["platforms"] for party in parties))),
+        "connectionTypes": sorted(set(chain.from_iterable(party["connectionTypes"] for party in parties))),
+        "sites": sorted(set(chain.from_iterable(party["sites"] for party in parties))),
+        "emergencySuspected": roster.emergency_suspected(),
+        "anomalies": {
+            "negativeDurations": readings.negative_durations,
+            "emptyNetworks": networks.empty,
+            "repeatedSessionIds": repeated_ids(found),
+            "missingParticipants": roster.missing_participants(),
+            "unparsableValues": readings.unparsable,
+        },
+        "failure": next((failure for session in sessions if (failure := session.get("failure"))), None),
+        "parties": parties,
+        "sessions": sessions,
+        "joinWebUrl": text(graph.get("joinWebUrl")),
+        "graph": graph,
+    }
+
+
+def _quality(sessions: list[SessionWire], streams: Streams, rules: Rules) -> QualityWire:
+    return {
+        "rulesVersion": rules.version,
+        "verdict": worst(session["verdict"] for session in sessions),
+        "audio": streams.tallies["audio"],
+        "video": streams.tallies["video"],
+        "screenSharing": streams.tallies["screenSharing"],
+        "other": streams.tallies["other"],
+    }

@@ -1,0 +1,112 @@
+"""A fetch request in hand: what it asks for, how often it was tried, and who asks."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+from ringback_common.outcomes import Drop, Headers, Reason, Received, Reject
+from ringback_events import topics
+from ringback_events.fetch import FetchRequest
+from ringback_events.keys import call_key, canonical_id
+
+__all__ = ["ATTEMPT", "DUE", "REASON", "Request", "accept"]
+
+ATTEMPT, DUE, REASON = "ringback_attempt", "ringback_due", "ringback_reason"
+
+_LIVE = frozenset({"webhook", "eventhub"})
+_FINAL_AT_ONCE = frozenset({"lookup", "replay", "canary"})
+_BULK = frozenset({"reconcile", "backfill", "replay", "release"})
+_KEPT_BY_GRAPH = timedelta(days=30)
+_MOST_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One fetch request, decoded; ids canonical.
+
+    Attributes:
+        received: the record as Kafka gave it.
+        attempt: how often it was deferred for `deferred_for` (a pause of its tenant does not count).
+        deferred_for: why it was deferred last, if it was.
+    """
+
+    received: Received
+    tenant_id: str
+    call_id: str
+    source: str
+    received_at: datetime
+    min_version: int | None
+    attempt: int
+    deferred_for: Reason | None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether Graph announced it; only such a request may be spared a re-publication."""
+        return self.source in _LIVE
+
+    @property
+    def is_canary(self) -> bool:
+        """Whether it only proves that the path works."""
+        return self.source == "canary"
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether live requests go first."""
+        return self.received.topic == topics.FETCH_BULK.name or self.source in _BULK
+
+    @property
+    def waits_for_graph(self) -> bool:
+        """Whether a 404 may mean "not yet": nobody looks up or replays what was never there."""
+        return self.source not in _FINAL_AT_ONCE
+
+    def retry_headers(self) -> Headers:
+        """Its headers without those of the last deferral and of the last hop's trace; the producer adds this one's."""
+        ours = (ATTEMPT, DUE, REASON, "traceparent")
+        return tuple((name, value) for name, value in self.received.headers if value is not None and name not in ours)
+
+
+def accept(received: Received, now: datetime) -> Request | Drop | Reject:
+    """Decode one record of a fetch lane.
+
+    Rejects what is no JSON (undecodable), what breaks the contract or lies under another call's key (schema_invalid);
+    drops what is older than Graph keeps records.
+    """
+    if received.value is None:
+        return Reject(Reason.UNDECODABLE, "Tombstone")
+    try:
+        asked = FetchRequest.model_validate_json(received.value)
+    except ValidationError as invalid:
+        return _refused(invalid)
+    if received.key != call_key(asked.tenant_id, asked.call_id):
+        return Reject(Reason.SCHEMA_INVALID, "key")
+    if now - asked.received_at > _KEPT_BY_GRAPH:
+        return Drop(Reason.TOO_OLD)
+    headers = dict(received.headers)
+    return Request(
+        received=received,
+        tenant_id=canonical_id(asked.tenant_id),
+        call_id=canonical_id(asked.call_id),
+        source=asked.source,
+        received_at=asked.received_at,
+        min_version=asked.min_version,
+        attempt=_attempt(headers.get(ATTEMPT)),
+        deferred_for=_reason(headers.get(REASON)),
+    )
+
+
+def _refused(invalid: ValidationError) -> Reject:
+    first = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return Reject(Reason.UNDECODABLE, "json_invalid")
+    # The member's name is the contract's or the sender's: only the contract's may be told.
+    name = str(first["loc"][0]) if first["loc"] and first["type"] != "extra_forbidden" else ""
+    return Reject(Reason.SCHEMA_INVALID, f"{name}:{first['type']}")
+
+
+def _attempt(value: bytes | None) -> int:
+    return int(value) if value is not None and value.isdigit() and len(value) <= _MOST_DIGITS else 0
+
+
+def _reason(value: bytes | None) -> Reason | None:
+    known = {reason.value.encode(): reason for reason in Reason}
+    return known.get(value) if value is not None else None

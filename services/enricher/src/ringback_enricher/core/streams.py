@@ -1,0 +1,164 @@
+"""The media streams of a session, with verdicts, receivers and both sides' networks."""
+
+from typing import NamedTuple
+
+from ringback_events.wire import NetworkWire, StreamWire, TallyWire
+
+from ringback_enricher.core.networks import Networks
+from ringback_enricher.core.parties import Party
+from ringback_enricher.core.readings import Members, Readings, objects, text
+from ringback_enricher.core.rules import Rules
+from ringback_enricher.core.verdicts import GOOD, POOR, UNCLASSIFIED, Verdict, audio_verdict, media_kind, video_verdict
+
+__all__ = ["Sides", "Streams"]
+
+_UNJUDGED: Verdict = (UNCLASSIFIED, None)
+
+
+class Sides(NamedTuple):
+    """The parties of a session; None for a service or for somebody not named."""
+
+    caller: Party | None
+    callee: Party | None
+
+
+class _Medium(NamedTuple):
+    """What the streams of one media share."""
+
+    segment_index: int
+    media_index: int
+    label: str | None
+    kind: str
+    caller_network: NetworkWire | None
+    callee_network: NetworkWire | None
+
+
+class Streams:
+    """Derives the streams of one record and tallies their verdicts by kind."""
+
+    __slots__ = ("_networks", "_readings", "_rules", "tallies")
+
+    def __init__(self, rules: Rules, networks: Networks, readings: Readings) -> None:
+        self._rules = rules
+        self._networks = networks
+        self._readings = readings
+        self.tallies: dict[str, TallyWire] = {
+            kind: {"good": 0, "poor": 0, "unclassified": 0} for kind in ("audio", "video", "screenSharing", "other")
+        }
+
+    def of_session(self, segments: list[Members], sides: Sides) -> list[StreamWire]:
+        """Every stream, by segment, media and stream index."""
+        return [
+            self._stream(stream, stream_index, medium, sides)
+            for segment_index, segment in enumerate(segments)
+            for media_index, media in enumerate(objects(segment.get("media")))
+            for medium in (self._medium(segment_index, media_index, media, sides),)
+            for stream_index, stream in enumerate(objects(media.get("streams")))
+        ]
+
+    def _medium(self, segment_index: int, media_index: int, media: Members, sides: Sides) -> _Medium:
+        label = text(media.get("label"))
+        return _Medium(
+            segment_index,
+            media_index,
+            label,
+            media_kind(label),
+            self._network(media.get("callerNetwork"), sides.caller),
+            self._network(media.get("calleeNetwork"), sides.callee),
+        )
+
+    def _network(self, value: object, party: Party | None) -> NetworkWire | None:
+        network = self._networks.network(value)
+        if network is not None and party is not None:
+            connection, site = network.get("connectionType"), network.get("site")
+            if connection is not None:
+                party.connection_types.add(connection)
+            if site is not None:
+                party.sites.add(site)
+        return network
+
+    def _stream(self, stream: Members, stream_index: int, medium: _Medium, sides: Sides) -> StreamWire:
+        # The type tests stand inline: this literal is built for every stream of every record, and a call for each of its
+        # members would double the cost of the whole derivation.
+        get, readings, kind = stream.get, self._readings, medium.kind
+        number, whole, milliseconds = readings.number, readings.whole, readings.milliseconds
+        start, started = readings.moment(get("startDateTime"))
+        end, ended = readings.moment(get("endDateTime"))
+        readings.elapsed(started, ended)
+        jitter = None if (v := get("averageJitter")) is None else milliseconds(v)
+        round_trip = None if (v := get("averageRoundTripTime")) is None else milliseconds(v)
+        loss = v if type(v := get("averagePacketLossRate")) is float or v is None else number(v)
+        packets = None if (v := get("packetUtilization")) is None else whole(v)
+        frame_rate = v if type(v := get("averageVideoFrameRate")) is float or v is None else number(v)
+        frame_loss = v if type(v := get("averageVideoFrameLossPercentage")) is float or v is None else number(v)
+        fec_loss = v if type(v := get("postForwardErrorCorrectionPacketLossRate")) is float or v is None else number(v)
+        if kind == "audio":
+            verdict, metric = audio_verdict(self._rules, round_trip, loss, jitter, packets)
+        elif kind == "video":
+            verdict, metric = video_verdict(self._rules, self._rules.video_frame_rate, frame_loss, frame_rate, fec_loss)
+        elif kind == "screenSharing":
+            verdict, metric = video_verdict(
+                self._rules, self._rules.sharing_frame_rate, frame_loss, frame_rate, fec_loss
+            )
+        else:
+            verdict, metric = _UNJUDGED
+        self._count(kind, verdict)
+        direction = text(get("streamDirection"))
+        return {
+            "segmentIndex": medium.segment_index,
+            "mediaIndex": medium.media_index,
+            "streamIndex": stream_index,
+            "label": medium.label,
+            "kind": kind,
+            "direction": direction,
+            "receiverParty": _received(direction, sides, verdict),
+            "codec": text(get("audioCodec")) or text(get("videoCodec")),
+            "startDateTime": start,
+            "endDateTime": end,
+            "verdict": verdict,
+            "verdictMetric": metric,
+            "averageJitterMs": jitter,
+            "maxJitterMs": None if (v := get("maxJitter")) is None else milliseconds(v),
+            "averageRoundTripMs": round_trip,
+            "maxRoundTripMs": None if (v := get("maxRoundTripTime")) is None else milliseconds(v),
+            "averagePacketLossRate": loss,
+            "maxPacketLossRate": v if type(v := get("maxPacketLossRate")) is float or v is None else number(v),
+            "packetUtilization": packets,
+            "averageAudioDegradation": v
+            if type(v := get("averageAudioDegradation")) is float or v is None
+            else number(v),
+            "averageConcealedRatio": v
+            if type(v := get("averageRatioOfConcealedSamples")) is float or v is None
+            else number(v),
+            "averageVideoFrameRate": frame_rate,
+            "averageVideoFrameLoss": frame_loss,
+            "postFecPacketLossRate": fec_loss,
+            "averageBandwidthBps": None if (v := get("averageBandwidthEstimate")) is None else whole(v),
+            "wasMediaBypassed": v if type(v := get("wasMediaBypassed")) is bool else None,
+            "streamId": text(get("streamId")),
+            "callerNetwork": medium.caller_network,
+            "calleeNetwork": medium.callee_network,
+        }
+
+    def _count(self, kind: str, verdict: str) -> None:
+        tally = self.tallies[kind]
+        if verdict == GOOD:
+            tally["good"] += 1
+        elif verdict == POOR:
+            tally["poor"] += 1
+        else:
+            tally["unclassified"] += 1
+
+
+def _received(direction: str | None, sides: Sides, verdict: str) -> int | None:
+    """The party that received the stream hears of its verdict; a service as receiver is nobody."""
+    if direction == "callerToCallee":
+        receiver = sides.callee
+    elif direction == "calleeToCaller":
+        receiver = sides.caller
+    else:
+        return None
+    if receiver is None:
+        return None
+    receiver.verdicts.add(verdict)
+    return receiver.index

@@ -1,0 +1,81 @@
+"""Whether a tenant may be asked now; a paused one is probed once a minute.
+
+open ──five 403, auth failing, Retry-After > 30 s──► paused ──a probe is answered──► open
+└──a probe fails──► paused, next probe in a minute
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+__all__ = ["OPEN", "Pause", "Signal", "TenantState", "admit", "observe", "throttle"]
+
+FORBIDDEN_IN_A_ROW = 5
+LONGEST_WAIT_SECONDS = 30.0
+"""A longer Retry-After is no wait but a pause."""
+PROBE_SECONDS = 60.0
+
+
+class Signal(Enum):
+    """What an answer tells about the tenant, whatever it tells about the record."""
+
+    ANSWERED = auto()
+    FORBIDDEN = auto()
+    AUTH_FAILING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A tenant is not asked.
+
+    Attributes:
+        why: forbidden, auth_failing or throttled.
+        since: monotonic seconds.
+        next_probe: monotonic seconds; from then on one request may try.
+    """
+
+    why: str
+    since: float
+    next_probe: float
+
+
+@dataclass(frozen=True, slots=True)
+class TenantState:
+    """What is known of a tenant; plain and replaced as a whole."""
+
+    forbidden: int = 0
+    pause: Pause | None = None
+
+
+OPEN = TenantState()
+
+
+def admit(state: TenantState, now: float, probe_every: float) -> tuple[TenantState, bool]:
+    """Ask for leave to read one record; a paused tenant gives it once per `probe_every` seconds."""
+    if state.pause is None:
+        return state, True
+    if now < state.pause.next_probe:
+        return state, False
+    return replace(state, pause=replace(state.pause, next_probe=now + probe_every)), True
+
+
+def observe(state: TenantState, signal: Signal, now: float, probe_every: float) -> TenantState:
+    """Take an answer into account."""
+    if signal is Signal.ANSWERED:
+        return OPEN
+    if signal is Signal.AUTH_FAILING:
+        return _paused(state, "auth_failing", now, now + probe_every)
+    counted = replace(state, forbidden=state.forbidden + 1)
+    return _paused(counted, "forbidden", now, now + probe_every) if counted.forbidden >= FORBIDDEN_IN_A_ROW else counted
+
+
+def throttle(state: TenantState, retry_after: float, now: float) -> TenantState:
+    """Take a 429 into account: nothing is asked before Retry-After has passed, not even by a probe."""
+    if retry_after <= LONGEST_WAIT_SECONDS:
+        return state
+    return _paused(state, "throttled", now, now + retry_after)
+
+
+def _paused(state: TenantState, why: str, now: float, next_probe: float) -> TenantState:
+    since = now if state.pause is None else state.pause.since
+    known = 0.0 if state.pause is None else state.pause.next_probe
+    return replace(state, pause=Pause(why, since, max(known, next_probe)))

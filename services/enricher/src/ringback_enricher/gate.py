@@ -1,0 +1,64 @@
+"""Who may be asked now: the tenants' states, an operator's pauses, and the clock they are judged by."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from ringback_common import logs
+from ringback_common.clock import Clock, scaled
+from ringback_common.metrics import ENRICHER_TENANTS_PAUSED
+
+from ringback_enricher.core.tenants import OPEN, PROBE_SECONDS, Signal, TenantState, admit, observe, throttle
+
+__all__ = ["TenantGate"]
+
+_log = logs.logger(__name__)
+
+PausedByOperator = Callable[[str], timedelta | None]
+"""For how long an operator has paused a tenant; None if none has."""
+
+
+class TenantGate:
+    """Holds the state of every tenant seen; one sick tenant delays only itself."""
+
+    def __init__(self, clock: Clock, time_scale: float, by_operator: PausedByOperator) -> None:
+        self._clock = clock
+        self._probe_every = scaled(PROBE_SECONDS, time_scale)
+        self._by_operator = by_operator
+        self._states: dict[str, TenantState] = {}
+
+    def paused_for(self, tenant_id: str) -> timedelta | None:
+        """None if the tenant may be asked now (a probe counts as asked); else how long it has been paused."""
+        held = self._by_operator(tenant_id)
+        if held is not None:
+            return held
+        now = self._clock.monotonic()
+        state, admitted = admit(self._states.get(tenant_id, OPEN), now, self._probe_every)
+        if state.pause is None or admitted:
+            self._states[tenant_id] = state
+            return None
+        return timedelta(seconds=now - state.pause.since)
+
+    def observe(self, tenant_id: str, signal: Signal) -> None:
+        """Take an answer of Graph into account."""
+        state = self._states.get(tenant_id, OPEN)
+        self._change(tenant_id, state, observe(state, signal, self._clock.monotonic(), self._probe_every))
+
+    def throttled(self, tenant_id: str, retry_after: float) -> bool:
+        """Take a tenant's Retry-After into account; True if it is long enough to pause the tenant."""
+        state = self._states.get(tenant_id, OPEN)
+        changed = throttle(state, retry_after, self._clock.monotonic())
+        self._change(tenant_id, state, changed)
+        return changed.pause is not None
+
+    def paused(self) -> dict[str, str]:
+        """The tenants Graph's answers have paused, and why."""
+        return {tenant: state.pause.why for tenant, state in self._states.items() if state.pause is not None}
+
+    def _change(self, tenant_id: str, before: TenantState, after: TenantState) -> None:
+        self._states[tenant_id] = after
+        if after.pause is not None and before.pause is None:
+            ENRICHER_TENANTS_PAUSED.labels(after.pause.why).inc()
+            _log.error("A tenant is paused; others go on.", tenant_id=tenant_id, reason=after.pause.why)
+        elif after.pause is None and before.pause is not None:
+            ENRICHER_TENANTS_PAUSED.labels(before.pause.why).dec()
+            _log.info("A tenant answers again.", tenant_id=tenant_id)

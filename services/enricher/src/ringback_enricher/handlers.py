@@ -1,0 +1,178 @@
+"""The step between the fetch lanes and the topics: one fetch for all requests of one call that are in hand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+from ringback_common.clock import Clock, iso
+from ringback_common.errors import Throttled
+from ringback_common.metrics import ENRICHER_FETCHES, ENRICHER_FRESHNESS_SECONDS, ENRICHER_SPARED
+from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received, Reject
+from ringback_events.keys import canonical_id
+from ringback_graph.answers import Found
+from ringback_graph.tenants import Tenant
+
+from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.core.decisions import Schedule, decide, defer_paused, look_again, move_to_bulk
+from ringback_enricher.core.memory import Published
+from ringback_enricher.core.publishing import Stages, Tokenizer, publication
+from ringback_enricher.core.records import Occasion, Tables, derive
+from ringback_enricher.core.requests import Request, accept
+from ringback_enricher.core.tenants import Signal
+from ringback_enricher.gate import TenantGate
+
+__all__ = ["FetchStep", "Records", "Shop"]
+
+_DEFERRED_AT_ONCE = timedelta(0)
+
+
+class Records(Protocol):
+    """Where whole records come from."""
+
+    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:
+        """Read one record; raises Transient and Throttled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a step works with; none of it changes from one call to the next."""
+
+    records: Records
+    tenant: Callable[[str], Tenant | None]
+    gate: TenantGate
+    published: Published
+    tables: Tables
+    tokens: Tokenizer
+    clock: Clock
+    time_scale: float
+
+
+class FetchStep:
+    """Turns the requests of one call into its published version, or into what the failure table says."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
+        """Answer every record in hand.
+
+        Raises:
+            Transient: Graph is away; nothing was decided.
+            Throttled: Graph said how long to wait.
+        """
+        now = self._shop.clock.now()
+        accepted = [accept(received, now) for received in waiting]
+        requests = [each for each in accepted if isinstance(each, Request)]
+        if not requests:
+            return [each for each in accepted if not isinstance(each, Request)]
+        answers = iter(await self._answer(requests))
+        return [next(answers) if isinstance(each, Request) else each for each in accepted]
+
+    def exhausted(self, received: Received, _attempts: int) -> Outcome:
+        """What becomes of a record that alone keeps failing: the tiers, for a day."""
+        request = accept(received, self._shop.clock.now())
+        if not isinstance(request, Request):
+            return request
+        self._shop.published.forget(_key(request))
+        return decide(Reason.UPSTREAM_ERROR, request, self._schedule())
+
+    def held(self, received: Received) -> Outcome:
+        """What becomes of a record whose tenant has been throttled for long: it makes room for others."""
+        request = accept(received, self._shop.clock.now())
+        return defer_paused(request, _DEFERRED_AT_ONCE, self._schedule()) if isinstance(request, Request) else request
+
+    async def _answer(self, requests: Sequence[Request]) -> list[Outcome]:
+        tenant_id = requests[0].tenant_id
+        tenant = self._shop.tenant(tenant_id)
+        if tenant is None:
+            return self._each(requests, Reason.UNKNOWN_TENANT)
+        paused_for = self._shop.gate.paused_for(tenant_id)
+        if paused_for is not None:
+            return self._deferred(requests, paused_for)
+        try:
+            bulk = any(request.is_bulk for request in requests)
+            answer = await self._shop.records.read(tenant, requests[0].call_id, bulk=bulk)
+        except Throttled as throttled:
+            if not self._is_pause(tenant_id, throttled):
+                raise
+            return self._deferred(requests, _DEFERRED_AT_ONCE)
+        return self._found(requests, answer) if isinstance(answer, Found) else self._unread(requests, answer)
+
+    def _is_pause(self, tenant_id: str, throttled: Throttled) -> bool:
+        whole_tenant = throttled.scope == f"tenant:{tenant_id}"
+        return whole_tenant and self._shop.gate.throttled(tenant_id, throttled.retry_after)
+
+    def _unread(self, requests: Sequence[Request], answer: Unread) -> list[Outcome]:
+        tenant_id = requests[0].tenant_id
+        ENRICHER_FETCHES.labels(answer.reason).inc()
+        self._shop.gate.observe(tenant_id, answer.signal)
+        if answer.signal is Signal.AUTH_FAILING:
+            return self._deferred(requests, _DEFERRED_AT_ONCE)
+        if answer.reason is Reason.MOVED_TO_BULK:
+            return [move_to_bulk(request) for request in requests]
+        return self._each(requests, answer.reason, answer.code)
+
+    def _found(self, requests: Sequence[Request], found: Found) -> list[Outcome]:
+        first = requests[0]
+        self._shop.gate.observe(first.tenant_id, Signal.ANSWERED)
+        if not _is_record_of(found.record, first.call_id):
+            ENRICHER_FETCHES.labels(Reason.MALFORMED_RECORD).inc()
+            return self._each(requests, Reason.MALFORMED_RECORD, "id")
+        ENRICHER_FETCHES.labels("found").inc()
+        received_at = min(request.received_at for request in requests)
+        ENRICHER_FRESHNESS_SECONDS.observe(max(0.0, (self._shop.clock.now() - received_at).total_seconds()))
+        stages = self._publication(requests, found, iso(received_at))
+        if isinstance(stages, Reject):
+            return [stages] * len(requests)
+        return self._settled(requests, found.version, stages)
+
+    def _publication(self, requests: Sequence[Request], found: Found, received_at: str) -> Stages | Reject:
+        shop, key = self._shop, _key(requests[0])
+        version = (found.version, shop.tables.revision)
+        if shop.published.spares(key, requests, version):
+            ENRICHER_SPARED.inc()
+            return ()
+        canary = all(request.is_canary for request in requests)
+        replay = shop.published.holds(key, version) or any(request.source == "replay" for request in requests)
+        occasion = Occasion(requests[0].tenant_id, requests[0].call_id, received_at, iso(found.started_at))
+        record = derive(found.record, occasion, shop.tables)
+        stages = publication(record, shop.tokens, replay=replay, canary=canary)
+        if not canary and not isinstance(stages, Reject):
+            shop.published.remember(key, requests, version)
+        return stages
+
+    def _settled(self, requests: Sequence[Request], version: int, stages: Stages) -> list[Outcome]:
+        """The first request carries the publication; the runtime finishes none of a step before all of it is acked."""
+        first, *others = [self._satisfied(request, version) for request in requests]
+        return [replace(first, stages=stages + first.stages), *others]
+
+    def _satisfied(self, request: Request, version: int) -> Emit:
+        if request.min_version is None or version >= request.min_version or request.is_canary:
+            return Emit()
+        again = look_again(Reason.VERSION_BEHIND, request, self._schedule())
+        if again is None:
+            ENRICHER_FETCHES.labels(Reason.VERSION_BEHIND).inc()
+            return Emit(reason=Reason.VERSION_BEHIND)
+        return Emit(((again,),), Accounting.DEFERRED, Reason.VERSION_BEHIND)
+
+    def _each(self, requests: Sequence[Request], reason: Reason, code: str = "") -> list[Outcome]:
+        schedule = self._schedule()
+        return [decide(reason, request, schedule, code) for request in requests]
+
+    def _deferred(self, requests: Sequence[Request], paused_for: timedelta) -> list[Outcome]:
+        schedule = self._schedule()
+        return [defer_paused(request, paused_for, schedule) for request in requests]
+
+    def _schedule(self) -> Schedule:
+        return Schedule(self._shop.clock.now(), self._shop.time_scale)
+
+
+def _key(request: Request) -> bytes:
+    return f"{request.tenant_id}|{request.call_id}".encode()
+
+
+def _is_record_of(record: dict[str, Any], call_id: str) -> bool:
+    told = record.get("id")
+    return isinstance(told, str) and canonical_id(told) == call_id

@@ -1,0 +1,34 @@
+"""What `ringback-enricher fetch` is told."""
+
+from pathlib import Path
+
+from pydantic import Field
+from ringback_common.settings import ProcessSettings, Section
+from ringback_events.tokens import TokenPolicy
+from ringback_graph.settings import GraphSettings
+
+__all__ = ["FetchSettings", "PrivacySection", "RulesSection"]
+
+
+class PrivacySection(Section):
+    """Which pseudonyms the open tier carries."""
+
+    keys_file: Path
+    open_tokens: TokenPolicy = TokenPolicy.MONTHLY
+
+
+class RulesSection(Section):
+    """What the installation adds to the revision of the shipped rules."""
+
+    revision_offset: int = Field(default=0, ge=0, le=1_000_000)
+    """Raised whenever the site map or the token policy changes; never lowered, for the greater revision wins."""
+
+
+class FetchSettings(ProcessSettings):
+    """Settings of the fetch process."""
+
+    tenants_file: Path
+    sites_file: Path | None = None
+    graph: GraphSettings = GraphSettings()
+    privacy: PrivacySection
+    rules: RulesSection = RulesSection()
