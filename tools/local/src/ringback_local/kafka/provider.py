@@ -15,9 +15,9 @@ from ringback_local.kafka.properties import NodeAddress, cluster_id, server_prop
 from ringback_local.machine import look, prefers_docker
 from ringback_local.ports import lease_ports
 
-__all__ = ["open_broker"]
+__all__ = ["NAMED_KAFKA", "open_broker"]
 
-_NAMED = "RINGBACK_KAFKA__BOOTSTRAP_SERVERS"
+NAMED_KAFKA = "RINGBACK_KAFKA__BOOTSTRAP_SERVERS"
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def open_broker(
         ConfigError: no Kafka can be run here.
         StartFailed: it did not start.
     """
-    named = "" if own else os.environ.get(_NAMED, "")
+    named = "" if own else os.environ.get(NAMED_KAFKA, "")
     machine = Machine() if named else look()
     match broker_provider(machine, given=bool(named), prefer_docker=prefers_docker()):
         case Provider.GIVEN:

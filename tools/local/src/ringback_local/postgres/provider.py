@@ -11,9 +11,9 @@ from ringback_local.postgres.container import open_container_server
 from ringback_local.postgres.server import Postgres
 from ringback_local.postgres.wheel import open_wheel_server
 
-__all__ = ["open_postgres"]
+__all__ = ["NAMED_STORE", "open_postgres"]
 
-_NAMED = "RINGBACK_STORE__DSN"
+NAMED_STORE = "RINGBACK_STORE__DSN"
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def open_postgres(settings: Mapping[str, str] | None = None, *, own: bool = Fals
         ConfigError: no PostgreSQL can be run here.
         StartFailed: it did not start.
     """
-    named = "" if own else os.environ.get(_NAMED, "")
+    named = "" if own else os.environ.get(NAMED_STORE, "")
     machine = Machine() if named else look()
     provider = store_provider(machine, given=bool(named), prefer_docker=prefers_docker())
     if provider is Provider.GIVEN:

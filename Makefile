@@ -1,0 +1,64 @@
+# Ringback's commands. Each target does its own set-up; `make` alone explains them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Nothing of the caller's Python leaks in, and no Python is downloaded: the machine's own is used.
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+BIN := .venv/bin
+STAGE := tools/local/stage.sh
+TESTS ?= libs services tools tests/contract tests/integration tests/e2e
+
+##@ Look
+help: ## Explain the targets
+	@awk -f tools/local/help.awk $(MAKEFILE_LIST)
+
+demo: kafka ## Run a workday through everything, on this machine; CI=true ends after the report
+	@$(BIN)/ringback-local demo
+
+up: kafka ## Run everything in the foreground until Ctrl-C
+	@$(BIN)/ringback-local up
+
+##@ Check
+test: check kafka ## Lint, types, import rules and all tests; the one command before a change lands
+	@$(STAGE) tests $(BIN)/pytest $(TESTS) --durations=15 $(ARGS)
+
+unit: setup ## The members' unit tests only: seconds, no Kafka, no network
+	@$(STAGE) unit $(BIN)/pytest libs services tools $(ARGS)
+
+fault: kafka ## Break things on purpose: kill, freeze, cut, throttle
+	@$(STAGE) faults $(BIN)/pytest tests/fault --durations=15 $(ARGS)
+
+bench: kafka ## Measure webhook, enricher, store and the whole; prints a table, writes bench/out
+	@$(BIN)/python -m bench $(ARGS)
+
+check: lint types imports ## Everything that needs no running code
+
+lint: setup ## Ruff: rules and format
+	@$(STAGE) lint $(BIN)/ruff check .
+	@$(STAGE) format $(BIN)/ruff format --check .
+
+types: setup ## Pyright, strict
+	@$(STAGE) types $(BIN)/pyright --warnings
+
+imports: setup ## import-linter: who may import whom
+	@$(STAGE) imports $(BIN)/lint-imports
+
+##@ Prepare
+setup: ## The locked environment in .venv, with a uv of its own where none of the right version is on the path
+	@tools/local/setup.sh
+
+kafka: setup ## What a Kafka needs on this machine: its jars, unless one was named or Docker is asked for
+	@$(BIN)/ringback-local prepare
+
+format: setup ## Let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean: ## Remove everything made here: environment, tools, jars, runs, caches
+	rm -rf .venv .tools .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help demo up test unit fault bench check lint types imports setup kafka format clean

@@ -1,0 +1,62 @@
+"""`ringback-local`: the whole of Ringback on this machine."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+from ringback_common.errors import ConfigError
+from ringback_common.process import EXIT_CONFIGURATION, EXIT_CRASH
+
+from ringback_local.prepare import prepare
+from ringback_local.servers import StartFailed
+from ringback_local.stack import StackOptions
+from ringback_local.up import run_up
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0, 1 when something did not start, 2 when this machine or a setting lacks something."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except ConfigError as mistake:
+        sys.stderr.write(f"{mistake}\n")
+        return EXIT_CONFIGURATION
+    except StartFailed as failure:
+        sys.stderr.write(f"{failure}\n")
+        return EXIT_CRASH
+
+
+def _run(options: argparse.Namespace) -> int:
+    match options.command:
+        case "prepare":
+            prepare()
+            return 0
+        case _:
+            stack = StackOptions(tenants=options.tenants, time_scale=options.time_scale, seed=options.seed)
+            return asyncio.run(_until_signal(stack))
+
+
+async def _until_signal(options: StackOptions) -> int:
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    return await run_up(options, stop)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ringback-local", description="Ringback on one machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="run everything in the foreground until Ctrl-C")
+    up.add_argument("--tenants", type=int, default=3, help="how many tenants the simulator has")
+    up.add_argument("--time-scale", type=float, default=60.0, help="how much faster Graph's slowness passes")
+    up.add_argument("--seed", type=int, default=1, help="of the simulator")
+    commands.add_parser("prepare", help="fetch what Kafka needs now, so that nothing has to be fetched later")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""`ringback-local up`: the whole stack in the foreground until Ctrl-C."""
+
+import asyncio
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from ringback_local.health_table import health_table
+from ringback_local.stack import Stack, StackOptions
+
+__all__ = ["run_up"]
+
+_REFRESH_SECONDS = 0.5
+
+
+async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
+    """Run the stack until `stop` is set; returns the exit code.
+
+    Raises:
+        ConfigError: no Kafka or PostgreSQL can be run here, or a process was given a wrong setting.
+        StartFailed: something did not start.
+    """
+    console = Console()
+    console.print("Starting Kafka, PostgreSQL, the Graph simulator and the services ...")
+    async with Stack(options) as stack:
+        console.print(_places(stack))
+        with Live(_shown(stack), console=console, refresh_per_second=4) as live:
+            while not stop.is_set():
+                live.update(_shown(stack))
+                await _pause(stop)
+        console.print("Stopping ...")
+    return 0
+
+
+def _shown(stack: Stack) -> Group:
+    return Group(health_table(stack.health()), Text("Ctrl-C stops everything.", style="dim"))
+
+
+def _places(stack: Stack) -> str:
+    return "\n".join(
+        (
+            f"Kafka      {stack.bootstrap_servers}",
+            f"PostgreSQL {stack.dsn}",
+            f"Graph      {stack.simulator.graph_url}, its control API {stack.simulator.control_url}",
+            f"Logs       {stack.run_folder}",
+        )
+    )
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), _REFRESH_SECONDS)
+    except TimeoutError:
+        return
