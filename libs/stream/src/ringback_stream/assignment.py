@@ -1,0 +1,160 @@
+"""The one object that commits: explicit offsets, never above the lowest unfinished, one commit at a time, one epoch at a time."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from ringback_common import logs
+from ringback_common.clock import Clock
+
+from ringback_stream import telemetry
+from ringback_stream.ownership import PROOF_INTERVAL, Ownership
+from ringback_stream.partitions import Partition
+from ringback_stream.watermarks import Ticket, Watermarks
+
+__all__ = ["Assignment", "Committer"]
+
+_log = logs.logger(__name__)
+
+_COMMIT_EVERY = 0.2
+"""Seconds: what a crash repeats besides the work in flight, against one request per interval."""
+_COMMIT_WITHIN = 5.0
+
+
+class Committer(Protocol):
+    """What the assignment needs of aiokafka's consumer."""
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        """Commit exactly these offsets."""
+        ...
+
+
+class Assignment:
+    """What is assigned now, how far it is, and how far the broker knows it.
+
+    Args:
+        group: label of the metrics.
+        clock: monotonic time.
+        full_name: adds the installation's prefix to a topic.
+        on_lost: called when the broker says the assignment is somebody else's.
+        ownership: told each accepted commit; with it idle partitions are committed every 2 s too.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        clock: Clock,
+        full_name: Callable[[str], str],
+        on_lost: Callable[[], None],
+        ownership: Ownership | None = None,
+    ) -> None:
+        self.watermarks = Watermarks()
+        self._group = group
+        self._clock = clock
+        self._full_name = full_name
+        self._on_lost = on_lost
+        self._ownership = ownership
+        self._lock = asyncio.Lock()
+        self._proved_at = float("-inf")
+        self.progressed_at = clock.monotonic()
+        """Monotonic time something was last taken, finished or assigned; the watchdog reads it."""
+
+    def begin(self, starts: Mapping[Partition, int]) -> None:
+        """An assignment begins at these offsets."""
+        self.watermarks.assign(starts)
+        self._proved_at = float("-inf")
+        self.progressed_at = self._clock.monotonic()
+        telemetry.ASSIGNED.labels(self._group).set(len(starts))
+        if self._ownership is not None:
+            self._ownership.assigned(starts.keys())
+
+    def end(self, how: str) -> None:
+        """The assignment is over: revoked, lost or stopped."""
+        if self.watermarks.partitions:
+            telemetry.REBALANCES.labels(self._group, how).inc()
+        for partition in self.watermarks.partitions:
+            self._abandon(partition)
+        self.watermarks.drop()
+        telemetry.ASSIGNED.labels(self._group).set(0)
+        self.disown()
+
+    def _abandon(self, partition: Partition) -> None:
+        watermark = self.watermarks.of(partition)
+        if watermark is not None and watermark.unfinished:
+            telemetry.ABANDONED.labels(self._group, partition.topic).inc(watermark.unfinished)
+            telemetry.IN_HAND.labels(self._group, partition.topic).dec(watermark.unfinished)
+
+    def disown(self) -> None:
+        """Ownership ends before the assignment does: nothing is written to Graph while draining."""
+        if self._ownership is not None:
+            self._ownership.dropped()
+
+    def take(self, partition: Partition, offset: int) -> Ticket:
+        """The ticket of a record its watermark has just taken."""
+        self.progressed_at = self._clock.monotonic()
+        telemetry.RECEIVED.labels(self._group, partition.topic).inc()
+        telemetry.IN_HAND.labels(self._group, partition.topic).inc()
+        return self.watermarks.ticket(partition, offset)
+
+    def finish(self, ticket: Ticket) -> bool:
+        """Finish a record; False if its assignment is over."""
+        self.progressed_at = self._clock.monotonic()
+        if not self.watermarks.finish(ticket):
+            return False
+        telemetry.IN_HAND.labels(self._group, ticket.partition.topic).dec()
+        return True
+
+    async def keep_committing(self, committer: Callable[[], Committer | None]) -> None:
+        """Commit whatever is new, five times a second, for ever."""
+        while True:
+            await asyncio.sleep(_COMMIT_EVERY)
+            consumer = committer()
+            if consumer is not None:
+                await self.commit(consumer)
+
+    async def commit(self, committer: Committer, *, within: float = _COMMIT_WITHIN) -> None:
+        """Commit what is new now. The first refusal means the assignment is lost; silence is tried again later."""
+        async with self._lock:
+            epoch, offsets = self.watermarks.epoch, self._offsets()
+            if not offsets:
+                return
+            sent_at = self._clock.monotonic()
+            answer = await self._send(committer, offsets, within)
+            telemetry.COMMITS.labels(self._group, answer).inc()
+            if answer == "accepted":
+                self._accepted(epoch, offsets, sent_at)
+            elif answer == "lost" and epoch == self.watermarks.epoch:
+                _log.warning("The assignment is lost; what is unfinished will be redelivered.", group=self._group)
+                self.end("lost")
+                self._on_lost()
+
+    def _offsets(self) -> dict[Partition, int]:
+        if self._ownership is not None and self._clock.monotonic() - self._proved_at >= PROOF_INTERVAL:
+            return self.watermarks.positions()
+        return self.watermarks.committable()
+
+    async def _send(self, committer: Committer, offsets: Mapping[Partition, int], within: float) -> str:
+        named: dict[TopicPartition, Any] = {
+            TopicPartition(self._full_name(partition.topic), partition.number): offset
+            for partition, offset in offsets.items()
+        }
+        try:
+            async with asyncio.timeout(within):
+                await committer.commit(named)
+        except (CommitFailedError, IllegalStateError):
+            return "lost"
+        except (KafkaError, TimeoutError) as failure:
+            _log.warning("A commit was not answered; it will be repeated.", error_class=type(failure).__name__)
+            return "unanswered"
+        return "accepted"
+
+    def _accepted(self, epoch: int, offsets: Mapping[Partition, int], sent_at: float) -> None:
+        if not self.watermarks.accepted(epoch, offsets):
+            return
+        telemetry.COMMIT_SECONDS.labels(self._group).observe(self._clock.monotonic() - sent_at)
+        if self._ownership is not None:
+            self._ownership.proved(offsets.keys(), sent_at)
+            if len(offsets) == len(self.watermarks.partitions):
+                self._proved_at = sent_at

@@ -1,0 +1,188 @@
+"""The batched runner: one mixed batch at a time, the next one gathered meanwhile; a failed batch is tried again until it works."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+
+from ringback_common import logs
+from ringback_common.clock import Clock
+from ringback_common.errors import Throttled, Transient
+from ringback_common.outcomes import Outcome, Received
+from ringback_common.traces import SpanKind, span
+
+from ringback_stream import telemetry
+from ringback_stream.failures import Situation, action_for
+from ringback_stream.flows import BatchedFlow, LaneKind
+from ringback_stream.keyqueue import Item
+from ringback_stream.runner import MayGoOn
+from ringback_stream.settlement import Answered, Settlement
+from ringback_stream.watermarks import Ticket, Watermark
+
+__all__ = ["BatchedRunner"]
+
+_log = logs.logger(__name__)
+
+_BATCHES_IN_HAND = 2
+"""One in the step, one gathered meanwhile."""
+_ROOM_WITHIN = 1.0
+"""Seconds the intake waits for room before it pauses instead: pausing discards prefetched records, but polling must go on."""
+
+
+class BatchedRunner:
+    """Runs a batched flow; see `ringback_stream.runner.Runner` for what each method promises."""
+
+    def __init__(self, flow: BatchedFlow, settlement: Settlement, clock: Clock) -> None:
+        self._flow = flow
+        self._settlement = settlement
+        self._clock = clock
+        self._waiting: deque[Item] = deque()
+        self._batch: tuple[Item, ...] = ()
+        self._octets = 0
+        self._changed = asyncio.Event()
+        self._roomy = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._roomy.set()
+        self._open = False
+        self._task: asyncio.Task[None] | None = None
+
+    # -- the intake's side --
+
+    def refusal(self, watermark: Watermark, received: Received, kind: LaneKind) -> MayGoOn | None:  # noqa: ARG002 - a batch knows no lanes
+        """Refuse when two batches are in hand, in records or in bytes."""
+        if self._has_room():
+            return None
+        return self._half_empty
+
+    def offer(self, ticket: Ticket, received: Received, kind: LaneKind) -> None:
+        """Put the record at the end of the line."""
+        self._waiting.append(Item(ticket, received, kind, self._clock.monotonic()))
+        self._octets += _octets(received)
+        if not self._has_room():
+            self._roomy.clear()
+        self._changed.set()
+
+    async def room(self) -> None:
+        """Wait up to a second while two batches are in hand."""
+        try:
+            async with asyncio.timeout(_ROOM_WITHIN):
+                await self._roomy.wait()
+        except TimeoutError:
+            return
+
+    def resume(self) -> None:
+        """Start batches again."""
+        self._open = True
+        self._changed.set()
+
+    async def drain(self, seconds: float) -> None:
+        """What waits is given back at once; the running batch gets until the deadline."""
+        self._open = False
+        self._waiting.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("A batch did not end in time; it will be redelivered.", group=self._flow.group)
+        self.drop()
+
+    def drop(self) -> None:
+        """Cancel the running batch and forget everything."""
+        self._open = False
+        if self._task is not None:
+            self._task.cancel()
+        self._waiting.clear()
+        self._batch, self._octets = (), 0
+        self._roomy.set()
+
+    @property
+    def oldest_arrival(self) -> float | None:
+        """The running batch is older than what waits."""
+        oldest = self._batch[0] if self._batch else next(iter(self._waiting), None)
+        return None if oldest is None else oldest.arrived
+
+    # -- running --
+
+    async def run(self) -> None:
+        """One batch after the other, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._gathered()
+                batch = self._next_batch()
+                if batch:
+                    self._idle.clear()
+                    self._batch = batch
+                    self._task = tasks.create_task(self._work(batch))
+                    self._task.add_done_callback(lambda _: self._idle.set())
+                    await self._idle.wait()
+                    self._task, self._batch = None, ()
+
+    async def _gathered(self) -> None:
+        """Until a batch is worth starting: full, or its first record has waited for company long enough."""
+        while not (self._open and self._waiting):
+            self._changed.clear()
+            await self._changed.wait()
+        remaining = self._waiting[0].arrived + self._flow.limits.wait - self._clock.monotonic()
+        if remaining > 0 and self._has_room() and len(self._waiting) < self._flow.limits.records:
+            await asyncio.sleep(remaining)
+
+    def _next_batch(self) -> tuple[Item, ...]:
+        if not self._open:
+            return ()
+        limits, octets, size = self._flow.limits, 0, 0
+        for item in islice(self._waiting, limits.records):
+            octets += _octets(item.received)
+            if size and octets > limits.octets:
+                break
+            size += 1
+        return tuple(self._waiting.popleft() for _ in range(size))
+
+    async def _work(self, batch: Sequence[Item]) -> None:
+        records = [item.received for item in batch]
+        with span(f"process batch {records[0].topic}", SpanKind.CONSUMER, links=[r.headers for r in records]):
+            outcomes, attempts = await self._until_it_works(records)
+            if len(outcomes) != len(batch):
+                raise RuntimeError("a step must answer each record it was given")
+            answers = [
+                Answered(item.ticket, item.received, outcome) for item, outcome in zip(batch, outcomes, strict=True)
+            ]
+            await self._settlement.settle_each(answers, attempts)
+        self._octets -= sum(_octets(record) for record in records)
+        if self._half_empty():
+            self._roomy.set()
+
+    async def _until_it_works(self, records: Sequence[Received]) -> tuple[Sequence[Outcome], int]:
+        limits, attempts = self._flow.limits, 0
+        pause = limits.retry_first
+        while True:
+            attempts += 1
+            began = self._clock.monotonic()
+            try:
+                outcomes = await self._flow.step(records)
+            except Transient as failure:
+                # A batch stands for everybody: what it meets is general, whatever else is known.
+                telemetry.STEPS.labels(self._flow.group, action_for(failure, Situation.GENERAL)).inc()
+                telemetry.BREAKER_OPEN.labels(self._flow.group).set(1)
+                wait = failure.retry_after if isinstance(failure, Throttled) else pause
+                _log.warning("A batch met a failure that may pass; trying again.", attempt=attempts, delay_s=wait)
+                await asyncio.sleep(wait)
+                pause = min(pause * 2, limits.retry_longest)
+            else:
+                telemetry.BREAKER_OPEN.labels(self._flow.group).set(0)
+                telemetry.STEP_SECONDS.labels(self._flow.group).observe(self._clock.monotonic() - began)
+                telemetry.STEP_RECORDS.labels(self._flow.group).observe(len(records))
+                return outcomes, attempts
+
+    def _has_room(self) -> bool:
+        limits = self._flow.limits
+        in_hand = len(self._waiting) + len(self._batch)
+        return in_hand < _BATCHES_IN_HAND * limits.records and self._octets < _BATCHES_IN_HAND * limits.octets
+
+    def _half_empty(self) -> bool:
+        limits = self._flow.limits
+        return len(self._waiting) <= limits.records // 2 and self._octets <= limits.octets
+
+
+def _octets(received: Received) -> int:
+    return len(received.key or b"") + len(received.value or b"")

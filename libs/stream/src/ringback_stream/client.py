@@ -1,0 +1,132 @@
+"""One idempotent aiokafka producer with every setting explicit, and what a refused batch does to it.
+
+A batch the broker refuses makes every later send of the same idempotent producer to that partition fail with
+OUT_OF_ORDER_SEQUENCE_NUMBER; so do some broker restarts. Such a client is *poisoned* and replaced before the next send.
+"""
+
+import asyncio
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    UnknownProducerId,
+)
+from ringback_common.errors import Transient
+from ringback_common.outcomes import Headers, Message
+from ringback_common.settings import KafkaSettings
+from ringback_common.traces import inject
+from ringback_events.partition import partition_for
+
+from ringback_stream.connection import client_options, full_name
+
+__all__ = ["LARGEST_REQUEST", "POISON", "Client", "octets_of", "traced"]
+
+LARGEST_REQUEST = 160 * 1024 * 1024
+"""Bytes before compression. aiokafka checks this, not the compressed size; zstd takes 16:1, so 8 MiB on the wire may be 128 MiB here."""
+_BATCH = 256 * 1024
+_STOP_WITHIN = 30.0
+
+POISON = (
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    InvalidProducerEpoch,
+    UnknownProducerId,
+    ProducerClosed,
+)
+"""Answers after which an idempotent producer is of no more use."""
+
+
+def octets_of(message: Message) -> int:
+    """Size of a message before compression, in bytes, headers included."""
+    headers = sum(len(name) + len(value) + 8 for name, value in message.headers)
+    return len(message.key) + len(message.value or b"") + headers + 64
+
+
+def traced(message: Message) -> Headers:
+    """The message's headers with the current span's context, unless it carries one."""
+    if any(name == "traceparent" for name, _ in message.headers):
+        return message.headers
+    return message.headers + inject()
+
+
+class Client:
+    """A producer that knows the contract's partitions and how many of its sends are unanswered."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._partitions: dict[str, int] = {}
+        self._pending = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        options: dict[str, Any] = dict(client_options(kafka))
+        self.producer = AIOKafkaProducer(
+            **options,
+            client_id="ringback",
+            acks="all",
+            enable_idempotence=True,
+            compression_type="zstd",
+            linger_ms=0,  # batches form by themselves while one is in flight; waiting only adds latency
+            max_batch_size=_BATCH,
+            max_request_size=LARGEST_REQUEST,
+            retry_backoff_ms=100,
+            connections_max_idle_ms=180_000,
+        )
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            Transient: no broker answers.
+        """
+        try:
+            await self.producer.start()
+        except KafkaError as failure:
+            await self.producer.stop()
+            raise Transient(f"Kafka cannot be reached ({type(failure).__name__}).") from None
+
+    async def partition_of(self, topic: str, key: bytes) -> int:
+        """The partition of a key by the rule of its topic."""
+        count = self._partitions.get(topic)
+        if count is None:
+            # A topic's partitions are fixed for its major version, so they are asked for once.
+            count = self._partitions[topic] = len(await self.producer.partitions_for(full_name(self._kafka, topic)))
+        return partition_for(topic, key, count)
+
+    async def deliver(self, message: Message) -> None:
+        """Send one message and wait until all in-sync replicas have it; raises what aiokafka raises."""
+        self._begin()
+        try:
+            acked = await self.producer.send(
+                full_name(self._kafka, message.topic),
+                key=message.key,
+                value=message.value,
+                partition=await self.partition_of(message.topic, message.key),
+                headers=list(traced(message)),
+            )
+            await acked
+        finally:
+            self._end()
+
+    async def retire(self) -> None:
+        """Stop once every send is answered, at the latest after half a minute."""
+        try:
+            async with asyncio.timeout(_STOP_WITHIN):
+                await self._idle.wait()
+                await self.producer.stop()
+        except (TimeoutError, KafkaError):
+            # What is still unanswered belongs to callers who have been told so; the sockets close with the process.
+            return
+
+    def _begin(self) -> None:
+        self._pending += 1
+        self._idle.clear()
+
+    def _end(self) -> None:
+        self._pending -= 1
+        if not self._pending:
+            self._idle.set()

@@ -1,0 +1,77 @@
+"""Reading a compacted topic: the newest value of each key."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from ringback_common.errors import ConfigError, Transient
+from ringback_common.settings import KafkaSettings
+
+from ringback_stream.connection import client_options, full_name
+
+__all__ = ["open_reader", "read_compacted", "read_to_end"]
+
+_POLL_MS = 500
+
+
+def open_reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
+    """A consumer without a group, which commits nothing; start it before use."""
+    options: dict[str, Any] = dict(client_options(kafka))
+    return AIOKafkaConsumer(
+        **options,
+        client_id="ringback",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=500,
+        connections_max_idle_ms=180_000,
+    )
+
+
+async def read_compacted(
+    kafka: KafkaSettings, topic: str, partitions: Collection[int] | None = None
+) -> dict[bytes, bytes]:
+    """The newest value of each key, up to the end of the topic at the time of the call; deleted keys are left out.
+
+    Args:
+        kafka: where.
+        topic: the contract's name.
+        partitions: only these; None for all.
+
+    Raises:
+        ConfigError: the topic does not exist.
+        Transient: Kafka cannot be reached.
+    """
+    reader = open_reader(kafka)
+    try:
+        await reader.start()
+        values = await read_to_end(reader, full_name(kafka, topic), partitions)
+    except KafkaError as failure:
+        raise Transient(f"Kafka cannot be read ({type(failure).__name__}).") from None
+    finally:
+        await reader.stop()
+    return {key: value for key, value in values.items() if value is not None}
+
+
+async def read_to_end(
+    reader: AIOKafkaConsumer, topic: str, partitions: Collection[int] | None = None
+) -> dict[bytes, bytes | None]:
+    """Assign the partitions to a started reader and read them to their present end; it stays there, ready to follow.
+
+    Raises:
+        ConfigError: the topic does not exist.
+    """
+    await reader._client.set_topics((topic,))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - a manual assignment fetches no metadata
+    known: set[int] | None = reader.partitions_for_topic(topic)
+    if not known:
+        raise ConfigError(f"The topic {topic} does not exist: run `ringback topics apply`.")
+    assigned = [TopicPartition(topic, number) for number in sorted(known if partitions is None else partitions)]
+    reader.assign(assigned)
+    await reader.seek_to_beginning(*assigned)
+    ends: Mapping[TopicPartition, int] = await reader.end_offsets(assigned)
+    values: dict[bytes, bytes | None] = {}
+    while any([await reader.position(partition) < ends[partition] for partition in assigned]):
+        for records in (await reader.getmany(timeout_ms=_POLL_MS)).values():
+            values.update((record.key or b"", record.value) for record in records)
+    return values

@@ -1,0 +1,125 @@
+"""The state every process obeys: halts, paused tenants, suppressed persons. Read whole at start, then followed."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+import orjson
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+from ringback_common import logs
+from ringback_common.errors import Transient
+from ringback_common.outcomes import Message
+from ringback_common.settings import KafkaSettings
+from ringback_events.keys import control_key
+from ringback_events.platform_events import ControlEntry
+from ringback_events.topics import CONTROL
+
+from ringback_stream.compacted import open_reader, read_to_end
+from ringback_stream.connection import full_name
+from ringback_stream.producer import Producer
+
+__all__ = ["ControlTable"]
+
+_log = logs.logger(__name__)
+
+_POLL_MS = 1000
+_AFTER_ERROR = 1.0
+
+
+class ControlTable:
+    """What `callrecords.internal.control.v1` says now."""
+
+    def __init__(self, kafka: KafkaSettings, producer: Producer) -> None:
+        self._kafka = kafka
+        self._producer = producer
+        self._entries: dict[bytes, ControlEntry] = {}
+        self._change = asyncio.Event()
+        self._reader: AIOKafkaConsumer | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read the topic whole, then follow it in the background.
+
+        Raises:
+            ConfigError: the topic does not exist.
+            Transient: Kafka cannot be reached; start may be called again.
+        """
+        reader = open_reader(self._kafka)
+        try:
+            await reader.start()
+            values = await read_to_end(reader, full_name(self._kafka, CONTROL.name))
+        except KafkaError as failure:
+            await reader.stop()
+            raise Transient(f"Kafka cannot be read ({type(failure).__name__}).") from None
+        for key, value in values.items():
+            self._apply(key, value)
+        self._reader = reader
+        self._task = asyncio.create_task(self._follow(reader), name="control")
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        if self._reader is not None:
+            await self._reader.stop()
+
+    def get(self, kind: str, subject: str) -> ControlEntry | None:
+        """The entry about a subject, if there is one."""
+        return self._entries.get(control_key(kind, subject))
+
+    def entries(self, kind: str) -> Mapping[str, ControlEntry]:
+        """All entries of a kind, by subject."""
+        return {entry.subject: entry for entry in self._entries.values() if entry.kind == kind}
+
+    async def changed(self) -> None:
+        """Return at the next change."""
+        await self._change.wait()
+
+    async def write(self, entry: ControlEntry) -> None:
+        """Write an entry; it holds here as soon as it is acknowledged.
+
+        Raises:
+            Transient: Kafka did not take it.
+        """
+        key, value = control_key(entry.kind, entry.subject), orjson.dumps(entry.model_dump(mode="json", by_alias=True))
+        await self._producer.send(Message(CONTROL.name, key, value))
+        self._apply(key, value)
+
+    async def lift(self, kind: str, subject: str) -> None:
+        """Remove the entry about a subject.
+
+        Raises:
+            Transient: Kafka did not take it.
+        """
+        key = control_key(kind, subject)
+        await self._producer.send(Message(CONTROL.name, key, None))
+        self._apply(key, None)
+
+    async def _follow(self, reader: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                batches = await reader.getmany(timeout_ms=_POLL_MS)
+            except KafkaError as failure:
+                _log.warning("The control topic cannot be read; trying again.", error_class=type(failure).__name__)
+                await asyncio.sleep(_AFTER_ERROR)
+                continue
+            for records in batches.values():
+                for record in records:
+                    self._apply(record.key or b"", record.value)
+
+    def _apply(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._entries.pop(key, None)
+        else:
+            try:
+                self._entries[key] = ControlEntry.model_validate_json(value)
+            except ValidationError:
+                # An entry of a later release must not stop this one, and what holds stays.
+                _log.error("A control entry cannot be read and is ignored.", topic=CONTROL.name)
+                return
+        change, self._change = self._change, asyncio.Event()
+        change.set()

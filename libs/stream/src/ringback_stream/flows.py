@@ -1,0 +1,133 @@
+"""What a service says about a flow of records: where from, what to do, within which limits."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from ringback_common.outcomes import Outcome, Received
+from ringback_events.topics import Topic
+
+from ringback_stream.ownership import Ownership
+
+__all__ = [
+    "BatchLimits",
+    "BatchStep",
+    "BatchedFlow",
+    "Caps",
+    "KeyStep",
+    "KeyedFlow",
+    "Lane",
+    "LaneKind",
+    "OnExhausted",
+    "OnHeld",
+    "RetryBudget",
+]
+
+KeyStep = Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]]
+"""All records of one key that are in hand, by arrival; the answer has the same length and order."""
+BatchStep = Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]]
+"""A mixed batch; the answer has the same length and order."""
+OnExhausted = Callable[[Received, int], Outcome]
+"""What becomes of a record whose in-place budget is used up after so many attempts."""
+OnHeld = Callable[[Received], Outcome]
+"""What becomes of a record of a long-throttled tenant that may be held no longer."""
+
+
+class LaneKind(IntEnum):
+    """What a topic is to its flow; the lower goes first."""
+
+    LIVE = 0
+    RETRY = 1
+    """A record is held back until the moment its `ringback_due` header names."""
+    BULK = 2
+    """Has slots of its own and never holds live back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One topic of a flow."""
+
+    topic: Topic
+    kind: LaneKind = LaneKind.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Bounds of what is in hand.
+
+    Attributes:
+        in_flight: live and retry steps running at once.
+        in_flight_per_tenant: of these, one tenant's; the rest of the slots stay free for others when one tenant's calls hang.
+        in_flight_bulk: bulk steps running at once, besides `in_flight`.
+        span: offsets between a partition's watermark and its head; what a crash repeats at most per partition.
+        keys_per_tenant: unfinished keys of one tenant. Waiting records of one key share a step and count once.
+        low: share of a cap below which a paused partition goes on (hysteresis: pausing throws prefetched records away).
+    """
+
+    in_flight: int = 64
+    in_flight_per_tenant: int = 48
+    in_flight_bulk: int = 16
+    span: int = 256
+    keys_per_tenant: int = 64
+    low: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """How often and how long a step is repeated in place when it alone fails: pauses of `first`·2ⁿ seconds, at most `longest`."""
+
+    attempts: int = 4
+    seconds: float = 15.0
+    first: float = 0.25
+    longest: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Bounds of one batch.
+
+    Attributes:
+        records: at most so many.
+        octets: keys and values together, in bytes; one larger record makes a batch of its own.
+        wait: seconds a batch waits for company after its first record.
+        retry_first: seconds before a failed batch is tried again; doubles.
+        retry_longest: its upper bound.
+    """
+
+    records: int = 2000
+    octets: int = 16 * 1024 * 1024
+    wait: float = 0.005
+    retry_first: float = 0.5
+    retry_longest: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedFlow:
+    """Strictly one step at a time per key, over all lanes; many keys at once."""
+
+    group: str
+    lanes: tuple[Lane, ...]
+    step: KeyStep
+    on_exhausted: OnExhausted
+    on_held: OnHeld | None = None
+    key_interval: float = 0.0
+    """Seconds between the beginnings of two steps of one key: a burst of notifications becomes two steps."""
+    caps: Caps = field(default_factory=Caps)
+    retry: RetryBudget = field(default_factory=RetryBudget)
+    ownership: Ownership | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchedFlow:
+    """One mixed batch at a time, in the order of each partition."""
+
+    group: str
+    topics: tuple[Topic, ...]
+    step: BatchStep
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    ownership: Ownership | None = None
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The topics as live lanes."""
+        return tuple(Lane(topic) for topic in self.topics)

@@ -1,0 +1,115 @@
+"""The door: which records are taken in, and which partitions wait outside.
+
+Pausing throws a partition's prefetched records away and every rebalance forgets pauses, so a refused record is always sought back: what
+was refused is delivered again, whatever happened meanwhile.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiokafka import ConsumerRecord, TopicPartition
+from ringback_common.clock import Clock
+from ringback_common.outcomes import Received
+
+from ringback_stream import telemetry
+from ringback_stream.assignment import Assignment
+from ringback_stream.flows import BatchedFlow, KeyedFlow, LaneKind
+from ringback_stream.lanes import due_ms
+from ringback_stream.partitions import Partition
+from ringback_stream.runner import MayGoOn, Runner
+from ringback_stream.watermarks import Taken, Watermark
+
+__all__ = ["Intake"]
+
+Described = tuple[str, ConsumerRecord]
+"""A record and its topic's contract name."""
+
+
+class Intake:
+    """Takes records in, one by one, or sends their partition away until it may go on."""
+
+    def __init__(self, flow: KeyedFlow | BatchedFlow, runner: Runner, assignment: Assignment, clock: Clock) -> None:
+        self._group = flow.group
+        self._kinds = {lane.topic.name: lane.kind for lane in flow.lanes}
+        self._runner = runner
+        self._assignment = assignment
+        self._clock = clock
+        self._open = False
+        self._outside: dict[TopicPartition, MayGoOn] = {}
+
+    def open(self) -> None:
+        """A new assignment: nothing is paused."""
+        self._outside.clear()
+        self._open = True
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self._open = False
+        self._outside.clear()
+
+    def take(self, client: Any, records: Sequence[Described]) -> None:
+        """Take in what may be, in order; a partition with a refused record waits outside, sought back to it."""
+        if not self._open:
+            return
+        refused: set[Partition] = set()
+        for topic, record in records:
+            partition = Partition(topic, record.partition)
+            watermark = self._assignment.watermarks.of(partition)
+            if watermark is None or partition in refused or not self._admit(client, partition, watermark, record):
+                refused.add(partition)
+        telemetry.PAUSED.labels(self._group).set(len(self._outside))
+
+    def look_again(self, client: Any) -> None:
+        """Let those in that may go on."""
+        for named, may_go_on in tuple(self._outside.items()):
+            if may_go_on():
+                del self._outside[named]
+                client.resume(named)
+        telemetry.PAUSED.labels(self._group).set(len(self._outside))
+
+    @property
+    def waiting_outside(self) -> int:
+        """Partitions paused."""
+        return len(self._outside)
+
+    def is_outside(self, named: TopicPartition) -> bool:
+        """Whether a partition is paused by us."""
+        return named in self._outside
+
+    def _admit(self, client: Any, partition: Partition, watermark: Watermark, record: ConsumerRecord) -> bool:
+        named = TopicPartition(record.topic, record.partition)
+        kind = self._kinds[partition.topic]
+        received = _received(partition.topic, record)
+        may_go_on = self._not_due(received, kind) or self._runner.refusal(watermark, received, kind)
+        if may_go_on is not None and record.offset >= watermark.head:
+            client.pause(named)
+            client.seek(named, watermark.head)
+            self._outside[named] = may_go_on
+            return False
+        taken = watermark.take(record.offset)
+        if taken is Taken.GAP:
+            client.seek(named, watermark.head)
+            return False
+        if taken is Taken.TAKEN:
+            self._note_age(received)
+            self._runner.offer(self._assignment.take(partition, record.offset), received, kind)
+        return True
+
+    def _not_due(self, received: Received, kind: LaneKind) -> Callable[[], bool] | None:
+        due = due_ms(received) if kind is LaneKind.RETRY else None
+        if due is None or self._now_ms() >= due:
+            return None
+        return lambda: self._now_ms() >= due
+
+    def _now_ms(self) -> float:
+        return self._clock.now().timestamp() * 1000
+
+    def _note_age(self, received: Received) -> None:
+        age = max(0.0, self._now_ms() - received.timestamp_ms) / 1000
+        telemetry.LANE_AGE.labels(self._group, received.topic).set(age)
+
+
+def _received(topic: str, record: ConsumerRecord) -> Received:
+    return Received(
+        topic, record.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
+    )

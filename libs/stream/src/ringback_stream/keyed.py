@@ -1,0 +1,215 @@
+"""The keyed runner: strictly one step at a time per key over all lanes, many keys at once, a sick key or tenant delays only itself."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from ringback_common import logs
+from ringback_common.clock import Clock
+from ringback_common.errors import Throttled, Transient
+from ringback_common.outcomes import Outcome, Received
+from ringback_common.traces import SpanKind, span
+
+from ringback_stream import telemetry
+from ringback_stream.breaker import Breaker, BreakerState
+from ringback_stream.failures import Action, Situation, action_for
+from ringback_stream.flows import KeyedFlow, LaneKind
+from ringback_stream.keyqueue import Item, KeyQueue, Work
+from ringback_stream.runner import MayGoOn
+from ringback_stream.settlement import Answered, Settlement
+from ringback_stream.watermarks import Ticket, Watermark
+
+__all__ = ["KeyedRunner"]
+
+_log = logs.logger(__name__)
+
+
+class KeyedRunner:
+    """Runs a keyed flow; see `ringback_stream.runner.Runner` for what each method promises."""
+
+    def __init__(self, flow: KeyedFlow, settlement: Settlement, clock: Clock) -> None:
+        self._flow = flow
+        self._settlement = settlement
+        self._clock = clock
+        self._queue = KeyQueue(flow.caps, flow.key_interval)
+        self._breaker = Breaker()
+        self._running: dict[asyncio.Task[None], Work] = {}
+        self._arrivals: dict[Ticket, float] = {}
+        self._changed = asyncio.Event()
+        self._open = False
+
+    # -- the intake's side --
+
+    def refusal(self, watermark: Watermark, received: Received, kind: LaneKind) -> MayGoOn | None:  # noqa: ARG002 - bulk has slots, not room
+        """Refuse at the span, at the tenant's keys, and while the breaker is open."""
+        caps = self._flow.caps
+        if self._breaker.state is not BreakerState.CLOSED:
+            return lambda: self._breaker.state is BreakerState.CLOSED
+        if received.offset - watermark.lowest_unfinished >= caps.span:
+            self._press()
+            return lambda: watermark.span <= caps.low * caps.span
+        if self._queue.tenant_is_full(received):
+            self._press()
+            return lambda: not self._queue.tenant_is_full(received)
+        return None
+
+    def offer(self, ticket: Ticket, received: Received, kind: LaneKind) -> None:
+        """Queue the record under its key."""
+        now = self._clock.monotonic()
+        self._arrivals[ticket] = now
+        self._queue.offer(Item(ticket, received, kind, now), now)
+        self._changed.set()
+
+    async def room(self) -> None:
+        """Never waits: a lane at its cap must not keep the others from being read."""
+
+    def resume(self) -> None:
+        """Start steps again."""
+        self._open = True
+        self._changed.set()
+
+    async def drain(self, seconds: float) -> None:
+        """What waits is given back at once; what runs gets until the deadline."""
+        self._open = False
+        if self._running:
+            await asyncio.wait(tuple(self._running), timeout=seconds)
+        self.drop()
+
+    def drop(self) -> None:
+        """Cancel what runs and forget everything."""
+        self._open = False
+        for task in self._running:
+            task.cancel()
+        self._running.clear()
+        self._arrivals.clear()
+        self._queue.clear()
+
+    @property
+    def oldest_arrival(self) -> float | None:
+        """Records are taken in, and kept here, in order of time."""
+        return next(iter(self._arrivals.values()), None)
+
+    # -- running --
+
+    async def run(self) -> None:
+        """Start whatever may start, whenever something changes or becomes due."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._start_all(tasks)
+                await self._change()
+
+    def _start_all(self, tasks: asyncio.TaskGroup) -> None:
+        now = self._clock.monotonic()
+        while self._open and self._flow.on_held is not None and (work := self._queue.next_overheld(now)) is not None:
+            self._start(tasks, work, held=True)
+        while self._open and self._breaker.allows(now) and (work := self._queue.next(now)) is not None:
+            self._start(tasks, work, held=False)
+
+    def _start(self, tasks: asyncio.TaskGroup, work: Work, *, held: bool) -> None:
+        coroutine = self._give_up_held(work) if held else self._step(work, probe=self._breaker.begin())
+        task = tasks.create_task(coroutine)
+        self._running[task] = work
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        self._changed.set()
+
+    async def _change(self) -> None:
+        """Until something is offered or ends, or the next moment something becomes due."""
+        now = self._clock.monotonic()
+        due = [at for at in (self._queue.next_change(now), self._breaker.probe_at) if at is not None]
+        try:
+            async with asyncio.timeout(max(0.001, min(due) - now) if due else None):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        self._changed.clear()
+
+    async def _step(self, work: Work, *, probe: bool) -> None:
+        records = [item.received for item in work.items]
+        topic = records[0].topic
+        began = self._clock.monotonic()
+        with span(
+            f"process {topic}",
+            SpanKind.CONSUMER,
+            parent=records[0].headers,
+            links=[record.headers for record in records[1:]],
+            root=work.kind is not LaneKind.LIVE,
+        ):
+            try:
+                outcomes = await self._flow.step(records)
+            except Transient as failure:
+                return await self._failed(work, failure, probe=probe)
+            except asyncio.CancelledError:
+                self._breaker.abandoned(self._clock.monotonic(), probe=probe)
+                raise
+            telemetry.STEP_SECONDS.labels(self._flow.group).observe(self._clock.monotonic() - began)
+            telemetry.STEP_RECORDS.labels(self._flow.group).observe(len(records))
+            self._breaker.succeeded(probe=probe)
+            telemetry.BREAKER_OPEN.labels(self._flow.group).set(self._breaker.state is not BreakerState.CLOSED)
+            await self._settle(work, outcomes, attempts=1)
+
+    async def _failed(self, work: Work, failure: Transient, *, probe: bool) -> None:
+        now = self._clock.monotonic()
+        if isinstance(failure, Throttled):
+            self._breaker.succeeded(probe=probe)  # the other side answered
+        else:
+            self._breaker.failed(now, probe=probe)
+        closed = self._breaker.state is BreakerState.CLOSED
+        telemetry.BREAKER_OPEN.labels(self._flow.group).set(not closed)
+        # A failure that everybody meets is not held against this key.
+        attempts, seconds = self._queue.failed(work, now) if closed and not isinstance(failure, Throttled) else (0, 0.0)
+        action = action_for(failure, self._situation(attempts, seconds))
+        telemetry.STEPS.labels(self._flow.group, action).inc()
+        match action:
+            case Action.WAIT if isinstance(failure, Throttled):
+                self._hold(work, failure, now)
+            case Action.PAUSE:
+                self._queue.again(work, now, now)
+            case Action.RETRY:
+                self._queue.again(work, now, now + self._pause(attempts))
+            case _:
+                outcomes = [self._flow.on_exhausted(item.received, attempts) for item in work.items]
+                await self._settle(work, outcomes, attempts)
+
+    def _situation(self, attempts: int, seconds: float) -> Situation:
+        if self._breaker.state is not BreakerState.CLOSED:
+            return Situation.GENERAL
+        budget = self._flow.retry
+        return Situation.EXHAUSTED if attempts >= budget.attempts or seconds >= budget.seconds else Situation.ALONE
+
+    def _pause(self, attempts: int) -> float:
+        """Exponential with full jitter in its upper half, so that keys that failed together do not come back together."""
+        budget = self._flow.retry
+        return min(budget.first * 2 ** (attempts - 1), budget.longest) * random.uniform(0.5, 1.0)  # noqa: S311 - spread, not secrecy
+
+    def _hold(self, work: Work, throttled: Throttled, now: float) -> None:
+        kind, _, scope = throttled.scope.partition(":")
+        if kind == "tenant":
+            self._queue.hold(scope, now, throttled.retry_after)
+            # The tenant of the key may be written differently than in the scope; the key itself waits in any case.
+            self._queue.again(work, now, now if scope == work.tenant else now + throttled.retry_after)
+        else:
+            self._queue.again(work, now, now + throttled.retry_after)
+
+    async def _give_up_held(self, work: Work) -> None:
+        on_held = self._flow.on_held
+        assert on_held is not None  # noqa: S101 - asked before it is started
+        await self._settle(work, [on_held(item.received) for item in work.items], attempts=1)
+
+    async def _settle(self, work: Work, outcomes: Sequence[Outcome], attempts: int) -> None:
+        if len(outcomes) != len(work.items):
+            raise RuntimeError("a step must answer each record it was given")
+        answers = [
+            Answered(item.ticket, item.received, outcome) for item, outcome in zip(work.items, outcomes, strict=True)
+        ]
+        await self._settlement.settle(answers, attempts)
+        for item in work.items:
+            self._arrivals.pop(item.ticket, None)
+        self._queue.finish(work, self._clock.monotonic())
+
+    def _press(self) -> None:
+        if self._queue.paused_tenants:
+            self._queue.press(set(self._queue.paused_tenants))
+            self._changed.set()

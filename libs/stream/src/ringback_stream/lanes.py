@@ -1,0 +1,22 @@
+"""Headers of the retry lanes: when a record is due."""
+
+from ringback_common.outcomes import Received
+
+__all__ = ["ATTEMPT", "DUE", "LAST_REASON", "due_ms"]
+
+ATTEMPT = "ringback_attempt"
+"""How often it was deferred so far."""
+DUE = "ringback_due"
+"""When it may be tried again, epoch milliseconds."""
+LAST_REASON = "ringback_reason"
+"""Why it was deferred last."""
+
+_LONGEST = 16
+
+
+def due_ms(received: Received) -> int | None:
+    """When a deferred record is due; None if it does not say, and then it is due now. The last of repeated headers counts."""
+    for name, value in reversed(received.headers):
+        if name == DUE:
+            return int(value) if value is not None and value.isdigit() and len(value) <= _LONGEST else None
+    return None

@@ -1,0 +1,51 @@
+"""What the intake needs of a runner, keyed or batched."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ringback_common.outcomes import Received
+
+from ringback_stream.flows import LaneKind
+from ringback_stream.watermarks import Ticket, Watermark
+
+__all__ = ["MayGoOn", "Runner"]
+
+MayGoOn = Callable[[], bool]
+"""Whether a partition that was refused a record may be read again."""
+
+
+class Runner(Protocol):
+    """Runs steps over what the intake gives it."""
+
+    def refusal(self, watermark: Watermark, received: Received, kind: LaneKind) -> MayGoOn | None:
+        """None if the record may be taken in; else when to look again."""
+        ...
+
+    def offer(self, ticket: Ticket, received: Received, kind: LaneKind) -> None:
+        """Take a record in."""
+        ...
+
+    async def room(self) -> None:
+        """Wait a little before the next batch of records, if that spares a pause."""
+        ...
+
+    def resume(self) -> None:
+        """A new assignment begins: start steps again."""
+        ...
+
+    async def drain(self, seconds: float) -> None:
+        """Start nothing more, wait for what runs, cancel the rest at the deadline, forget everything."""
+        ...
+
+    def drop(self) -> None:
+        """The assignment is lost: cancel what runs, forget everything."""
+        ...
+
+    async def run(self) -> None:
+        """Run steps for ever; raises whatever is not in the table's hands."""
+        ...
+
+    @property
+    def oldest_arrival(self) -> float | None:
+        """Monotonic time at which the record in hand longest was taken in."""
+        ...

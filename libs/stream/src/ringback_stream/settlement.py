@@ -1,0 +1,139 @@
+"""From outcomes to finished records: produce, dead-letter or count, and only then finish.
+
+Kafka away is waited for here, with the outcome in hand: the step is not run again for a write that failed.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ringback_common import logs
+from ringback_common.errors import DeadLetterLimit, Transient
+from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received, Reject
+
+from ringback_stream import telemetry
+from ringback_stream.dead_letters import dead_letter
+from ringback_stream.failures import Action, action_for
+from ringback_stream.limit import RejectLimit
+from ringback_stream.producer import Producer, TooLarge
+from ringback_stream.watermarks import Ticket
+
+__all__ = ["Answered", "Settlement"]
+
+_log = logs.logger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+
+
+class Answered(NamedTuple):
+    """One record and what the step said about it."""
+
+    ticket: Ticket
+    received: Received
+    outcome: Outcome
+
+
+class Settlement:
+    """Carries out outcomes.
+
+    Args:
+        producer: writes messages and dead letters.
+        service: name of the process in dead letters.
+        group: label of the metrics.
+        finish: marks a ticket as finished; False if its assignment is over.
+    """
+
+    def __init__(self, producer: Producer, service: str, group: str, finish: Callable[[Ticket], bool]) -> None:
+        self._producer = producer
+        self._service = service
+        self._group = group
+        self._finish = finish
+        self._limit = RejectLimit()
+
+    async def settle(self, answers: Sequence[Answered], attempts: int = 1) -> None:
+        """Carry out the outcomes of one keyed step, in order.
+
+        The records shared one step: what the broker refuses as too large is refused for all of them.
+
+        Raises:
+            DeadLetterLimit: too many rejects; everything given is finished.
+        """
+        for index, answer in enumerate(answers):
+            try:
+                await self._perform(answer, attempts)
+            except TooLarge:
+                for other in answers[index:]:
+                    if isinstance(other.outcome, Emit):
+                        await self._perform(other._replace(outcome=Reject(Reason.TOO_LARGE, "TooLarge")), attempts)
+                    else:
+                        await self._perform(other, attempts)
+                break
+        self._check_limit()
+
+    async def settle_each(self, answers: Sequence[Answered], attempts: int = 1) -> None:
+        """Carry out the outcomes of a mixed batch, side by side; each record stands for itself.
+
+        Raises:
+            DeadLetterLimit: too many rejects; everything given is finished.
+        """
+        writing = [answer for answer in answers if not self._finish_at_once(answer)]
+        await asyncio.gather(*(self._perform_alone(answer, attempts) for answer in writing))
+        self._check_limit()
+
+    def _finish_at_once(self, answer: Answered) -> bool:
+        outcome = answer.outcome
+        if isinstance(outcome, Reject) or (isinstance(outcome, Emit) and outcome.stages):
+            return False
+        self._finished(answer, outcome)
+        return True
+
+    async def _perform_alone(self, answer: Answered, attempts: int) -> None:
+        try:
+            await self._perform(answer, attempts)
+        except TooLarge:
+            await self._perform(answer._replace(outcome=Reject(Reason.TOO_LARGE, "TooLarge")), attempts)
+
+    async def _perform(self, answer: Answered, attempts: int) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._write(answer, attempts)
+            except Transient:
+                _log.warning(
+                    "Kafka does not take what a step made; waiting.", topic=answer.received.topic, delay_s=pause
+                )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                return self._finished(answer, answer.outcome)
+
+    async def _write(self, answer: Answered, attempts: int) -> None:
+        outcome = answer.outcome
+        match action_for(outcome):
+            case Action.PUBLISH if isinstance(outcome, Emit):
+                await self._producer.stages(outcome.stages)
+            case Action.DEAD_LETTER if isinstance(outcome, Reject):
+                await self._producer.send(dead_letter(answer.received, outcome, self._service, attempts))
+            case _:
+                pass
+
+    def _finished(self, answer: Answered, outcome: Outcome) -> None:
+        if not self._finish(answer.ticket):
+            return
+        word, reason = _accounted(outcome)
+        telemetry.FINISHED.labels(self._group, answer.received.topic, word, reason or "").inc()
+        self._limit.note(outcome.reason if isinstance(outcome, Reject) else None)
+
+    def _check_limit(self) -> None:
+        if self._limit.exceeded:
+            raise DeadLetterLimit("Too many records are refused.")
+
+
+def _accounted(outcome: Outcome) -> tuple[str, str | None]:
+    match outcome:
+        case Emit(accounting=accounting, reason=reason):
+            return accounting.value, reason
+        case Drop(reason=reason):
+            return "dropped", reason
+        case Reject(reason=reason):
+            return "dead_lettered", reason

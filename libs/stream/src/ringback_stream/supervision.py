@@ -1,0 +1,198 @@
+"""One flow from joining its group to leaving it, and what ends it: a stop, a halt, or a failure."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from aiokafka.errors import KafkaError
+from ringback_common import logs
+from ringback_common.clock import Clock
+from ringback_common.errors import DeadLetterLimit
+from ringback_common.settings import KafkaSettings
+from ringback_events.platform_events import ControlEntry
+
+from ringback_stream import telemetry
+from ringback_stream.assignment import Assignment
+from ringback_stream.batched import BatchedRunner
+from ringback_stream.connection import full_name
+from ringback_stream.consumer import Consumer
+from ringback_stream.control import ControlTable
+from ringback_stream.flows import BatchedFlow, KeyedFlow
+from ringback_stream.keyed import KeyedRunner
+from ringback_stream.producer import Producer
+from ringback_stream.runner import Runner
+from ringback_stream.settlement import Settlement
+from ringback_stream.status import Facts
+from ringback_stream.watchdog import watch
+
+__all__ = ["HALT", "FlowSupervisor", "first_failure"]
+
+_log = logs.logger(__name__)
+
+HALT = "halt"
+"""Kind of the control entry; its subject is the process."""
+_LOOK_AGAIN = 0.02
+_TELL_EVERY = 1.0
+_START_AGAIN = 1.0
+
+
+class FlowSupervisor:
+    """Keeps one flow of a process running."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        process: str,
+        flow: KeyedFlow | BatchedFlow,
+        producer: Producer,
+        control: ControlTable,
+        clock: Clock,
+    ) -> None:
+        self._kafka = kafka
+        self._process = process
+        self._flow = flow
+        self._producer = producer
+        self._control = control
+        self._clock = clock
+        self.assignment = self._new_assignment(lambda: None)
+        self.runner: Runner | None = None
+        self.consumer: Consumer | None = None
+
+    @property
+    def halted(self) -> bool:
+        """Whether an operator must resume this process."""
+        return self._control.get(HALT, self._process) is not None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`, staying out of the group while halted; raises whatever ends the process."""
+        while not stop.is_set():
+            telemetry.HALTED.labels(self._flow.group).set(self.halted)
+            if self.halted:
+                await _first_of(stop.wait(), self._control.changed())
+                continue
+            try:
+                await self._consume(stop)
+            except DeadLetterLimit:
+                await self._halt()
+
+    def not_ready(self) -> str | None:
+        """The readiness check of this flow."""
+        if self.halted:
+            return "The process halted itself after too many rejects: see `ringback dlq ls`, then `ringback resume`."
+        if self.consumer is None or not self.consumer.joined:
+            return f"The group {self._flow.group} has not been joined yet."
+        return None
+
+    def facts(self) -> Iterable[Facts]:
+        """What the flow knows, for the status topic."""
+        oldest = self.runner.oldest_arrival if self.runner is not None else None
+        yield Facts(
+            "halted" if self.halted else "waiting" if self.not_ready() else "ok",
+            {
+                "group": self._flow.group,
+                "partitions": len(self.assignment.watermarks.partitions),
+                "in_hand": self.assignment.watermarks.unfinished,
+                "oldest_in_hand_seconds": 0.0 if oldest is None else round(self._clock.monotonic() - oldest, 3),
+            },
+        )
+
+    async def _consume(self, stop: asyncio.Event) -> None:
+        assignment = self._new_assignment(lambda: consumer.lost())
+        settlement = Settlement(self._producer, self._process, self._flow.group, assignment.finish)
+        runner = self._runner(settlement)
+        consumer = Consumer(self._kafka, self._flow, runner, assignment, self._clock)
+        self.assignment, self.runner, self.consumer = assignment, runner, consumer
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                background = [
+                    tasks.create_task(runner.run(), name="runner"),
+                    tasks.create_task(assignment.keep_committing(lambda: consumer.client), name="commits"),
+                    tasks.create_task(_let_in(consumer), name="let-in"),
+                    tasks.create_task(self._tell(assignment, runner), name="gauges"),
+                    tasks.create_task(watch(consumer, assignment, self._clock), name="watchdog"),
+                    tasks.create_task(_raise(consumer.failed), name="failures"),
+                ]
+                await self._start(consumer)
+                await _first_of(stop.wait(), self._halted_by_others())
+                await consumer.stop()
+                for task in background:
+                    task.cancel()
+        except BaseExceptionGroup as failures:
+            failure = first_failure(failures)
+            if isinstance(failure, DeadLetterLimit):
+                await consumer.stop()
+            else:
+                await consumer.abandon()
+            raise failure from None
+        finally:
+            self.consumer = self.runner = None
+
+    async def _start(self, consumer: Consumer) -> None:
+        while True:
+            try:
+                return await consumer.start()
+            except KafkaError as failure:
+                _log.warning("The group cannot be joined; trying again.", error_class=type(failure).__name__)
+                await asyncio.sleep(_START_AGAIN)
+
+    async def _halted_by_others(self) -> None:
+        while not self.halted:
+            await self._control.changed()
+
+    async def _halt(self) -> None:
+        _log.error(
+            "Too many records were refused; the process halts until an operator resumes it.", process=self._process
+        )
+        entry = ControlEntry(
+            kind=HALT, subject=self._process, reason="dead_letter_limit", since=self._clock.now(), by=self._process
+        )
+        await self._control.write(entry)
+
+    async def _tell(self, assignment: Assignment, runner: Runner) -> None:
+        group = self._flow.group
+        while True:
+            spans = [w.span for p in assignment.watermarks.partitions if (w := assignment.watermarks.of(p)) is not None]
+            telemetry.SPAN.labels(group).set(max(spans, default=0))
+            oldest = runner.oldest_arrival
+            telemetry.OLDEST_IN_HAND.labels(group).set(0 if oldest is None else self._clock.monotonic() - oldest)
+            await asyncio.sleep(_TELL_EVERY)
+
+    def _new_assignment(self, on_lost: Callable[[], None]) -> Assignment:
+        return Assignment(
+            self._flow.group, self._clock, lambda topic: full_name(self._kafka, topic), on_lost, self._flow.ownership
+        )
+
+    def _runner(self, settlement: Settlement) -> Runner:
+        match self._flow:
+            case KeyedFlow():
+                return KeyedRunner(self._flow, settlement, self._clock)
+            case BatchedFlow():
+                return BatchedRunner(self._flow, settlement, self._clock)
+
+
+async def _let_in(consumer: Consumer) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_AGAIN)
+        if consumer.intake.waiting_outside and consumer.client is not None:
+            consumer.intake.look_again(consumer.client)
+
+
+async def _raise(failed: asyncio.Future[None]) -> None:
+    await failed
+
+
+async def _first_of(*conditions: object) -> None:
+    tasks = [asyncio.ensure_future(condition) for condition in conditions]  # pyright: ignore[reportArgumentType, reportUnknownVariableType] - coroutines
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first exception of a group, however deep: one bug ends the process, the others followed from it."""
+    first = failures.exceptions[0]
+    return first_failure(first) if isinstance(first, BaseExceptionGroup) else first

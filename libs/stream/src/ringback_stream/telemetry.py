@@ -1,0 +1,88 @@
+"""The runtime's metrics. The balance `received = satisfied + dead-lettered + dropped + deferred + abandoned + in hand` holds at any moment."""
+
+from ringback_common.metrics import catalogue
+
+__all__ = [
+    "ABANDONED",
+    "ASSIGNED",
+    "BREAKER_OPEN",
+    "COMMITS",
+    "COMMIT_SECONDS",
+    "FINISHED",
+    "HALTED",
+    "IN_HAND",
+    "KAFKA_WAITS",
+    "LANE_AGE",
+    "OLDEST_IN_HAND",
+    "PAUSED",
+    "PRODUCED",
+    "PRODUCERS_REPLACED",
+    "REBALANCES",
+    "RECEIVED",
+    "REFUSED_WRITES",
+    "ROUND_SECONDS",
+    "SPAN",
+    "STEPS",
+    "STEP_RECORDS",
+    "STEP_SECONDS",
+]
+
+# --- stream: the balance ---
+RECEIVED = catalogue.counter("ringback_stream_received", "Records taken in.", ("group", "topic"))
+FINISHED = catalogue.counter(
+    "ringback_stream_finished",
+    "Records finished: satisfied, deferred, dropped or dead_lettered, and why.",
+    ("group", "topic", "outcome", "reason"),
+)
+ABANDONED = catalogue.counter(
+    "ringback_stream_abandoned",
+    "Records given back unfinished at a rebalance or stop; they are redelivered.",
+    ("group", "topic"),
+)
+IN_HAND = catalogue.gauge("ringback_stream_in_hand", "Records taken in and not finished.", ("group", "topic"))
+OLDEST_IN_HAND = catalogue.gauge(
+    "ringback_stream_oldest_in_hand_seconds", "Age of the record in hand longest, since it was taken in.", ("group",)
+)
+# --- stream: progress ---
+LANE_AGE = catalogue.gauge(
+    "ringback_stream_lane_age_seconds",
+    "Age of the newest record taken in, since the broker stamped it.",
+    ("group", "topic"),
+)
+SPAN = catalogue.gauge(
+    "ringback_stream_span", "Largest span of offsets between watermark and head of a partition.", ("group",)
+)
+ASSIGNED = catalogue.gauge("ringback_stream_assigned_partitions", "Partitions assigned.", ("group",))
+PAUSED = catalogue.gauge(
+    "ringback_stream_paused_partitions", "Partitions paused at a cap or until a retry is due.", ("group",)
+)
+REBALANCES = catalogue.counter(
+    "ringback_stream_rebalances", "Assignments ended: revoked, lost or stopped.", ("group", "how")
+)
+COMMITS = catalogue.counter("ringback_stream_commits", "Commits, by what the broker said.", ("group", "answer"))
+COMMIT_SECONDS = catalogue.histogram("ringback_stream_commit_seconds", "How long an accepted commit took.", ("group",))
+STEPS = catalogue.counter("ringback_stream_steps", "Steps run, by what they led to.", ("group", "action"))
+STEP_SECONDS = catalogue.histogram(
+    "ringback_stream_step_seconds", "How long a step ran, publishing not included.", ("group",)
+)
+STEP_RECORDS = catalogue.histogram(
+    "ringback_stream_step_records", "Records given to one step.", ("group",), (1, 2, 5, 10, 50, 100, 500, 1000, 2000)
+)
+BREAKER_OPEN = catalogue.gauge(
+    "ringback_stream_breaker_open", "1 while most calls fail and everything waits for a probe.", ("group",)
+)
+HALTED = catalogue.gauge(
+    "ringback_stream_halted", "1 while the process has stopped itself for too many rejects.", ("group",)
+)
+# --- stream: producing ---
+PRODUCED = catalogue.counter("ringback_stream_produced", "Messages acknowledged by all in-sync replicas.", ("topic",))
+PRODUCERS_REPLACED = catalogue.counter(
+    "ringback_stream_producers_replaced", "Producers given up after a refused batch."
+)
+KAFKA_WAITS = catalogue.counter("ringback_stream_kafka_waits", "Times the process said that it waits for Kafka.")
+ROUND_SECONDS = catalogue.histogram(
+    "ringback_stream_group_commit_seconds", "How long one round of a group commit took."
+)
+REFUSED_WRITES = catalogue.counter(
+    "ringback_stream_group_commit_refused", "Writes refused at once: not_connected, overdue or memory.", ("reason",)
+)

@@ -1,0 +1,175 @@
+"""What may be committed: per partition the lowest unfinished offset, never above it.
+
+An *epoch* is one assignment. A ticket of an epoch that is over finishes nothing, so work that outlived its assignment cannot move the
+offsets of the next one.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import NamedTuple
+
+from ringback_stream.partitions import Partition
+
+__all__ = ["Taken", "Ticket", "Watermark", "Watermarks"]
+
+
+class Ticket(NamedTuple):
+    """The right to finish one taken record."""
+
+    partition: Partition
+    offset: int
+    epoch: int
+
+
+class Taken(Enum):
+    """What became of an offered record."""
+
+    TAKEN = auto()
+    REPEAT = auto()
+    """It was taken before in this assignment: a seek back delivers twice."""
+    GAP = auto()
+    """Offsets before it were not seen. Go back to the head; a gap that is seen twice is real (retention, compaction)."""
+
+
+class Watermark:
+    """Progress in one partition of one assignment.
+
+    Args:
+        start: where the assignment begins: the committed offset, else the oldest one.
+    """
+
+    def __init__(self, start: int) -> None:
+        self._taken: deque[int] = deque()  # ascending; those finished above an unfinished one stay until it is finished
+        self._finished: set[int] = set()
+        self._head = start
+        self._committed = start
+        self._doubted: int | None = None
+
+    @property
+    def head(self) -> int:
+        """The offset to be taken next."""
+        return self._head
+
+    @property
+    def lowest_unfinished(self) -> int:
+        """What a commit may say at most: the oldest unfinished offset, or the head when all is finished."""
+        return self._taken[0] if self._taken else self._head
+
+    @property
+    def committable(self) -> int | None:
+        """The offset worth committing; None when the broker already has it."""
+        lowest = self.lowest_unfinished
+        return lowest if lowest > self._committed else None
+
+    @property
+    def committed(self) -> int:
+        """The newest offset the broker has accepted."""
+        return self._committed
+
+    @property
+    def span(self) -> int:
+        """Offsets between the watermark and the head: what a crash now would repeat at most."""
+        return self._head - self.lowest_unfinished
+
+    @property
+    def unfinished(self) -> int:
+        """Records taken and not finished."""
+        return len(self._taken) - len(self._finished)
+
+    def take(self, offset: int) -> Taken:
+        """Take a record in.
+
+        A jump over unseen offsets is believed only when it is seen again after a seek back: a batch fetched for an earlier assignment,
+        or one the client lost on the way, must not move the watermark over records nobody has worked on.
+        """
+        if offset < self._head:
+            return Taken.REPEAT
+        if offset > self._head and offset != self._doubted:
+            self._doubted = offset
+            return Taken.GAP
+        self._taken.append(offset)
+        self._head, self._doubted = offset + 1, None
+        return Taken.TAKEN
+
+    def finish(self, offset: int) -> None:
+        """Mark a taken record as finished.
+
+        Raises:
+            ValueError: it is not taken, or was finished before.
+        """
+        if not self.lowest_unfinished <= offset < self._head or offset in self._finished:
+            raise ValueError(f"offset {offset} is not unfinished")
+        self._finished.add(offset)
+        while self._taken and self._taken[0] in self._finished:
+            self._finished.discard(self._taken.popleft())
+
+    def accepted(self, offset: int) -> None:
+        """The broker accepted a commit; an answer that comes late never takes the watermark back."""
+        self._committed = max(self._committed, offset)
+
+
+class Watermarks:
+    """All partitions of the current assignment."""
+
+    def __init__(self) -> None:
+        self._epoch = 0
+        self._by_partition: dict[Partition, Watermark] = {}
+
+    @property
+    def epoch(self) -> int:
+        """Number of the assignment; grows with each one begun and each one ended."""
+        return self._epoch
+
+    @property
+    def partitions(self) -> frozenset[Partition]:
+        """What is assigned now."""
+        return frozenset(self._by_partition)
+
+    @property
+    def unfinished(self) -> int:
+        """Records taken and not finished, over all partitions."""
+        return sum(watermark.unfinished for watermark in self._by_partition.values())
+
+    def assign(self, starts: Mapping[Partition, int]) -> int:
+        """Begin an assignment, each partition at its start, and forget the one before; returns its epoch."""
+        self._epoch += 1
+        self._by_partition = {partition: Watermark(start) for partition, start in starts.items()}
+        return self._epoch
+
+    def drop(self) -> None:
+        """End the assignment, revoked or lost: what is unfinished will be redelivered, to whomever."""
+        self._epoch += 1
+        self._by_partition = {}
+
+    def of(self, partition: Partition) -> Watermark | None:
+        """The progress of a partition; None if it is not assigned."""
+        return self._by_partition.get(partition)
+
+    def ticket(self, partition: Partition, offset: int) -> Ticket:
+        """The ticket of a record that was just taken."""
+        return Ticket(partition, offset, self._epoch)
+
+    def finish(self, ticket: Ticket) -> bool:
+        """Finish a taken record; False, and nothing changes, if its assignment is over."""
+        if ticket.epoch != self._epoch:
+            return False
+        self._by_partition[ticket.partition].finish(ticket.offset)
+        return True
+
+    def committable(self) -> dict[Partition, int]:
+        """What to commit now, by partition."""
+        offsets = {partition: watermark.committable for partition, watermark in self._by_partition.items()}
+        return {partition: offset for partition, offset in offsets.items() if offset is not None}
+
+    def positions(self) -> dict[Partition, int]:
+        """What a commit may say for every partition, new or not: the proof of ownership of an idle one."""
+        return {partition: watermark.lowest_unfinished for partition, watermark in self._by_partition.items()}
+
+    def accepted(self, epoch: int, offsets: Mapping[Partition, int]) -> bool:
+        """Note what the broker accepted; False, and nothing changes, if that assignment is over."""
+        if epoch != self._epoch:
+            return False
+        for partition, offset in offsets.items():
+            self._by_partition[partition].accepted(offset)
+        return True
