@@ -185,7 +185,7 @@ def record(sessions: int = 2, streams: int = 2, parties: int = 2) -> CallRecordW
     return whole  # pyright: ignore[reportReturnType] - checked by the model in test_models
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_record() -> Callable[..., CallRecordWire]:
     """Builds records: `make_record(sessions=2, streams=2, parties=2)`."""
     return record

@@ -49,7 +49,7 @@ def test_a_dead_letter_fits_where_it_goes(each: Topic) -> None:
 
 
 def test_emergencies_are_refused_into_the_restricted_tier() -> None:
-    """A refused emergency may hold what nobody expected, so even an internal or open one goes to the restricted tier."""
+    """A refused emergency may hold what nobody expected, so an internal or open one goes to the restricted tier too."""
     for each in (topics.EMERGENCY_NOTIFICATIONS, topics.OPEN_EMERGENCIES):
         assert each.dead_letters == topics.RESTRICTED_DEAD_LETTERS.name
 

@@ -68,10 +68,10 @@ def _add(rules: _Rules, info: FieldInfo, target_info: FieldInfo) -> None:
         if twin is None:
             raise TypeError(f"{model.__name__} has no open twin")
         rules.nested[wire_name] = _each(opener(model, twin)) if many else opener(model, twin)
-    elif (rule := _gate_rule(info)) is not None:
-        rules.gated[wire_name] = _each_once(gate(rule)) if many else gate(rule).__getitem__
     elif _is_free_form(info.annotation):
         raise TypeError(f"{wire_name} is free-form and cannot be open")
+    elif (rule := _gate_rule(info)) is not None:
+        rules.gated[wire_name] = _each_once(gate(rule)) if many else gate(rule).__getitem__
     else:
         rules.plain.add(wire_name)
 

@@ -1,0 +1,51 @@
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from ringback_events import wire
+from ringback_events.catalogue import EVENTS
+from ringback_events.fields import Event
+from ringback_events.generate import main
+from ringback_events.record import CallRecord
+from ringback_events.wire_source import _rendered, wire_source
+
+
+def test_the_wire_module_is_up_to_date() -> None:
+    """Drift: after a change of a model run `python -m ringback_events.generate`."""
+    assert Path(str(wire.__file__)).read_text("utf-8") == wire_source()
+
+
+def test_every_model_has_a_wire_form() -> None:
+    """Each event's TypedDict has the members of the model, and requires what the model requires."""
+    for model in EVENTS.values():
+        typed = getattr(wire, f"{model.__name__}Wire")
+        infos = model.model_fields.values()
+        assert set(typed.__annotations__) == {info.alias for info in infos}
+        assert typed.__required_keys__ == {info.alias for info in infos if info.is_required()}
+
+
+def test_a_shape_without_wire_form_is_refused() -> None:
+    """A type nobody thought of stops the generator instead of becoming `Any`."""
+    with pytest.raises(TypeError, match="no wire form"):
+        _rendered(set[int])
+    assert _rendered(list[CallRecord] | None) == "list[CallRecordWire] | None"
+
+
+def test_check_tells_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--check` writes nothing and fails while a file is missing; a run writes it; then the check is content."""
+    assert main([str(tmp_path), "--check"]) == 1
+    assert not (tmp_path / "schemas").exists()
+    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path), "--check"]) == 0
+    (tmp_path / "schemas" / "call.v1.json").write_text("{}")
+    capsys.readouterr()
+    assert main([str(tmp_path), "--check"]) == 1
+    assert capsys.readouterr().out == f"differs: {tmp_path / 'schemas' / 'call.v1.json'}\n"
+
+
+def test_the_record_of_the_tests_is_valid(make_record: Any) -> None:
+    """The wire form round-trips through the model, members and all."""
+    wire_form = make_record()
+    model: Event = CallRecord.model_validate_json(orjson.dumps(wire_form))
+    assert orjson.loads(model.model_dump_json()) == wire_form
