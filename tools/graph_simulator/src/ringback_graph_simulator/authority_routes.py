@@ -1,0 +1,82 @@
+"""The authority's two routes, as msal calls them."""
+
+import asyncio
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from ringback_graph_simulator.clock import GraphClock
+from ringback_graph_simulator.faults import Faults
+from ringback_graph_simulator.ledger import Ledger
+from ringback_graph_simulator.tokens import Authority, Refused, fingerprint
+
+__all__ = ["AuthorityRoutes"]
+
+
+class AuthorityRoutes:
+    """Discovery and tokens; every answer is in the ledger, no secret is."""
+
+    def __init__(self, authority: Authority, faults: Faults, ledger: Ledger, clock: GraphClock, root: str) -> None:
+        self._authority = authority
+        self._faults = faults
+        self._ledger = ledger
+        self._clock = clock
+        self._root = root
+
+    def add_to(self, app: web.Application) -> None:
+        """Register both routes."""
+        app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", self._discovery)
+        app.router.add_post("/{tenant}/oauth2/v2.0/token", self._token)
+
+    async def _discovery(self, request: web.Request) -> web.Response:
+        tenant = request.match_info["tenant"]
+        if self._authority.tenant(tenant) is None:
+            return _json(
+                {"error": "invalid_tenant", "error_description": f"AADSTS90002: Tenant '{tenant}' not found."}, 400
+            )
+        base = f"{self._root}/{tenant}"
+        return _json(
+            {
+                "issuer": f"{base}/v2.0",
+                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{base}/oauth2/v2.0/token",
+                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+            }
+        )
+
+    async def _token(self, request: web.Request) -> web.Response:
+        tenant = request.match_info["tenant"]
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        fault = self._faults.draw("token", tenant.lower(), None, 1, self._clock.now())
+        if fault is not None and fault.effect in {"delay", "hang"}:
+            await asyncio.sleep(fault.seconds)
+        elif fault is not None:
+            headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+            body = {"error": "temporarily_unavailable", "error_description": fault.code, "error_codes": [90033]}
+            return self._noted(tenant, form, body, fault.status, headers)
+        try:
+            audience = f"{self._root}/{tenant}/oauth2/v2.0/token"
+            body = self._authority.issue(tenant, form, audience=audience, now=self._clock.now())
+        except Refused as refused:
+            return self._noted(tenant, form, refused.body, refused.status)
+        return self._noted(tenant, form, body, 200)
+
+    def _noted(
+        self,
+        tenant: str,
+        form: dict[str, str],
+        body: dict[str, Any],
+        status: int,
+        headers: dict[str, str] | None = None,
+    ) -> web.Response:
+        token = fingerprint(body["access_token"]) if status == 200 else None
+        client = form.get("client_id")
+        self._ledger.write(
+            "token", at=self._clock.now(), tenantId=tenant.lower(), clientId=client, status=status, token=token
+        )
+        return _json(body, status, headers)
+
+
+def _json(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, headers=headers, content_type="application/json")

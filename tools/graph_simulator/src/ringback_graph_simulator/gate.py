@@ -1,0 +1,77 @@
+"""What every Graph request passes first: the token, the budgets, the pauses it was told to keep."""
+
+import email.utils
+from http import HTTPStatus
+
+from aiohttp import web
+
+from ringback_graph_simulator.clock import GraphClock
+from ringback_graph_simulator.exchange import Exchange
+from ringback_graph_simulator.faults import Fault
+from ringback_graph_simulator.odata import GraphError
+from ringback_graph_simulator.throttle import Pauses, Throttle
+from ringback_graph_simulator.tokens import Authority, Tenant, fingerprint
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """Checks tokens and budgets."""
+
+    def __init__(self, authority: Authority, clock: GraphClock) -> None:
+        self._authority = authority
+        self._clock = clock
+        self._throttle = Throttle()
+        self._pauses = Pauses()
+
+    def admit(self, request: web.Request, exchange: Exchange) -> Tenant:
+        """Whose request this is. Raises GraphError 401 or 429."""
+        tenant = self._authenticate(request, exchange)
+        if exchange.route == "unknown":
+            raise GraphError(HTTPStatus.BAD_REQUEST, "BadRequest", "Resource not found for the segment.")
+        scopes = self._scopes(exchange, tenant)
+        exchange.inside_retry_after = self._pauses.inside(list(scopes.items()), exchange.begun)
+        verdict = self._throttle.check(scopes, exchange.begun)
+        if verdict is not None:
+            exchange.over_budget = verdict.scope
+            self._pause((verdict.scope, scopes[verdict.scope]), str(verdict.retry_after))
+            headers = {"Retry-After": str(verdict.retry_after)}
+            raise GraphError(HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", "Too many requests.", headers)
+        return tenant
+
+    def pause_for(self, fault: Fault, exchange: Exchange, tenant: Tenant) -> None:
+        """A fault told the client to wait: as far as the fault reaches."""
+        if fault.retry_after is None:
+            return
+        scopes = self._scopes(exchange, tenant)
+        name = "record" if fault.call_id else "list" if fault.route == "list" else "appTenant"
+        self._pause((name, scopes.get(name, "")), fault.retry_after)
+
+    def _authenticate(self, request: web.Request, exchange: Exchange) -> Tenant:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        grant = self._authority.grant(token, self._clock.now()) if scheme.lower() == "bearer" else None
+        exchange.token = fingerprint(token) if token else None
+        if grant is None:
+            sentence = "Lifetime validation failed, the token is expired." if token else "Access token is empty."
+            headers = {"WWW-Authenticate": 'Bearer realm="", error="invalid_token"'}
+            raise GraphError(HTTPStatus.UNAUTHORIZED, "InvalidAuthenticationToken", sentence, headers)
+        exchange.tenant_id = grant.tenant.tenant_id
+        return grant.tenant
+
+    def _pause(self, scope: tuple[str, ...], retry_after: str) -> None:
+        now = self._clock.now()
+        try:
+            seconds = float(retry_after)
+        except ValueError:
+            seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - now
+        self._pauses.begin(scope, now, seconds)
+
+    @staticmethod
+    def _scopes(exchange: Exchange, tenant: Tenant) -> dict[str, str]:
+        both = f"{tenant.tenant_id}|{tenant.client_id}"
+        if exchange.route == "subscriptions":
+            return {"subscriptions": both}
+        scopes = {"app": tenant.client_id, "tenant": tenant.tenant_id, "appTenant": both}
+        if exchange.route == "list":
+            return scopes | {"list": both}
+        return scopes | {"record": f"{tenant.tenant_id}|{exchange.call_id}"}

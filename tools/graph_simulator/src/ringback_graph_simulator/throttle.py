@@ -1,0 +1,107 @@
+"""Graph's budgets in sliding windows (graph.md 4.1). Requests go on counting while they are refused."""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+__all__ = ["Pauses", "SlidingWindow", "Throttle", "Verdict"]
+
+LIMITS = {
+    "app": (15_000, 20.0),
+    "tenant": (10_000, 20.0),
+    "appTenant": (1_500, 20.0),
+    "record": (40, 20.0),
+    "list": (40, 20.0),
+    "subscriptions": (1_000, 20.0),
+}
+"""Requests and seconds by scope: per app, per tenant, per both, per call record, LIST per both, subscription writes per both."""
+
+_TOLD_S = 0.25
+_ROUNDING_S = 0.02
+
+
+@dataclass(slots=True)
+class SlidingWindow:
+    """At most `limit` requests in any `seconds`."""
+
+    limit: int
+    seconds: float
+    _hits: deque[float] = field(default_factory=deque[float])
+
+    def hit(self, now: float) -> int | None:
+        """Count a request: None if it is within the limit, else whole seconds until the next would be."""
+        while self._hits and self._hits[0] <= now - self.seconds:
+            self._hits.popleft()
+        self._hits.append(now)
+        over = len(self._hits) - self.limit
+        if over <= 0:
+            return None
+        if over > self.limit:
+            self._hits.popleft()  # a client that never stops costs bounded memory
+        return max(1, math.ceil(self._hits[min(over, self.limit) - 1] + self.seconds - now))
+
+    @property
+    def idle_since(self) -> float:
+        """Instant of the last request."""
+        return self._hits[-1] if self._hits else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The scope whose limit was passed, and Retry-After in seconds."""
+
+    scope: str
+    retry_after: int
+
+
+class Throttle:
+    """All windows; a request is counted in each scope it belongs to."""
+
+    def __init__(self) -> None:
+        self._windows: dict[tuple[str, str], SlidingWindow] = {}
+        self._swept = 0.0
+
+    def check(self, scopes: dict[str, str], now: float) -> Verdict | None:
+        """Count the request in every scope (name → whose); the refusal with the longest wait, if there is one."""
+        self._sweep(now)
+        verdicts = [
+            Verdict(scope, wait)
+            for scope, whose in scopes.items()
+            if (wait := self._window(scope, whose).hit(now)) is not None
+        ]
+        return max(verdicts, key=lambda verdict: verdict.retry_after, default=None)
+
+    def _window(self, scope: str, whose: str) -> SlidingWindow:
+        window = self._windows.get((scope, whose))
+        if window is None:
+            window = self._windows[scope, whose] = SlidingWindow(*LIMITS[scope])
+        return window
+
+    def _sweep(self, now: float) -> None:
+        if now - self._swept > LIMITS["record"][1]:
+            self._swept = now
+            self._windows = {
+                key: window for key, window in self._windows.items() if now - window.idle_since < window.seconds
+            }
+
+
+class Pauses:
+    """Who was told to wait, until when: a request that starts inside a pause is impolite."""
+
+    def __init__(self) -> None:
+        self._pauses: dict[tuple[str, ...], tuple[float, float]] = {}
+
+    def begin(self, scope: tuple[str, ...], now: float, retry_after: float) -> None:
+        """A 429 is on its way; requests already under way for a moment more are no offence."""
+        told, until = self._pauses.get(scope, (now + _TOLD_S, 0.0))
+        still = until > now
+        self._pauses[scope] = (told if still else now + _TOLD_S, max(until, now + retry_after))
+
+    def inside(self, scopes: list[tuple[str, ...]], now: float) -> bool:
+        """Whether a request that starts now breaks a pause of any of these scopes."""
+        return any(
+            began < now < until - _ROUNDING_S
+            for scope in scopes
+            if (pause := self._pauses.get(scope))
+            for began, until in (pause,)
+        )
