@@ -16,7 +16,8 @@ UNKNOWN = "unknown"
 
 # Graph's longest member today has 55 characters. A letter first and never seven digits in a row: no number, no address.
 _LABEL = re.compile(r"(?!.*\d{7})[A-Za-z][A-Za-z0-9._-]{0,63}")
-_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+# Twelve hex digits or more, however grouped: a GUID, a hardware address.
+_HEX_ID = re.compile(r"(?:[0-9A-Fa-f][._-]?){12,}")
 # Numbers with at least one dot, a build date of up to eleven digits among them, and perhaps one word such as -beta2.
 _VERSION = re.compile(r"\d{1,11}(?:\.\d{1,11}){1,5}(?:[.-][A-Za-z][A-Za-z0-9]{0,15})?")
 _PREFIX_LENGTH = {4: 24, 6: 48}
@@ -24,7 +25,7 @@ _PREFIX_LENGTH = {4: 24, 6: 48}
 
 def as_label(value: str) -> str:
     """The value if it has the form of an enumeration's member (`main-audio`, `wifi80211ac`), else `unknown`."""
-    return value if _LABEL.fullmatch(value) and not _GUID.fullmatch(value) else UNKNOWN
+    return value if _LABEL.fullmatch(value) and not _HEX_ID.fullmatch(value) else UNKNOWN
 
 
 def as_version(value: str) -> str:
