@@ -1,7 +1,9 @@
 """Wires the keeper: settings, tenants, Graph, Kafka, the rounds; and ends it in order."""
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from ringback_common import logs, traces
 from ringback_common.clock import SystemClock
@@ -10,8 +12,8 @@ from ringback_common.settings import ProcessSettings, load
 from ringback_events.keys import tenant_key
 from ringback_events.partition import partition_for
 from ringback_events.topics import AUDIT, COMMANDS, LIFECYCLE
+from ringback_graph.budget import Role
 from ringback_graph.client import GraphClient
-from ringback_graph.roles import Role
 from ringback_graph.settings import GraphSettings
 from ringback_graph.subscriptions import Subscriptions
 from ringback_graph.tenants import TenantsFile
@@ -72,7 +74,7 @@ async def _keep(
         return ownership.owns(partition_for(COMMANDS.name, tenant_key(tenant_id), COMMANDS.partitions))
 
     async with (
-        Stream.open(settings, "keeper", health=health, topics=(AUDIT.name,), stop=stop) as stream,
+        Stream.open(settings, "keeper", health=health, topics=(AUDIT,), stop=stop) as stream,
         GraphClient.open(settings.graph, role=Role.KEEPER) as graph,
     ):
         audit = Audit(stream.producer)
@@ -87,15 +89,26 @@ async def _keep(
             on_exhausted=exhausted,
             ownership=ownership,
         )
-        async with asyncio.TaskGroup() as tasks:
-            followers = (tasks.create_task(tenants.follow()), tasks.create_task(_follow(keys)))
-            making = tasks.create_task(rounds.run(stop))
-            await stream.run(stop, flow)
-            stop.set()
-            await making
-            for follower in followers:
-                follower.cancel()
+        await _until_stopped(stop, stream.run(stop, flow), rounds.run(stop), tenants.follow(), _follow(keys))
         await audit.flush()
+
+
+async def _until_stopped(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:
+    """Run all parts until `stop`; a part that ends by itself, or by a bug, ends the others and is heard.
+
+    Not a TaskGroup, for the exit code hangs on the very exception that a group would wrap.
+    """
+    tasks = [asyncio.create_task(part) for part in parts]
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    consuming, making_rounds, *followers = tasks
+    for follower in followers:
+        follower.cancel()
+    outcomes = await asyncio.gather(consuming, making_rounds, *followers, stopping, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
 
 
 async def _follow(keys: KeysFile) -> None:

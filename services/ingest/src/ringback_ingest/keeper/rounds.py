@@ -68,9 +68,9 @@ class Rounds:
         now = self._clock.monotonic()
         for tenant_id, watch in self._watches.items():
             yield Facts(
-                tenant_id,
-                _STATES[watch.situation],
-                {
+                tenant_id=tenant_id,
+                state=_STATES[watch.situation],
+                detail={
                     "subscription": watch.situation.value,
                     "reason": watch.reason,
                     "expiresAt": iso(watch.expires_at) if watch.expires_at else None,

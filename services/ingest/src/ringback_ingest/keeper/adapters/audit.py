@@ -18,7 +18,7 @@ __all__ = ["Audit", "Deed"]
 
 _ACTOR = "workload:keeper"
 _WAITING = 1000
-"""Entries kept while Kafka is away; without Kafka there is no proof of ownership, so a keeper soon does nothing more."""
+"""Entries kept while Kafka is away; without Kafka nothing proves ownership, so a keeper soon does nothing more."""
 
 _log = logs.logger(__name__)
 

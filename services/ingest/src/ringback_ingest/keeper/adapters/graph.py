@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from ringback_graph.outcomes import AuthFailed, Forbidden
+from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
+from ringback_graph.answers import Refused as GraphRefused
 from ringback_graph.subscriptions import Conflict as GraphConflict
-from ringback_graph.subscriptions import Deleted, Failure, NewSubscription, Subscription, Subscriptions
+from ringback_graph.subscriptions import Deleted, Failure, NewSubscription, NotAccepted, Subscription, Subscriptions
 from ringback_graph.subscriptions import Gone as GraphGone
 from ringback_graph.tenants import Tenant
 
@@ -53,9 +54,9 @@ class GraphSubscriptions:
 def _seen(subscription: Subscription) -> Seen:
     return Seen(
         id=subscription.id,
-        resource=subscription.resource,
-        change_type=subscription.change_type,
-        notification_url=subscription.notification_url,
+        resource=subscription.resource or "",
+        change_type=subscription.change_type or "",
+        notification_url=subscription.notification_url or "",
         lifecycle_url=subscription.lifecycle_url,
         expires_at=subscription.expires_at,
     )
@@ -75,9 +76,13 @@ def _outcome(answer: Subscription | GraphConflict | GraphGone | Failure) -> Outc
 
 def _refused(failure: Failure) -> Refused:
     match failure:
-        case Forbidden():
-            return Refused("forbidden")
         case AuthFailed():
             return Refused("auth_failed")
-        case refused:
-            return Refused(refused.hint.lower() if refused.hint else f"status_{refused.status}")
+        case Forbidden():
+            return Refused("forbidden")
+        case NotAccepted(hint=hint):
+            return Refused(hint.value)
+        case GraphRefused(status=status):
+            return Refused(f"status_{status}")
+        case Malformed() | Hostile():
+            return Refused("malformed_answer")
