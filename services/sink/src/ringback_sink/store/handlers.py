@@ -18,7 +18,7 @@ from ringback_sink.store.core.record import decode
 from ringback_sink.store.settle import settle
 from ringback_sink.store.telemetry import CALLS, HEADS, NUL_REPLACED, STORED_SECONDS, TRANSACTION_SECONDS
 
-__all__ = ["OperationsStep", "RecordsStep"]
+__all__ = ["OperationsStep", "RecordsStep", "chunks"]
 
 _RECORDS, _OCTETS = 500, 4 * 1024 * 1024
 """Bounds of one transaction: long enough to pay for its round trips, short enough to prepare the next beside it."""
@@ -41,7 +41,7 @@ class RecordsStep:
         outcomes: list[Outcome] = []
         writing: asyncio.Task[list[Outcome]] | None = None
         try:
-            for chunk in _chunks(waiting):
+            for chunk in chunks(waiting):
                 prepared = await _prepare(chunk)
                 if writing is not None:
                     outcomes += await writing
@@ -86,7 +86,8 @@ async def _prepare(chunk: Sequence[Received]) -> Prepared:
     return prepared
 
 
-def _chunks(waiting: Sequence[Received]) -> Iterator[Sequence[Received]]:
+def chunks(waiting: Sequence[Received]) -> Iterator[Sequence[Received]]:
+    """Cut a batch into transactions, each within its bounds; one larger record is a transaction of its own."""
     start, octets = 0, 0
     for index, received in enumerate(waiting):
         octets += len(received.value or b"")

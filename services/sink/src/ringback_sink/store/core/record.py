@@ -1,5 +1,6 @@
 """Reads one record from the wire: typed in C, without pydantic, Graph's JSON left as the bytes it came in."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Protocol, cast
 
@@ -79,6 +80,7 @@ def _struct(model: type[Event]) -> type[msgspec.Struct]:
 
 
 _DECODER = msgspec.json.Decoder(_struct(CallRecord))
+_INDEX = re.compile(r"\[\d+\]")
 _SCHEMA = schema_uri("record").encode()
 
 
@@ -101,5 +103,6 @@ def decode(received: Received) -> Record | Reject:
 
 
 def _path(misfit: msgspec.ValidationError) -> str:
-    """`... - at `$.sessions[...].ordinal`` ends with the path; keys in it are the contract's own names."""
-    return str(misfit).rpartition(" - at `")[2].rstrip("`") if " - at `" in str(misfit) else "$"
+    """The message ends with the path, `... - at `$.sessions[3].ordinal``; without indices equal faults look equal."""
+    _, found, path = str(misfit).rpartition(" - at `")
+    return _INDEX.sub("[]", path.rstrip("`")) if found else "$"

@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import msgspec
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ringback_common.outcomes import Reason, Received, Reject
+from ringback_events.record import CallRecord
+from ringback_sink.store.core.columns import members
+from ringback_sink.store.core.record import decode
+from ringback_testing.call_records import call_record, received
+
+GOOD = received(call_record("c", parties=2))
+
+
+def changed(**facts: object) -> Received:
+    """The good record with members replaced."""
+    return replace(GOOD, value=orjson.dumps(orjson.loads(GOOD.value or b"") | facts))
+
+
+def without(name: str) -> Received:
+    """The good record without a member."""
+    told = orjson.loads(GOOD.value or b"")
+    del told[name]
+    return replace(GOOD, value=orjson.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("poison", "reason", "where"),
+    [
+        (replace(GOOD, value=None), Reason.UNDECODABLE, "DecodeError"),
+        (replace(GOOD, value=b""), Reason.UNDECODABLE, "DecodeError"),
+        (replace(GOOD, value=b"\xff\xfe"), Reason.UNDECODABLE, "DecodeError"),
+        (replace(GOOD, value=(GOOD.value or b"")[:-20]), Reason.UNDECODABLE, "DecodeError"),
+        (replace(GOOD, value=b"[" * 100_000), Reason.SCHEMA_INVALID, "$"),
+        (replace(GOOD, value=b'{"graph":' + b"[" * 100_000), Reason.UNDECODABLE, "RecursionError"),
+        (replace(GOOD, value=b"[]"), Reason.SCHEMA_INVALID, "$"),
+        (without("graph"), Reason.SCHEMA_INVALID, "$"),
+        (without("sessions"), Reason.SCHEMA_INVALID, "$"),
+        (changed(version="3"), Reason.SCHEMA_INVALID, "$.version"),
+        (changed(version=None), Reason.SCHEMA_INVALID, "$.version"),
+        (changed(version=2**63), Reason.SCHEMA_INVALID, "$.version"),
+        (changed(graph=[]), Reason.SCHEMA_INVALID, "$.graph"),
+        (changed(fetchedAt="now"), Reason.SCHEMA_INVALID, "$.fetchedAt"),
+        (changed(startDateTime="2026-13-01T00:00:00Z"), Reason.SCHEMA_INVALID, "$.startDateTime"),
+        (changed(startDateTime="2026-11-01T00:00:00Z; DROP"), Reason.SCHEMA_INVALID, "$.startDateTime"),
+        (changed(parties=[{"displayName": "Zoë"}]), Reason.SCHEMA_INVALID, "$.parties[]"),
+        (replace(GOOD, headers=(("ce_dataschema", b"urn:ringback:schema:record:v2"),)), Reason.WRONG_VERSION, ""),
+    ],
+)
+def test_what_is_no_record_is_rejected(poison: Received, reason: Reason, where: str) -> None:
+    """Every kind of poison ends with its reason and the place, never with a value."""
+    assert decode(poison) == Reject(reason, where)
+
+
+def test_members_unknown_to_this_release_are_ignored() -> None:
+    """A later minor version may add members anywhere."""
+    assert not isinstance(decode(changed(sentiment={"new": 1})), Reject)
+
+
+def test_graphs_json_stays_the_bytes_it_came_in() -> None:
+    """Wherever it stands and however it is spaced, Graph's JSON is not re-written."""
+    told = orjson.loads(GOOD.value or b"")
+    del told["graph"]
+    spaced = b'{"graph" : {"wide": 12345678901234567890123,  "r":1.50 } ,' + orjson.dumps(told)[1:]
+    record = decode(replace(GOOD, value=spaced))
+    assert not isinstance(record, Reject)
+    assert bytes(record.graph) == b'{"wide": 12345678901234567890123,  "r":1.50 }'
+
+
+@given(st.binary(max_size=200))
+def test_decoding_is_total(junk: bytes) -> None:
+    """No bytes raise."""
+    assert isinstance(decode(replace(GOOD, value=junk)), Reject)
+
+
+def test_the_reader_knows_every_member_of_the_contract() -> None:
+    """The decoded shape has the contract's members under the contract's wire names."""
+    record = decode(GOOD)
+    names = {field.encode_name for field in msgspec.structs.fields(record)}  # pyright: ignore[reportArgumentType]
+    assert names == {member.field.alias for member in members(CallRecord)}
