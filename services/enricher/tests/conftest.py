@@ -1,0 +1,146 @@
+"""A fetch step with a hand-written Graph at its edge, and requests as they come from Kafka."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from ringback_common.outcomes import Reason, Received
+from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.core.memory import Published
+from ringback_enricher.core.records import Tables
+from ringback_enricher.core.requests import ATTEMPT, REASON
+from ringback_enricher.core.rules import CQD_2026_1
+from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.gate import TenantGate
+from ringback_enricher.handlers import FetchStep, Shop
+from ringback_events.keys import call_key
+from ringback_events.topics import FETCH, Topic
+from ringback_graph.answers import Found
+from ringback_graph.tenants import Tenant
+from ringback_testing.graph_records import CALL, TENANT, meeting
+
+START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
+
+
+@dataclass
+class FakeClock:
+    """Time as a test tells it."""
+
+    time: datetime = START
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self.time.timestamp()
+
+    def advance(self, **ahead: float) -> None:
+        """Let time pass."""
+        self.time += timedelta(**ahead)
+
+
+@dataclass
+class FakeGraph:
+    """Answers what the test says, in turn; the last answer stays."""
+
+    answers: list[Found | Unread | Exception]
+    asked: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
+
+    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:
+        """Answer one read."""
+        self.asked.append((call_id, bulk))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class Bench:
+    """A step, the clock it lives by and the Graph it asks."""
+
+    step: FetchStep
+    clock: FakeClock
+    graph: FakeGraph
+    gate: TenantGate
+    operator_pauses: dict[str, timedelta]
+
+
+def _found(version: int = 3, **changes: Any) -> Found:
+    return Found(meeting() | {"version": version} | changes, version, 1, START)
+
+
+@pytest.fixture
+def found() -> Callable[..., Found]:
+    """Graph's answer with a whole record of that version."""
+    return _found
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def make_bench() -> MakeBench:
+    """Build a step over these answers of Graph."""
+
+    def make(*answers: Found | Unread | Exception, known: bool = True, time_scale: float = 1.0) -> Bench:
+        clock, graph, pauses = FakeClock(), FakeGraph(list(answers)), dict[str, timedelta]()
+        gate = TenantGate(clock, time_scale, pauses.get)
+        tenant = Tenant.model_construct(tenant_id=TENANT)
+        shop = Shop(
+            records=graph,
+            tenant=lambda tenant_id: tenant if known and tenant_id == TENANT else None,
+            gate=gate,
+            published=Published(100),
+            tables=Tables(CQD_2026_1, SiteMap(), revision=1),
+            tokens=lambda _record: lambda party: f"token-{party['index']}",
+            clock=clock,
+            time_scale=time_scale,
+        )
+        return Bench(FetchStep(shop), clock, graph, gate, pauses)
+
+    return make
+
+
+_offsets = iter(range(1_000_000))
+
+
+def _request(
+    *,
+    topic: Topic = FETCH,
+    source: str = "webhook",
+    age: timedelta = timedelta(0),
+    min_version: int | None = None,
+    tried: tuple[int, Reason] | None = None,
+    headers: Sequence[tuple[str, bytes | None]] = (),
+    key: bytes | None = None,
+) -> Received:
+    value: dict[str, Any] = {"tenantId": TENANT, "callId": CALL, "source": source}
+    value["receivedAt"] = (START - age).isoformat()
+    if min_version is not None:
+        value["minVersion"] = min_version
+    retried = () if tried is None else ((ATTEMPT, str(tried[0]).encode()), (REASON, tried[1].encode()))
+    return _received(topic, key or call_key(TENANT, CALL), orjson.dumps(value), (*headers, *retried))
+
+
+def _received(
+    topic: Topic, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] = ()
+) -> Received:
+    return Received(topic.name, 0, next(_offsets), 0, key, value, tuple(headers))
+
+
+@pytest.fixture
+def request_of() -> Callable[..., Received]:
+    """Make a fetch request, at an offset of its own."""
+    return _request
+
+
+@pytest.fixture
+def raw() -> Callable[[bytes | None], Received]:
+    """Make a record of the fetch lane with any value at all."""
+    return lambda value: _received(FETCH, b"any", value)

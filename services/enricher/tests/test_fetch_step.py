@@ -1,0 +1,296 @@
+"""The fetch step: every row of the failure table that concerns it, and what coalescing promises."""
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from ringback_common.errors import Throttled, Transient
+from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received, Reject
+from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.core.tenants import Signal
+from ringback_events.topics import CALLS, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M, RECORDS, SESSIONS
+from ringback_testing.graph_records import CALL, TENANT
+
+NOT_FOUND = Unread(Reason.NOT_FOUND)
+FORBIDDEN = Unread(Reason.FORBIDDEN, Signal.FORBIDDEN, "AccessDenied")
+
+
+def topics_of(outcome: Outcome) -> list[list[str]]:
+    """The topics an outcome writes to, stage by stage, repeats told once."""
+    assert isinstance(outcome, Emit)
+    return [sorted({message.topic for message in stage}) for stage in outcome.stages]
+
+
+def deferral(outcome: Outcome) -> tuple[str, Reason | None, dict[str, bytes]]:
+    """Where a deferred request went, why, and with which headers."""
+    assert isinstance(outcome, Emit)
+    assert outcome.accounting is Accounting.DEFERRED
+    message = outcome.stages[-1][0]
+    return message.topic, outcome.reason, dict(message.headers)
+
+
+async def test_a_found_record_is_published_in_the_promised_order(make_bench: Any, request_of: Any, found: Any) -> None:
+    """Restricted record, then sessions by ordinal, then the marker, then the call: each stage acked before the next."""
+    (outcome,) = await make_bench(found()).step([request_of()])
+    assert topics_of(outcome) == [[RECORDS.name], [SESSIONS.name], [SESSIONS.name], [CALLS.name]]
+    assert [orjson.loads(message.value)["ordinal"] for message in outcome.stages[1]] == [0, 1, 2, 3]
+    assert orjson.loads(outcome.stages[2][0].value)["completed"] is True
+
+
+async def test_a_released_request_of_a_refused_record_is_refused_again(make_bench: Any, request_of: Any) -> None:
+    """What Graph's answer makes final is final for every request in hand."""
+    outcomes = await make_bench(Unread(Reason.HOSTILE_LINK)).step([request_of(), request_of(source="release")])
+    assert outcomes == [Reject(Reason.HOSTILE_LINK), Reject(Reason.HOSTILE_LINK)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "topic", "reason", "attempt"),
+    [
+        (NOT_FOUND, {}, FETCH_RETRY_2M, Reason.NOT_FOUND, b"1"),
+        (NOT_FOUND, {"tried": (2, Reason.NOT_FOUND)}, FETCH_RETRY_2M, Reason.NOT_FOUND, b"3"),
+        (NOT_FOUND, {"tried": (3, Reason.NOT_FOUND)}, FETCH_RETRY_60M, Reason.NOT_FOUND, b"4"),
+        (NOT_FOUND, {"tried": (5, Reason.NOT_FOUND)}, FETCH_RETRY_60M, Reason.NOT_FOUND, b"6"),
+        (NOT_FOUND, {"tried": (4, Reason.TENANT_PAUSED)}, FETCH_RETRY_60M, Reason.NOT_FOUND, b"5"),
+        (NOT_FOUND, {"tried": (4, Reason.FORBIDDEN)}, FETCH_RETRY_2M, Reason.NOT_FOUND, b"1"),
+        (NOT_FOUND, {"source": "reconcile"}, FETCH_RETRY_2M, Reason.NOT_FOUND, b"1"),
+        (FORBIDDEN, {}, FETCH_RETRY_2M, Reason.FORBIDDEN, b"1"),
+        (Unread(Reason.VERSION_UNSTABLE), {}, FETCH_RETRY_2M, Reason.VERSION_UNSTABLE, b"1"),
+        (Unread(Reason.MOVED_TO_BULK), {}, FETCH_BULK, Reason.MOVED_TO_BULK, b"0"),
+        (Unread(Reason.FORBIDDEN, Signal.AUTH_FAILING), {}, FETCH_RETRY_2M, Reason.TENANT_PAUSED, b"0"),
+    ],
+)
+async def test_a_failure_that_may_pass_goes_to_its_tier(
+    make_bench: Any, request_of: Any, answer: Unread, asked: dict[str, Any], topic: Any, reason: Reason, attempt: bytes
+) -> None:
+    """The deferring rows of the failure table: lane, reason and attempt."""
+    (outcome,) = await make_bench(answer).step([request_of(**asked)])
+    where, why, headers = deferral(outcome)
+    assert (where, why, headers["ringback_attempt"]) == (topic.name, reason, attempt)
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "outcome"),
+    [
+        (NOT_FOUND, {"tried": (6, Reason.NOT_FOUND)}, Reject(Reason.NOT_FOUND)),
+        (NOT_FOUND, {"age": timedelta(minutes=150)}, Reject(Reason.NOT_FOUND)),
+        (NOT_FOUND, {"source": "lookup"}, Reject(Reason.NOT_FOUND)),
+        (NOT_FOUND, {"source": "replay"}, Reject(Reason.NOT_FOUND)),
+        (NOT_FOUND, {"source": "canary"}, Drop(Reason.CANARY)),
+        (FORBIDDEN, {"tried": (6, Reason.FORBIDDEN)}, Reject(Reason.FORBIDDEN, "AccessDenied")),
+        (Unread(Reason.REFUSED, code="status_400"), {}, Reject(Reason.REFUSED, "status_400")),
+        (Unread(Reason.TOO_LARGE), {}, Reject(Reason.TOO_LARGE)),
+        (Unread(Reason.MALFORMED_RECORD, code="body"), {}, Reject(Reason.MALFORMED_RECORD, "body")),
+        (NOT_FOUND, {"age": timedelta(days=31)}, Drop(Reason.TOO_OLD)),
+    ],
+)
+async def test_a_failure_that_will_not_pass_is_final(
+    make_bench: Any, request_of: Any, answer: Unread, asked: dict[str, Any], outcome: Outcome
+) -> None:
+    """The final rows of the failure table: dead letter or drop, with the reason."""
+    assert await make_bench(answer).step([request_of(**asked)]) == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, Reason.UNDECODABLE),
+        (b"", Reason.UNDECODABLE),
+        (b"\xff\x00", Reason.UNDECODABLE),
+        (b"[]", Reason.SCHEMA_INVALID),
+        (b'{"tenantId":"t"}', Reason.SCHEMA_INVALID),
+    ],
+)
+async def test_poison_is_rejected_without_asking_graph(
+    make_bench: Any, raw: Any, request_of: Any, found: Any, value: bytes | None, reason: Reason
+) -> None:
+    """What is no request goes to the dead letters; its neighbours are served."""
+    bench = make_bench(found())
+    poisoned, served = await bench.step([raw(value), request_of()])
+    assert isinstance(poisoned, Reject)
+    assert poisoned.reason is reason
+    assert isinstance(served, Emit)
+    await bench.step([raw(value)])
+    assert len(bench.graph.asked) == 1
+
+
+async def test_a_request_under_another_calls_key_is_rejected(make_bench: Any, request_of: Any, found: Any) -> None:
+    """One key, one call: a step fetches one call only."""
+    foreign = request_of(key=b"somebody|else")
+    assert await make_bench(found()).step([foreign]) == [Reject(Reason.SCHEMA_INVALID, "key")]
+
+
+async def test_a_record_with_another_id_is_rejected(make_bench: Any, request_of: Any, found: Any) -> None:
+    """A record is published under its own key or not at all."""
+    outcome = await make_bench(found(id="another")).step([request_of()])
+    assert outcome == [Reject(Reason.MALFORMED_RECORD, "id")]
+
+
+async def test_one_fetch_answers_all_requests_in_hand(make_bench: Any, request_of: Any, found: Any) -> None:
+    """A hundred notifications in hand cost one fetch and one publication."""
+    bench = make_bench(found())
+    outcomes = await bench.step([request_of() for _ in range(100)])
+    assert len(bench.graph.asked) == 1
+    assert [len(outcome.stages) for outcome in outcomes] == [4] + [0] * 99
+
+
+async def test_a_live_request_is_spared_a_re_publication(make_bench: Any, request_of: Any, found: Any) -> None:
+    """The version everybody has is not published again for a notification; a newer one is."""
+    bench = make_bench(found(3), found(3), found(4))
+    for stages in (4, 0, 4):
+        (outcome,) = await bench.step([request_of()])
+        assert (outcome.accounting, len(outcome.stages)) == (Accounting.SATISFIED, stages)
+
+
+@pytest.mark.parametrize("source", ["reconcile", "backfill", "replay", "lookup", "release"])
+async def test_whoever_asks_on_purpose_gets_a_publication(
+    make_bench: Any, request_of: Any, found: Any, source: str
+) -> None:
+    """Reconcile, back-fill, replay, look-up and release always publish, marked as a repeat."""
+    bench = make_bench(found())
+    await bench.step([request_of()])
+    (outcome,) = await bench.step([request_of(source=source)])
+    assert len(outcome.stages) == 4
+    assert ("ringback_replay", b"true") in outcome.stages[0][0].headers
+
+
+async def test_a_redelivered_request_is_published_again(make_bench: Any, request_of: Any, found: Any) -> None:
+    """A request that comes twice proves that its publication failed: the memory does not spare it."""
+    bench, asked = make_bench(found()), request_of()
+    for _ in range(2):
+        (outcome,) = await bench.step([asked])
+        assert len(outcome.stages) == 4
+
+
+async def test_the_canary_never_reaches_the_open_topics(make_bench: Any, request_of: Any, found: Any) -> None:
+    """It walks the path as far as the restricted record, and spares nobody a publication."""
+    bench = make_bench(found())
+    (outcome,) = await bench.step([request_of(source="canary")])
+    assert topics_of(outcome) == [[RECORDS.name]]
+    (outcome,) = await bench.step([request_of()])
+    assert len(outcome.stages) == 4
+
+
+async def test_an_older_version_than_asked_for_is_published_and_looked_at_again(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """What came is published; the request looks again three times, then is satisfied and counted."""
+    bench = make_bench(found(3))
+    (outcome,) = await bench.step([request_of(min_version=4)])
+    assert topics_of(outcome)[-1] == [FETCH_RETRY_2M.name]
+    assert len(outcome.stages) == 5
+    assert deferral(outcome)[1] is Reason.VERSION_BEHIND
+    (outcome,) = await bench.step([request_of(min_version=4, tried=(3, Reason.VERSION_BEHIND))])
+    assert (outcome.accounting, outcome.reason) == (Accounting.SATISFIED, Reason.VERSION_BEHIND)
+
+
+async def test_an_unknown_tenant_gets_ten_minutes(make_bench: Any, request_of: Any) -> None:
+    """The tenants file may lag behind a subscription: five looks, two minutes apart; Graph is never asked."""
+    bench = make_bench(NOT_FOUND, known=False)
+    for looked in range(5):
+        (outcome,) = await bench.step([request_of(tried=(looked, Reason.UNKNOWN_TENANT))])
+        assert deferral(outcome)[0] == FETCH_RETRY_2M.name
+    assert await bench.step([request_of(tried=(5, Reason.UNKNOWN_TENANT))]) == [Reject(Reason.UNKNOWN_TENANT)]
+    assert bench.graph.asked == []
+
+
+async def test_five_403_in_a_row_pause_the_tenant(make_bench: Any, request_of: Any, found: Any) -> None:
+    """From then on one probe a minute; the others go to the 2-minute tier for ten minutes, then to the 60-minute tier."""
+    bench = make_bench(*[FORBIDDEN] * 6, found())
+    for _ in range(5):
+        await bench.step([request_of()])
+    (outcome,) = await bench.step([request_of(tried=(2, Reason.NOT_FOUND))])
+    where, why, headers = deferral(outcome)
+    assert (where, why, headers["ringback_attempt"]) == (FETCH_RETRY_2M.name, Reason.TENANT_PAUSED, b"2")
+    assert len(bench.graph.asked) == 5
+    bench.clock.advance(seconds=61)
+    await bench.step([request_of()])
+    await bench.step([request_of()])
+    assert len(bench.graph.asked) == 6  # one probe, and it failed
+    bench.clock.advance(seconds=30)
+    assert deferral((await bench.step([request_of()]))[0])[0] == FETCH_RETRY_2M.name
+    bench.clock.advance(minutes=10)
+    assert topics_of((await bench.step([request_of()]))[0])[0] == [RECORDS.name]  # the probe is answered
+    assert topics_of((await bench.step([request_of(min_version=3)]))[0]) == []
+
+
+async def test_a_long_pause_uses_the_long_tier(make_bench: Any, request_of: Any) -> None:
+    """After ten minutes of a pause its records wait an hour."""
+    bench = make_bench(FORBIDDEN)
+    for _ in range(5):
+        await bench.step([request_of()])
+    bench.clock.advance(minutes=11)
+    await bench.step([request_of()])
+    (outcome,) = await bench.step([request_of()])
+    assert deferral(outcome)[0] == FETCH_RETRY_60M.name
+
+
+async def test_an_operators_pause_is_obeyed(make_bench: Any, request_of: Any, found: Any) -> None:
+    """A tenant paused by an operator is not asked, not even by a probe."""
+    bench = make_bench(found())
+    bench.operator_pauses[TENANT] = timedelta(minutes=20)
+    (outcome,) = await bench.step([request_of()])
+    assert deferral(outcome)[:2] == (FETCH_RETRY_60M.name, Reason.TENANT_PAUSED)
+    assert bench.graph.asked == []
+
+
+async def test_a_long_retry_after_of_the_tenant_pauses_it(make_bench: Any, request_of: Any, found: Any) -> None:
+    """Nothing is asked before Retry-After has passed, not even by a probe."""
+    bench = make_bench(Throttled(f"tenant:{TENANT}", 300.0), found())
+    (outcome,) = await bench.step([request_of()])
+    assert deferral(outcome)[:2] == (FETCH_RETRY_2M.name, Reason.TENANT_PAUSED)
+    bench.clock.advance(seconds=299)
+    await bench.step([request_of()])
+    assert len(bench.graph.asked) == 1
+    bench.clock.advance(seconds=2)
+    (outcome,) = await bench.step([request_of()])
+    assert len(outcome.stages) == 4
+
+
+@pytest.mark.parametrize(
+    "failure", [Throttled(f"tenant:{TENANT}", 5.0), Throttled(f"record:{TENANT}|{CALL}", 300.0), Transient("away")]
+)
+async def test_what_may_pass_soon_is_left_to_the_runtime(make_bench: Any, request_of: Any, failure: Transient) -> None:
+    """A short Retry-After, one of a record alone and a failing Graph pause in place: the step raises, nothing is decided."""
+    with pytest.raises(type(failure)):
+        await make_bench(failure).step([request_of()])
+
+
+async def test_a_request_that_alone_keeps_failing_goes_to_the_tiers_for_a_day(make_bench: Any, request_of: Any) -> None:
+    """Three looks two minutes apart, then hourly; then the dead letters."""
+    bench = make_bench(NOT_FOUND)
+    assert deferral(bench.step.exhausted(request_of(), 4))[:2] == (FETCH_RETRY_2M.name, Reason.UPSTREAM_ERROR)
+    hourly = bench.step.exhausted(request_of(tried=(26, Reason.UPSTREAM_ERROR)), 4)
+    assert deferral(hourly)[0] == FETCH_RETRY_60M.name
+    assert bench.step.exhausted(request_of(tried=(27, Reason.UPSTREAM_ERROR)), 4) == Reject(Reason.UPSTREAM_ERROR)
+
+
+async def test_a_held_request_makes_room(make_bench: Any, request_of: Any) -> None:
+    """A record of a throttled tenant goes to the 2-minute tier, its attempts unchanged."""
+    where, why, headers = deferral(make_bench(NOT_FOUND).step.held(request_of(tried=(1, Reason.NOT_FOUND))))
+    assert (where, why, headers["ringback_attempt"]) == (FETCH_RETRY_2M.name, Reason.TENANT_PAUSED, b"1")
+
+
+async def test_a_deferred_request_keeps_its_bytes_and_identity(make_bench: Any, request_of: Any) -> None:
+    """The value byte for byte, the key and the event's own headers; the trace of the last hop is left behind."""
+    asked: Received = request_of(headers=(("ce_id", b"x"), ("traceparent", b"00-1-2-01"), ("null", None)))
+    (outcome,) = await make_bench(NOT_FOUND).step([asked])
+    message = outcome.stages[0][0]
+    assert (message.key, message.value) == (asked.key, asked.value)
+    assert [name for name, _ in message.headers] == ["ce_id", "ringback_attempt", "ringback_due", "ringback_reason"]
+
+
+async def test_the_due_time_is_divided_by_the_time_scale(make_bench: Any, request_of: Any) -> None:
+    """Two minutes in production, two seconds in a demo at scale 60."""
+    for scale, wait in ((1.0, 120_000), (60.0, 2_000)):
+        bench = make_bench(NOT_FOUND, time_scale=scale)
+        (outcome,) = await bench.step([request_of()])
+        assert int(deferral(outcome)[2]["ringback_due"]) - int(bench.clock.now().timestamp() * 1000) == wait
+
+
+async def test_bulk_requests_ask_in_the_bulk_lane(make_bench: Any, request_of: Any, found: Any) -> None:
+    """Whatever came by the bulk lane, or from a source that works in bulk, leaves the budget to live requests."""
+    bench = make_bench(found())
+    for asked in ({}, {"topic": FETCH_BULK}, {"source": "backfill", "topic": FETCH_RETRY_2M}, {"source": "lookup"}):
+        await bench.step([request_of(**asked)])
+    assert [bulk for _, bulk in bench.graph.asked] == [False, True, True, False]
