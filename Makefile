@@ -23,13 +23,13 @@ up: kafka ## Run everything in the foreground until Ctrl-C
 
 ##@ Check
 test: check kafka ## Lint, types, import rules and all tests; the one command before a change lands
-	@$(STAGE) tests $(BIN)/pytest $(TESTS) --durations=15 $(ARGS)
+	@$(BIN)/pytest $(TESTS) --durations=15 $(ARGS)
 
 unit: setup ## The members' unit tests only: seconds, no Kafka, no network
-	@$(STAGE) unit $(BIN)/pytest libs services tools $(ARGS)
+	@$(BIN)/pytest libs services tools $(ARGS)
 
 fault: kafka ## Break things on purpose: kill, freeze, cut, throttle
-	@$(STAGE) faults $(BIN)/pytest tests/fault --durations=15 $(ARGS)
+	@$(BIN)/pytest tests/fault --durations=15 $(ARGS)
 
 bench: kafka ## Measure webhook, enricher, store and the whole; prints a table, writes bench/out
 	@$(BIN)/python -m bench $(ARGS)
@@ -53,6 +53,10 @@ setup: ## The locked environment in .venv, with a uv of its own where none of th
 kafka: setup ## What a Kafka needs on this machine: its jars, unless one was named or Docker is asked for
 	@$(BIN)/ringback-local prepare
 
+contracts: setup ## Generate schemas, wire types and the page of metrics from the code
+	@$(BIN)/python -m ringback_events.generate
+	@$(BIN)/python -m ringback_common.metrics_page docs/metrics.md
+
 format: setup ## Let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -61,4 +65,4 @@ clean: ## Remove everything made here: environment, tools, jars, runs, caches
 	rm -rf .venv .tools .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo up test unit fault bench check lint types imports setup kafka format clean
+.PHONY: help demo up test unit fault bench check lint types imports setup kafka contracts format clean

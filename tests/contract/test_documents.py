@@ -1,0 +1,42 @@
+"""Documents that are generated or that name files: they tell the truth."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ringback_common.metrics import catalogue
+from ringback_common.metrics_page import metrics_page
+
+pytestmark = pytest.mark.contract
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("contracts/*.md"), *ROOT.glob("*/*/README.md")]
+)
+
+
+def test_the_page_of_metrics_is_the_catalogue() -> None:
+    """`make contracts` was run after the catalogue changed."""
+    assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == metrics_page(catalogue)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    """A newcomer who clicks arrives."""
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def test_the_promise_in_the_readme_is_explained_line_by_line() -> None:
+    """docs/promises.md has a row for each of the nine promises, and names tests that exist."""
+    text = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    assert [number for number in range(1, 10) if f"| {number} |" not in text] == []
+    named = re.findall(r"`((?:tests|libs|services|tools)/[^`]+\.py)(?:::(\w+))?`", text)
+    assert len(named) >= 9
+    missing = [f"{path}::{test}" for path, test in named if not _holds(ROOT / path, test)]
+    assert missing == []
+
+
+def _holds(path: Path, test: str) -> bool:
+    return path.is_file() and (not test or f"def {test}(" in path.read_text(encoding="utf-8"))
