@@ -6,6 +6,5 @@ begin=$(date +%s)
 printf '== %s\n' "$name"
 "$@"
 code=$?
-# On stderr and before nothing else: a test runner's own summary stays the last line of standard output.
-printf '== %s: %s s\n' "$name" "$(($(date +%s) - begin))" >&2
+printf '== %s took %s s\n' "$name" "$(($(date +%s) - begin))"
 exit "$code"

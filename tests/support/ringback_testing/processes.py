@@ -1,8 +1,6 @@
 """Ringback's processes as a test starts them: the installed commands, an environment of their own, logs as data."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from ringback_local.child import Child
+from ringback_local.child import Child, clean_environment, installed
 from ringback_local.ports import lease_ports
 
 from ringback_testing.waiting import eventually
@@ -134,19 +132,11 @@ class ProcessFactory:
         return process
 
 
-def installed(command: Sequence[str]) -> list[str]:
-    """The command with its program looked up beside this Python, where the environment's scripts are."""
-    script = Path(sys.executable).with_name(command[0])
-    return [str(script) if script.exists() else command[0], *command[1:]]
-
-
 def _environment(admin_port: int, env: Mapping[str, str]) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
     ours = {
         "RINGBACK_PROFILE": "dev",
         "RINGBACK_INSTALLATION_ID": "test",
         "RINGBACK_ADMIN__HOST": "127.0.0.1",
         "RINGBACK_ADMIN__PORT": str(admin_port),
-        "PYTHONUNBUFFERED": "1",
     }
-    return {**inherited, **ours, **env}
+    return clean_environment({**ours, **env})

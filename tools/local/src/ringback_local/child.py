@@ -139,7 +139,7 @@ class Child:
 
 def installed(command: Sequence[str]) -> list[str]:
     """The command with its program looked up beside this Python, where the environment's scripts are."""
-    script = Path(sys.executable).with_name(command[0])
+    script = Path(sys.executable).parent / command[0]
     return [str(script) if script.exists() else command[0], *command[1:]]
 
 
