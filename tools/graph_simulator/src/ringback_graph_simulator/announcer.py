@@ -65,7 +65,7 @@ class Announcer:
 
     @staticmethod
     def _event(subscription: Subscription, call: Call) -> str | None:
-        """`created` once per subscription, if it asked for it; `updated` also covers the first sight (graph.md section 2)."""
+        """`created` once per subscription that asked for it; `updated` also covers the first sight."""
         first = call.plan.call_id not in subscription.seen
         subscription.seen.add(call.plan.call_id)
         if first and "created" in subscription.change_types:

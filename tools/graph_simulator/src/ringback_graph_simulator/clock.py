@@ -14,7 +14,8 @@ _TICKS = 10_000_000
 class GraphClock:
     """Wall clock and scale.
 
-    Divided by `time_scale`: retry back-off, the 4 h, slow and drop windows, a subscription's life, 404-first and version waits.
+    Divided by `time_scale`: retry back-off, the 4 h, slow and drop windows, a subscription's life, waits for a record
+    or version to appear.
     Never divided: timeouts, Retry-After, throttle windows, token life and every timestamp.
     """
 

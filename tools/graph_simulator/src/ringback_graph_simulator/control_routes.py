@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from aiohttp import web
@@ -125,11 +125,12 @@ class ControlRoutes:
 
     async def _install(self, request: web.Request) -> web.Response:
         body = await _body(request)
-        if not isinstance(body["document"], dict) or body.get("nextLink", "own") not in {"own", "untouched"}:
+        document: Any = body["document"]
+        if not isinstance(document, dict) or body.get("nextLink", "own") not in {"own", "untouched"}:
             raise ValueError("document is an object and nextLink is own or untouched.")
         own = body.get("nextLink", "own") == "own"
         tenant, call_id = _names(request)
-        call = self._graph.world.install(tenant, call_id, body["document"], own_links=own)
+        call = self._graph.world.install(tenant, call_id, cast("dict[str, Any]", document), own_links=own)
         if body.get("notify", True):
             self._graph.announcer.changed(call)
         return _json(self._made(call), 201)

@@ -1,4 +1,4 @@
-"""Encoded versions: each session and participant as the bytes that are served, and the hash that the store is judged by."""
+"""Encoded versions: sessions and participants as the bytes that are served, and the hashes the store is judged by."""
 
 import hashlib
 from collections import OrderedDict
@@ -85,3 +85,8 @@ class DocumentCache:
         while self._size > self._limit and len(self._held) > 1:
             _, oldest = self._held.popitem(last=False)
             self._size -= oldest.size
+
+    def forget(self, call: tuple[str, str]) -> None:
+        """Drop every version of a call that is made anew."""
+        for key in [key for key in self._held if key[:2] == call]:
+            self._size -= self._held.pop(key).size

@@ -60,8 +60,8 @@ class Fault:
     def view(self) -> dict[str, Any]:
         """As the control API shows it."""
         return {
-            "id": self.id, "effect": self.effect, "route": self.route, "tenantId": self.tenant_id, "callId": self.call_id,
-            "page": self.page, "left": self.left, "fired": self.fired,
+            "id": self.id, "effect": self.effect, "route": self.route, "tenantId": self.tenant_id,
+            "callId": self.call_id, "page": self.page, "left": self.left, "fired": self.fired,
         }  # fmt: skip
 
     def covers(self, route: str, tenant_id: str | None, call_id: str | None, page: int) -> bool:

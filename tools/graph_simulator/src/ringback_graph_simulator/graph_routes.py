@@ -118,9 +118,7 @@ class GraphRoutes:
     @staticmethod
     def _list_query(request: web.Request) -> ListQuery:
         if unknown := request.query.keys() - _LIST_OPTIONS:
-            raise GraphError(
-                HTTPStatus.BAD_REQUEST, "BadRequest", f"Query option {min(unknown)!r} is not allowed."
-            )
+            raise GraphError(HTTPStatus.BAD_REQUEST, "BadRequest", f"Query option {min(unknown)!r} is not allowed.")
         text = request.query.get("$filter", "")
         wish = parse_prefer(request.headers.getall("Prefer", [])).page_size
         size, after = min(wish or PAGE_SIZES["list"], PAGE_SIZES["list"]), None

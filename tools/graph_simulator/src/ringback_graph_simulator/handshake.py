@@ -7,6 +7,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from ringback_graph_simulator.clock import GraphClock
 from ringback_graph_simulator.ledger import Ledger
@@ -49,7 +50,7 @@ class Handshake:
 
     async def _ask(self, url: str, token: str) -> tuple[int, str | None]:
         separator = "&" if "?" in url else "?"
-        target = aiohttp.client.URL(f"{url}{separator}validationToken={quote(token, safe='')}", encoded=True)
+        target = URL(f"{url}{separator}validationToken={quote(token, safe='')}", encoded=True)
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         async with asyncio.timeout(10), self.session.post(target, headers=headers, timeout=_TIMEOUT) as answer:
             body = await answer.text()

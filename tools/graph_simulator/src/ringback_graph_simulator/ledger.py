@@ -37,7 +37,7 @@ class Ledger:
         self._file.close()
 
     def read(self, offset: int, limit: int, kinds: frozenset[str]) -> tuple[list[dict[str, Any]], int]:
-        """Up to `limit` lines of these kinds (all, if none is named) from a byte offset, and the offset behind the last one read."""
+        """Up to `limit` lines of these kinds (all, if none is named) from a byte offset, and the offset behind them."""
         self._file.flush()
         lines: list[dict[str, Any]] = []
         with self.path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Networks, devices and media streams with plausible figures: one stream in eight is poor by CQD's rules (graph.md 7.1)."""
+"""Networks, devices and media streams with plausible figures: one stream in eight is poor by CQD's rules."""
 
 import random
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ FUTURE_MEMBERS = {
     "platform": frozenset({"visionOS"}),
     "wifiRadioType": frozenset({"wifi80211be"}),
 }
-"""Members after `unknownFutureValue`, by property: sent only to who prefers include-unknown-enum-members (graph.md 3.2)."""
+"""Members after `unknownFutureValue`, by property: sent only to who prefers include-unknown-enum-members."""
 
 _POOL = 192
 _POOR_SHARE = 0.125

@@ -17,7 +17,9 @@ GIVEN_NAMES = (
 )  # fmt: skip
 FAMILY_NAMES = (
     "Wilkins", "Müller", "Żółć", "García Márquez", "Ångström", "Иванов", "الأمين", "田中", "D'Angelo", "Trần",
-    "Smith, Jr.", "van der Berg", "Παπαδόπουλος", "Yılmaz", "Ní Bhriain", "Nuñez", "Sigurðardóttir", "शर्मा", "野家", "Łoś",
+    "Smith, Jr.", "van der Berg", "Παπαδόπουλος", "Yılmaz",  # noqa: RUF001 (a Turkish name is spelled so)
+    "Ní Bhriain", "Nuñez", "Sigurðardóttir", "शर्मा", "野家",
+    "Łoś",
 )  # fmt: skip
 
 PLATFORMS = (
@@ -38,7 +40,8 @@ CPUS = (
     ("AMD Ryzen 7 PRO 5850U", 16, 1900),
 )
 CAPTURE_DEVICES = (
-    "Headset Microphone (Jabra Evolve2 65)", "Mikrofonarray (Realtek(R) Audio)", "Default input device", "MacBook Pro-Mikrofon",
+    "Headset Microphone (Jabra Evolve2 65)", "Mikrofonarray (Realtek(R) Audio)", "Default input device",
+    "MacBook Pro-Mikrofon",
 )  # fmt: skip
 RENDER_DEVICES = ("Headset Earphone (Jabra Evolve2 65)", "Lautsprecher (Realtek(R) Audio)", "Default output device")
 BUILDINGS = ("10.150.0", "10.150.16", "10.151.4", "172.20.8", "192.168.178", "2001:db8:1:2")

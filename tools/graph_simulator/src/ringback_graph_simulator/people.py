@@ -35,7 +35,7 @@ class Person:
 
     @cached_property
     def identity(self) -> Json:
-        """The single identity of `associatedIdentity`: its kind shows only in the id and, sometimes, in `@odata.type`."""
+        """The single identity of `associatedIdentity`: its kind shows in the id and, sometimes, in `@odata.type`."""
         body: Json = {"id": self.id, "displayName": self.display_name, "tenantId": self.tenant_id}
         if self.upn is not None:
             body["userPrincipalName"] = self.upn

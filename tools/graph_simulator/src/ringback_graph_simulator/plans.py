@@ -1,4 +1,4 @@
-"""What a call will look like, in so few words that ten thousand fit in memory: a record is regenerated from its plan."""
+"""What a call will look like, in few words: a record is regenerated from its plan, so ten thousand fit in memory."""
 
 import random
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Plan:
     old: bool = False
 
 
-def plan_call(
+def plan_call(  # noqa: PLR0913 (all but four are named options of one call)
     tenant_id: str,
     call_id: str,
     shape: str,

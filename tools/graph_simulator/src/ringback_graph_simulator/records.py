@@ -1,6 +1,6 @@
 """Call records from their plans: header, sessions and participants of any version.
 
-A higher version holds more (graph.md 3.5): sessions of a call queue and the media of late clients arrive with version 2 or 3.
+A higher version holds more (graph.md 3.5): sessions of a call queue and the media of late clients arrive later.
 """
 
 import random
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 _OLD_PARTICIPANTS = 130
 _QUEUE_ROLES = ("skypeForBusinessAutoAttendant", "skypeForBusinessCallQueues")
-_REASONS = ("Call timed out before it was answered.", "The client's network was lost.", "Declined: ‹busy›")
+_REASONS = ("Call timed out before it was answered.", "The client's network was lost.", "Declined: “busy” \u2028 486")
 
 
 class Records:

@@ -159,7 +159,8 @@ class Subscriptions:
                 sentence = f"Subscription {other.id} already exists for the requested combination."
                 raise _refuse(sentence, "Conflict", HTTPStatus.CONFLICT)
         if len(self.of_tenant(tenant_id)) >= _QUOTA:
-            sentence = f"Operation: Create; Exception: [Status Code: Forbidden; Reason: Subscription limit of {_QUOTA} reached.]"
+            reason = f"Status Code: Forbidden; Reason: Subscription limit of {_QUOTA} reached."
+            sentence = f"Operation: Create; Exception: [{reason}]"
             raise _refuse(sentence, "ExtensionError", HTTPStatus.FORBIDDEN)
 
     def add(self, subscription: Subscription) -> None:

@@ -14,7 +14,7 @@ LIMITS = {
     "list": (40, 20.0),
     "subscriptions": (1_000, 20.0),
 }
-"""Requests and seconds by scope: per app, per tenant, per both, per call record, LIST per both, subscription writes per both."""
+"""Requests and seconds by scope: per app, tenant, both; per call record; LIST and subscription writes per both."""
 
 _TOLD_S = 0.25
 _ROUNDING_S = 0.02

@@ -1,4 +1,4 @@
-"""A seeded working day: calls of several tenants end one after the other, with everything that must really occur in it."""
+"""A seeded working day: calls of several tenants end one after the other, with all that must really occur in it."""
 
 import random
 from dataclasses import dataclass, field

@@ -50,7 +50,8 @@ class World:
     def install(self, tenant_id: str, call_id: str, body: dict[str, Any], *, own_links: bool) -> Call:
         """A record that is served as it is. Raises ValueError if its start or end is no date."""
         start = parse_instant(str(body.get("startDateTime", "2026-01-01T00:00:00Z")))
-        sessions, participants = body.get("sessions") or [], body.get("participants_v2") or []
+        sessions: list[Any] = body.get("sessions") or []
+        participants: list[Any] = body.get("participants_v2") or []
         now = self.clock.now()
         plan = Plan(tenant_id, call_id, "peerToPeer", call_id, len(sessions), len(participants), start, now)
         call = self.add(plan, version=int(body.get("version") or 1), tags={"installed"})
@@ -65,6 +66,7 @@ class World:
     def forget(self, key: tuple[str, str]) -> None:
         """Take a call out of every index."""
         call = self._calls.pop(key)
+        self._cache.forget(key)
         self._by_start[key[0]].remove((call.plan.start, call.plan.call_id))
 
     def find(self, tenant_id: str, call_id: str) -> Call | None:
