@@ -2,7 +2,7 @@
 
 from ringback_sink.store.core.rows import CALL_COLUMNS, CHILD_COLUMNS
 
-__all__ = ["INCOMING", "REMOVE_CHILDREN", "UPSERT", "columns_of"]
+__all__ = ["INCOMING", "REMOVE_CHILDREN", "UPSERT", "VERSION_COLUMNS", "columns_of"]
 
 
 def columns_of(names: tuple[str, ...], prefix: str = "") -> str:
@@ -15,7 +15,7 @@ def _set(names: tuple[str, ...]) -> str:
 
 
 _CALL = tuple(name for name in CALL_COLUMNS if name != "newest")
-_VERSION = (
+VERSION_COLUMNS = (
     "tenant_id", "call_id", "version", "revision", "type", "start_date_time", "end_date_time",
     "last_modified_date_time", "received_at", "fetched_at", "session_count", "counts_parties", "quality_verdict",
 )  # fmt: skip
@@ -28,10 +28,10 @@ INCOMING = f"""
 
 UPSERT = f"""
     WITH history AS (
-        INSERT INTO callrecords.call_version ({columns_of(_VERSION)})
-        SELECT {columns_of(_VERSION)} FROM incoming ORDER BY tenant_id, call_id, version
+        INSERT INTO callrecords.call_version ({columns_of(VERSION_COLUMNS)})
+        SELECT {columns_of(VERSION_COLUMNS)} FROM incoming ORDER BY tenant_id, call_id, version
         ON CONFLICT (tenant_id, call_id, version) DO UPDATE
-        SET {_set(_VERSION[3:])}, stored_at = clock_timestamp()
+        SET {_set(VERSION_COLUMNS[3:])}, stored_at = clock_timestamp()
         WHERE excluded.revision > call_version.revision
     )
     INSERT INTO callrecords.call ({columns_of(_CALL)})
