@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ringback_events.catalogue import EVENTS
+from ringback_events.examples import projected_examples
 from ringback_events.schemas import schema_file
 from ringback_events.wire_source import wire_source
 
@@ -15,9 +16,10 @@ __all__ = ["generated_files", "main"]
 
 
 def generated_files(contracts: Path) -> dict[Path, str]:
-    """Every generated file and its text; the wire module lies beside this one."""
+    """Every generated file and its text: schemas, the open examples, and the wire module beside this one."""
     files = {contracts / "schemas" / f"{event}.v1.json": schema_file(event) for event in EVENTS}
     files[Path(__file__).with_name("wire.py")] = wire_source()
+    files.update(projected_examples(contracts))
     return files
 
 
