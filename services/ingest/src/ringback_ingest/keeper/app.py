@@ -96,17 +96,17 @@ async def _keep(
 async def _until_stopped(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:
     """Run all parts until `stop`; a part that ends by itself, or by a bug, ends the others and is heard.
 
+    The first two finish what they have begun, the others merely follow files.
+
     Not a TaskGroup, for the exit code hangs on the very exception that a group would wrap.
     """
-    tasks = [asyncio.create_task(part) for part in parts]
-    stopping = asyncio.create_task(stop.wait())
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(part) for part in parts]
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
     await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
     stop.set()
-    consuming, making_rounds, *followers = tasks
-    for follower in followers:
+    for follower in (*tasks[2:], stopping):
         follower.cancel()
-    outcomes = await asyncio.gather(consuming, making_rounds, *followers, stopping, return_exceptions=True)
-    for outcome in outcomes:
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
             raise outcome
 

@@ -58,6 +58,7 @@ class _Webhook:
     async def stop(self) -> None:
         """Unready first, then no new connection, then the answers that are due, the producer last."""
         self._stopping = True
+        _log.info("The webhook stops; the answers that are due still go out.")
         await asyncio.sleep(0 if self._settings.profile == "dev" else self._settings.webhook.drain_seconds)
         await self._server.stop()
         self._keys_task.cancel()
