@@ -97,7 +97,7 @@ def test_a_masked_phone_has_no_token_and_a_guest_has_one() -> None:
 
 @pytest.fixture(scope="module")
 def largest() -> dict[str, Any]:
-    """A meeting of 1,200 sessions and 1,200 parties, made of one example's parts with every string unlike its neighbour's."""
+    """A meeting of 1,200 sessions and 1,200 parties, made of one example's parts."""
     record = example("record", "repeated-session-id")
     [session, _], [party, _] = record["sessions"], record["parties"]
     sessions = [session | {"ordinal": each, "sessionId": f"session-{each}"} for each in range(1200)]

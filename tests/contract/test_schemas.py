@@ -46,7 +46,7 @@ def types(node: dict[str, Any]) -> set[str]:
 
 
 def test_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
-    """Drift: after a change of a model run `python -m ringback_events.generate`; no schema or open example is left over."""
+    """Drift: after a change of a model run `python -m ringback_events.generate`; nothing generated is left over."""
     assert main([str(CONTRACTS), "--check"]) == 0, capsys.readouterr().out
     generated = {path for path in generated_files(CONTRACTS) if CONTRACTS in path.parents}
     folders = {path.parent for path in generated}

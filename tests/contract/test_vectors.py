@@ -32,7 +32,7 @@ def test_partitions_are_those_of_the_contract(vector: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def librdkafka() -> Callable[[bytes, int], int]:
-    """librdkafka's murmur2 partitioner, from the C library that confluent-kafka ships: (key, partitions) -> partition."""
+    """The murmur2 partitioner of the C library that confluent-kafka ships: (key, partitions) -> partition."""
     files = distribution("confluent-kafka").files or []
     [library] = [file for file in files if file.name.startswith("librdkafka-")]
     partitioner = ctypes.CDLL(str(library.locate())).rd_kafka_msg_partitioner_murmur2

@@ -260,7 +260,7 @@ class CallFacts(Event):
     received_at: AwareDatetime | None = member(C0, "When Ringback was told of this version, UTC.", default=None)
     fetched_at: AwareDatetime = member(C0, "When the fetch of this version started, UTC.")
     session_count: int = member(C0, "Sessions of this version.", unit="sessions")
-    counts: Counts = member(C0, "Who took part, as counts.")
+    counts: Counts = member(C0, "How many of which kind took part.")
     quality: Quality = member(C0, "Verdict and stream counts.")
     worst_feedback: str | None = member(
         C1, "The worst rating any party gave, open enumeration.", opens=OpenAs.LABEL, default=None
