@@ -141,9 +141,8 @@ def plan(
     kept, *extra = ours
     surplus = tuple(Delete(s.id, Reason.REPEATED) for s in extra)
     outdated = _outdated(kept, desired)
-    if outdated is not None:
-        create = () if foreign else (Create(outdated),)
-        return (*foreign, *surplus, Delete(kept.id, outdated), *create)
+    if outdated is not None and not foreign:  # beside a stranger nothing could be created, and old is better than none
+        return (*surplus, Delete(kept.id, outdated), Create(outdated))
     return (*foreign, *surplus, *_renewal(kept, desired, now, reauthorize))
 
 

@@ -33,6 +33,8 @@ class Watch:
         removed: subscriptions Graph says it removed.
         missed: `missed` events so far; the back-fill they ask for is not part of the keeper yet.
         reason: why it is failing, a bounded word.
+        failures: looks in a row that failed.
+        not_before: until then Graph wants to be left alone.
     """
 
     due_at: float = 0.0
@@ -44,6 +46,7 @@ class Watch:
     reauthorize: set[str] = field(default_factory=set[str])
     removed: set[str] = field(default_factory=set[str])
     failures: int = 0
+    not_before: float = 0.0
 
     def heed(self, lifecycle_event: str, subscription_id: str, now: float) -> None:
         """Take a lifecycle event in; what it asks for is done at the next look, which comes soon."""
@@ -58,7 +61,7 @@ class Watch:
             case _:
                 return
         earliest = now if self.looked_at is None else self.looked_at + _LIFECYCLE_SPACING_SECONDS
-        self.due_at = min(self.due_at, max(now, earliest))
+        self.due_at = min(self.due_at, max(now, earliest, self.not_before))
 
     def succeeded(self, situation: Situation, expires_at: datetime | None, now: float, time_scale: float) -> None:
         """A look went through to its end."""
@@ -73,4 +76,5 @@ class Watch:
         self.looked_at = now
         pause = min(LOOK_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(self.failures, 8))
         self.failures += 1
+        self.not_before = now + wait
         self.due_at = now + max(pause, wait)

@@ -1,0 +1,173 @@
+"""What the keeper decides: a table of situations, and what holds in all of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback_ingest.client_state import NotificationQuery
+from ringback_ingest.keeper.core.plan import (
+    LIFETIME,
+    Action,
+    Create,
+    Delete,
+    Desired,
+    Foreign,
+    Reason,
+    Renew,
+    Seen,
+    lifecycle_url_of,
+    plan,
+)
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+URL = "https://hooks.example/graph/notifications"
+LIFECYCLE = "https://hooks.example/graph/lifecycle"
+QUERY = NotificationQuery("callrecords", "k2", "prod")
+WANTED = Desired(URL, LIFECYCLE, QUERY, frozenset({"k1", "k2"}))
+OURS = Seen(
+    "a", "/communications/callRecords", "updated", QUERY.added_to(URL), QUERY.added_to(LIFECYCLE), NOW + LIFETIME
+)
+HALF = NOW + LIFETIME / 2
+
+
+def ours(**members: Any) -> Seen:
+    """A subscription of ours, fresh, but for the members given."""
+    return replace(OURS, **members)
+
+
+def url(query: NotificationQuery, base: str = URL) -> str:
+    """A notification URL with a query."""
+    return query.added_to(base)
+
+
+OTHER_KID = replace(QUERY, kid="k1")
+STRANGERS = {
+    "no query": ours(notification_url=URL),
+    "other installation": ours(notification_url=url(replace(QUERY, installation="test"))),
+    "key that is no longer valid": ours(notification_url=url(replace(QUERY, kid="k0"))),
+    "other slot": ours(notification_url=url(replace(QUERY, slot="emergency:all"))),
+    "event hub": ours(notification_url="EventHub:https://n.servicebus.windows.net/eventhubname/h?tenantId=t"),
+    "broken URL": ours(notification_url="https://[::1"),
+}
+
+SITUATIONS: dict[str, tuple[list[Seen], tuple[Action, ...]]] = {
+    "nothing there": ([], (Create(Reason.MISSING),)),
+    "fresh": ([ours()], ()),
+    "just before half life": ([ours(expires_at=HALF + timedelta(seconds=1))], ()),
+    "at half life": ([ours(expires_at=HALF)], (Renew("a", Reason.HALF_LIFE),)),
+    "nearly over": ([ours(expires_at=NOW + timedelta(seconds=1))], (Renew("a", Reason.HALF_LIFE),)),
+    "over": ([ours(expires_at=NOW)], (Create(Reason.MISSING),)),
+    "expiry unreadable": ([ours(expires_at=None)], (Renew("a", Reason.HALF_LIFE),)),
+    "two of ours": ([ours(), ours(id="b", expires_at=HALF)], (Delete("b", Reason.REPEATED),)),
+    "old key": (
+        [ours(notification_url=url(OTHER_KID))],
+        (Delete("a", Reason.KEY_ROTATED), Create(Reason.KEY_ROTATED)),
+    ),
+    "other address": (
+        [ours(notification_url=url(QUERY, "https://old.example/graph/notifications"))],
+        (Delete("a", Reason.URL_CHANGED), Create(Reason.URL_CHANGED)),
+    ),
+    "other lifecycle address": (
+        [ours(lifecycle_url="https://old.example/graph/lifecycle")],
+        (Delete("a", Reason.URL_CHANGED), Create(Reason.URL_CHANGED)),
+    ),
+    "lifecycle address not shown": ([ours(lifecycle_url=None)], ()),
+    "query of the address itself": ([ours(notification_url=QUERY.added_to(URL + "?gateway=1"))], ()),
+    "other resource beside it": ([ours(id="u", resource="users", notification_url="x")], (Create(Reason.MISSING),)),
+    "filtered beside it": (
+        [ours(id="f", resource="communications/callRecords?$filter=x", notification_url="x"), ours()],
+        (),
+    ),
+    "other changeType": ([ours(id="c", change_type="created", notification_url="x")], (Create(Reason.MISSING),)),
+    "stranger and ours": ([ours(id="s", notification_url=URL), ours()], (Foreign("s"),)),
+}
+
+
+@pytest.mark.parametrize(("seen", "actions"), SITUATIONS.values(), ids=SITUATIONS.keys())
+def test_situation(seen: list[Seen], actions: tuple[Action, ...]) -> None:
+    """Each situation has its actions, in their order."""
+    assert plan(seen, WANTED, NOW) == actions
+
+
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS.keys())
+def test_stranger_is_reported_and_left_alone(stranger: Seen) -> None:
+    """What does not carry our installation and a valid key is neither adopted, nor renewed, nor deleted."""
+    assert plan([stranger], WANTED, NOW) == (Foreign("a"),)
+
+
+def test_reauthorization_is_a_renewal() -> None:
+    """A fresh subscription that Graph wants reauthorised is renewed by PATCH, once per id."""
+    actions = plan([ours()], WANTED, NOW, reauthorize=frozenset({"a", "unknown"}))
+    assert actions == (Renew("a", Reason.REAUTHORIZATION_REQUIRED),)
+
+
+def test_removed_is_recreated_whatever_the_list_says() -> None:
+    """Graph's word that it removed a subscription counts more than its list, which may lag."""
+    assert plan([ours()], WANTED, NOW, removed=frozenset({"a"})) == (Create(Reason.MISSING),)
+
+
+@pytest.mark.parametrize(
+    ("passed", "actions"),
+    [
+        (timedelta(minutes=35), ()),
+        (timedelta(minutes=36), (Renew("a", Reason.HALF_LIFE),)),
+        (timedelta(minutes=71), (Create(Reason.MISSING),)),
+    ],
+)
+def test_time_scale(passed: timedelta, actions: tuple[Action, ...]) -> None:
+    """At a scale of 60 a subscription of 70 hours is half over after 35 real minutes, though its expiry stays real."""
+    assert plan([ours(expires_at=NOW - passed + LIFETIME)], replace(WANTED, time_scale=60), NOW) == actions
+
+
+def test_lifecycle_address_beside_the_notifications() -> None:
+    """A tenant without a lifecycle URL gets the sibling of its notification URL, query kept."""
+    assert lifecycle_url_of("https://h/a/notifications?x=1") == "https://h/a/lifecycle?x=1"
+
+
+SEEN = st.builds(
+    Seen,
+    id=st.uuids().map(str),
+    resource=st.sampled_from(["communications/callRecords", "/Communications/CallRecords", "users"]),
+    change_type=st.sampled_from(["updated", "created"]),
+    notification_url=st.sampled_from([OURS.notification_url, url(OTHER_KID), URL, "x", url(QUERY, "https://old/n")]),
+    lifecycle_url=st.sampled_from([OURS.lifecycle_url, None, "https://old/l"]),
+    expires_at=st.none() | st.timedeltas(timedelta(days=-1), LIFETIME).map(lambda ahead: NOW + ahead),
+)
+
+
+def carried_out(seen: list[Seen], actions: tuple[Action, ...]) -> list[Seen]:
+    """The list after Graph has done what was asked."""
+    for action in actions:
+        match action:
+            case Create():
+                seen = [*seen, ours(id="new")]
+            case Renew(subscription_id):
+                seen = [replace(s, expires_at=NOW + LIFETIME) if s.id == subscription_id else s for s in seen]
+            case Delete(subscription_id):
+                seen = [s for s in seen if s.id != subscription_id]
+            case Foreign():
+                pass
+    return seen
+
+
+@given(st.lists(SEEN, max_size=6, unique_by=lambda s: s.id))
+def test_one_pass_reaches_rest(seen: list[Seen]) -> None:
+    """After what was decided is done nothing is left to do but to report strangers, and strangers are untouched."""
+    actions = plan(seen, WANTED, NOW)
+    after = carried_out(seen, actions)
+    assert all(isinstance(action, Foreign) for action in plan(after, WANTED, NOW))
+    untouchable = {s.id for s in seen if s.notification_url in {URL, "x"}}
+    assert untouchable <= {s.id for s in after}
+
+
+@given(st.lists(SEEN, max_size=6, unique_by=lambda s: s.id))
+def test_never_two_and_never_beside_a_stranger(seen: list[Seen]) -> None:
+    """At most one subscription is created, never while another one of the same subject stands, which Graph refuses."""
+    actions = plan(seen, WANTED, NOW)
+    creates = [action for action in actions if isinstance(action, Create)]
+    assert len(creates) <= 1
+    assert not (creates and any(isinstance(action, Foreign | Renew) for action in actions))
