@@ -71,7 +71,7 @@ async def _fetch(
     settings: FetchSettings, tenants: TenantsFile, tables: Tables, tokens: Tokens, health: Health, stop: asyncio.Event
 ) -> None:
     clock = SystemClock()
-    written = (RECORDS.name, SESSIONS.name, CALLS.name)
+    written = (RECORDS, SESSIONS, CALLS)
     async with (
         Stream.open(settings, "fetch", health=health, topics=written, stop=stop) as stream,
         GraphClient.open(settings.graph, role=Role.FETCHER) as graph,

@@ -6,7 +6,7 @@ from ringback_events.wire import EndpointWire
 from ringback_graph import parse
 
 from ringback_enricher.core.parties import Party, relation
-from ringback_enricher.core.readings import Readings, members, text
+from ringback_enricher.core.readings import Readings, members
 
 __all__ = ["endpoint"]
 
@@ -26,13 +26,13 @@ def endpoint(value: Any, party: Party | None, call_tenant: str, readings: Readin
         "kind": party.identity.kind.value if party else ("service" if service else "unknown"),
         "relation": relation(party.identity.tenant_id, call_tenant) if party else "unknown",
         "isService": service,
-        "role": text(agent.get("role")),
-        "platform": text(agent.get("platform")),
-        "productFamily": text(agent.get("productFamily")),
-        "applicationVersion": text(agent.get("applicationVersion")),
+        "role": v if type(v := agent.get("role")) is str else None,
+        "platform": v if type(v := agent.get("platform")) is str else None,
+        "productFamily": v if type(v := agent.get("productFamily")) is str else None,
+        "applicationVersion": v if type(v := agent.get("applicationVersion")) is str else None,
         "cpuCores": None if cores is None else readings.whole(cores),
-        "feedbackRating": text(feedback.get("rating")),
-        "userAgent": text(agent.get("headerValue")),
-        "machineName": text(side.get("name")),
-        "feedbackText": text(feedback.get("text")),
+        "feedbackRating": v if type(v := feedback.get("rating")) is str else None,
+        "userAgent": v if type(v := agent.get("headerValue")) is str else None,
+        "machineName": v if type(v := side.get("name")) is str else None,
+        "feedbackText": v if type(v := feedback.get("text")) is str else None,
     }

@@ -1,7 +1,6 @@
 """Who took part: the union of organizer, participants and the sessions' sides, each identity once."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from ringback_events.wire import CountsWire, PartyWire
@@ -31,16 +30,13 @@ def merged(known: Identity, other: Identity) -> Identity:
 
     Identity sets name the kind, a session's single identity only lets it be guessed: participants come first.
     """
-    if known == other:
-        return known
-    return replace(
-        known,
-        kind=known.kind if known.kind is not Kind.UNKNOWN else other.kind,
-        id=known.id or other.id,
-        display_name=known.display_name or other.display_name,
-        user_principal_name=known.user_principal_name or other.user_principal_name,
-        tenant_id=known.tenant_id or other.tenant_id,
-        phone=known.phone or other.phone,
+    return Identity(
+        known.kind if known.kind is not Kind.UNKNOWN else other.kind,
+        known.id or other.id,
+        known.display_name or other.display_name,
+        known.user_principal_name or other.user_principal_name,
+        known.tenant_id or other.tenant_id,
+        known.phone or other.phone,
     )
 
 

@@ -1,43 +1,63 @@
 """Reading Graph's values: everything may be missing, null or of a type nobody promised, and nothing may raise."""
 
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 from ringback_graph import parse
 
-__all__ = [
-    "NO_MOMENT",
-    "Members",
-    "Moment",
-    "Readings",
-    "instant",
-    "members",
-    "milliseconds_between",
-    "objects",
-    "text",
-    "words",
-]
+__all__ = ["Members", "Readings", "Span", "instant", "members", "objects", "text", "words"]
 
-_Read = TypeVar("_Read")
 Members = dict[str, Any]
-Moment = tuple[str | None, int | None]
-"""A time as wire text and as microseconds since the epoch; both None if there is none."""
-
 _LEAST, _MOST = -(2**63), 2**63 - 1
-NO_MOMENT: Moment = (None, None)
 _NOTHING: Members = {}
 _NO_OBJECTS: list[Members] = []
 
 
+class Span(NamedTuple):
+    """From a start to an end; whatever cannot be told is None.
+
+    Attributes:
+        start: as on the wire.
+        end: as on the wire.
+        started: microseconds since the epoch.
+        ended: microseconds since the epoch.
+        milliseconds: end minus start, cut towards zero; negative where Graph tells so.
+        is_negative: whether it ends before it starts.
+        unreadable: how many of the two were there and could not be read.
+    """
+
+    start: str | None
+    end: str | None
+    started: int | None
+    ended: int | None
+    milliseconds: int | None
+    is_negative: bool
+    unreadable: int
+
+
+# A record repeats few times and durations over and over: a hit costs a tenth of a parse.
 @lru_cache(maxsize=16_384)
-def _moment(value: str) -> Moment:
-    micros = parse.epoch_micros(value)
-    return NO_MOMENT if micros is None else (parse.wire_timestamp(micros), micros)
+def _span(start: str | None, end: str | None) -> Span:
+    started, ended = parse.epoch_micros(start), parse.epoch_micros(end)
+    unreadable = (start is not None and started is None) + (end is not None and ended is None)
+    is_negative = started is not None and ended is not None and ended < started
+    elapsed = _milliseconds_between(started, ended)
+    return Span(_wire(started), _wire(ended), started, ended, elapsed, is_negative, unreadable)
 
 
 @lru_cache(maxsize=16_384)
 def _milliseconds(value: str) -> float | None:
     return parse.duration_ms(value)
+
+
+def _wire(micros: int | None) -> str | None:
+    return None if micros is None else parse.wire_timestamp(micros)
+
+
+def _milliseconds_between(start: int | None, end: int | None) -> int | None:
+    if start is None or end is None:
+        return None
+    return (end - start) // 1000 if end >= start else -((start - end) // 1000)
 
 
 class Readings:
@@ -49,52 +69,51 @@ class Readings:
         self.unparsable = 0
         self.negative_durations = 0
 
-    def moment(self, value: Any) -> Moment:
-        """Graph's DateTimeOffset; a sentinel of year 1 counts as unreadable."""
-        if value is None:
-            return NO_MOMENT
-        read = _moment(value) if isinstance(value, str) else NO_MOMENT
-        if read is NO_MOMENT:
-            self.unparsable += 1
-        return read
+    def span(self, start: Any, end: Any) -> Span:
+        """Two of Graph's DateTimeOffsets; year 1, its "no date", counts as unreadable."""
+        if type(start) is str and type(end) is str:
+            span = _span(start, end)
+        else:
+            span = _span(text(start), text(end))
+            self.unparsable += sum(value is not None and not isinstance(value, str) for value in (start, end))
+        if span.unreadable:
+            self.unparsable += span.unreadable
+        return span
+
+    def elapsed(self, start: Any, end: Any) -> Span:
+        """Read the span of a session, a segment or a stream; one that ends before it starts is counted."""
+        span = self.span(start, end)
+        if span.is_negative:
+            self.negative_durations += 1
+        return span
 
     def milliseconds(self, value: Any) -> float | None:
-        """Graph's ISO 8601 duration."""
-        read = _milliseconds(value) if isinstance(value, str) else None
-        return self._counted(value, read)
-
-    def number(self, value: Any) -> float | None:
-        """Graph's Single or Double."""
-        return self._counted(value, parse.number(value))
-
-    def whole(self, value: Any) -> int | None:
-        """Graph's Int32 or Int64."""
-        if type(value) is int and _LEAST <= value <= _MOST:
-            return value
-        return self._counted(value, parse.integer(value))
-
-    def elapsed(self, start: int | None, end: int | None) -> int | None:
-        """End minus start in ms, both in microseconds; a negative one is counted and kept as Graph tells it."""
-        if start is not None and end is not None and end < start:
-            self.negative_durations += 1
-        return milliseconds_between(start, end)
-
-    def _counted(self, value: Any, read: _Read | None) -> _Read | None:
-        if read is None and value is not None:
+        """An ISO 8601 duration of Graph's, not null."""
+        read = _milliseconds(value) if type(value) is str else None
+        if read is None:
             self.unparsable += 1
         return read
 
+    def number(self, value: Any) -> float | None:
+        """A Single or Double of Graph's, not null."""
+        read = parse.number(value)
+        if read is None:
+            self.unparsable += 1
+        return read
 
-def milliseconds_between(start: int | None, end: int | None) -> int | None:
-    """Whole milliseconds from one moment in microseconds to another, cut towards zero."""
-    if start is None or end is None:
-        return None
-    return (end - start) // 1000 if end >= start else -((start - end) // 1000)
+    def whole(self, value: Any) -> int | None:
+        """An Int32 or Int64 of Graph's, not null."""
+        if type(value) is int and _LEAST <= value <= _MOST:
+            return value
+        read = parse.integer(value)
+        if read is None:
+            self.unparsable += 1
+        return read
 
 
 def instant(value: Any) -> int | None:
     """A time in microseconds for sorting; what cannot be read is counted elsewhere."""
-    return _moment(value)[1] if isinstance(value, str) else None
+    return parse.epoch_micros(value)
 
 
 def text(value: Any) -> str | None:

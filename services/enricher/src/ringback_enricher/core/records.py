@@ -9,7 +9,7 @@ from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.networks import Networks
 from ringback_enricher.core.ordinals import ordered, repeated_ids
 from ringback_enricher.core.parties import Roster, counts
-from ringback_enricher.core.readings import Members, Readings, milliseconds_between, objects, text, words
+from ringback_enricher.core.readings import Members, Readings, objects, text, words
 from ringback_enricher.core.rules import Rules
 from ringback_enricher.core.sessions import session_of
 from ringback_enricher.core.sites import SiteMap
@@ -46,10 +46,9 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
     readings = Readings()
     networks = Networks(tables.sites, readings)
     streams = Streams(tables.rules, networks, readings)
-    version = readings.whole(graph.get("version"))
-    start, started = readings.moment(graph.get("startDateTime"))
-    end, ended = readings.moment(graph.get("endDateTime"))
-    modified, _ = readings.moment(graph.get("lastModifiedDateTime"))
+    version = graph.get("version")
+    span = readings.span(graph.get("startDateTime"), graph.get("endDateTime"))
+    modified = readings.span(graph.get("lastModifiedDateTime"), None).start
     found = ordered(objects(graph.get("sessions")))
     roster = Roster(graph)
     # All sides before any session: a session's kind and relation are its party's, which a later session may complete.
@@ -62,13 +61,13 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
     return {
         "tenantId": occasion.tenant_id,
         "callId": occasion.call_id,
-        "version": version or 0,
+        "version": (0 if version is None else readings.whole(version)) or 0,
         "revision": tables.revision,
         "type": text(graph.get("type")) or "unknown",
         "modalities": words(graph.get("modalities")),
-        "startDateTime": start,
-        "endDateTime": end,
-        "durationMs": milliseconds_between(started, ended),
+        "startDateTime": span.start,
+        "endDateTime": span.end,
+        "durationMs": span.milliseconds,
         "lastModifiedDateTime": modified,
         "receivedAt": occasion.received_at,
         "fetchedAt": occasion.fetched_at,
@@ -99,8 +98,8 @@ def _quality(sessions: list[SessionWire], streams: Streams, rules: Rules) -> Qua
     return {
         "rulesVersion": rules.version,
         "verdict": worst(session["verdict"] for session in sessions),
-        "audio": streams.tallies["audio"],
-        "video": streams.tallies["video"],
-        "screenSharing": streams.tallies["screenSharing"],
-        "other": streams.tallies["other"],
+        "audio": streams.tally("audio"),
+        "video": streams.tally("video"),
+        "screenSharing": streams.tally("screenSharing"),
+        "other": streams.tally("other"),
     }

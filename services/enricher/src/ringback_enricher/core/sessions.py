@@ -5,7 +5,7 @@ from ringback_events.wire import EndpointWire, SessionWire
 from ringback_enricher.core.endpoints import endpoint
 from ringback_enricher.core.failures import session_failure
 from ringback_enricher.core.parties import Party
-from ringback_enricher.core.readings import Members, Readings, objects, text, words
+from ringback_enricher.core.readings import Members, Readings, Span, objects, text, words
 from ringback_enricher.core.streams import Sides, Streams
 from ringback_enricher.core.verdicts import worst
 
@@ -18,21 +18,20 @@ def session_of(
     """Derive a session, and tell its parties what it says about them."""
     segments = objects(session.get("segments"))
     _check_segments(segments, readings)
-    start, started = readings.moment(session.get("startDateTime"))
-    end, ended = readings.moment(session.get("endDateTime"))
+    span = readings.elapsed(session.get("startDateTime"), session.get("endDateTime"))
     caller = endpoint(session.get("caller"), sides.caller, call_tenant, readings)
     callee = endpoint(session.get("callee"), sides.callee, call_tenant, readings)
-    _attend(sides.caller, caller, started, ended)
+    _attend(sides.caller, caller, span)
     if sides.callee is not sides.caller:
-        _attend(sides.callee, callee, started, ended)
+        _attend(sides.callee, callee, span)
     found = streams.of_session(segments, sides)
     is_test = session.get("isTest")
     return {
         "ordinal": ordinal,
         "sessionId": text(session.get("id")),
-        "startDateTime": start,
-        "endDateTime": end,
-        "durationMs": readings.elapsed(started, ended),
+        "startDateTime": span.start,
+        "endDateTime": span.end,
+        "durationMs": span.milliseconds,
         "modalities": words(session.get("modalities")),
         "isTest": is_test if isinstance(is_test, bool) else None,
         "segmentCount": len(segments),
@@ -47,19 +46,15 @@ def session_of(
 def _check_segments(segments: list[Members], readings: Readings) -> None:
     """A segment's times enter no event; that they are odd does."""
     for segment in segments:
-        started, ended = (
-            readings.moment(segment.get("startDateTime"))[1],
-            readings.moment(segment.get("endDateTime"))[1],
-        )
-        readings.elapsed(started, ended)
+        readings.elapsed(segment.get("startDateTime"), segment.get("endDateTime"))
 
 
-def _attend(party: Party | None, side: EndpointWire | None, started: int | None, ended: int | None) -> None:
+def _attend(party: Party | None, side: EndpointWire | None, span: Span) -> None:
     if party is None or side is None:
         return
     party.session_count += 1
-    if started is not None and ended is not None and ended >= started:
-        party.spans.append((started, ended))
+    if span.started is not None and span.ended is not None and not span.is_negative:
+        party.spans.append((span.started, span.ended))
     if (platform := side.get("platform")) is not None:
         party.platforms.add(platform)
     if (rating := side.get("feedbackRating")) is not None:

@@ -1,6 +1,6 @@
 """The media streams of a session, with verdicts, receivers and both sides' networks."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ringback_events.wire import NetworkWire, StreamWire, TallyWire
 
@@ -12,6 +12,7 @@ from ringback_enricher.core.verdicts import GOOD, POOR, UNCLASSIFIED, Verdict, a
 
 __all__ = ["Sides", "Streams"]
 
+_KINDS = ("audio", "video", "screenSharing", "other")
 _UNJUDGED: Verdict = (UNCLASSIFIED, None)
 
 
@@ -36,15 +37,17 @@ class _Medium(NamedTuple):
 class Streams:
     """Derives the streams of one record and tallies their verdicts by kind."""
 
-    __slots__ = ("_networks", "_readings", "_rules", "tallies")
+    __slots__ = ("_networks", "_readings", "_rules", "_tallies")
 
     def __init__(self, rules: Rules, networks: Networks, readings: Readings) -> None:
         self._rules = rules
         self._networks = networks
         self._readings = readings
-        self.tallies: dict[str, TallyWire] = {
-            kind: {"good": 0, "poor": 0, "unclassified": 0} for kind in ("audio", "video", "screenSharing", "other")
-        }
+        self._tallies: dict[str, dict[str, int]] = {kind: {GOOD: 0, POOR: 0, UNCLASSIFIED: 0} for kind in _KINDS}
+
+    def tally(self, kind: str) -> TallyWire:
+        """How many streams of this kind got which verdict."""
+        return cast("TallyWire", self._tallies[kind])
 
     def of_session(self, segments: list[Members], sides: Sides) -> list[StreamWire]:
         """Every stream, by segment, media and stream index."""
@@ -63,28 +66,16 @@ class Streams:
             media_index,
             label,
             media_kind(label),
-            self._network(media.get("callerNetwork"), sides.caller),
-            self._network(media.get("calleeNetwork"), sides.callee),
+            self._networks.network(media.get("callerNetwork"), sides.caller),
+            self._networks.network(media.get("calleeNetwork"), sides.callee),
         )
 
-    def _network(self, value: object, party: Party | None) -> NetworkWire | None:
-        network = self._networks.network(value)
-        if network is not None and party is not None:
-            connection, site = network.get("connectionType"), network.get("site")
-            if connection is not None:
-                party.connection_types.add(connection)
-            if site is not None:
-                party.sites.add(site)
-        return network
-
     def _stream(self, stream: Members, stream_index: int, medium: _Medium, sides: Sides) -> StreamWire:
-        # The type tests stand inline: this literal is built for every stream of every record, and a call for each of its
-        # members would double the cost of the whole derivation.
+        # The type tests stand inline: this literal is built for every stream of every record, and a call for each of
+        # its members would double the cost of the whole derivation.
         get, readings, kind = stream.get, self._readings, medium.kind
         number, whole, milliseconds = readings.number, readings.whole, readings.milliseconds
-        start, started = readings.moment(get("startDateTime"))
-        end, ended = readings.moment(get("endDateTime"))
-        readings.elapsed(started, ended)
+        span = readings.elapsed(get("startDateTime"), get("endDateTime"))
         jitter = None if (v := get("averageJitter")) is None else milliseconds(v)
         round_trip = None if (v := get("averageRoundTripTime")) is None else milliseconds(v)
         loss = v if type(v := get("averagePacketLossRate")) is float or v is None else number(v)
@@ -102,8 +93,8 @@ class Streams:
             )
         else:
             verdict, metric = _UNJUDGED
-        self._count(kind, verdict)
-        direction = text(get("streamDirection"))
+        self._tallies[kind][verdict] += 1
+        direction = v if type(v := get("streamDirection")) is str else None
         return {
             "segmentIndex": medium.segment_index,
             "mediaIndex": medium.media_index,
@@ -113,8 +104,8 @@ class Streams:
             "direction": direction,
             "receiverParty": _received(direction, sides, verdict),
             "codec": text(get("audioCodec")) or text(get("videoCodec")),
-            "startDateTime": start,
-            "endDateTime": end,
+            "startDateTime": span.start,
+            "endDateTime": span.end,
             "verdict": verdict,
             "verdictMetric": metric,
             "averageJitterMs": jitter,
@@ -135,19 +126,10 @@ class Streams:
             "postFecPacketLossRate": fec_loss,
             "averageBandwidthBps": None if (v := get("averageBandwidthEstimate")) is None else whole(v),
             "wasMediaBypassed": v if type(v := get("wasMediaBypassed")) is bool else None,
-            "streamId": text(get("streamId")),
+            "streamId": v if type(v := get("streamId")) is str else None,
             "callerNetwork": medium.caller_network,
             "calleeNetwork": medium.callee_network,
         }
-
-    def _count(self, kind: str, verdict: str) -> None:
-        tally = self.tallies[kind]
-        if verdict == GOOD:
-            tally["good"] += 1
-        elif verdict == POOR:
-            tally["poor"] += 1
-        else:
-            tally["unclassified"] += 1
 
 
 def _received(direction: str | None, sides: Sides, verdict: str) -> int | None:
