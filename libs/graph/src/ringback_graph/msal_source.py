@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import msal
 import requests
+from msal.exceptions import MsalServiceError
 from ringback_common.errors import Transient
 
 from ringback_graph.answers import AuthFailed
@@ -60,7 +62,7 @@ class MsalSource:
         """A new token. Raises Transient if the authority cannot be reached or is not well."""
         try:
             return _read(self._ask(tenant))
-        except requests.RequestException as failure:
+        except (requests.RequestException, MsalServiceError) as failure:
             raise Transient(f"request to the authority failed: {type(failure).__name__}") from None
         except _Unreadable:
             return AuthFailed("credential_unreadable")
@@ -99,7 +101,7 @@ def _client_credential(tenant: Tenant) -> Any:
         return _certificate(credential.certificate)
     token_file = credential.federated_token_file
     assert token_file is not None  # noqa: S101 - the model holds exactly one way
-    return {"client_assertion": _text(token_file)}
+    return {"client_assertion": partial(_text, token_file)}
 
 
 def _certificate(certificate: Certificate) -> dict[str, Any]:

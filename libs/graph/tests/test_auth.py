@@ -1,0 +1,129 @@
+"""Tokens: flights, refreshes and failures."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from ringback_common.errors import Transient
+from ringback_graph.answers import AuthFailed
+from ringback_graph.auth import Granted, Tokens
+from ringback_graph.tenants import Tenant
+
+
+async def landed(tokens: Tokens, tenant: Tenant) -> None:
+    """Wait until no token request of the tenant is in flight."""
+    flight = tokens._entries[tenant.tenant_id].flight
+    if flight is not None:
+        await asyncio.gather(flight, return_exceptions=True)
+
+
+async def test_many_who_ask_at_once_cause_one_request(graph: Any, tenant: Tenant) -> None:
+    """One flight per tenant, and the token is kept."""
+    tokens = Tokens(graph.tokens, graph.clock)
+    assert set(await asyncio.gather(*(tokens.get(tenant) for _ in range(50)))) == {"token-1"}
+    assert await tokens.get(tenant) == "token-1"
+    assert graph.tokens.given == 1
+
+
+async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(graph: Any, tenant: Tenant) -> None:
+    """Nobody waits for a refresh; the new token is there for the next."""
+    tokens = Tokens(graph.tokens, graph.clock)
+    await tokens.get(tenant)
+    graph.clock.seconds += 3600 - 301
+    assert await tokens.get(tenant) == "token-1"
+    assert graph.tokens.given == 1
+    graph.clock.seconds += 2
+    assert await tokens.get(tenant) == "token-1"
+    await landed(tokens, tenant)
+    assert await tokens.get(tenant) == "token-2"
+
+
+async def test_a_failed_refresh_leaves_the_old_token_until_its_end(graph: Any, tenant: Tenant) -> None:
+    """Attempts are paced; when the token has ended the failure is told."""
+    tokens = Tokens(graph.tokens, graph.clock)
+    await tokens.get(tenant)
+    graph.clock.seconds += 3400
+    graph.tokens.refusal = AuthFailed("invalid_client:7000222")
+    assert await tokens.get(tenant) == "token-1"
+    await landed(tokens, tenant)
+    assert await tokens.get(tenant) == "token-1"
+    graph.clock.seconds += 300
+    assert await tokens.get(tenant) == AuthFailed("invalid_client:7000222")
+
+
+async def test_failures_are_paced_and_a_corrected_secret_works(graph: Any, tenant: Tenant) -> None:
+    """The authority is asked again after 5 s, then 10 s; in between the last answer is repeated."""
+    asked: list[float] = []
+
+    class Refusing:
+        def acquire(self, tenant: Tenant) -> Granted | AuthFailed:  # noqa: ARG002 - the port's signature
+            asked.append(graph.clock.seconds)
+            return AuthFailed("invalid_client") if len(asked) < 3 else Granted("good", 3600)
+
+    tokens = Tokens(Refusing(), graph.clock)
+    start = graph.clock.seconds
+    for _ in range(40):
+        answer = await tokens.get(tenant)
+        graph.clock.seconds += 0.5
+    assert [at - start for at in asked] == [0.0, 5.0, 15.0]
+    assert answer == "good"
+
+
+async def test_an_unreachable_authority_is_transient_and_paced(graph: Any, tenant: Tenant) -> None:
+    """Connection errors raise, and are not repeated at once."""
+    graph.tokens.refusal = Transient("away")
+    tokens = Tokens(graph.tokens, graph.clock)
+    for _ in range(3):
+        with pytest.raises(Transient):
+            await tokens.get(tenant)
+    graph.tokens.refusal = None
+    with pytest.raises(Transient):
+        await tokens.get(tenant)
+    graph.clock.seconds += 6
+    assert await tokens.get(tenant) == "token-1"
+
+
+async def test_a_rejected_token_is_replaced_once_for_all(graph: Any, tenant: Tenant) -> None:
+    """Fifty requests answered 401 with one token cause one new token; a second rejection at once causes none."""
+    tokens = Tokens(graph.tokens, graph.clock)
+    old = await tokens.get(tenant)
+    assert isinstance(old, str)
+    assert set(await asyncio.gather(*(tokens.replace(tenant, old) for _ in range(50)))) == {"token-2"}
+    assert await tokens.replace(tenant, old) == "token-2"
+    assert await tokens.replace(tenant, "token-2") == AuthFailed("token_rejected")
+    assert graph.tokens.given == 2
+    graph.clock.seconds += 61
+    assert await tokens.replace(tenant, "token-2") == "token-3"
+
+
+async def test_a_waiter_that_is_cancelled_leaves_the_flight_to_the_others(graph: Any, tenant: Tenant) -> None:
+    """Cancelling one waiter does not cost the others their token."""
+    gate = threading.Event()
+
+    class Slow:
+        def acquire(self, tenant: Tenant) -> Granted:  # noqa: ARG002 - the port's signature
+            gate.wait(10)
+            return Granted("late", 3600)
+
+    tokens = Tokens(Slow(), graph.clock)
+    first, second = (asyncio.create_task(tokens.get(tenant)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    assert await second == "late"
+    assert first.cancelled()
+
+
+async def test_a_changed_tenant_gets_a_token_of_its_own(graph: Any, tenant: Tenant) -> None:
+    """A new client id or credential in the tenants file does not go on with the old token."""
+    tokens = Tokens(graph.tokens, graph.clock)
+    assert await tokens.get(tenant) == "token-1"
+    assert await tokens.get(tenant.model_copy()) == "token-1"
+    assert await tokens.get(tenant.model_copy(update={"client_id": "other"})) == "token-2"
+
+
+def test_a_token_never_shows() -> None:
+    """No repr holds a token."""
+    assert "secret-token" not in repr(Granted("secret-token", 1.0))

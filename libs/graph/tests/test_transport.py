@@ -1,0 +1,157 @@
+"""What really goes over the wire."""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ringback_common.errors import ConfigError, Transient
+from ringback_graph.answers import AuthFailed, Hostile, Refused
+from ringback_graph.budget import Priority, Role
+from ringback_graph.client import GraphClient
+from ringback_graph.records import RecordReader
+from ringback_graph.settings import GraphSettings
+from ringback_graph.tenants import Tenant
+from ringback_graph.transport import HttpTransport, Request, trusted
+
+MIB = 1024 * 1024
+
+
+def get(url: str) -> Request:
+    """A GET with a token."""
+    return Request("GET", url, {"Authorization": "Bearer planted-token", "Accept-Encoding": "gzip"})
+
+
+def settings(server: Any, timeout: float = 5.0) -> GraphSettings:
+    """Trusts the server's CA."""
+    return GraphSettings(cafile=server.ca_file, timeout_seconds=timeout)
+
+
+async def test_a_request_arrives_as_it_was_written(https: Any, octets: Any) -> None:
+    """The URL is sent character for character, with our headers and no cookie of an earlier answer."""
+    server = await https()
+    server.answer = lambda _: octets(200, b"{}", Set_Cookie="a=b")
+    async with HttpTransport.open(settings(server)) as transport:
+        for _ in range(2):
+            reply = await transport.send(get(f"{server.url}/v1.0/a('b')?$expand=s($expand=t),p&x=%2B%20+"))
+    assert (reply.status, reply.body, reply.headers["content-type"]) == (200, b"{}", "application/json")
+    assert [seen.line for seen in server.seen] == ["GET /v1.0/a('b')?$expand=s($expand=t),p&x=%2B%20+ HTTP/1.1"] * 2
+    assert "cookie" not in server.seen[1].headers
+
+
+async def test_a_redirect_is_a_reply_and_the_other_host_sees_nothing(https: Any, octets: Any) -> None:
+    """No redirect is followed, so no token travels with it."""
+    server, catcher = await https(), await https()
+    server.answer = lambda _: octets(302, Location=f"{catcher.url}/v1.0/a")
+    async with HttpTransport.open(settings(server)) as transport:
+        reply = await transport.send(get(f"{server.url}/v1.0/a"))
+    assert reply.status == 302
+    assert catcher.seen == []
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_above_the_cap_is_cut_off(https: Any, octets: Any, *, declared: bool) -> None:
+    """Declared or not, more than the cap is never collected."""
+    server = await https()
+    body = b"x" * (2 * MIB)
+    chunked = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:MIB], body[MIB:])) + b"0\r\n\r\n"
+    undeclared = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunked
+    server.answer = lambda _: octets(200, body) if declared else undeclared
+    async with HttpTransport.open(settings(server), largest=MIB) as transport:
+        assert (await transport.send(get(f"{server.url}/v1.0/a"))).body is None
+    async with HttpTransport.open(settings(server), largest=2 * MIB) as transport:
+        assert (await transport.send(get(f"{server.url}/v1.0/a"))).body == body
+
+
+async def test_a_gzip_bomb_is_cut_off_at_the_cap(https: Any, octets: Any) -> None:
+    """64 MiB of zeros in 64 KiB of gzip never become 64 MiB of ours; an honest gzip body is read."""
+    server = await https()
+    server.answer = lambda _: octets(200, gzip.compress(b"\0" * (64 * MIB)), Content_Encoding="gzip")
+    async with HttpTransport.open(settings(server), largest=MIB) as transport:
+        assert (await transport.send(get(f"{server.url}/v1.0/a"))).body is None
+        honest = b'{"a":1}' * 100_000
+        server.answer = lambda _: octets(200, gzip.compress(honest), Content_Encoding="gzip")
+        assert (await transport.send(get(f"{server.url}/v1.0/a"))).body == honest
+
+
+def test_a_gzip_bomb_inflates_no_more_than_the_cap() -> None:
+    """The inflating itself stops: what is held in memory is the cap and one octet."""
+    from ringback_graph.transport import _Gunzip  # noqa: PLC0415 - the one look inside
+
+    bomb = _Gunzip(MIB)
+    assert not bomb.feed(gzip.compress(b"\0" * (64 * MIB)))
+    assert sum(len(part) for part in bomb._parts) == MIB + 1
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [(gzip.compress(b"{}")[:-9], "gzip"), (b"not gzip", "gzip"), (zlib.compress(b"{}"), "deflate"), (b"{}", "br")],
+)
+async def test_a_broken_or_unasked_encoding_is_transient(https: Any, octets: Any, body: bytes, encoding: str) -> None:
+    """A damaged body may come whole the next time."""
+    server = await https()
+    server.answer = lambda _: octets(200, body, Content_Encoding=encoding)
+    async with HttpTransport.open(settings(server)) as transport:
+        with pytest.raises(Transient):
+            await transport.send(get(f"{server.url}/v1.0/a"))
+
+
+async def test_silence_and_broken_connections_are_transient_and_quote_nothing(https: Any, octets: Any) -> None:
+    """A hanging server, a cut body, a closed port: Transient, with the class of the error and no address."""
+    server = await https()
+    for answer in (None, octets(200, b"{}", Content_Length="100"), b"", b"rubbish\r\n\r\n"):
+        server.answer = lambda _, answer=answer: answer
+        async with HttpTransport.open(settings(server, timeout=0.3)) as transport:
+            with pytest.raises(Transient) as failure:
+                await transport.send(get(f"{server.url}/v1.0/secret-call"))
+        assert "secret-call" not in str(failure.value)
+        assert "localhost" not in str(failure.value)
+    async with HttpTransport.open(settings(server)) as transport:
+        with pytest.raises(Transient):
+            await transport.send(get("https://localhost:1/v1.0/a"))
+
+
+async def test_an_unknown_ca_gets_no_request(https: Any) -> None:
+    """Without the CA file the server's certificate is refused and nothing is sent."""
+    server = await https()
+    async with HttpTransport.open(GraphSettings()) as transport:
+        with pytest.raises(Transient):
+            await transport.send(get(f"{server.url}/v1.0/a"))
+    assert server.seen == []
+
+
+def test_an_unusable_ca_file_is_a_setting_mistake(tmp_path: Path) -> None:
+    """One sentence that names the setting."""
+    (tmp_path / "empty.pem").write_text("nothing")
+    for path in (tmp_path / "none.pem", tmp_path / "empty.pem"):
+        with pytest.raises(ConfigError, match="RINGBACK_GRAPH__CAFILE"):
+            trusted(GraphSettings(cafile=path))
+
+
+async def test_no_token_ever_reaches_a_foreign_host(https: Any, octets: Any, graph: Any, tenant: Tenant) -> None:
+    """A record's next links and redirects point to a server that collects tokens; it collects none."""
+    server, catcher = await https(), await https()
+    ours = tenant.model_copy(update={"graph_url": server.url})
+    for link in (f"{catcher.url}/v1.0/a", f"https://{server.url[8:]}@{catcher.url[8:]}/v1.0/a"):
+        body = b'{"id":"call","version":1,"sessions@odata.nextLink":"%s"}' % link.encode()
+        server.answer = lambda _, body=body: octets(200, body)
+        assert isinstance(await _read(server, graph, ours), Hostile)
+    server.answer = lambda _: octets(307, Location=f"{catcher.url}/v1.0/a")
+    assert await _read(server, graph, ours) == Refused(307, "none")
+    assert catcher.seen == []
+    assert all(seen.headers["authorization"].startswith("Bearer token-") for seen in server.seen)
+
+
+async def _read(server: Any, graph: Any, tenant: Tenant) -> object:
+    async with HttpTransport.open(settings(server)) as transport:
+        return await RecordReader(graph.client(transport)).read(tenant, "call", Priority.LIVE)
+
+
+async def test_the_whole_client_opens_and_closes(https: Any, octets: Any, tenant: Tenant) -> None:
+    """The composition with msal: a tenant without its secret file is an answer, not a crash."""
+    server = await https()
+    server.answer = lambda _: octets(404)
+    async with GraphClient.open(settings(server), Role.KEEPER) as client:
+        answer = await RecordReader(client).read(tenant, "call", Priority.LIVE)
+    assert answer == AuthFailed("credential_unreadable")
