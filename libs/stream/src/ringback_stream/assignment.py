@@ -1,4 +1,4 @@
-"""The one object that commits: explicit offsets, never above the lowest unfinished, one commit at a time, one epoch at a time."""
+"""The one object that commits: explicit offsets, never above the lowest unfinished, one commit at a time."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The batched runner: one mixed batch at a time, the next one gathered meanwhile; a failed batch is tried again until it works."""
+"""The batched runner: one mixed batch at a time, the next gathered meanwhile; a failed one is tried until it works."""
 
 import asyncio
 from collections import deque
@@ -26,7 +26,7 @@ _log = logs.logger(__name__)
 _BATCHES_IN_HAND = 2
 """One in the step, one gathered meanwhile."""
 _ROOM_WITHIN = 1.0
-"""Seconds the intake waits for room before it pauses instead: pausing discards prefetched records, but polling must go on."""
+"""Seconds the intake waits for room; then it pauses: that discards prefetched records, but polling must go on."""
 
 
 class BatchedRunner:
@@ -49,7 +49,12 @@ class BatchedRunner:
 
     # -- the intake's side --
 
-    def refusal(self, watermark: Watermark, received: Received, kind: LaneKind) -> MayGoOn | None:  # noqa: ARG002 - a batch knows no lanes
+    def refusal(  # a batch knows neither spans nor lanes
+        self,
+        watermark: Watermark,  # noqa: ARG002
+        received: Received,  # noqa: ARG002
+        kind: LaneKind,  # noqa: ARG002
+    ) -> MayGoOn | None:
         """Refuse when two batches are in hand, in records or in bytes."""
         if self._has_room():
             return None

@@ -44,7 +44,7 @@ class Breaker:
         return self._state is BreakerState.CLOSED or (self._state is BreakerState.OPEN and now >= self._probe_at)
 
     def begin(self) -> bool:
-        """A call starts; True if it is the probe. Say so again when it ends: calls begun before it opened prove nothing."""
+        """A call starts; True if it is the probe. Say so when it ends: calls begun before it opened prove nothing."""
         probe = self._state is BreakerState.OPEN
         if probe:
             self._state = BreakerState.HALF_OPEN

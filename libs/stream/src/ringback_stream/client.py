@@ -27,7 +27,7 @@ from ringback_stream.connection import client_options, full_name
 __all__ = ["LARGEST_REQUEST", "POISON", "Client", "octets_of", "traced"]
 
 LARGEST_REQUEST = 160 * 1024 * 1024
-"""Bytes before compression. aiokafka checks this, not the compressed size; zstd takes 16:1, so 8 MiB on the wire may be 128 MiB here."""
+"""Bytes before compression, which is what aiokafka checks; zstd takes 16:1, so 8 MiB on the wire may be 128 here."""
 _BATCH = 256 * 1024
 _STOP_WITHIN = 30.0
 

@@ -1,7 +1,7 @@
 """Reading a compacted topic: the newest value of each key."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -9,10 +9,13 @@ from ringback_common.errors import ConfigError, Transient
 from ringback_common.settings import KafkaSettings
 
 from ringback_stream.connection import client_options, full_name
+from ringback_stream.records import Record
 
-__all__ = ["open_reader", "read_compacted", "read_to_end"]
+__all__ = ["Batches", "open_reader", "read_compacted", "read_to_end"]
 
 _POLL_MS = 500
+
+Batches = Mapping[TopicPartition, Sequence[Record]]
 
 
 def open_reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
@@ -62,16 +65,26 @@ async def read_to_end(
     Raises:
         ConfigError: the topic does not exist.
     """
-    await reader._client.set_topics((topic,))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - a manual assignment fetches no metadata
-    known: set[int] | None = reader.partitions_for_topic(topic)
+    # A manual assignment fetches no metadata by itself, and the public `topics()` throws away what it fetched.
+    await reader._client.set_topics((topic,))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    known = reader.partitions_for_topic(topic)
     if not known:
         raise ConfigError(f"The topic {topic} does not exist: run `ringback topics apply`.")
     assigned = [TopicPartition(topic, number) for number in sorted(known if partitions is None else partitions)]
     reader.assign(assigned)
     await reader.seek_to_beginning(*assigned)
-    ends: Mapping[TopicPartition, int] = await reader.end_offsets(assigned)
+    ends = cast("Mapping[TopicPartition, int]", await reader.end_offsets(assigned))
     values: dict[bytes, bytes | None] = {}
-    while any([await reader.position(partition) < ends[partition] for partition in assigned]):
-        for records in (await reader.getmany(timeout_ms=_POLL_MS)).values():
+    while await _is_behind(reader, ends):
+        batches = cast("Batches", await reader.getmany(timeout_ms=_POLL_MS))
+        for records in batches.values():
             values.update((record.key or b"", record.value) for record in records)
     return values
+
+
+async def _is_behind(reader: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        position: int = await reader.position(partition)
+        if position < end:
+            return True
+    return False

@@ -1,4 +1,4 @@
-"""How every client of this process connects to Kafka, and the one place where the installation's topic prefix is added and stripped."""
+"""How every client connects to Kafka, and the one place where the installation's topic prefix is added and stripped."""
 
 import ssl
 from typing import Any, TypedDict
@@ -70,7 +70,8 @@ def contract_name(kafka: KafkaSettings, topic: str) -> str:
 def _sasl(kafka: KafkaSettings) -> ClientOptions:
     if kafka.sasl_mechanism is None or kafka.sasl_username is None or kafka.sasl_password_file is None:
         raise ConfigError(
-            "RINGBACK_KAFKA__SECURITY_PROTOCOL asks for SASL: set RINGBACK_KAFKA__SASL_MECHANISM, __SASL_USERNAME and __SASL_PASSWORD_FILE."
+            "RINGBACK_KAFKA__SECURITY_PROTOCOL asks for SASL: "
+            "set RINGBACK_KAFKA__SASL_MECHANISM, __SASL_USERNAME and __SASL_PASSWORD_FILE."
         )
     return ClientOptions(
         sasl_mechanism=kafka.sasl_mechanism,

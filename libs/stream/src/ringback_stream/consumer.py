@@ -1,7 +1,7 @@
-"""FastStream's shell around one flow: what is subscribed with which parameters, and what a record, a rebalance and a stop lead to.
+"""FastStream's shell around one flow: its subscription, and what a record, a rebalance and a stop lead to.
 
-FastStream's own acknowledgements, parsers and decoders are switched off: a batch handler hands the raw records to `Intake`, which
-decides record by record; commits are `Assignment`'s alone.
+FastStream's own acknowledgements, parsers and decoders are switched off: a batch handler hands the raw records to
+`Intake`, which decides record by record; commits are `Assignment`'s alone.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
@@ -25,6 +25,7 @@ from ringback_stream.connection import client_options, contract_name, faststream
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.intake import Intake
 from ringback_stream.partitions import Partition
+from ringback_stream.records import Record
 from ringback_stream.runner import Runner
 
 __all__ = ["DRAIN_WITHIN", "Consumer"]
@@ -119,7 +120,7 @@ class Consumer:
         return watermark is not None and end is not None and watermark.head < end
 
     async def _receive(self, message: Any) -> None:
-        records: Sequence[ConsumerRecord] = message.raw_message
+        records: Sequence[Record] = message.raw_message
         with self._failing_loudly():
             await self._runner.room()
             self.intake.take(self.client, [(contract_name(self._kafka, record.topic), record) for record in records])
@@ -178,11 +179,15 @@ class _Rebalance(ConsumerRebalanceListener):
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
 
-    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+    async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] - aiokafka awaits it if it can
+        self, revoked: Collection[TopicPartition]
+    ) -> None:
         if revoked:
             await self._consumer.revoked()
 
-    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+    async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] - the same
+        self, assigned: Collection[TopicPartition]
+    ) -> None:
         await self._consumer.assigned(assigned)
 
 
@@ -210,9 +215,10 @@ def _broker(kafka: KafkaSettings) -> KafkaBroker:
     )
 
 
-async def _unparsed(message: Any, original: Any) -> KafkaMessage:  # noqa: ARG001 - FastStream passes its own parser along
+async def _unparsed(message: Any, original: Any) -> KafkaMessage:  # noqa: ARG001 - FastStream passes its own parser
     """Wrap the raw records and look into none: one undecodable header must not cost the batch."""
-    return KafkaMessage(raw_message=message, body=b"", consumer=None)  # pyright: ignore[reportArgumentType] - nobody acknowledges through it
+    nobody: Any = None  # nobody acknowledges through the message
+    return KafkaMessage(raw_message=message, body=b"", consumer=nobody)
 
 
 async def _undecoded(message: KafkaMessage) -> KafkaMessage:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import cast
 
 import orjson
 from aiokafka import AIOKafkaConsumer
@@ -16,7 +17,7 @@ from ringback_events.keys import control_key
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import CONTROL
 
-from ringback_stream.compacted import open_reader, read_to_end
+from ringback_stream.compacted import Batches, open_reader, read_to_end
 from ringback_stream.connection import full_name
 from ringback_stream.producer import Producer
 
@@ -102,7 +103,7 @@ class ControlTable:
     async def _follow(self, reader: AIOKafkaConsumer) -> None:
         while True:
             try:
-                batches = await reader.getmany(timeout_ms=_POLL_MS)
+                batches = cast("Batches", await reader.getmany(timeout_ms=_POLL_MS))
             except KafkaError as failure:
                 _log.warning("The control topic cannot be read; trying again.", error_class=type(failure).__name__)
                 await asyncio.sleep(_AFTER_ERROR)

@@ -1,4 +1,4 @@
-"""The dead letter of a refused record: its original key, value and headers, and headers that say where it came from and why.
+"""The dead letter of a refused record: its original bytes, and headers that say where it came from and why.
 
 No exception message and no stack trace: messages quote data. The fingerprint groups equal faults.
 """

@@ -1,4 +1,7 @@
-"""What an outcome or an exception leads to: the one table every process obeys. Bad data is an outcome; exceptions mean transient or bug."""
+"""What an outcome or an exception leads to: the one table every process obeys.
+
+Bad data is an outcome; exceptions mean transient or bug.
+"""
 
 import asyncio
 from enum import StrEnum

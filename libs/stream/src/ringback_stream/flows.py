@@ -57,11 +57,11 @@ class Caps:
 
     Attributes:
         in_flight: live and retry steps running at once.
-        in_flight_per_tenant: of these, one tenant's; the rest of the slots stay free for others when one tenant's calls hang.
-        in_flight_bulk: bulk steps running at once, besides `in_flight`.
-        span: offsets between a partition's watermark and its head; what a crash repeats at most per partition.
-        keys_per_tenant: unfinished keys of one tenant. Waiting records of one key share a step and count once.
-        low: share of a cap below which a paused partition goes on (hysteresis: pausing throws prefetched records away).
+        in_flight_per_tenant: of these, one tenant's; the rest of the slots stay free for others when one tenant's
+        calls hang. in_flight_bulk: bulk steps running at once, besides `in_flight`. span: offsets between a
+        partition's watermark and its head; what a crash repeats at most per partition. keys_per_tenant: unfinished
+        keys of one tenant. Waiting records of one key share a step and count once. low: share of a cap below which a
+        paused partition goes on (hysteresis: pausing discards prefetched records).
     """
 
     in_flight: int = 64
@@ -74,7 +74,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """How often and how long a step is repeated in place when it alone fails: pauses of `first`·2ⁿ seconds, at most `longest`."""
+    """How often and how long a step that fails alone is repeated in place; pauses: `first`·2ⁿ s, at most `longest`."""
 
     attempts: int = 4
     seconds: float = 15.0

@@ -1,12 +1,13 @@
 """Group commit for the webhook: one produce round in flight, what arrives meanwhile forms the next.
 
-An idempotent producer never expires a batch it has sent, so a deadline is only our wait: while a round is overdue, new writes are
-refused at once instead of being queued behind it.
+An idempotent producer never expires a batch it has sent, so a deadline is only our wait: while a round is overdue,
+new writes are refused at once instead of being queued behind it.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from aiokafka.errors import KafkaError
 from ringback_common import logs
@@ -115,7 +116,7 @@ class GroupCommitProducer:
 
         Raises:
             Refused: not tried.
-            Transient: tried, and no answer within the deadline or refused by the broker; some may be written, now or later.
+            Transient: tried: no answer within the deadline, or refused; some may be written, now or later.
         """
         if not messages:
             return
@@ -167,7 +168,7 @@ class GroupCommitProducer:
                 await self._replace(client)
 
     async def _round(self, client: Client, writes: Sequence[_Write]) -> bool:
-        """Write a round; each partition's answer reaches the writes that have a message there. True if the producer is poisoned."""
+        """Write a round; a partition's answer is that of the writes with a message there. True: poisoned."""
         placed: dict[tuple[str, int], list[_Write]] = {}
         batches: dict[tuple[str, int], list[Message]] = {}
         try:
@@ -196,14 +197,13 @@ class GroupCommitProducer:
     async def _send(self, client: Client, place: tuple[str, int], messages: Iterable[Message]) -> None:
         topic, partition = full_name(self._kafka, place[0]), place[1]
         producer = client.producer
-        batch = producer.create_batch()
-        acks: list[asyncio.Future[object]] = []
+        batch: Any = producer.create_batch()
+        acks: list[Any] = []
         for message in messages:
-            fields = {"key": message.key, "value": message.value, "headers": list(message.headers), "timestamp": None}
-            if batch.append(**fields) is None:
+            if not _append(batch, message):
                 acks.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
-                batch.append(**fields)
+                _append(batch, message)
         acks.append(await producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*acks)
 
@@ -239,3 +239,9 @@ class GroupCommitProducer:
         telemetry.PRODUCERS_REPLACED.inc()
         _log.warning("The producer is replaced, for the broker refused a batch of it.")
         self._retiring = asyncio.create_task(poisoned.retire(), name="retire-producer")
+
+
+def _append(batch: Any, message: Message) -> bool:
+    """Whether the batch had room; an empty one takes any message."""
+    fields = {"key": message.key, "value": message.value, "headers": list(message.headers)}
+    return batch.append(timestamp=None, **fields) is not None

@@ -1,13 +1,13 @@
 """The door: which records are taken in, and which partitions wait outside.
 
-Pausing throws a partition's prefetched records away and every rebalance forgets pauses, so a refused record is always sought back: what
-was refused is delivered again, whatever happened meanwhile.
+Pausing throws a partition's prefetched records away and every rebalance forgets pauses, so a refused record is always
+sought back: what was refused is delivered again, whatever happened meanwhile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from ringback_common.clock import Clock
 from ringback_common.outcomes import Received
 
@@ -16,12 +16,13 @@ from ringback_stream.assignment import Assignment
 from ringback_stream.flows import BatchedFlow, KeyedFlow, LaneKind
 from ringback_stream.lanes import due_ms
 from ringback_stream.partitions import Partition
+from ringback_stream.records import Record, received
 from ringback_stream.runner import MayGoOn, Runner
 from ringback_stream.watermarks import Taken, Watermark
 
 __all__ = ["Intake"]
 
-Described = tuple[str, ConsumerRecord]
+Described = tuple[str, Record]
 """A record and its topic's contract name."""
 
 
@@ -76,11 +77,11 @@ class Intake:
         """Whether a partition is paused by us."""
         return named in self._outside
 
-    def _admit(self, client: Any, partition: Partition, watermark: Watermark, record: ConsumerRecord) -> bool:
+    def _admit(self, client: Any, partition: Partition, watermark: Watermark, record: Record) -> bool:
         named = TopicPartition(record.topic, record.partition)
         kind = self._kinds[partition.topic]
-        received = _received(partition.topic, record)
-        may_go_on = self._not_due(received, kind) or self._runner.refusal(watermark, received, kind)
+        taking = received(partition.topic, record)
+        may_go_on = self._not_due(taking, kind) or self._runner.refusal(watermark, taking, kind)
         if may_go_on is not None and record.offset >= watermark.head:
             client.pause(named)
             client.seek(named, watermark.head)
@@ -91,12 +92,12 @@ class Intake:
             client.seek(named, watermark.head)
             return False
         if taken is Taken.TAKEN:
-            self._note_age(received)
-            self._runner.offer(self._assignment.take(partition, record.offset), received, kind)
+            self._note_age(taking)
+            self._runner.offer(self._assignment.take(partition, record.offset), taking, kind)
         return True
 
-    def _not_due(self, received: Received, kind: LaneKind) -> Callable[[], bool] | None:
-        due = due_ms(received) if kind is LaneKind.RETRY else None
+    def _not_due(self, record: Received, kind: LaneKind) -> MayGoOn | None:
+        due = due_ms(record) if kind is LaneKind.RETRY else None
         if due is None or self._now_ms() >= due:
             return None
         return lambda: self._now_ms() >= due
@@ -104,12 +105,6 @@ class Intake:
     def _now_ms(self) -> float:
         return self._clock.now().timestamp() * 1000
 
-    def _note_age(self, received: Received) -> None:
-        age = max(0.0, self._now_ms() - received.timestamp_ms) / 1000
-        telemetry.LANE_AGE.labels(self._group, received.topic).set(age)
-
-
-def _received(topic: str, record: ConsumerRecord) -> Received:
-    return Received(
-        topic, record.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
-    )
+    def _note_age(self, record: Received) -> None:
+        age = max(0.0, self._now_ms() - record.timestamp_ms) / 1000
+        telemetry.LANE_AGE.labels(self._group, record.topic).set(age)

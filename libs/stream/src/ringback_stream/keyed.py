@@ -1,4 +1,4 @@
-"""The keyed runner: strictly one step at a time per key over all lanes, many keys at once, a sick key or tenant delays only itself."""
+"""The keyed runner: one step at a time per key over all lanes; a sick key or tenant delays only itself."""
 
 import asyncio
 import random
@@ -40,7 +40,12 @@ class KeyedRunner:
 
     # -- the intake's side --
 
-    def refusal(self, watermark: Watermark, received: Received, kind: LaneKind) -> MayGoOn | None:  # noqa: ARG002 - bulk has slots, not room
+    def refusal(
+        self,
+        watermark: Watermark,
+        received: Received,
+        kind: LaneKind,  # noqa: ARG002 - bulk has slots of its own, not room
+    ) -> MayGoOn | None:
         """Refuse at the span, at the tenant's keys, and while the breaker is open."""
         caps = self._flow.caps
         if self._breaker.state is not BreakerState.CLOSED:
@@ -140,7 +145,8 @@ class KeyedRunner:
             try:
                 outcomes = await self._flow.step(records)
             except Transient as failure:
-                return await self._failed(work, failure, probe=probe)
+                await self._failed(work, failure, probe=probe)
+                return
             except asyncio.CancelledError:
                 self._breaker.abandoned(self._clock.monotonic(), probe=probe)
                 raise
@@ -180,15 +186,16 @@ class KeyedRunner:
         return Situation.EXHAUSTED if attempts >= budget.attempts or seconds >= budget.seconds else Situation.ALONE
 
     def _pause(self, attempts: int) -> float:
-        """Exponential with full jitter in its upper half, so that keys that failed together do not come back together."""
+        """Exponential, with jitter: keys that failed together do not come back together."""
         budget = self._flow.retry
-        return min(budget.first * 2 ** (attempts - 1), budget.longest) * random.uniform(0.5, 1.0)  # noqa: S311 - spread, not secrecy
+        spread = random.uniform(0.5, 1.0)  # noqa: S311 - not for secrecy
+        return min(budget.first * 2 ** (attempts - 1), budget.longest) * spread
 
     def _hold(self, work: Work, throttled: Throttled, now: float) -> None:
         kind, _, scope = throttled.scope.partition(":")
         if kind == "tenant":
             self._queue.hold(scope, now, throttled.retry_after)
-            # The tenant of the key may be written differently than in the scope; the key itself waits in any case.
+            # The scope may name another tenant than the key; the key itself waits in any case.
             self._queue.again(work, now, now if scope == work.tenant else now + throttled.retry_after)
         else:
             self._queue.again(work, now, now + throttled.retry_after)

@@ -1,7 +1,7 @@
 """Which key runs next: one at a time per key, live before bulk, tenants in turn, nobody before their time.
 
-Pure: told the time, it answers what to start. A key is *ready*, *delayed* (in-place retry, key interval) or *running*; a key of a held
-tenant stays ready and is passed over.
+Pure: told the time, it answers what to start. A key is *ready*, *delayed* (in-place retry, key interval) or
+*running*; a key of a held tenant stays ready and is passed over.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -19,7 +19,7 @@ from ringback_stream.watermarks import Ticket
 __all__ = ["HELD_AT_MOST", "Item", "KeyQueue", "Work", "key_of"]
 
 HELD_AT_MOST = 30.0
-"""Seconds a record of a throttled tenant is held; a longer Retry-After makes the tenant *paused* (its records go to the retry tiers)."""
+"""Seconds a throttled tenant's record is held; a longer Retry-After makes the tenant *paused*."""
 
 _OVERHELD_CHECK = 1.0  # seconds between looks at what has been held too long
 
@@ -152,10 +152,12 @@ class KeyQueue:
         return None
 
     def next_overheld(self, now: float) -> Work | None:
-        """Records of a paused tenant that may be held no longer: its keys are at their cap, it is in others' way, or 30 s have passed."""
+        """Records of a paused tenant that may be held no longer: keys at their cap, in others' way, or 30 s old."""
         self._wake(now)
         for tenant in self._paused:
-            full = tenant in self._pressed or self._tenant_keys[tenant] >= self._caps.keys_per_tenant
+            if self._tenant_keys[tenant] >= self._caps.keys_per_tenant:
+                self._pressed.add(tenant)
+            full = tenant in self._pressed
             for kind, turns in self._ready.items():
                 name = self._first_ready(turns, kind, tenant)
                 if name is not None and (full or self._keys[name].waiting[0].arrived + HELD_AT_MOST <= now):

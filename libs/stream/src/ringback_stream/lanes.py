@@ -15,7 +15,7 @@ _LONGEST = 16
 
 
 def due_ms(received: Received) -> int | None:
-    """When a deferred record is due; None if it does not say, and then it is due now. The last of repeated headers counts."""
+    """When a deferred record is due; None if it does not say: it is due now. The last of repeated headers counts."""
     for name, value in reversed(received.headers):
         if name == DUE:
             return int(value) if value is not None and value.isdigit() and len(value) <= _LONGEST else None

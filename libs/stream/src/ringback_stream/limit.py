@@ -33,6 +33,6 @@ class RejectLimit:
 
     @property
     def exceeded(self) -> bool:
-        """Whether to halt. The share is judged on a full window only: one bad record of the first ten is no bad deploy."""
+        """Whether to halt. The share is judged on a full window only: one of the first ten is no bad deploy."""
         share = len(self._recent) == self.WINDOW and sum(self._recent) > self.SHARE * self.WINDOW
         return share or self._in_a_row >= self.IN_A_ROW

@@ -1,7 +1,7 @@
 """Who owns a tenant now: proved by the broker, for only the owner of this generation may commit.
 
-aiokafka keeps the time of its last good heartbeat to itself, so an accepted commit is the proof. It is dated by the moment it was
-*sent*: that the broker accepted it says the generation was valid then or later.
+aiokafka keeps the time of its last good heartbeat to itself, so an accepted commit is the proof. It is dated by the
+moment it was *sent*: that the broker accepted it says the generation was valid then or later.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from ringback_stream.partitions import Partition
 __all__ = ["PROOF_INTERVAL", "PROOF_LASTS", "Ownership"]
 
 PROOF_LASTS = 6.0
-"""Seconds. A member that froze loses its partitions 15 s after its last heartbeat (3 s apart) at the earliest; 6 s stays clear of that."""
+"""Seconds. A frozen member loses its partitions 15 s after its last heartbeat at the earliest."""
 PROOF_INTERVAL = 2.0
 """Seconds between proofs: two may fail before ownership is in doubt."""
 
@@ -26,7 +26,7 @@ class Ownership:
         self._proved: dict[Partition, float] = {}
 
     def owns(self, number: int) -> bool:
-        """Whether all topics' partitions of this number were proved ours less than 6 s ago; ask right before a write to Graph."""
+        """Whether all topics' partitions of this number were proved ours less than 6 s ago; ask before a write."""
         now = self._clock.monotonic()
         proofs = [proved for partition, proved in self._proved.items() if partition.number == number]
         return bool(proofs) and all(now - proved < PROOF_LASTS for proved in proofs)

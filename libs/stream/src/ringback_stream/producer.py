@@ -62,8 +62,8 @@ class Producer:
     async def send(self, message: Message) -> None:
         """Write one message; returns when all in-sync replicas have it.
 
-        Waits first while 16 MiB or 2,000 messages are unacknowledged. A send that an unreachable broker leaves unanswered stays
-        pending: an idempotent producer never expires it, and whoever waits may be cancelled.
+        Waits first while 16 MiB or 2,000 messages are unacknowledged. A send that an unreachable broker leaves
+        unanswered stays pending: an idempotent producer never expires it, and whoever waits may be cancelled.
 
         Raises:
             TooLarge: the broker refuses it for its size.

@@ -1,8 +1,9 @@
 """One flow from joining its group to leaving it, and what ends it: a stop, a halt, or a failure."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from typing import Any, cast
 
 from aiokafka.errors import KafkaError
 from ringback_common import logs
@@ -28,6 +29,8 @@ from ringback_stream.watchdog import watch
 __all__ = ["HALT", "FlowSupervisor", "first_failure"]
 
 _log = logs.logger(__name__)
+
+Group = BaseExceptionGroup[BaseException]
 
 HALT = "halt"
 """Kind of the control entry; its subject is the process."""
@@ -97,7 +100,7 @@ class FlowSupervisor:
         )
 
     async def _consume(self, stop: asyncio.Event) -> None:
-        assignment = self._new_assignment(lambda: consumer.lost())
+        assignment = self._new_assignment(lambda: consumer.lost())  # noqa: PLW0108 - it is made below
         settlement = Settlement(self._producer, self._process, self._flow.group, assignment.finish)
         runner = self._runner(settlement)
         consumer = Consumer(self._kafka, self._flow, runner, assignment, self._clock)
@@ -181,8 +184,8 @@ async def _raise(failed: asyncio.Future[None]) -> None:
     await failed
 
 
-async def _first_of(*conditions: object) -> None:
-    tasks = [asyncio.ensure_future(condition) for condition in conditions]  # pyright: ignore[reportArgumentType, reportUnknownVariableType] - coroutines
+async def _first_of(*conditions: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.create_task(condition) for condition in conditions]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -192,7 +195,7 @@ async def _first_of(*conditions: object) -> None:
                 await task
 
 
-def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_failure(failures: Group) -> BaseException:
     """The first exception of a group, however deep: one bug ends the process, the others followed from it."""
     first = failures.exceptions[0]
-    return first_failure(first) if isinstance(first, BaseExceptionGroup) else first
+    return first_failure(cast("Group", first)) if isinstance(first, BaseExceptionGroup) else first

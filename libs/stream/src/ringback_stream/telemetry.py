@@ -1,4 +1,7 @@
-"""The runtime's metrics. The balance `received = satisfied + dead-lettered + dropped + deferred + abandoned + in hand` holds at any moment."""
+"""The runtime's metrics.
+
+At any moment received = satisfied + dead-lettered + dropped + deferred + abandoned + in hand.
+"""
 
 from ringback_common.metrics import catalogue
 

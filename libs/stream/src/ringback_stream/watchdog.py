@@ -1,4 +1,7 @@
-"""Ends the process when it is assigned, behind, and has stood still for 30 s: aiokafka is known to get stuck without a public signal."""
+"""Ends the process when it is assigned, behind, and has stood still for 30 s.
+
+aiokafka is known to get stuck after broker restarts without a public signal.
+"""
 
 import asyncio
 
@@ -24,8 +27,8 @@ class Standstill(RingbackError):  # noqa: N818 - the taxonomy's word
 async def watch(consumer: Consumer, assignment: Assignment, clock: Clock, *, patience: float = STANDSTILL) -> None:
     """Look every second, for ever.
 
-    Work in hand is no standstill, however long it takes: steps have their own limits. Neither is a partition kept waiting at a cap or
-    until a retry is due.
+    Work in hand is no standstill, however long it takes: steps have their own limits. Neither is a partition kept
+    waiting at a cap or until a retry is due.
 
     Raises:
         Standstill: assigned, behind, nothing in hand, and nothing taken in for `patience` seconds.
@@ -42,7 +45,7 @@ async def watch(consumer: Consumer, assignment: Assignment, clock: Clock, *, pat
 
 
 def _waits_for_records(consumer: Consumer, assignment: Assignment) -> bool:
-    """Behind with empty hands, or assigned by the client without having been told (an assignment lost and never given anew)."""
+    """Behind with empty hands, or assigned without having been told (an assignment lost and never given anew)."""
     if consumer.client is None or not consumer.client.assignment():
         return False
     if not assignment.watermarks.partitions:

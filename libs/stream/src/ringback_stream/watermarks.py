@@ -1,7 +1,7 @@
 """What may be committed: per partition the lowest unfinished offset, never above it.
 
-An *epoch* is one assignment. A ticket of an epoch that is over finishes nothing, so work that outlived its assignment cannot move the
-offsets of the next one.
+An *epoch* is one assignment. A ticket of an epoch that is over finishes nothing, so work that outlived its assignment
+cannot move the offsets of the next one.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ class Taken(Enum):
     REPEAT = auto()
     """It was taken before in this assignment: a seek back delivers twice."""
     GAP = auto()
-    """Offsets before it were not seen. Go back to the head; a gap that is seen twice is real (retention, compaction)."""
+    """Offsets before it were not seen. Go back to the head; a gap seen twice is real (retention, compaction)."""
 
 
 class Watermark:
@@ -80,8 +80,9 @@ class Watermark:
     def take(self, offset: int) -> Taken:
         """Take a record in.
 
-        A jump over unseen offsets is believed only when it is seen again after a seek back: a batch fetched for an earlier assignment,
-        or one the client lost on the way, must not move the watermark over records nobody has worked on.
+        A jump over unseen offsets is believed only when it is seen again after a seek back: a batch fetched for an
+        earlier assignment, or one the client lost on the way, must not move the watermark over records nobody has
+        worked on.
         """
         if offset < self._head:
             return Taken.REPEAT

@@ -1,0 +1,193 @@
+"""The queue of keys: one at a time per key, fair to tenants, nothing lost, nothing before its time."""
+
+from itertools import chain
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ringback_common.outcomes import Received
+from ringback_stream.flows import Caps, LaneKind
+from ringback_stream.keyqueue import HELD_AT_MOST, Item, KeyQueue, Work
+from ringback_stream.partitions import Partition
+from ringback_stream.watermarks import Ticket
+
+TOPIC = "callrecords.internal.fetch.v1"
+
+
+def item(key: str, offset: int, kind: LaneKind = LaneKind.LIVE, arrived: float = 0.0) -> Item:
+    """One record in hand."""
+    received = Received(TOPIC, 0, offset, 0, key.encode(), b"")
+    return Item(Ticket(Partition(TOPIC, 0), offset, 1), received, kind, arrived)
+
+
+def queue(interval: float = 0.0, **caps: int) -> KeyQueue:
+    """A queue with these caps."""
+    return KeyQueue(Caps(**caps), interval)
+
+
+def offsets(work: Work | None) -> list[int]:
+    """The offsets of a work's records."""
+    return [] if work is None else [each.ticket.offset for each in work.items]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_interleaving_serves_every_record_once_and_a_key_one_at_a_time(  # noqa: C901 - one branch per action
+    data: st.DataObject,
+) -> None:
+    """Offer, start, finish, retry and hold in any order: at the end all were finished once, in order within their key."""
+    waiting = queue(in_flight=3, in_flight_per_tenant=2, in_flight_bulk=1)
+    now, offset = 0.0, 0
+    running: list[Work] = []
+    done: dict[bytes, list[int]] = {}
+    for action in data.draw(
+        st.lists(st.sampled_from(["offer", "next", "finish", "again", "hold", "tick"]), max_size=60)
+    ):
+        if action == "offer":
+            key = data.draw(st.sampled_from(["a|1", "a|2", "b|1", "c|1"]))
+            waiting.offer(item(key, offset, data.draw(st.sampled_from(LaneKind)), now), now)
+            offset += 1
+        elif action == "next" and (work := waiting.next(now)) is not None:
+            assert work.key not in {other.key for other in running}
+            assert sum(other.tenant == work.tenant for other in running) < 2
+            running.append(work)
+        elif action in {"finish", "again"} and running:
+            work = running.pop(data.draw(st.integers(0, len(running) - 1)))
+            if action == "finish":
+                done.setdefault(work.key, []).extend(offsets(work))
+                waiting.finish(work, now)
+            else:
+                waiting.again(work, now, now + 1.0)
+        elif action == "hold":
+            waiting.hold("a", now, 2.0)
+        elif action == "tick":
+            now += 0.5
+    for _ in range(1000):
+        while (work := waiting.next(now)) is not None:
+            running.append(work)
+        for work in running:
+            done.setdefault(work.key, []).extend(offsets(work))
+            waiting.finish(work, now)
+        running.clear()
+        now += 0.5
+    assert sorted(chain.from_iterable(done.values())) == list(range(offset))
+    assert all(taken == sorted(taken) for taken in done.values())
+
+
+def test_waiting_records_of_a_key_share_the_next_step() -> None:
+    """What comes while a key runs waits, and is handed over together."""
+    waiting = queue()
+    waiting.offer(item("t|1", 0), 0.0)
+    first = waiting.next(0.0)
+    for offset in (1, 2, 3):
+        waiting.offer(item("t|1", offset), 0.0)
+    assert first is not None
+    assert waiting.next(0.0) is None
+    waiting.finish(first, 0.0)
+    assert offsets(waiting.next(0.0)) == [1, 2, 3]
+
+
+def test_live_goes_before_bulk_and_bulk_has_slots_of_its_own() -> None:
+    """A full bulk lane takes no live slot, and a full live lane no bulk slot."""
+    waiting = queue(in_flight=2, in_flight_bulk=1)
+    for number in range(4):
+        waiting.offer(item(f"t|bulk{number}", number, LaneKind.BULK), 0.0)
+    for number in range(4):
+        waiting.offer(item(f"t|live{number}", 10 + number), 0.0)
+    started = [waiting.next(0.0) for _ in range(4)]
+    assert [work.kind if work else None for work in started] == [LaneKind.LIVE, LaneKind.LIVE, LaneKind.BULK, None]
+
+
+def test_a_live_record_lifts_its_key_out_of_the_bulk_line() -> None:
+    """The key of a waiting bulk record runs as live once a live record of it comes."""
+    waiting = queue(in_flight_bulk=0)
+    waiting.offer(item("t|1", 0, LaneKind.BULK), 0.0)
+    assert waiting.next(0.0) is None
+    waiting.offer(item("t|1", 1), 0.0)
+    work = waiting.next(0.0)
+    assert offsets(work) == [0, 1]
+    assert work is not None
+    assert work.kind is LaneKind.LIVE
+
+
+def test_tenants_take_turns() -> None:
+    """A tenant with a long line does not make another one wait behind it."""
+    waiting = queue(in_flight=10)
+    for number in range(5):
+        waiting.offer(item(f"big|{number}", number), 0.0)
+    waiting.offer(item("small|1", 9), 0.0)
+    started = [waiting.next(0.0) for _ in range(2)]
+    assert {work.tenant for work in started if work} == {"big", "small"}
+
+
+def test_one_tenant_leaves_slots_for_others() -> None:
+    """A tenant whose calls hang holds only its share."""
+    waiting = queue(in_flight=3, in_flight_per_tenant=2)
+    for number in range(5):
+        waiting.offer(item(f"sick|{number}", number), 0.0)
+    while waiting.next(0.0) is not None:
+        pass
+    waiting.offer(item("well|1", 9), 0.0)
+    assert offsets(waiting.next(0.0)) == [9]
+
+
+def test_a_held_tenant_waits_exactly_as_long_as_told_and_others_go_on() -> None:
+    """Nothing of the tenant starts before, everything may after."""
+    waiting = queue()
+    waiting.offer(item("sick|1", 0), 0.0)
+    waiting.offer(item("well|1", 1), 0.0)
+    waiting.hold("sick", 0.0, 7.0)
+    assert offsets(waiting.next(0.0)) == [1]
+    assert waiting.next(6.99) is None
+    assert waiting.next_change(0.0) == 7.0
+    assert offsets(waiting.next(7.0)) == [0]
+
+
+def test_a_short_hold_is_never_overheld_and_a_long_one_after_thirty_seconds() -> None:
+    """Only a Retry-After longer than a record may be held makes the tenant paused."""
+    waiting = queue()
+    waiting.offer(item("sick|1", 0), 0.0)
+    waiting.hold("sick", 0.0, HELD_AT_MOST)
+    assert waiting.next_overheld(HELD_AT_MOST - 1) is None
+    waiting.hold("sick", 0.0, 600.0)
+    assert waiting.next_overheld(HELD_AT_MOST - 1) is None
+    assert offsets(waiting.next_overheld(HELD_AT_MOST)) == [0]
+
+
+def test_a_paused_tenant_at_its_cap_gives_all_its_keys_up() -> None:
+    """At 64 unfinished keys (here 3) they may be held no longer; a repeat of a known key is never refused."""
+    waiting = queue(keys_per_tenant=3)
+    waiting.hold("sick", 0.0, 600.0)
+    for number in range(3):
+        assert not waiting.tenant_is_full(item(f"sick|{number}", number).received)
+        waiting.offer(item(f"sick|{number}", number), 0.0)
+    assert waiting.tenant_is_full(item("sick|new", 7).received)
+    assert not waiting.tenant_is_full(item("sick|1", 8).received)
+    given_up: list[int] = []
+    while (work := waiting.next_overheld(0.0)) is not None:
+        given_up += offsets(work)
+        waiting.finish(work, 0.0)
+    assert given_up == [0, 1, 2]
+
+
+def test_a_pressed_paused_tenant_gives_up_what_is_in_others_way() -> None:
+    """At a full span its held records go at once, although they are neither many nor old."""
+    waiting = queue()
+    waiting.hold("sick", 0.0, 600.0)
+    waiting.offer(item("sick|1", 0), 0.0)
+    waiting.offer(item("sick|2", 1), 0.0)
+    assert waiting.next_overheld(0.0) is None
+    waiting.press({"sick", "well"})
+    assert sorted(offsets(waiting.next_overheld(0.0)) + offsets(waiting.next_overheld(0.0))) == [0, 1]
+
+
+def test_a_burst_of_one_key_becomes_two_steps() -> None:
+    """With a key interval the second step waits, and gets all that came meanwhile."""
+    waiting = queue(interval=1.0)
+    waiting.offer(item("t|1", 0), 0.0)
+    first = waiting.next(0.0)
+    assert first is not None
+    waiting.finish(first, 0.1)
+    for number in range(1, 100):
+        waiting.offer(item("t|1", number), number / 101)
+    assert waiting.next(0.99) is None
+    assert offsets(waiting.next(1.0)) == list(range(1, 100))

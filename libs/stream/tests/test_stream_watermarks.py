@@ -1,0 +1,157 @@
+"""The watermarks against a model that is too simple to be wrong: the set of unfinished offsets."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from ringback_stream.partitions import Partition
+from ringback_stream.watermarks import Taken, Ticket, Watermark, Watermarks
+
+PARTITIONS = (Partition("callrecords.internal.fetch.v1", 0), Partition("callrecords.internal.fetch.v1", 1))
+
+
+@dataclass
+class Model:
+    """One partition of one assignment, spelled out."""
+
+    start: int
+    head: int
+    unfinished: set[int] = field(default_factory=set)
+
+    @property
+    def watermark(self) -> int:
+        """Everything below it is finished."""
+        return min(self.unfinished, default=self.head)
+
+
+class WatermarkMachine(RuleBasedStateMachine):
+    """Take, finish, commit, revoke and lose in any order; commit answers come late and out of order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watermarks = Watermarks()
+        self.model: dict[Partition, Model] = {}
+        self.tickets: list[Ticket] = []
+        self.old_tickets: list[Ticket] = []
+        self.answers: list[tuple[int, dict[Partition, int]]] = []
+        self.broker: dict[Partition, int] = dict.fromkeys(PARTITIONS, 0)
+
+    @rule(count=st.integers(1, len(PARTITIONS)))
+    def assign(self, count: int) -> None:
+        """Begin an assignment where the broker says."""
+        starts = {partition: self.broker[partition] for partition in PARTITIONS[:count]}
+        self.watermarks.assign(starts)
+        self.model = {partition: Model(start, start) for partition, start in starts.items()}
+        self.old_tickets += self.tickets
+        self.tickets = []
+
+    @rule()
+    def drop(self) -> None:
+        """Revoked or lost."""
+        self.watermarks.drop()
+        self.model = {}
+        self.old_tickets += self.tickets
+        self.tickets = []
+
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), ahead=st.integers(-3, 3))
+    def take(self, data: st.DataObject, ahead: int) -> None:
+        """Offer a record at, below or beyond the head."""
+        partition = data.draw(st.sampled_from(sorted(self.model)))
+        model = self.model[partition]
+        offset = max(0, model.head + ahead)
+        watermark = self.watermarks.of(partition)
+        assert watermark is not None
+        taken = watermark.take(offset)
+        if offset < model.head:
+            assert taken is Taken.REPEAT
+        elif taken is Taken.TAKEN:
+            model.unfinished.add(offset)
+            model.head = offset + 1
+            self.tickets.append(self.watermarks.ticket(partition, offset))
+        else:
+            assert taken is Taken.GAP
+            assert offset > model.head
+
+    @precondition(lambda self: self.tickets)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        """Finish any taken record."""
+        ticket = self.tickets.pop(data.draw(st.integers(0, len(self.tickets) - 1)))
+        assert self.watermarks.finish(ticket)
+        self.model[ticket.partition].unfinished.remove(ticket.offset)
+
+    @precondition(lambda self: self.old_tickets)
+    @rule(data=st.data())
+    def finish_late(self, data: st.DataObject) -> None:
+        """Work of an assignment that is over finishes nothing."""
+        ticket = data.draw(st.sampled_from(self.old_tickets))
+        assert not self.watermarks.finish(ticket)
+
+    @rule()
+    def send_commit(self) -> None:
+        """Send what is committable; the broker takes it, its answer is under way."""
+        offsets = self.watermarks.committable()
+        for partition, offset in offsets.items():
+            assert offset > self.broker[partition]
+            self.broker[partition] = offset
+        self.answers.append((self.watermarks.epoch, offsets))
+
+    @precondition(lambda self: self.answers)
+    @rule(data=st.data())
+    def answer_commit(self, data: st.DataObject) -> None:
+        """Answers may come in any order, some after their assignment."""
+        epoch, offsets = self.answers.pop(data.draw(st.integers(0, len(self.answers) - 1)))
+        assert self.watermarks.accepted(epoch, offsets) is (epoch == self.watermarks.epoch)
+
+    @invariant()
+    def commits_never_exceed_the_lowest_unfinished(self) -> None:
+        """The promise: whatever is unfinished is at or above what the broker was told."""
+        for partition, model in self.model.items():
+            watermark = self.watermarks.of(partition)
+            assert watermark is not None
+            assert watermark.lowest_unfinished == model.watermark
+            assert self.broker[partition] <= model.watermark
+            assert watermark.span == model.head - model.watermark
+            assert watermark.unfinished == len(model.unfinished)
+            assert (watermark.committable or model.watermark) == model.watermark
+
+
+WatermarkMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestWatermarks = WatermarkMachine.TestCase
+
+
+@given(st.permutations(range(20)))
+def test_any_order_of_finishing_ends_at_the_head(order: list[int]) -> None:
+    """Whatever the order, the watermark is the lowest unfinished and at last the head."""
+    watermark = Watermark(0)
+    for offset in range(20):
+        assert watermark.take(offset) is Taken.TAKEN
+    left = set(range(20))
+    for offset in order:
+        watermark.finish(offset)
+        left.remove(offset)
+        assert watermark.lowest_unfinished == min(left, default=20)
+
+
+def test_a_gap_is_believed_when_it_is_seen_twice() -> None:
+    """A jump over unseen offsets asks for a seek back first; seen again, it is real."""
+    watermark = Watermark(5)
+    assert watermark.take(9) is Taken.GAP
+    assert watermark.take(5) is Taken.TAKEN
+    assert watermark.take(9) is Taken.GAP
+    assert watermark.take(9) is Taken.TAKEN
+    assert watermark.lowest_unfinished == 5
+
+
+@pytest.mark.parametrize("offset", [4, 6, 7])
+def test_only_an_unfinished_record_can_be_finished(offset: int) -> None:
+    """Below the watermark, finished before, or never taken: a bug, said loudly."""
+    watermark = Watermark(5)
+    for taken in (5, 6):
+        watermark.take(taken)
+    watermark.finish(6)
+    with pytest.raises(ValueError, match="is not unfinished"):
+        watermark.finish(offset)

@@ -1,0 +1,415 @@
+"""What the object that commits promises, on a real Kafka."""
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+
+import pytest
+from ringback_common.errors import Throttled, Transient
+from ringback_common.metrics import catalogue
+from ringback_common.outcomes import Accounting, Drop, Emit, Message, Outcome, Reason, Received, Reject
+from ringback_events.topics import (
+    CONTROL,
+    FETCH,
+    FETCH_BULK,
+    FETCH_RETRY_2M,
+    INTERNAL_DEAD_LETTERS,
+    RECORDS,
+    RESTRICTED_DEAD_LETTERS,
+    STATUS,
+)
+from ringback_local.kafka import Broker
+from ringback_stream.flows import BatchedFlow, BatchLimits, KeyedFlow, Lane, LaneKind, RetryBudget
+from ringback_testing import dump_topic, eventually
+from ringback_testing.fixtures import MakeTopics
+from ringback_testing.streaming import Recorder, committed, producing, running, send_all, settings_for
+
+pytestmark = pytest.mark.integration
+
+NEEDED = tuple(
+    topic.name
+    for topic in (
+        FETCH,
+        FETCH_BULK,
+        FETCH_RETRY_2M,
+        RECORDS,
+        CONTROL,
+        STATUS,
+        INTERNAL_DEAD_LETTERS,
+        RESTRICTED_DEAD_LETTERS,
+    )
+)
+LANES = (Lane(FETCH), Lane(FETCH_BULK, LaneKind.BULK), Lane(FETCH_RETRY_2M, LaneKind.RETRY))
+
+
+def fetch(
+    key: str, value: bytes = b"{}", topic: str = FETCH.name, headers: tuple[tuple[str, bytes], ...] = ()
+) -> Message:
+    """One record for a lane."""
+    return Message(topic, key.encode(), value, headers)
+
+
+def done(_: Received) -> Outcome:
+    """Satisfied, nothing to write."""
+    return Emit()
+
+
+def given_up(record: Received, attempts: int) -> Outcome:
+    """What a service says when the in-place budget is used up."""
+    return Reject(Reason.UPSTREAM_ERROR, f"after{attempts}")
+
+
+def keyed(step: object, **more: object) -> KeyedFlow:
+    """A flow over the fetch lanes in a group of its own."""
+    group = f"g-{secrets.token_hex(4)}"
+    return KeyedFlow(group, LANES, step, given_up, **more)  # pyright: ignore[reportArgumentType]
+
+
+async def test_records_of_a_key_run_in_order_and_what_waits_is_coalesced(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """While a key's first record runs the others wait, and are handed over together, in order."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    step = Recorder(done)
+    step.gate.clear()
+    async with running(settings, keyed(step)) as flow:
+        await send_all(settings, [fetch("t|call", str(number).encode()) for number in range(6)])
+        await eventually(lambda: step.groups)
+        await eventually(lambda: flow.stream.status)
+        await asyncio.sleep(0.3)  # the rest arrives meanwhile: nothing observable says so from outside
+        assert len(step.groups) == 1
+        step.gate.set()
+        await eventually(lambda: len(step.seen) == 6)
+    assert [record.value for record in step.seen] == [str(number).encode() for number in range(6)]
+    assert len(step.groups) <= 3
+
+
+async def test_nothing_is_committed_above_the_lowest_unfinished(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """Fifty finished records above a running one move no offset; when it ends, all do."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    gate = asyncio.Event()
+    seen: list[bytes | None] = []
+
+    async def step(records: list[Received]) -> list[Outcome]:
+        if records[0].key == b"t|slow":
+            await gate.wait()
+        seen.extend(record.key for record in records)
+        return [Emit()] * len(records)
+
+    flow = keyed(step)
+    async with running(settings, flow):
+        await send_all(settings, [fetch("t|slow"), *(fetch(f"t|{number}") for number in range(50))])
+        await eventually(lambda: len(seen) == 50)
+        await asyncio.sleep(0.6)  # three commit intervals: whatever would be committed is
+        assert await committed(settings, flow.group, FETCH.name) == {}
+        gate.set()
+
+        async def all_committed() -> bool:
+            return sum((await committed(settings, flow.group, FETCH.name)).values()) == 51
+
+        await eventually(all_committed)
+
+
+async def test_a_stop_finishes_what_runs_and_repeats_nothing(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """SIGTERM in the middle of a backlog: the next process continues where this one ended, 0 repeats, 0 lost."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+
+    async def answer(records: list[Received]) -> list[Outcome]:
+        await asyncio.sleep(0.005)
+        places.extend((record.partition, record.offset) for record in records)
+        return [Emit()] * len(records)
+
+    places: list[tuple[int, int]] = []
+    flow = keyed(answer)
+    async with producing(settings) as producer:
+        await asyncio.gather(*(producer.send(fetch(f"t{number % 40}|{number}")) for number in range(1500)))
+    async with running(settings, flow) as first:
+        await eventually(lambda: len(places) > 200)
+        await first.finish()
+    assert len(places) < 1500
+    async with running(settings, flow):
+        await eventually(lambda: len(set(places)) == 1500)
+    assert Counter(places).most_common(1)[0][1] == 1
+
+
+async def test_two_members_share_and_a_rebalance_repeats_nothing_and_loses_nothing(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """A second member joins in the middle and leaves again; a clean hand-over costs no record."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    places: list[tuple[int, int]] = []
+    busy: Counter[bytes] = Counter()
+    members: list[set[int]] = [set(), set()]
+
+    def member(number: int) -> object:
+        async def step(records: list[Received]) -> list[Outcome]:
+            key = records[0].key or b""
+            busy[key] += 1
+            assert busy[key] == 1
+            await asyncio.sleep(0.004)
+            busy[key] -= 1
+            members[number].add(records[0].partition)
+            places.extend((record.partition, record.offset) for record in records)
+            return [Emit()] * len(records)
+
+        return step
+
+    flow = keyed(member(0))
+    other = KeyedFlow(flow.group, LANES, member(1), given_up)  # pyright: ignore[reportArgumentType]
+    async with producing(settings) as producer, running(settings, flow):
+        sending = asyncio.gather(*(producer.send(fetch(f"t{number % 60}|{number}")) for number in range(4000)))
+        await eventually(lambda: len(places) > 100)
+        async with running(settings, other):
+            await eventually(lambda: members[1])
+        await sending
+        await eventually(lambda: len(set(places)) == 4000, timeout=40)
+    assert Counter(places).most_common(1)[0][1] == 1
+
+
+async def test_poison_goes_to_the_dead_letters_byte_for_byte_and_neighbours_survive(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """Undecodable value and headers no library likes: the record is refused whole, those around it are served."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    poison = b"\x00\xff not json"
+    hostile = (("ce_id", b"\xff\xfe"), ("ce_id", b"twice"), ("traceparent", b"00-zz"), ("ringback_due", b"x" * 500))
+
+    def answer(record: Received) -> Outcome:
+        return Reject(Reason.UNDECODABLE, "JSONDecodeError") if record.value == poison else Emit()
+
+    step = Recorder(answer)
+    flow = keyed(step)
+    async with running(settings, flow):
+        await send_all(
+            settings, [fetch("t|a"), fetch("t|sick", poison, headers=hostile), fetch("t|b", headers=hostile)]
+        )
+        letters = await eventually(lambda: dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]))
+    assert {record.key for record in step.seen} == {b"t|a", b"t|sick", b"t|b"}
+    (letter,) = letters
+    assert (letter.key, letter.value) == (b"t|sick", poison)
+    assert tuple(letter.headers)[:4] == hostile
+    assert dict(letter.headers)["ringback_dlq_reason"] == b"undecodable"
+    assert dict(letter.headers)["ringback_dlq_topic"] == FETCH.name.encode()
+    assert sum((await committed(settings, flow.group, FETCH.name)).values()) == 3
+
+
+async def test_a_refused_batch_costs_its_record_only_and_the_partition_goes_on(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """What the broker refuses makes the request `too_large`; the next record of the same partition is published."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    huge = secrets.token_bytes(9 * 1024 * 1024)  # random: zstd cannot make it fit into 8 MiB
+
+    def answer(record: Received) -> Outcome:
+        value = huge if record.value == b"huge" else b"small"
+        return Emit(((Message(RECORDS.name, b"t|same-partition", value),),))
+
+    async with running(settings, keyed(Recorder(answer))):
+        await send_all(settings, [fetch("t|1", b"huge"), fetch("t|2"), fetch("t|3")])
+        letters = await eventually(lambda: dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]))
+
+        async def published() -> bool:
+            return len(await dump_topic(kafka.bootstrap_servers, topics[RECORDS.name])) == 2
+
+        await eventually(published)
+    assert [dict(letter.headers)["ringback_dlq_reason"] for letter in letters] == [b"too_large"]
+    assert letters[0].key == b"t|1"
+
+
+async def test_stages_are_acknowledged_one_after_the_other(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """A later stage is stamped by the broker no earlier than all of the stage before."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    first = tuple(Message(RECORDS.name, f"t|{number}".encode(), b"1") for number in range(50))
+    second = (Message(FETCH_BULK.name, b"t|x", b"2"),)
+    async with producing(settings) as producer:
+        await producer.stages((first, second))
+    ones = await dump_topic(kafka.bootstrap_servers, topics[RECORDS.name])
+    (two,) = await dump_topic(kafka.bootstrap_servers, topics[FETCH_BULK.name])
+    assert len(ones) == 50
+    assert max(record.timestamp for record in ones) <= two.timestamp
+
+
+async def test_a_retry_lane_waits_until_due_and_holds_nobody_back(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """A record due in 1.5 s comes then, not earlier; a live record of the same tenant does not wait for it."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    arrived: dict[bytes | None, float] = {}
+
+    async def step(records: list[Received]) -> list[Outcome]:
+        arrived.update((record.key, time.time()) for record in records)
+        return [Emit()] * len(records)
+
+    due = time.time() + 1.5
+    header = (("ringback_due", str(int(due * 1000)).encode()),)
+    async with running(settings, keyed(step)):
+        await send_all(settings, [fetch("t|later", topic=FETCH_RETRY_2M.name, headers=header), fetch("t|now")])
+        await eventually(lambda: b"t|later" in arrived)
+    assert arrived[b"t|now"] < due
+    assert due - 0.005 <= arrived[b"t|later"] < due + 1.0
+
+
+async def test_a_lone_transient_failure_is_retried_and_then_given_up_while_others_go_on(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """The in-place budget is three attempts here; the service then decides, and nobody else waited."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    tries: Counter[bytes | None] = Counter()
+
+    async def step(records: list[Received]) -> list[Outcome]:
+        tries[records[0].key] += 1
+        if records[0].key == b"t|sick":
+            raise Transient("timeout")
+        return [Emit()] * len(records)
+
+    flow = keyed(step, retry=RetryBudget(attempts=3, first=0.05))
+    async with running(settings, flow):
+        await send_all(settings, [*(fetch(f"t|{n}") for n in range(20)), fetch("t|sick"), fetch("t|last")])
+        letters = await eventually(lambda: dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]))
+    assert tries[b"t|sick"] == 3
+    assert tries[b"t|last"] == 1
+    assert dict(letters[0].headers)["ringback_dlq_attempts"] == b"3"
+
+
+async def test_a_throttled_tenant_waits_as_long_as_told_and_its_neighbour_does_not(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """The tenant's other records do not start before Retry-After has passed."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    began: list[tuple[bytes | None, float]] = []
+
+    async def step(records: list[Received]) -> list[Outcome]:
+        first = not any(key and key.startswith(b"sick") for key, _ in began)
+        began.append((records[0].key, time.monotonic()))
+        if records[0].key and records[0].key.startswith(b"sick") and first:
+            raise Throttled("tenant:sick", 1.0)
+        return [Emit()] * len(records)
+
+    async with running(settings, keyed(step)):
+        await send_all(settings, [fetch("sick|1")])
+        await eventually(lambda: began)
+        await send_all(settings, [fetch("sick|2"), fetch("well|1")])
+        await eventually(lambda: len(began) == 4)
+    throttled_at = began[0][1]
+    later = [at for key, at in began[1:] if key and key.startswith(b"sick")]
+    assert len(later) == 2
+    assert min(later) >= throttled_at + 1.0
+    assert next(at for key, at in began if key == b"well|1") < throttled_at + 1.0
+
+
+async def test_an_unnamed_failure_ends_the_run_and_commits_nothing(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """A bug propagates, although FastStream swallows what its handlers raise."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+
+    async def step(records: list[Received]) -> list[Outcome]:
+        raise ZeroDivisionError
+
+    flow = keyed(step)
+    async with running(settings, flow) as process:
+        await send_all(settings, [fetch("t|1")])
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(process.task, 10)
+    assert await committed(settings, flow.group, FETCH.name) == {}
+
+
+async def test_too_many_rejects_halt_until_the_entry_is_lifted(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """After 20 rejects the group is left, the process is not ready, a restart stays out, and a lift resumes where it ended."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    bad = True
+
+    def answer(record: Received) -> Outcome:
+        return Reject(Reason.SCHEMA_INVALID) if bad else Emit()
+
+    step = Recorder(answer)
+    flow = keyed(step)
+    await send_all(settings, [fetch(f"t|{number}") for number in range(300)])
+    async with running(settings, flow, joined=False) as process:
+        await eventually(lambda: process.stream.control.get("halt", "fetch"))
+        await eventually(lambda: "halted" in str(process.health.failing_ready()))
+        assert not process.task.done()
+    letters = await dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name])
+    assert 20 <= len(letters) < 20 + 64 + 16
+    seen = len(step.seen)
+    bad = False
+    async with running(settings, flow, joined=False) as process:
+        assert "halted" in str(await eventually(lambda: process.health.failing_ready().get(flow.group)))
+        await asyncio.sleep(0.5)
+        assert len(step.seen) == seen
+        await process.stream.control.lift("halt", "fetch")
+        await eventually(lambda: len(set(step.places())) == 300)
+    assert len(letters) == len(await dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]))
+
+
+async def test_the_batched_runner_repeats_a_failed_batch_and_the_balance_holds(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """A store that is away for a moment loses nothing; received = satisfied + dropped + dead-lettered + in hand."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    batches: list[int] = []
+
+    def outcome(record: Received) -> Outcome:
+        number = int(record.value or b"0")
+        if number % 100 == 7:
+            return Reject(Reason.STORE_REFUSED, "23502")
+        if number % 100 == 8:
+            return Drop(Reason.TOO_OLD)
+        return Emit(accounting=Accounting.DEFERRED, reason=Reason.NOT_FOUND) if number % 100 == 9 else Emit()
+
+    async def step(records: list[Received]) -> list[Outcome]:
+        batches.append(len(records))
+        if len(batches) in {1, 3}:
+            raise Transient("the store is away")
+        return [outcome(record) for record in records]
+
+    group = f"g-{secrets.token_hex(4)}"
+    limits = BatchLimits(records=100, retry_first=0.05)
+    async with running(settings, BatchedFlow(group, (FETCH,), step, limits), name="store"):  # pyright: ignore[reportArgumentType]
+        async with producing(settings) as producer:
+            await asyncio.gather(*(producer.send(fetch(f"t{n % 9}|{n}", str(n).encode())) for n in range(1000)))
+
+        def finished() -> dict[str, float]:
+            return {outcome: _metric("finished_total", group, outcome=outcome) for outcome in OUTCOMES}
+
+        await eventually(lambda: sum(finished().values()) == 1000)
+        assert finished() == {"satisfied": 970, "deferred": 10, "dropped": 10, "dead_lettered": 10}
+        assert _metric("received_total", group) == 1000
+        assert _metric("in_hand", group) == 0
+    assert max(batches) <= 100
+    assert sum((await committed(settings, group, FETCH.name)).values()) == 1000
+
+
+OUTCOMES = ("satisfied", "deferred", "dropped", "dead_lettered")
+
+
+def _metric(name: str, group: str, **labels: str) -> float:
+    wanted = {"group": group, **labels}
+    return sum(
+        sample.value
+        for metric in catalogue.registry.collect()
+        for sample in metric.samples
+        if sample.name == f"ringback_stream_{name}" and wanted.items() <= sample.labels.items()
+    )
