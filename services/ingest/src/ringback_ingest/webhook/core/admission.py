@@ -12,7 +12,7 @@ from ringback_ingest.webhook.core.limits import BODY_OCTETS, TOKEN_OCTETS
 __all__ = ["Admitted", "Echo", "Head", "Status", "admit"]
 
 _PATHS = frozenset({b"/graph/notifications", b"/graph/lifecycle"})
-_NOT_PLAIN = re.compile(r"[<>&\"'`\x00-\x1f\x7f-\x9f]")
+_NOT_PLAIN = re.compile(r"[<>\"'`\x00-\x1f\x7f-\x9f]")
 """Graph's tokens hold neither markup nor control characters; what does is an attempt to have it reflected."""
 
 
