@@ -62,7 +62,7 @@ def test_exactly_one_mebibyte_is_let_in() -> None:
         (b"validationToken=Validation%3A%20%2B%C3%BC%26%3D", "Validation: +ü&=".encode()),
         (b"validationToken=" + b"x" * 4096, b"x" * 4096),
     ],
-    ids=["plain", "as Graph sends it", "beside our query", "longest"],
+    ids=["plain", "as Graph sends it", "beside our query", "characters that need escaping", "longest"],
 )  # fmt: skip
 def test_token_is_echoed_decoded(query: bytes, token: bytes) -> None:
     """Graph compares the echo with the token after URL decoding; the handshake is plain text, not JSON."""
