@@ -35,6 +35,8 @@ READ_TOPICS = (
 )
 LEAST_ACCEPTED = 5000
 DRAIN_SECONDS = 240
+QUIET_LOOKS = 3
+"""Quiet readings in a row that mean: drained. One may fall between a produce and a commit."""
 KILL_AT = {"webhook": 0.25, "enricher": 0.45, "store": 0.65}
 """Shares of the day's calls at which a service is killed."""
 
@@ -63,6 +65,7 @@ class _Day:
 
     options: DemoOptions
     console: Console
+    stop: asyncio.Event
     stack: Stack
     control: aiohttp.ClientSession
     lags: Lags
@@ -71,10 +74,10 @@ class _Day:
     kills: list[Kill] = field(default_factory=list[Kill])
 
 
-async def run(options: DemoOptions, console: Console) -> int:
+async def run(options: DemoOptions, console: Console, stop: asyncio.Event) -> int:
     """Run the demo; 0 if the judgement is clean and the day brought everything it should, else 1."""
     console.print(f"A workday with seed {options.seed}; starting Kafka, PostgreSQL, the simulator and the services …")
-    async with _opened(options, console) as day:
+    async with _opened(options, console, stop) as day:
         await _send(day)
         with Live(console=console, refresh_per_second=2, transient=True, auto_refresh=False) as live:
             await _through(day, live)
@@ -87,7 +90,7 @@ async def run(options: DemoOptions, console: Console) -> int:
 
 
 @asynccontextmanager
-async def _opened(options: DemoOptions, console: Console) -> AsyncGenerator[_Day]:
+async def _opened(options: DemoOptions, console: Console, stop: asyncio.Event) -> AsyncGenerator[_Day]:
     made = StackOptions(tenants=options.tenants, time_scale=options.time_scale, seed=options.seed)
     async with AsyncExitStack() as stacked:
         stack = await stacked.enter_async_context(Stack(made))
@@ -95,7 +98,7 @@ async def _opened(options: DemoOptions, console: Console) -> AsyncGenerator[_Day
         lags = await stacked.enter_async_context(Lags.connect(stack.bootstrap_servers))
         watch = await Watch.start(stack, control, lags)
         stacked.push_async_callback(watch.stop)
-        yield _Day(options, console, stack, control, lags, watch)
+        yield _Day(options, console, stop, stack, control, lags, watch)
 
 
 async def _send(day: _Day) -> None:
@@ -114,7 +117,7 @@ async def _through(day: _Day, live: Live) -> None:
     due = dict(KILL_AT)
     drained = 0
     deadline = asyncio.get_running_loop().time() + day.options.seconds + DRAIN_SECONDS
-    while drained < 3 and asyncio.get_running_loop().time() < deadline:  # noqa: PLR2004 - three quiet looks in a row
+    while drained < QUIET_LOOKS and asyncio.get_running_loop().time() < deadline and not day.stop.is_set():
         reading = await day.watch.read()
         drained = drained + 1 if reading.quiet else 0
         live.update(screen(reading, day.stack, day.events), refresh=True)
@@ -179,6 +182,6 @@ async def _linger(day: _Day) -> None:
     """Stay up, and keep showing, until Ctrl-C."""
     day.console.print("Everything stays up until Ctrl-C.")
     with Live(console=day.console, auto_refresh=False) as live:
-        while True:
+        while not day.stop.is_set():
             live.update(screen(await day.watch.read(), day.stack, day.events), refresh=True)
             await asyncio.sleep(1.0)
