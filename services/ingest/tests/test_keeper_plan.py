@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ringback_ingest.client_state import NotificationQuery
 from ringback_ingest.keeper.core.plan import (
     LIFETIME,

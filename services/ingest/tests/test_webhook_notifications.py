@@ -21,6 +21,7 @@ from ringback_ingest.webhook.core.notifications import Arrival, Refused, Taken, 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+OLD_TYPE = "#microsoft.graph.callrecord"
 ARRIVAL = Arrival(CALL_RECORDS, "2026-11-22T12:00:00.000000Z")
 
 Item = Callable[..., dict[str, Any]]
@@ -66,7 +67,7 @@ def test_notification_becomes_a_fetch_request(item: Item, body: Body, ring: KeyR
         ({"resourceData": {"id": "teamsvisitor:Ab|1"}}, "teamsvisitor:Ab|1"),
         ({"resourceData": None}, CALL),
         ({"resourceData": {}, "resource": "/communications/callRecords/Opaque-1/"}, "Opaque-1"),
-        ({"resourceData": {"oDataType": "#microsoft.graph.callrecord", "oDataId": f"x/callRecords/{CALL}"}, "resource": None}, CALL),
+        ({"resourceData": {"oDataType": OLD_TYPE, "oDataId": f"x/callRecords/{CALL}"}, "resource": None}, CALL),
     ],
     ids=["canonical", "old type", "opaque", "path alone", "slashes", "old link"],
 )  # fmt: skip

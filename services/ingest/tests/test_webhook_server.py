@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-
 from ringback_common.clock import SystemClock
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
@@ -199,7 +198,8 @@ async def test_chunked_body(connect: Connect, writer: RecordingWriter, item: Ite
     content = body(item())
     client = await connect()
     await client.send(
-        f"POST {PATH} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        f"POST {PATH} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n".encode()
+        + b"Transfer-Encoding: chunked\r\n\r\n"
         + b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
     )
     assert status(await client.answer()) == 202
@@ -386,7 +386,7 @@ async def test_stop_finishes_what_is_in_flight(
     assert status(answer) == 202
     assert b"connection: close\r\n" in answer
     await stopping
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError, match=r"."):
         await asyncio.open_connection("127.0.0.1", http.port)
 
 

@@ -1,0 +1,280 @@
+"""The keeper as a process, with a real Kafka and the Graph simulator: subscriptions come to be and come back."""
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+import pytest_asyncio
+import yaml
+from aiokafka import AIOKafkaProducer
+from ringback_events.keys import tenant_key
+from ringback_events.partition import partition_for
+from ringback_events.topics import AUDIT, COMMANDS, INTERNAL_DEAD_LETTERS, LIFECYCLE, STATUS
+from ringback_ingest.client_state import NotificationQuery, new_keys_file
+from ringback_local.kafka import Broker
+from ringback_local.ports import lease_ports
+from ringback_local.simulator import RunningSimulator
+from ringback_testing import dump_topic, eventually
+from ringback_testing.processes import ProcessFactory, RunningProcess
+
+pytestmark = pytest.mark.integration
+
+
+class Graph:
+    """What the tests ask the simulator for."""
+
+    def __init__(self, simulator: RunningSimulator) -> None:
+        self.simulator = simulator
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:
+        """A request to the control API; the answer's JSON."""
+        url = f"{self.simulator.control_url}{path}"
+        async with aiohttp.ClientSession() as session, session.request(method, url, json=body) as answer:
+            assert answer.status < 300, await answer.text()
+            return orjson.loads(await answer.read() or b"null")
+
+    async def subscriptions(self, tenant_id: str) -> list[dict[str, Any]]:
+        """What the tenant has now."""
+        answer = await self.call("GET", "/control/subscriptions")
+        listed = answer["subscriptions"] if isinstance(answer, dict) else answer
+        return [each for each in listed if each["tenantId"] == tenant_id]
+
+    def created(self, tenant_id: str) -> int:
+        """How often a subscription of the tenant was created, by the simulator's ledger."""
+        lines = [orjson.loads(line) for line in self.simulator.ledger_file.read_bytes().splitlines()]
+        requests = [line for line in lines if line["kind"] == "request" and line["tenantId"] == tenant_id]
+        return sum(line["route"] == "subscriptions" and line["status"] == 201 for line in requests)
+
+
+@dataclass
+class World:
+    """Everything a keeper needs, with a webhook that answers the handshakes."""
+
+    folder: Path
+    graph: Graph
+    bootstrap_servers: str
+    prefix: str
+    topics: dict[str, str]
+    webhook_port: int
+    process: ProcessFactory
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of ingest's processes."""
+        return {
+            "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "RINGBACK_KAFKA__TOPIC_PREFIX": self.prefix,
+            "RINGBACK_TIME_SCALE": "60",
+            "RINGBACK_WEBHOOK__HOST": "127.0.0.1",
+            "RINGBACK_WEBHOOK__PORT": str(self.webhook_port),
+            "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(self.folder / "keys.json"),
+        }
+
+    async def keeper(self, *, ready: bool = True) -> RunningProcess:
+        """Start a keeper."""
+        env = self.env | {
+            "RINGBACK_TENANTS_FILE": str(self.folder / "tenants.yaml"),
+            "RINGBACK_GRAPH__CAFILE": str(self.graph.simulator.ca_file),
+        }
+        return await self.process("keeper", ["ringback-ingest", "keeper"], env, ready=ready)
+
+    async def tenants(self, *tenant_ids: str) -> None:
+        """Register tenants at the simulator and write the file."""
+        client_id = str(uuid.uuid4())
+        known = [{"tenantId": t, "clientId": client_id, "clientSecret": "s3cret-of-test"} for t in tenant_ids]
+        await self.graph.call("POST", "/control/tenants", {"tenants": known})
+        (self.folder / "secret").write_text("s3cret-of-test")
+        hooks = f"http://127.0.0.1:{self.webhook_port}/graph"
+        entries = [
+            {
+                "tenant_id": tenant_id,
+                "client_id": client_id,
+                "graph_url": self.graph.simulator.graph_url,
+                "authority_url": self.graph.simulator.authority_url,
+                "credential": {"secret_file": "secret"},
+                "notification_url": f"{hooks}/notifications",
+                "lifecycle_url": f"{hooks}/lifecycle",
+            }
+            for tenant_id in tenant_ids
+        ]
+        replacement = self.folder / "tenants.new"
+        replacement.write_text(yaml.safe_dump({"version": 1, "tenants": entries}))
+        replacement.replace(self.folder / "tenants.yaml")
+
+    async def dump(self, topic: str) -> list[Any]:
+        """The records of a topic."""
+        return await dump_topic(self.bootstrap_servers, self.topics[topic])
+
+    async def audit(self, tenant_id: str) -> list[tuple[str, str, str]]:
+        """What the audit says about a tenant: action, reason, outcome."""
+        entries = [orjson.loads(record.value) for record in await self.dump(AUDIT.name)]
+        return [(e["action"], e["reason"], e["outcome"]) for e in entries if e["tenantId"] == tenant_id]
+
+    async def active(self, tenant_id: str) -> dict[str, Any]:
+        """Wait until the tenant has exactly one subscription."""
+
+        async def one() -> dict[str, Any] | None:
+            found = await self.graph.subscriptions(tenant_id)
+            return found[0] if len(found) == 1 else None
+
+        return await eventually(one, timeout=30)
+
+
+@pytest_asyncio.fixture
+async def world(
+    kafka: Broker,
+    topics: dict[str, str],
+    topic_prefix: str,
+    simulator: RunningSimulator,
+    process: ProcessFactory,
+    tmp_path: Path,
+) -> Any:
+    """A webhook that listens, topics, and the simulator."""
+    (tmp_path / "keys.json").write_bytes(new_keys_file("k1", secrets.token_bytes(32)))
+    with lease_ports(1) as ports:
+        made = World(tmp_path, Graph(simulator), kafka.bootstrap_servers, topic_prefix, topics, ports[0], process)
+        await process("webhook", ["ringback-ingest", "webhook"], made.env)
+        yield made
+
+
+Tenant = Callable[[], Awaitable[str]]
+
+
+def some_tenants(count: int) -> list[str]:
+    """Tenants no other test has."""
+    return [str(uuid.uuid4()) for _ in range(count)]
+
+
+async def test_creates_a_subscription_that_delivers(world: World) -> None:
+    """From an empty tenant to a subscription as wanted, whose notifications the webhook takes for genuine."""
+    (tenant,) = some_tenants(1)
+    await world.tenants(tenant)
+    await world.keeper()
+    subscription = await world.active(tenant)
+    assert subscription["resource"].strip("/") == "communications/callRecords"
+    assert subscription["changeType"] == "updated"
+    assert NotificationQuery.of_url(subscription["notificationUrl"]) == NotificationQuery("callrecords", "k1", "test")
+    await world.graph.call("POST", "/control/calls", {"tenantId": tenant, "shape": "peerToPeer"})
+
+    async def announced() -> bool:
+        return any(
+            record.key.startswith(tenant.encode()) for record in await world.dump("callrecords.internal.fetch.v1")
+        )
+
+    await eventually(announced)
+    assert await world.audit(tenant) == [("subscription.create", "missing", "done")]
+
+
+async def test_recreates_what_vanished(world: World) -> None:
+    """A subscription that Graph drops without a word is found missing at the next look and created again."""
+    (tenant,) = some_tenants(1)
+    await world.tenants(tenant)
+    await world.keeper()
+    first = await world.active(tenant)
+    await world.graph.call("DELETE", f"/control/subscriptions/{first['id']}")
+    second = await world.active(tenant)
+    assert second["id"] != first["id"]
+
+
+async def test_lifecycle_events_are_obeyed(world: World) -> None:
+    """ReauthorizationRequired is answered by a PATCH, subscriptionRemoved by a new subscription, missed is reported."""
+    (tenant,) = some_tenants(1)
+    await world.tenants(tenant)
+    await world.keeper()
+    first = await world.active(tenant)
+    for event in ("missed", "reauthorizationRequired"):
+        await world.graph.call("POST", f"/control/subscriptions/{first['id']}/lifecycle", {"event": event})
+    renewed = ("subscription.renew", "reauthorization_required", "done")
+
+    async def audited() -> bool:
+        return renewed in await world.audit(tenant)
+
+    await eventually(audited)
+    await world.graph.call("POST", f"/control/subscriptions/{first['id']}/lifecycle", {"event": "subscriptionRemoved"})
+
+    async def replaced() -> bool:
+        return [s["id"] for s in await world.graph.subscriptions(tenant)] not in ([], [first["id"]])
+
+    await eventually(replaced)
+
+    async def reported() -> bool:
+        reports = [orjson.loads(record.value) for record in await world.dump(STATUS.name) if record.value]
+        return any(r["tenantId"] == tenant and r["detail"].get("missedEvents") == 1 for r in reports)
+
+    await eventually(reported)
+
+
+async def test_foreign_subscription_is_reported(world: World) -> None:
+    """A subscription without our mark stands: it is left alone, the status is red and names the reason."""
+    (tenant,) = some_tenants(1)
+    await world.tenants(tenant)
+    keys = world.folder / "keys.json"
+    mine = keys.read_bytes()
+    first = await world.keeper()
+    theirs = await world.active(tenant)
+    assert await first.stop() == 0
+    keys.write_bytes(new_keys_file("k2", secrets.token_bytes(32)))
+    await world.keeper()
+
+    async def red() -> bool:
+        reports = [orjson.loads(record.value) for record in await world.dump(STATUS.name) if record.value]
+        return any(
+            r["tenantId"] == tenant and (r["state"], r["detail"]["subscription"]) == ("failing", "foreign_subscription")
+            for r in reports
+            if "subscription" in r["detail"]
+        )
+
+    await eventually(red, timeout=40)
+    assert [s["id"] for s in await world.graph.subscriptions(tenant)] == [theirs["id"]]
+    assert mine != keys.read_bytes()
+
+
+async def test_two_keepers_share_the_tenants(world: World) -> None:
+    """Each tenant is kept by one of two keepers; when one ends the other takes over, and nothing is created twice."""
+    tenants = some_tenants(8)
+    await world.tenants(*tenants)
+    first, _second = await asyncio.gather(world.keeper(), world.keeper())
+    await asyncio.gather(*(world.active(tenant) for tenant in tenants))
+    assert await first.stop() == 0
+    for tenant in tenants:
+        (subscription,) = await world.graph.subscriptions(tenant)
+        await world.graph.call("DELETE", f"/control/subscriptions/{subscription['id']}")
+    await asyncio.gather(*(world.active(tenant) for tenant in tenants))
+    assert {tenant: world.graph.created(tenant) for tenant in tenants} == dict.fromkeys(tenants, 2)
+
+
+async def test_tenant_added_to_the_file(world: World) -> None:
+    """A tenant that comes into the file while the keeper runs gets its subscription without a restart."""
+    old, new = some_tenants(2)
+    await world.tenants(old)
+    await world.keeper()
+    await world.active(old)
+    await world.tenants(old, new)
+    await world.active(new)
+
+
+async def test_undecodable_lifecycle_record_is_a_dead_letter(world: World) -> None:
+    """What the keeper cannot read, and a command nobody defined, become dead letters; the tenant is kept."""
+    (tenant,) = some_tenants(1)
+    await world.tenants(tenant)
+    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap_servers)
+    await producer.start()
+    for topic, value in ((LIFECYCLE, b"not json"), (COMMANDS, b'{"command": "unheard of"}')):
+        key = tenant_key(tenant)
+        partition = partition_for(topic.name, key, topic.partitions)
+        await producer.send_and_wait(world.topics[topic.name], value, key, partition)
+    await producer.stop()
+    await world.keeper()
+    await world.active(tenant)
+
+    async def refused() -> bool:
+        return len(await world.dump(INTERNAL_DEAD_LETTERS.name)) == 2
+
+    await eventually(refused)
