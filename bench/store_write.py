@@ -8,7 +8,6 @@ winners. `replace` writes second versions of the same calls: every row is exchan
 """
 
 import argparse
-import asyncio
 import gc
 import resource
 import sys
@@ -36,7 +35,7 @@ from ringback_sink.store.core.statements import VERSION_COLUMNS
 from ringback_sink.store.handlers import RecordsStep
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-from ringback_testing.call_records import call_record, received  # noqa: E402 - the tests' records are the bench's, too
+from ringback_testing.call_records import call_record, received
 
 BATCH, TRANSACTION = 2_000, 500
 CALL = CALL_COLUMNS[:-2]
@@ -137,14 +136,18 @@ async def fresh(server: str, name: str) -> AsyncGenerator[str]:
         await admin.close()
 
 
+async def measure_copy(server: str, entries: Sequence[Entry]) -> tuple[float, float]:
+    """The yardstick: calls per second and CPU of a bare COPY."""
+    batches = [tables(entries[start : start + TRANSACTION]) for start in range(0, len(entries), TRANSACTION)]
+    async with fresh(server, "ringback_bench_copy") as dsn:
+        return await timed(len(entries), lambda: bare_copy(dsn, batches))
+
+
 async def measure(server: str, calls: int, shape: str) -> list[Measured]:
     """Both ways for one shape of call."""
     first, second = (versions(calls, version, SHAPES[shape]) for version in (1, 2))
     entries = [entry(one) for one in first]
-    batches = [tables(entries[start : start + TRANSACTION]) for start in range(0, calls, TRANSACTION)]
-    async with fresh(server, "ringback_bench_copy") as dsn:
-        copied, copy_cpu = await timed(calls, lambda: bare_copy(dsn, batches))
-    del entries, batches
+    copied, copy_cpu = await measure_copy(server, entries)
     lines = [Measured(shape, "bare COPY", copied, copy_cpu, 1.0)]
     async with fresh(server, "ringback_bench_store") as dsn:
         database = Database(dsn)
@@ -156,8 +159,8 @@ async def measure(server: str, calls: int, shape: str) -> list[Measured]:
     return lines
 
 
-async def bench(calls: int, file: Path | None) -> None:
-    """Measure, print the table, write the file."""
+async def bench(calls: int) -> list[Measured]:
+    """Measure and print the table."""
     with open_postgres() as postgres:
         measured = [one for shape in SHAPES for one in await measure(postgres.dsn, calls, shape)]
     for one in measured:
@@ -167,8 +170,7 @@ async def bench(calls: int, file: Path | None) -> None:
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{calls:,} calls; peak RSS {peak:,.0f} MiB, the prepared load included. Goal: store: new at least 0.5.")
-    if file is not None:
-        file.write_bytes(orjson.dumps({"store_write": [asdict(one) for one in measured]}, option=orjson.OPT_INDENT_2))
+    return measured
 
 
 if __name__ == "__main__":
@@ -176,4 +178,6 @@ if __name__ == "__main__":
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    uvloop.run(bench(arguments.calls, arguments.json))
+    table = {"store_write": [asdict(one) for one in uvloop.run(bench(arguments.calls))]}
+    if arguments.json is not None:
+        arguments.json.write_bytes(orjson.dumps(table, option=orjson.OPT_INDENT_2))

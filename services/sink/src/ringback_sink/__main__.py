@@ -7,8 +7,6 @@ from typing import NoReturn
 
 from ringback_common.process import run
 
-from ringback_sink.store.app import apply_migrations, serve
-
 __all__ = ["main"]
 
 
@@ -16,7 +14,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the process that is named; exit 0 after a stop, 1 on a bug, 2 on a configuration mistake."""
     parser = ArgumentParser(prog="ringback-sink", description="Writes call records to PostgreSQL, newest wins.")
     parser.add_argument("process", choices=("store", "migrate"))
-    run(serve if parser.parse_args(arguments).process == "store" else apply_migrations)
+    # Imported by need: the store's process does not load the migration tools.
+    if parser.parse_args(arguments).process == "store":
+        from ringback_sink.store.app import serve  # noqa: PLC0415
+    else:
+        from ringback_sink.migrate import serve  # noqa: PLC0415
+    run(serve)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`ringback-sink migrate`: brings a store to this release's schema; run it as often and as concurrently as you like."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,18 +9,40 @@ from pathlib import Path
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from ringback_common import logs
+from ringback_common.clock import SystemClock
+from ringback_common.settings import load
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from ringback_sink.schema import REVISION
+from ringback_sink.settings import MigrateProcess
+from ringback_sink.store.adapters.failures import translated
 from ringback_sink.store.core import columns
 from ringback_sink.store.core.months import CHILD_TABLES, months_ahead
+from ringback_sink.store.waiting import until_reachable
 
-__all__ = ["head_revision", "migrate"]
+__all__ = ["alembic_config", "migrate", "serve"]
 
 _LOCK = 7_463_728_401
 """Any constant: the name of the advisory lock that lets one migration run at a time."""
+
+
+_log = logs.logger(__name__)
+
+
+async def serve(stop: asyncio.Event) -> None:
+    """`ringback-sink migrate` as a process: waits for PostgreSQL, migrates, ends."""
+    dsn = load(MigrateProcess).store.connection_string()
+    logs.configure("migrate")
+
+    async def attempt() -> None:
+        with translated():
+            await migrate(dsn)
+
+    if await until_reachable(attempt, stop, SystemClock()):
+        _log.info("The store has this release's schema.", value=REVISION)
 
 
 async def migrate(dsn: str, now: datetime | None = None) -> None:
@@ -60,7 +83,8 @@ async def _transaction(dsn: str) -> AsyncGenerator[AsyncConnection]:
         await engine.dispose()
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """Where the revisions are."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
@@ -68,17 +92,9 @@ def _config() -> Config:
 
 
 def _upgrade(connection: Connection) -> None:
-    config = _config()
+    config = alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def head_revision() -> str:
-    """The revision this release needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:
-        raise LookupError("the release ships no revision")
-    return head
+    command.upgrade(config, REVISION)
 
 
 async def _comment(connection: AsyncConnection) -> None:

@@ -11,18 +11,14 @@ from ringback_events import topics
 from ringback_stream.flows import BatchedFlow
 from ringback_stream.run import Stream
 
-from ringback_sink.migrate import migrate
-from ringback_sink.settings import MigrateProcess, StoreProcess
+from ringback_sink.settings import StoreProcess
 from ringback_sink.store.adapters.calls import Calls
 from ringback_sink.store.adapters.database import Database
-from ringback_sink.store.adapters.failures import translated
 from ringback_sink.store.adapters.operations import Operations
 from ringback_sink.store.handlers import OperationsStep, RecordsStep
 from ringback_sink.store.waiting import until_reachable
 
-__all__ = ["apply_migrations", "serve"]
-
-_log = logs.logger(__name__)
+__all__ = ["serve"]
 
 
 async def serve(stop: asyncio.Event) -> None:
@@ -61,17 +57,3 @@ async def _consume(settings: StoreProcess, dsn: str, stop: asyncio.Event, health
     finally:
         await calls.close()
         await operations.close()
-
-
-async def apply_migrations(stop: asyncio.Event) -> None:
-    """`ringback-sink migrate`: bring the store to this release's schema and end."""
-    settings = load(MigrateProcess)
-    dsn = settings.store.connection_string()
-    logs.configure("migrate")
-
-    async def attempt() -> None:
-        with translated():
-            await migrate(dsn)
-
-    if await until_reachable(attempt, stop, SystemClock()):
-        _log.info("The store has this release's schema.")

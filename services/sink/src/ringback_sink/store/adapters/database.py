@@ -9,7 +9,7 @@ import asyncpg
 from ringback_common import logs
 from ringback_common.errors import ConfigError, Transient
 
-from ringback_sink.migrate import head_revision
+from ringback_sink.schema import REVISION
 from ringback_sink.store.adapters.failures import translated
 from ringback_sink.store.core.statements import INCOMING
 
@@ -101,9 +101,9 @@ class Database:
                 found = await _revision(connection)
             finally:
                 await connection.close()
-        if found != head_revision():
+        if found != REVISION:
             raise ConfigError(
-                f"The store's schema is at revision {found or 'none'} and this release needs {head_revision()}: "
+                f"The store's schema is at revision {found or 'none'} and this release needs {REVISION}: "
                 "run `ringback-sink migrate`."
             )
         self.away = None
