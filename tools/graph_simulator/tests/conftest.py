@@ -22,12 +22,13 @@ UNKNOWN_MEMBERS = {"Prefer": "include-unknown-enum-members"}
 
 @dataclass
 class Endpoint:
-    """A notification endpoint that keeps what it is sent; `answer` decides what it says."""
+    """A notification endpoint that keeps what it is sent; `answer` says what; the first `hung` get none."""
 
     url: str = ""
     posts: list[dict[str, Any]] = field(default_factory=list)
     handshakes: list[str] = field(default_factory=list)
     echo: bool = True
+    hung: int = 0
     answer: Callable[[int], int] = lambda _: 202
 
     async def receive(self, request: web.Request) -> web.Response:
@@ -35,6 +36,9 @@ class Endpoint:
         if "validationToken" in request.query:
             self.handshakes.append(str(request.rel_url))
             return web.Response(text=request.query["validationToken"] if self.echo else "no")
+        if self.hung:
+            self.hung -= 1
+            await asyncio.Event().wait()
         self.posts.append({"path": str(request.rel_url), **await request.json()})
         return web.Response(status=self.answer(len(self.posts)))
 

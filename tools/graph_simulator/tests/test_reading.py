@@ -130,7 +130,7 @@ async def test_a_record_can_be_hidden_at_first(lab: Lab) -> None:
 
 
 async def test_list_pages_by_60_and_filters_by_start(lab: Lab) -> None:
-    """LIST gives every call of the window exactly once over its pages, headers only, and refuses what it cannot filter."""
+    """LIST gives every call of the window exactly once over its pages, headers only; it refuses other filters."""
     await lab.call(shape="peerToPeer", copies=130, notify=False)
     seen: list[str] = []
     link: str | None = "communications/callRecords?$filter=startDateTime%20ge%202020-01-01T00:00:00Z"

@@ -15,6 +15,8 @@ from ringback_graph_simulator.options import Options
 
 __all__ = ["main"]
 
+_LAST_PORT = 65_535
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; 0 after a graceful stop, 2 for a mistake in the options."""
@@ -55,6 +57,8 @@ def _options(arguments: list[str] | None) -> Options:
     add("--trust-ca", type=Path, help="CA of https notification URLs")
     chosen = vars(parser.parse_args(arguments))
     del chosen["command"]
+    if not all(0 <= chosen[name] <= _LAST_PORT for name in ("port", "control_port")):
+        parser.error(f"a port is a number from 0 to {_LAST_PORT}")
     if chosen["time_scale"] <= 0:
         parser.error("--time-scale must be greater than 0")
     return Options(**chosen)

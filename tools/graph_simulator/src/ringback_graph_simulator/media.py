@@ -18,7 +18,7 @@ FUTURE_MEMBERS = {
 """Members after `unknownFutureValue`, by property: sent only to who prefers include-unknown-enum-members."""
 
 _POOL = 192
-_POOR_SHARE = 0.125
+_POOR_EVERY = 8
 _EMPTY_NETWORK = {
     **dict.fromkeys(("ipAddress", "subnet", "macAddress", "port", "linkSpeed", "reflexiveIPAddress", "connectionType")),
     **dict.fromkeys(("networkTransportProtocol", "wifiBand", "wifiRadioType", "relayIPAddress", "relayPort")),
@@ -181,7 +181,7 @@ class StreamPools:
 
     def _fill(self, label: str) -> list[Json]:
         rng = random.Random(f"{self.seed}/{label}")
-        return [_thinned(rng, self._figures(rng, label, poor=rng.random() < _POOR_SHARE)) for _ in range(_POOL)]
+        return [_thinned(rng, self._figures(rng, label, poor=number % _POOR_EVERY == 0)) for number in range(_POOL)]
 
     @staticmethod
     def _figures(rng: random.Random, label: str, *, poor: bool) -> Json:

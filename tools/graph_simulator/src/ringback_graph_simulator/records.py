@@ -98,8 +98,8 @@ class Records:
 
     def _session(self, plan: Plan, version: int, index: int, person: Person, rng: random.Random) -> Json:
         caller, callee = self._ends(plan, index, person, rng)
-        if rng.random() < 0.06 and version > 1:
-            caller["feedback"] = feedback_of(rng)
+        if version > 1:
+            caller |= self._feedback(plan, index)
         begin, end = self._span(plan, index, rng)
         identifier = guid(plan.call_id, index) if SHAPES[plan.shape].group else plan.call_id
         leftover = plan.shape == "smallMeeting" and index == 1 and rng.random() < 0.1
@@ -120,6 +120,12 @@ class Records:
             has_media = version >= rng.choices((1, 2, 3), (75, 20, 5))[0]
             session["segments"] = self._segments(session, person, rng, (begin, end), has_media=has_media)
         return self._marked(session, version) if plan.mark else session
+
+    @staticmethod
+    def _feedback(plan: Plan, index: int) -> Json:
+        """A rating comes late; drawn apart, so that it shifts no other value of the session."""
+        rng = random.Random(f"{plan.seed}/{index}/feedback")
+        return {"feedback": feedback_of(rng)} if rng.random() < 0.06 else {}
 
     @staticmethod
     def _marked(session: Json, version: int) -> Json:

@@ -18,6 +18,7 @@ LIMITS = {
 
 _TOLD_S = 0.25
 _ROUNDING_S = 0.02
+_FLOAT_S = 1e-6  # instants are floats: who waits to the microsecond is not refused for the last bit
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class SlidingWindow:
 
     def hit(self, now: float) -> int | None:
         """Count a request: None if it is within the limit, else whole seconds until the next would be."""
-        while self._hits and self._hits[0] <= now - self.seconds:
+        while self._hits and self._hits[0] <= now - self.seconds + _FLOAT_S:
             self._hits.popleft()
         self._hits.append(now)
         over = len(self._hits) - self.limit
@@ -38,7 +39,8 @@ class SlidingWindow:
             return None
         if over > self.limit:
             self._hits.popleft()  # a client that never stops costs bounded memory
-        return max(1, math.ceil(self._hits[min(over, self.limit) - 1] + self.seconds - now))
+            over -= 1
+        return max(1, math.ceil(self._hits[over] + self.seconds - now))
 
     @property
     def idle_since(self) -> float:

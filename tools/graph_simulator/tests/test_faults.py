@@ -1,0 +1,124 @@
+"""Faults on demand, each as a client meets it."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from .conftest import FULL, TENANT, Lab
+
+_OTHER = "22222222-474c-4d40-900c-6265431fd81f"
+
+
+async def _plan(lab: Lab, **body: Any) -> str:
+    return (await lab.control("POST", "faults", body))["id"]
+
+
+async def _get(lab: Lab, call: dict[str, Any]) -> aiohttp.ClientResponse:
+    return await lab.graph("GET", f"communications/callRecords/{call['callId']}{FULL}")
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "Forbidden"), (401, "Unauthorized"), (500, "Boom"), (504, "Slow")])
+async def test_a_status_as_often_as_ordered(lab: Lab, status: int, code: str) -> None:
+    """Twice the status in Graph's error form, then the record."""
+    call = await lab.call()
+    await _plan(lab, effect="status", status=status, code=code, count=2, route="record")
+    answers = [await _get(lab, call) for _ in range(3)]
+    assert [answer.status for answer in answers] == [status, status, 200]
+    error = (await answers[0].json())["error"]
+    assert error["code"] == code
+    assert error["innerError"]["request-id"] == answers[0].headers["request-id"]
+
+
+async def test_a_throttle_names_the_wait_and_pauses_the_tenant(lab: Lab) -> None:
+    """429 with Retry-After as given, a date included; the ledger shows the fault that did it."""
+    call = await lab.call()
+    fault = await _plan(lab, effect="throttle", retryAfter=7, count=1, tenantId=TENANT)
+    answer = await _get(lab, call)
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
+    await _plan(lab, effect="throttle", retryAfter="Wed, 21 Oct 2099 07:28:00 GMT", count=1)
+    assert (await _get(lab, call)).headers["Retry-After"].startswith("Wed")
+    first = (await lab.ledger("request"))[0]
+    assert (first["fault"], first["retryAfter"]) == (fault, "7")
+
+
+async def test_a_fault_stays_in_its_scope(lab: Lab) -> None:
+    """Another tenant, another call, another route and another page are left alone."""
+    sick, well = await lab.call(sessions=70, shape="meeting"), await lab.call()
+    await _plan(lab, effect="status", tenantId=_OTHER)
+    await _plan(lab, effect="status", callId=sick["callId"], route="sessions", page=2, status=502)
+    assert (await _get(lab, well)).status == 200
+    first = await _get(lab, sick)
+    assert first.status == 200
+    assert (await lab.graph("GET", (await first.json())["sessions@odata.nextLink"])).status == 502
+
+
+async def test_malformed_truncated_and_foreign(lab: Lab) -> None:
+    """No JSON, half a body, and a next link that leads to a stranger."""
+    call = await lab.call(sessions=70, shape="meeting")
+    await _plan(lab, effect="malformed", count=1)
+    with pytest.raises(ValueError, match="utf-8"):
+        await (await _get(lab, call)).json(content_type=None)
+    await _plan(lab, effect="truncated", count=1)
+    with pytest.raises(aiohttp.ClientError):
+        await (await _get(lab, call)).read()
+    await _plan(lab, effect="foreignNextLink", count=1)
+    body = await (await _get(lab, call)).json()
+    assert body["sessions@odata.nextLink"].startswith("https://graph.attacker.example/v1.0/")
+
+
+async def test_redirect_delay_and_oversize(lab: Lab) -> None:
+    """A redirect to a stranger, a late answer, and a body that goes on and on."""
+    call = await lab.call()
+    await _plan(lab, effect="redirect", count=1)
+    answer = await lab.graph("GET", f"communications/callRecords/{call['callId']}", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (302, "https://graph.attacker.example")
+    await _plan(lab, effect="delay", seconds=0.3, count=1)
+    await _get(lab, call)
+    assert (await lab.ledger("request"))[-1]["end"] - (await lab.ledger("request"))[-1]["at"] >= 0.3
+    await _plan(lab, effect="oversize", count=1)
+    endless = await _get(lab, call)
+    assert len(await endless.content.readexactly(20 << 20)) == 20 << 20
+    endless.close()
+
+
+async def test_a_hang_is_no_answer_and_is_in_the_ledger(lab: Lab) -> None:
+    """The client's own timeout must end it; the request is noted with no status."""
+    call = await lab.call()
+    await _plan(lab, effect="hang", count=1)
+    with pytest.raises(TimeoutError):
+        await lab.graph("GET", f"communications/callRecords/{call['callId']}", timeout=aiohttp.ClientTimeout(total=0.2))
+    assert [line["status"] for line in await lab.ledger("request")] == [None]
+
+
+async def test_faults_end_by_time_by_order_and_by_chance(lab: Lab) -> None:
+    """A duration that has passed, a removal, and a probability of zero leave requests alone."""
+    call = await lab.call()
+    await _plan(lab, effect="status", durationSeconds=0)
+    await _plan(lab, effect="status", probability=0)
+    removed = await _plan(lab, effect="status")
+    await lab.control("DELETE", f"faults/{removed}")
+    assert (await _get(lab, call)).status == 200
+    await lab.control("DELETE", "faults/f99", status=404)
+    await lab.control("POST", "faults", {"effect": "earthquake"}, status=400)
+
+
+async def test_the_token_endpoint_can_fail_too(lab: Lab) -> None:
+    """A 429 from the authority has a Retry-After."""
+    await _plan(lab, effect="throttle", route="token", retryAfter=1, count=1)
+    refused = await lab.token()
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+    assert (await lab.token()).status == 200
+
+
+async def test_a_tenant_may_refuse_the_double_expand(lab: Lab) -> None:
+    """Sessions alone and participants alone are served, both at once are a 400."""
+    await lab.control("POST", "tenants", {"tenants": [{"tenantId": TENANT, "clientId": "c", "clientSecret": "s"}]})
+    tenant = {"tenantId": TENANT, "clientId": "11111111-474c-4d40-900c-6265431fd81f", "clientSecret": "open sesame"}
+    await lab.control("POST", "tenants", {"tenants": [tenant | {"refuseDoubleExpand": True}]})
+    token = (await (await lab.token()).json())["access_token"]
+    lab.headers = {"Authorization": f"Bearer {token}"}
+    call = await lab.call()
+    assert (await _get(lab, call)).status == 400
+    assert "sessions" in await lab.record(call["callId"], "?$expand=sessions($expand=segments)")
+    assert "participants_v2" in await lab.record(call["callId"], "?$expand=participants_v2")

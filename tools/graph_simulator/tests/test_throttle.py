@@ -1,0 +1,70 @@
+"""Budgets in sliding windows, and who broke a pause."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from ringback_graph_simulator.throttle import LIMITS, Pauses, SlidingWindow, Throttle
+
+from .conftest import TENANT, Lab
+
+
+@given(st.lists(st.floats(0, 3), max_size=60), st.integers(1, 5))
+def test_no_window_admits_more_than_its_limit(gaps: list[float], limit: int) -> None:
+    """Whatever the rhythm, the requests admitted within any ten seconds are at most the limit."""
+    window, now, admitted = SlidingWindow(limit, 10.0), 0.0, list[float]()
+    for gap in gaps:
+        now += gap
+        if window.hit(now) is None:
+            admitted.append(now)
+    for begin in admitted:
+        assert sum(begin <= at < begin + 10 for at in admitted) <= limit
+
+
+@given(st.integers(1, 20), st.floats(0, 9))
+def test_who_waits_as_told_is_admitted(limit: int, spread: float) -> None:
+    """After Retry-After has passed, the next request is within the limit."""
+    window = SlidingWindow(limit, 10.0)
+    for number in range(limit):
+        assert window.hit(spread * number / limit) is None
+    wait = window.hit(spread)
+    assert wait is not None
+    assert window.hit(spread + wait) is None
+
+
+def test_scopes_are_those_that_graph_documents() -> None:
+    """Per record 40 and per app and tenant 1,500 requests in 20 s; a record's refusal leaves other records alone."""
+    throttle = Throttle()
+    assert (LIMITS["record"], LIMITS["appTenant"], LIMITS["list"]) == ((40, 20.0), (1_500, 20.0), (40, 20.0))
+    for _ in range(40):
+        assert throttle.check({"appTenant": "t|a", "record": "t|1"}, 0.0) is None
+    refused = throttle.check({"appTenant": "t|a", "record": "t|1"}, 0.0)
+    assert refused is not None
+    assert (refused.scope, refused.retry_after) == ("record", 20)
+    assert throttle.check({"appTenant": "t|a", "record": "t|2"}, 0.0) is None
+
+
+def test_a_request_inside_a_pause_is_seen() -> None:
+    """Requests under way when the 429 leaves are no offence, later ones are, those after the wait are not."""
+    pauses = Pauses()
+    pauses.begin(("appTenant", "t"), 100.0, 5)
+    scopes = [("appTenant", "t"), ("record", "t|1")]
+    assert [pauses.inside(scopes, at) for at in (100.1, 101.0, 104.9, 105.1)] == [False, True, True, False]
+    assert not pauses.inside([("appTenant", "other")], 101.0)
+
+
+async def test_a_record_read_too_often_is_throttled_and_the_ledger_tells(lab: Lab) -> None:
+    """The 41st request of one record within 20 s gets 429; asking again before Retry-After is noted as impolite."""
+    call = await lab.call()
+    path = f"communications/callRecords/{call['callId']}?$select=id"
+    statuses = [(await lab.graph("GET", path)).status for _ in range(40)]
+    refused = await lab.graph("GET", path)
+    assert set(statuses) == {200}
+    assert refused.status == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 20
+
+    async def impolite() -> bool:
+        await lab.graph("GET", path)
+        return (await lab.control("GET", "state"))["requests"]["insideRetryAfter"] > 0
+
+    await lab.until(impolite)
+    lines = [line for line in await lab.ledger("request") if line["status"] == 429]
+    assert (lines[0]["overBudget"], lines[0]["tenantId"]) == ("record", TENANT)

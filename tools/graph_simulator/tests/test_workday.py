@@ -1,0 +1,53 @@
+"""The workday: everything that must occur does, and the reckoning closes."""
+
+import orjson
+
+from .conftest import TENANT, Lab
+
+_OTHER = "22222222-474c-4d40-900c-6265431fd81f"
+
+
+async def _expected(lab: Lab) -> list[dict[str, object]]:
+    async with lab.session.get(f"{lab.ready['controlUrl']}/control/expected") as answer:
+        return [orjson.loads(line) for line in (await answer.read()).splitlines()]
+
+
+async def test_a_workday_holds_what_was_ordered(lab: Lab) -> None:
+    """All specials occur once, late versions are told, forged items are counted apart, and notified = accepted."""
+    await lab.subscribe()
+    order = {"tenants": [TENANT], "calls": 120, "durationSeconds": 0.5, "lateVersionAfterSeconds": 30}
+    await lab.control("POST", "workday", order | {"plantedDrops": 3, "throttleStorm": True})
+
+    async def done() -> bool:
+        return (await lab.control("GET", "workday"))["done"]
+
+    await lab.until(done)
+    progress, entries = await lab.control("GET", "workday"), await _expected(lab)
+    assert (progress["startedCalls"], progress["plantedDrops"], progress["pending"]) == (120, 3, 0)
+    planted = progress["planted"]
+    assert (planted["largeMeeting"], planted["webinar"], planted["throttleStorm"]) == (1, 1, 1)
+    assert planted["lateVersion"] > 0
+    assert len(entries) == 123
+    accepted = sum(sum(entry["accepted"].values()) for entry in entries)
+    assert accepted + progress["plantedDrops"] == progress["accepted"] == progress["notified"]
+    assert max(entry["sessions"] for entry in entries) == 1000
+    assert 400 in {entry["participants"] for entry in entries}
+    assert max(entry["version"] for entry in entries) == 3
+
+
+async def test_a_seed_repeats_a_workday(lab: Lab) -> None:
+    """The same order makes the same calls; a second order needs the first to be over."""
+    await lab.control("POST", "workday", {"tenants": [TENANT, _OTHER], "calls": 30, "durationSeconds": 60, "seed": 3})
+    await lab.control("POST", "workday", {"tenants": [TENANT]}, status=400)
+    await lab.control("DELETE", "workday")
+    assert not (await lab.control("GET", "workday"))["running"]
+    await lab.control("POST", "workday", {"tenants": [TENANT], "calls": 1, "shapes": {"picnic": 1}}, status=400)
+
+
+async def test_mistakes_are_answered_with_a_sentence(lab: Lab) -> None:
+    """Unknown calls, unknown shapes and bodies that are no objects end in 4xx, and the simulator goes on."""
+    await lab.control("GET", f"calls/{TENANT}/nobody", status=404)
+    await lab.control("POST", "calls", {"tenantId": TENANT, "shape": "picnic"}, status=400)
+    await lab.control("POST", "calls", {}, status=400)
+    await lab.control("POST", "calls", [], status=400)
+    assert (await lab.control("GET", "health")) == {"status": "ok"}
