@@ -1,0 +1,85 @@
+"""What a machine lacks is said in one sentence: by the set-up script before there is a Python of ours, by us after."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ringback_local.__main__ import main
+from ringback_local.folders import KAFKA_POM
+
+SETUP = KAFKA_POM.with_name("setup.sh")
+ROOT = KAFKA_POM.parents[2]
+
+
+def _set_up(tmp_path: Path, python: str) -> subprocess.CompletedProcess[str]:
+    """Run a copy of the script in an empty checkout, where `python3` is the given shell script and uv is missing."""
+    script = tmp_path / "tools" / "local" / "setup.sh"
+    script.parent.mkdir(parents=True)
+    shutil.copy(SETUP, script)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "dirname", "cut", "rm", "mkdir", "mv"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    (programs / "python3").write_text(f"#!{shutil.which('sh')}\n{python}\n")
+    (programs / "python3").chmod(0o755)
+    return subprocess.run(
+        [str(programs / "sh"), str(script)], env={"PATH": str(programs)}, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
+    """Every Python on the path fails the version check: exit 2, one sentence, nothing made."""
+    answer = _set_up(tmp_path, "exit 1")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("Ringback needs Python 3.11 or newer: install one")
+    assert answer.stderr.count("\n") == 1
+    assert not (tmp_path / ".tools").exists()
+
+
+def test_a_python_without_venv_is_named(tmp_path: Path) -> None:
+    """Debian's Python without python3-venv: exit 2, the package's name, and no half-made environment."""
+    answer = _set_up(tmp_path, f'case "$2" in venv) exit 1;; esac; exec {sys.executable} "$@"')
+    assert answer.returncode == 2
+    assert "python3-venv" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert not list((tmp_path / ".tools").glob("*/bin/uv"))
+
+
+@pytest.fixture
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Java, no Maven, no Docker, nothing cached, nothing named."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("RINGBACK_LOCAL_FOLDER", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
+    for name in ("JAVA_HOME", "RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "RINGBACK_STORE__DSN", "RINGBACK_LOCAL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("command", ["prepare", "up"])
+def test_a_machine_without_java_is_told_the_three_ways(
+    command: str, bare_machine: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 and one sentence on stderr, whichever command comes first."""
+    assert main([command]) == 2
+    sentence = capsys.readouterr().err
+    assert sentence.startswith("No Kafka can be run here: set RINGBACK_KAFKA__BOOTSTRAP_SERVERS")
+    assert "no java was found, mvn was not" in sentence
+    assert sentence.count("\n") == 1
+
+
+def test_a_named_kafka_needs_no_java(bare_machine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a broker named nothing is fetched and nothing is missing."""
+    monkeypatch.setenv("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "kafka.example:9092")
+    assert main(["prepare"]) == 0
+
+
+def test_help_explains_every_target() -> None:
+    """`make` alone names each target of the Makefile."""
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    [phony] = [line for line in lines if line.startswith(".PHONY:")]
+    answer = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True, env=os.environ)
+    explained = {line.split()[0] for line in answer.stdout.splitlines() if line.startswith("  ")}
+    assert explained == set(phony.removeprefix(".PHONY:").split())
