@@ -155,7 +155,7 @@ async def test_two_members_share_and_a_rebalance_repeats_nothing_and_loses_nothi
             key = records[0].key or b""
             busy[key] += 1
             assert busy[key] == 1
-            await asyncio.sleep(0.004)
+            await asyncio.sleep(0.05)
             busy[key] -= 1
             members[number].add(records[0].partition)
             places.extend((record.partition, record.offset) for record in records)
@@ -335,7 +335,7 @@ async def test_an_unnamed_failure_ends_the_run_and_commits_nothing(
 async def test_too_many_rejects_halt_until_the_entry_is_lifted(
     kafka: Broker, topic_prefix: str, make_topics: MakeTopics
 ) -> None:
-    """After 20 rejects the group is left, the process is not ready, a restart stays out, and a lift resumes where it ended."""
+    """After 20 rejects the group is left, the process is not ready, a restart stays out, and a lift resumes."""
     topics = await make_topics(*NEEDED)
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
     bad = True

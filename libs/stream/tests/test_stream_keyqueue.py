@@ -34,7 +34,7 @@ def offsets(work: Work | None) -> list[int]:
 def test_any_interleaving_serves_every_record_once_and_a_key_one_at_a_time(  # noqa: C901 - one branch per action
     data: st.DataObject,
 ) -> None:
-    """Offer, start, finish, retry and hold in any order: at the end all were finished once, in order within their key."""
+    """Offer, start, finish, retry and hold in any order: all are finished once, in order within their key."""
     waiting = queue(in_flight=3, in_flight_per_tenant=2, in_flight_bulk=1)
     now, offset = 0.0, 0
     running: list[Work] = []

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from ringback_common.health import Health
 from ringback_common.outcomes import Message, Outcome, Received
 from ringback_common.settings import KafkaSettings, ProcessSettings
@@ -101,15 +101,11 @@ async def send_all(settings: ProcessSettings, messages: Sequence[Message]) -> No
 
 async def committed(settings: ProcessSettings, group: str, topic: str) -> dict[int, int]:
     """The group's committed offsets of a topic, where there are any."""
-    name = settings.kafka.topic_prefix + topic
-    reader = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka.bootstrap_servers, group_id=group, enable_auto_commit=False
-    )
-    await reader.start()
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
+    await admin.start()
     try:
-        await reader.topics()
-        numbers = reader.partitions_for_topic(name) or set()
-        offsets = {number: await reader.committed(TopicPartition(name, number)) for number in numbers}
+        offsets = await admin.list_consumer_group_offsets(group)
     finally:
-        await reader.stop()
-    return {number: offset for number, offset in offsets.items() if offset}
+        await admin.close()
+    name = settings.kafka.topic_prefix + topic
+    return {place.partition: at.offset for place, at in offsets.items() if place.topic == name and at.offset > 0}

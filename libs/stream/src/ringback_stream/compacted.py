@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.settings import KafkaSettings
@@ -11,7 +12,7 @@ from ringback_common.settings import KafkaSettings
 from ringback_stream.connection import client_options, full_name
 from ringback_stream.records import Record
 
-__all__ = ["Batches", "open_reader", "read_compacted", "read_to_end"]
+__all__ = ["Batches", "open_reader", "partition_numbers", "read_compacted", "read_to_end"]
 
 _POLL_MS = 500
 
@@ -49,7 +50,8 @@ async def read_compacted(
     reader = open_reader(kafka)
     try:
         await reader.start()
-        values = await read_to_end(reader, full_name(kafka, topic), partitions)
+        numbers = await partition_numbers(kafka, topic) if partitions is None else partitions
+        values = await read_to_end(reader, full_name(kafka, topic), numbers)
     except KafkaError as failure:
         raise Transient(f"Kafka cannot be read ({type(failure).__name__}).") from None
     finally:
@@ -57,20 +59,27 @@ async def read_compacted(
     return {key: value for key, value in values.items() if value is not None}
 
 
-async def read_to_end(
-    reader: AIOKafkaConsumer, topic: str, partitions: Collection[int] | None = None
-) -> dict[bytes, bytes | None]:
-    """Assign the partitions to a started reader and read them to their present end; it stays there, ready to follow.
+async def partition_numbers(kafka: KafkaSettings, topic: str) -> frozenset[int]:
+    """The partitions a topic really has.
 
     Raises:
         ConfigError: the topic does not exist.
     """
-    # A manual assignment fetches no metadata by itself, and the public `topics()` throws away what it fetched.
-    await reader._client.set_topics((topic,))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    known = reader.partitions_for_topic(topic)
-    if not known:
-        raise ConfigError(f"The topic {topic} does not exist: run `ringback topics apply`.")
-    assigned = [TopicPartition(topic, number) for number in sorted(known if partitions is None else partitions)]
+    admin = AIOKafkaAdminClient(**client_options(kafka), client_id="ringback")
+    try:
+        await admin.start()
+        (described,) = await admin.describe_topics([full_name(kafka, topic)])
+    finally:
+        await admin.close()
+    numbers = frozenset(int(partition["partition"]) for partition in described["partitions"])
+    if not numbers:
+        raise ConfigError(f"The topic {full_name(kafka, topic)} does not exist: run `ringback topics apply`.")
+    return numbers
+
+
+async def read_to_end(reader: AIOKafkaConsumer, topic: str, partitions: Collection[int]) -> dict[bytes, bytes | None]:
+    """Assign the partitions to a started reader and read them to their present end; it stays there, ready to follow."""
+    assigned = [TopicPartition(topic, number) for number in sorted(partitions)]
     reader.assign(assigned)
     await reader.seek_to_beginning(*assigned)
     ends = cast("Mapping[TopicPartition, int]", await reader.end_offsets(assigned))

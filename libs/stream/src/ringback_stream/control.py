@@ -50,7 +50,7 @@ class ControlTable:
         reader = open_reader(self._kafka)
         try:
             await reader.start()
-            values = await read_to_end(reader, full_name(self._kafka, CONTROL.name))
+            values = await read_to_end(reader, full_name(self._kafka, CONTROL.name), range(CONTROL.partitions))
         except KafkaError as failure:
             await reader.stop()
             raise Transient(f"Kafka cannot be read ({type(failure).__name__}).") from None
