@@ -41,7 +41,7 @@ lint: setup ## Ruff: rules and format
 	@$(STAGE) format $(BIN)/ruff format --check .
 
 types: setup ## Pyright, strict
-	@$(STAGE) types $(BIN)/pyright --warnings
+	@$(STAGE) types $(BIN)/pyright
 
 imports: setup ## import-linter: who may import whom
 	@$(STAGE) imports $(BIN)/lint-imports
