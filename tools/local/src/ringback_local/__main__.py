@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +24,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0, 1 when something did not start, 2 when this machine or a setting lacks something."""
     options = _parser().parse_args(arguments)
+    # Its warnings about topics just made and processes just killed would tear the live table; failures are raised.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return _run(options)
     except ConfigError as mistake:
