@@ -38,4 +38,4 @@ def scaled(seconds: float, time_scale: float) -> float:
 
 def iso(moment: datetime) -> str:
     """RFC 3339 in UTC with `Z` and microseconds, the one form of a time on the wire."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

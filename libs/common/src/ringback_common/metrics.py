@@ -95,7 +95,7 @@ LOG_FIELDS_WITHHELD = catalogue.counter("ringback_log_fields_withheld", "Log fie
 WEBHOOK_POSTS = catalogue.counter("ringback_webhook_posts", "Requests answered, by HTTP status.", ("status",))
 WEBHOOK_ITEMS = catalogue.counter(
     "ringback_webhook_items",
-    "Notifications received: accepted (in Kafka, answered 202), unavailable (answered 503, Graph sends again), or why refused.",
+    "Notifications received: accepted (in Kafka, 202), unavailable (503, Graph sends again), or why refused.",
     ("outcome",),
 )
 WEBHOOK_ANSWER_SECONDS = catalogue.histogram(

@@ -6,6 +6,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ringback_events.keys import canonical_id
 from ringback_events.topics import AUDIT, CALLS, FETCH, LIFECYCLE, RECORDS, SESSIONS, Topic
@@ -57,7 +58,13 @@ _COMPLETED = _fixed("sessions-completed")
 
 
 def _source(tenant_id: str, topic: Topic) -> bytes:
-    return f"/ringback/{tenant_id}/{topic.tier}.{topic.entity}".encode()
+    return _source_of(tenant_id, topic.name)
+
+
+@lru_cache(maxsize=4096)  # every record needs it, and there are few pairs
+def _source_of(tenant_id: str, topic_name: str) -> bytes:
+    _, tier, entity, _ = topic_name.split(".")
+    return f"/ringback/{tenant_id}/{tier}.{entity}".encode()
 
 
 @dataclass(frozen=True, slots=True)

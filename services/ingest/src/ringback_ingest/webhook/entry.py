@@ -69,8 +69,8 @@ class Entry:
         span = begin()
         arrival = Arrival(query.slot, iso(self._clock.now()), as_headers(span))
         taken = take(body, arrival, self.genuine)
-        for reason, count in taken.refused.items():
-            _REFUSED[reason].inc(count)
+        for reason in taken.refused:
+            _REFUSED[reason].inc()
         post = _Post(len(taken.messages), reply, span, self._clock.monotonic())
         if not taken.messages:
             self._answer(post, Status.ACCEPTED)

@@ -7,9 +7,12 @@ from ringback_common.outcomes import Headers
 __all__ = ["as_headers", "begin"]
 
 
+_TRACER = trace.get_tracer("ringback")
+
+
 def begin() -> Span:
     """Start a root span; the sender's own context is not believed."""
-    return trace.get_tracer("ringback").start_span("POST /graph", kind=SpanKind.SERVER)
+    return _TRACER.start_span("POST /graph", kind=SpanKind.SERVER)
 
 
 def as_headers(span: Span) -> Headers:

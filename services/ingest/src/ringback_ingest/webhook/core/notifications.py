@@ -5,7 +5,6 @@ would tell a forger what is wrong.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -66,7 +65,7 @@ class Taken:
     """What a body became: records to be produced, and what was refused."""
 
     messages: list[Message] = field(default_factory=list[Message])
-    refused: Counter[Refused] = field(default_factory=Counter[Refused])
+    refused: list[Refused] = field(default_factory=list[Refused])
 
 
 def take(body: bytes, arrival: Arrival, genuine: Genuine) -> Taken:
@@ -78,12 +77,12 @@ def take(body: bytes, arrival: Arrival, genuine: Genuine) -> Taken:
     taken = Taken()
     items = _items(body)
     if isinstance(items, Refused):
-        taken.refused[items] += 1
+        taken.refused.append(items)
         return taken
     for item in items:
         outcome = _record(item, arrival, genuine)
         if isinstance(outcome, Refused):
-            taken.refused[outcome] += 1
+            taken.refused.append(outcome)
         else:
             taken.messages.append(outcome)
     return taken
