@@ -66,7 +66,7 @@ def encode(sessions: Iterable[dict[str, Any]], participants: Iterable[dict[str, 
 class DocumentCache:
     """The versions served lately, bounded in bytes: what falls out is generated again from its plan."""
 
-    def __init__(self, limit: int = 96 << 20) -> None:
+    def __init__(self, limit: int = 32 << 20) -> None:
         self._limit = limit
         self._size = 0
         self._held: OrderedDict[tuple[str, str, int], Document] = OrderedDict()
