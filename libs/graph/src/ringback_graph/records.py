@@ -39,6 +39,7 @@ __all__ = ["ReadLimits", "RecordReader"]
 _SESSIONS = "$expand=sessions($expand=segments)"
 _VERSION = "$select=id,version,lastModifiedDateTime"
 _NEXT = "@odata.nextLink"
+_MORE_SEGMENTS = f"segments{_NEXT}"
 _OK = 200
 
 
@@ -173,8 +174,8 @@ class _Reading:
         for page in list(_unread(record)):
             await self._follow(page)
         for session in _objects(record.get("sessions")):
-            for page in list(_unread(session)):
-                await self._follow(page)
+            if _MORE_SEGMENTS in session:
+                await self._follow(_Page(session, "segments", session.pop(_MORE_SEGMENTS)))
 
     async def _follow(self, page: _Page) -> None:
         """Read a chain of pages to its end into the list it continues."""

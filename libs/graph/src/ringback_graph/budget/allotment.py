@@ -179,12 +179,12 @@ class Allotment:
 
     def _next(self, now: float) -> Ticket | None:
         """The first ticket, tenants in turn, that all its scopes let pass."""
-        picks = {priority: self._first(priority, now) for priority in Priority}
-        ready = [pick for priority in self._turn.order() if (pick := picks[priority]) is not None]
-        if not ready:
-            return None
-        self._turn.granted(ready[0].priority, bulk_waits=picks[Priority.BULK] is not None)
-        return ready[0]
+        for priority in self._turn.order():
+            pick = self._first(priority, now)
+            if pick is not None:
+                self._turn.granted(priority, bulk_waits=any(line.bulk for line in self._lines.values()))
+                return pick
+        return None
 
     def _first(self, priority: Priority, now: float) -> Ticket | None:
         for tenant_id, line in self._lines.items():
