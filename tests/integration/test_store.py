@@ -4,12 +4,17 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import orjson
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from ringback_common.clock import SystemClock
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.outcomes import Emit, Reason, Reject
@@ -278,6 +283,26 @@ async def test_two_stores_at_once_agree_on_the_newest(store: Store, database: st
     assert {outcome for batch in outcomes for outcome in batch} == {Emit()}
     assert await store.rows(REGRESSED) == [(0,)]
     assert (await store.counts())["participant"] == 1000
+
+
+async def test_the_row_ends_the_trace_of_its_notification(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record whose trace is kept gets a span of its own below the context it came with; others get none."""
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    contexts = [f"00-{number:032x}-{number:016x}-{flag}".encode() for number, flag in ((7, "01"), (8, "00"), (9, "01"))]
+    plain = [received(call_record(f"c{offset}"), offset) for offset in range(3)]
+    await store.step(
+        [
+            replace(one, headers=(*one.headers, ("traceparent", context)))
+            for one, context in zip(plain, contexts, strict=True)
+        ]
+    )
+    spans = [
+        (span.name, span.context.trace_id, span.parent and span.parent.span_id) for span in kept.get_finished_spans()
+    ]
+    name = "store callrecords.restricted.records.v1"
+    assert sorted(spans) == [(name, 7, 7), (name, 9, 9)]
 
 
 async def test_the_views_tell_freshness_settlement_and_the_timeline(store: Store) -> None:
