@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import uuid
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import aiohttp
 import orjson
 import pytest
 import yaml
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from ringback_common.clock import iso
 from ringback_events.keys import call_key
 from ringback_events.partition import partition_for
@@ -33,7 +34,7 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
-from ringback_testing import RunningProcess, dump_topic, eventually
+from ringback_testing import RunningProcess, eventually
 from ringback_testing.graph_records import SAMPLE
 
 pytestmark = pytest.mark.integration
@@ -48,14 +49,14 @@ TOPICS = (
 class Fetching:
     """A running fetch process with its Kafka, its Graph and its tenants."""
 
-    kafka: Broker
     prefix: str
     graph: RunningSimulator
     http: aiohttp.ClientSession
     producer: AIOKafkaProducer
-    tenants: list[str]
+    reader: AIOKafkaConsumer
+    tenants: list[str] = field(default_factory=list[str])
+    seen: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
     process: RunningProcess | None = None
-    seen: dict[str, list[ConsumerRecord[Any, Any]]] = field(default_factory=dict[str, list[Any]])
 
     async def control(self, method: str, path: str, body: object = None) -> Any:
         """Ask the simulator's control API."""
@@ -83,10 +84,18 @@ class Fetching:
         partition = partition_for(FETCH.name, key, FETCH.partitions)
         await self.producer.send_and_wait(self.prefix + FETCH.name, value, key=key, partition=partition)
 
-    async def on(self, topic: Topic, call_id: str | None = None) -> list[ConsumerRecord[Any, Any]]:
+    async def on(self, topic: Topic, call_id: str | None = None) -> list[Any]:
         """What lies on a topic, of one call or of all."""
-        records = await dump_topic(self.kafka.bootstrap_servers, self.prefix + topic.name)
-        return [each for each in records if call_id is None or each.key.endswith(call_id.encode())]
+        await self._read_on()
+        found = self.seen[self.prefix + topic.name]
+        return [each for each in found if call_id is None or each.key.endswith(call_id.encode())]
+
+    async def _read_on(self) -> None:
+        """Read every topic to its end."""
+        ends = await self.reader.end_offsets(self.reader.assignment())
+        while [one for one in ends if await self.reader.position(one) < ends[one]]:
+            for one, batch in (await self.reader.getmany(timeout_ms=50)).items():
+                self.seen[one.topic] += batch
 
     async def values(self, topic: Topic, call_id: str) -> list[dict[str, Any]]:
         """The events of one call on a topic."""
@@ -113,23 +122,36 @@ class Fetching:
             offset = page["nextOffset"]
 
 
+def _neighbours(count: int) -> list[str]:
+    """Tenants that share one partition of the fetch lanes."""
+    by_partition = defaultdict[int, list[str]](list)
+    while True:
+        tenant = str(uuid.uuid4())
+        shared = by_partition[partition_for(FETCH.name, call_key(tenant, "any"), FETCH.partitions)]
+        shared.append(tenant)
+        if len(shared) == count:
+            return shared
+
+
 async def _register(rig: Fetching, folder: Path, count: int) -> Path:
     entries: list[dict[str, Any]] = []
-    for _ in range(count):
-        tenant, client = str(uuid.uuid4()), str(uuid.uuid4())
+    for tenant in _neighbours(count):
+        client = str(uuid.uuid4())
         secret = folder / f"secret-{tenant}"
         secret.write_text("a-secret-of-a-test")
         known = {"tenantId": tenant, "clientId": client, "clientSecret": "a-secret-of-a-test"}
         await rig.control("POST", "/control/tenants", {"tenants": [known]})
         rig.tenants.append(tenant)
-        entries.append({
-            "tenant_id": tenant,
-            "client_id": client,
-            "graph_url": rig.graph.graph_url,
-            "authority_url": rig.graph.authority_url,
-            "credential": {"secret_file": str(secret)},
-            "notification_url": "http://127.0.0.1:9/graph/notifications",
-        })
+        entries.append(
+            {
+                "tenant_id": tenant,
+                "client_id": client,
+                "graph_url": rig.graph.graph_url,
+                "authority_url": rig.graph.authority_url,
+                "credential": {"secret_file": str(secret)},
+                "notification_url": "http://127.0.0.1:9/graph/notifications",
+            }
+        )
     file = folder / "tenants.yaml"
     file.write_text(yaml.safe_dump({"tenants": entries}))
     return file
@@ -143,13 +165,21 @@ def _keys(folder: Path) -> Path:
 
 @pytest.fixture
 async def fetching(
-    kafka: Broker, topic_prefix: str, make_topics: Any, simulator: RunningSimulator, process: Any, tmp_path: Path
+    request: pytest.FixtureRequest,
+    kafka: Broker,
+    topic_prefix: str,
+    make_topics: Any,
+    simulator: RunningSimulator,
+    process: Any,
+    tmp_path: Path,
 ) -> AsyncIterator[Fetching]:
-    """Start one fetch process for two tenants of the test's own."""
+    """Start one fetch process for two tenants of the test's own; its parameter is the time scale."""
     await make_topics(*(topic.name for topic in TOPICS))
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, acks="all")
-    async with aiohttp.ClientSession() as http, producer:
-        rig = Fetching(kafka, topic_prefix, simulator, http, producer, [])
+    names = [topic_prefix + topic.name for topic in TOPICS]
+    reader = AIOKafkaConsumer(*names, bootstrap_servers=kafka.bootstrap_servers, auto_offset_reset="earliest")
+    async with aiohttp.ClientSession() as http, producer, reader:
+        rig = Fetching(topic_prefix, simulator, http, producer, reader)
         environment = {
             "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
@@ -157,7 +187,7 @@ async def fetching(
             "RINGBACK_TENANTS_FILE": str(await _register(rig, tmp_path, 2)),
             "RINGBACK_GRAPH__CAFILE": str(simulator.ca_file),
             "RINGBACK_PRIVACY__KEYS_FILE": str(_keys(tmp_path)),
-            "RINGBACK_TIME_SCALE": "60",
+            "RINGBACK_TIME_SCALE": str(getattr(request, "param", 60)),
         }
         rig.process = await process("fetch", ["ringback-enricher", "fetch"], env=environment)
         yield rig
@@ -220,7 +250,9 @@ async def test_a_burst_of_notifications_costs_at_most_two_fetches(fetching: Fetc
     made = await fetching.call("peerToPeer")
     for number in range(100):
         if number == 50:
-            await fetching.control("POST", f"/control/calls/{fetching.tenants[0]}/{made['callId']}/version", {"notify": False})
+            await fetching.control(
+                "POST", f"/control/calls/{fetching.tenants[0]}/{made['callId']}/version", {"notify": False}
+            )
         await fetching.ask(made["callId"])
         await asyncio.sleep(0.008)  # the burst's own pace: a hundred in a second
     await fetching.published(made["callId"], version=2)
@@ -280,10 +312,12 @@ async def test_the_documented_sample_leaks_nothing_into_the_open_tier(fetching: 
     record = await fetching.published(call_id)
     told = texts(document)
     kept = texts(record["graph"])
-    assert {name: strings - kept.get(name, set()) for name, strings in told.items() if strings - kept.get(name, set())} == {}
+    assert {
+        name: strings - kept.get(name, set()) for name, strings in told.items() if strings - kept.get(name, set())
+    } == {}
     personal = {text for name in _PERSONAL for text in told[name]} | {"821809f5-0000-0000-0000-3b5136c0e777"}
-    restricted = b"".join(each.value for each in await fetching.on(RECORDS, call_id))
-    opened = b"".join(each.value for topic in (CALLS, SESSIONS) for each in await fetching.on(topic, call_id))
+    restricted = b"".join([each.value for each in await fetching.on(RECORDS, call_id)])
+    opened = b"".join([each.value for topic in (CALLS, SESSIONS) for each in await fetching.on(topic, call_id)])
     assert {text for text in personal if text.encode() in restricted} == personal
     assert {text for text in personal if text.encode() in opened} == set()
 
@@ -299,3 +333,36 @@ async def test_the_untouched_sample_ends_in_the_dead_letters(fetching: Fetching)
     letters = await eventually(lambda: fetching.on(INTERNAL_DEAD_LETTERS, call_id))
     assert dict(letters[0].headers)["ringback_dlq_reason"] == b"hostile_link"
     assert await fetching.on(RECORDS, call_id) == []
+
+
+async def _latencies(rig: Fetching, calls: list[str], tenant: int, pace: float) -> list[float]:
+    """Ask for these calls one by one; from each request's stamp to its open call's, both the broker's, in ms."""
+    for call_id in calls:
+        await rig.ask(call_id, tenant)
+        await asyncio.sleep(pace)  # the load's own pace
+
+    async def all_published() -> bool:
+        there = {each.key.decode().partition("|")[2] for each in await rig.on(CALLS)}
+        return there.issuperset(calls)
+
+    await eventually(all_published, 60.0)
+    asked = {each.key: each.timestamp for each in await rig.on(FETCH)}
+    wanted = {call_key(rig.tenants[tenant], call_id) for call_id in calls}
+    return sorted(each.timestamp - asked[each.key] for each in await rig.on(CALLS) if each.key in wanted)
+
+
+@pytest.mark.parametrize("fetching", [1], indirect=True)  # at 60 the deferred backlog would come back every two seconds
+async def test_a_forbidden_tenant_delays_only_itself(fetching: Fetching) -> None:
+    """Two tenants on one partition, one answering 403 with a backlog of thousands: the other's p99 holds."""
+    sick, well = 0, 1
+    made = [(await fetching.call("peerToPeer", well))["callId"] for _ in range(120)]
+    baseline = await _latencies(fetching, made[:60], well, pace=0.05)
+    fault = {"tenantId": fetching.tenants[sick], "route": "records", "effect": "status", "status": 403}
+    await fetching.control("POST", "/control/faults", fault)
+    async with asyncio.TaskGroup() as backlog:
+        for _ in range(3_000):
+            backlog.create_task(fetching.ask(str(uuid.uuid4()), sick))
+    burdened = await _latencies(fetching, made[60:], well, pace=0.05)
+    p99 = round(0.99 * (len(burdened) - 1))
+    assert burdened[p99] <= max(2 * baseline[p99], 250), (baseline[p99], burdened[p99])
+    assert await fetching.on(INTERNAL_DEAD_LETTERS) == []

@@ -51,7 +51,7 @@ class FakeGraph:
     answers: list[Found | Unread | Exception]
     asked: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
 
-    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:
+    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:  # noqa: ARG002 - the port has it
         """Answer one read."""
         self.asked.append((call_id, bulk))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -195,7 +195,7 @@ async def test_an_unknown_tenant_gets_ten_minutes(make_bench: Any, request_of: A
 
 
 async def test_five_403_in_a_row_pause_the_tenant(make_bench: Any, request_of: Any, found: Any) -> None:
-    """From then on one probe a minute; the others go to the 2-minute tier for ten minutes, then to the 60-minute tier."""
+    """From then on one probe a minute; the others go to the 2-minute tier, their attempts unchanged."""
     bench = make_bench(*[FORBIDDEN] * 6, found())
     for _ in range(5):
         await bench.step([request_of()])
@@ -251,7 +251,7 @@ async def test_a_long_retry_after_of_the_tenant_pauses_it(make_bench: Any, reque
     "failure", [Throttled(f"tenant:{TENANT}", 5.0), Throttled(f"record:{TENANT}|{CALL}", 300.0), Transient("away")]
 )
 async def test_what_may_pass_soon_is_left_to_the_runtime(make_bench: Any, request_of: Any, failure: Transient) -> None:
-    """A short Retry-After, one of a record alone and a failing Graph pause in place: the step raises, nothing is decided."""
+    """A short Retry-After, one of a record alone and a failing Graph: the step raises, nothing is decided."""
     with pytest.raises(type(failure)):
         await make_bench(failure).step([request_of()])
 
