@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ import psutil
 
 __all__ = ["Child", "OsUser", "clean_environment", "installed"]
 
+_GONE_SECONDS = 5.0
+"""Killed grandchildren are the kernel's to end; nobody waits longer than this for it."""
 _TETHER = Path(__file__).with_name("tether.py")
 
 
@@ -101,9 +104,11 @@ class Child:
         family = self._family()
         for process in family:
             _signal(process, signal.SIGKILL)
-        psutil.wait_procs(family[1:], timeout=5)
         if self._process is not None:
             self._process.wait()
+        deadline = time.monotonic() + _GONE_SECONDS
+        while any(map(_alive, family)) and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def pause(self) -> None:
         """SIGSTOP to it and to whatever it started."""
@@ -147,6 +152,14 @@ def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Our environment for a process of Ringback: no RINGBACK_ variable but `settings`, output at once."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
     return {**inherited, "PYTHONUNBUFFERED": "1", **settings}
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Whether it still runs; a zombie does not, it only waits for somebody to take its exit code."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
