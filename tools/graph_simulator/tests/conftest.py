@@ -63,11 +63,11 @@ class Lab:
             assert answer.status < 300 if status is None else answer.status == status, await answer.text()
             return await answer.json()
 
-    async def token(self, **form: str) -> aiohttp.ClientResponse:
+    async def token(self, tenant: str = TENANT, **form: str) -> aiohttp.ClientResponse:
         """Ask for a token."""
         fields = {"client_id": CLIENT, "grant_type": "client_credentials", "client_secret": "open sesame"}
         fields["scope"] = "https://graph.microsoft.com/.default"
-        url = f"{self.ready['authorityUrl']}/{TENANT}/oauth2/v2.0/token"
+        url = f"{self.ready['authorityUrl']}/{tenant}/oauth2/v2.0/token"
         return await self.session.post(url, data=fields | form)
 
     async def graph(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:

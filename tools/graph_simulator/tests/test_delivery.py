@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from ringback_graph_simulator.endpoint_health import EndpointHealth
 
-from .conftest import TENANT, Endpoint, Lab
+from .conftest import CLIENT, TENANT, Endpoint, Lab
 
 
 async def test_an_item_is_as_graph_sends_it(lab: Lab, endpoint: Endpoint) -> None:
@@ -32,6 +32,27 @@ async def test_variants_of_the_envelope_all_occur(lab: Lab, endpoint: Endpoint) 
     sizes = {len(post["value"]) for post in endpoint.posts}
     assert 1 in sizes
     assert 1 < max(sizes) <= 10
+
+
+async def test_tenants_of_one_url_share_posts_unless_told_not_to(lab: Lab, endpoint: Endpoint) -> None:
+    """On one URL a POST may hold items of several tenants; with shareUrl off it never does."""
+    other = {"tenantId": "22222222-474c-4d40-900c-6265431fd81f", "clientId": CLIENT, "clientSecret": "open sesame"}
+    await lab.control("POST", "tenants", {"tenants": [other]})
+    await lab.subscribe()
+    token = (await (await lab.token(tenant=other["tenantId"])).json())["access_token"]
+    lab.headers = {"Authorization": f"Bearer {token}"}
+    await lab.subscribe()
+    for shared in (True, False):
+        endpoint.posts.clear()
+        await lab.control("PATCH", "delivery", {"paused": True, "shareUrl": shared})
+        for _ in range(40):
+            await lab.call(shape="peerToPeer")
+            await lab.call(shape="peerToPeer", tenantId=other["tenantId"])
+        await lab.control("PATCH", "delivery", {"paused": False})
+        await lab.idle()
+        tenants = [{item["tenantId"] for item in post["value"]} for post in endpoint.posts]
+        assert any(len(both) == 2 for both in tenants) is shared
+        assert len(endpoint.items) == 80
 
 
 async def test_created_comes_once_and_only_if_asked_for(lab: Lab, endpoint: Endpoint) -> None:

@@ -129,6 +129,21 @@ async def test_a_record_can_be_hidden_at_first(lab: Lab) -> None:
     assert "notFoundFirst" in [line["what"] for line in await lab.ledger("planted")]
 
 
+async def test_a_record_can_be_absent_so_many_times(lab: Lab) -> None:
+    """A lagging replica: 404 twice however late one asks, then the record."""
+    call = await lab.call(notFoundTimes=2)
+    path = f"communications/callRecords/{call['callId']}"
+    assert [(await lab.graph("GET", path)).status for _ in range(3)] == [404, 404, 200]
+
+
+@pytest.mark.parametrize("token", ["x", "YXxi", "MHww"])
+async def test_a_skip_token_of_nobody_is_refused(lab: Lab, token: str) -> None:
+    """A position that is not the simulator's is a 400, for children and lists alike."""
+    call = await lab.call()
+    for path in (f"communications/callRecords/{call['callId']}/sessions", "communications/callRecords"):
+        assert (await lab.graph("GET", f"{path}?$skiptoken={token}")).status == 400
+
+
 async def test_list_pages_by_60_and_filters_by_start(lab: Lab) -> None:
     """LIST gives every call of the window exactly once over its pages, headers only; it refuses other filters."""
     await lab.call(shape="peerToPeer", copies=130, notify=False)

@@ -37,7 +37,7 @@ async def _serve(options: Options) -> None:
         line = orjson.dumps(simulator.ready | {"pid": os.getpid()}).decode()
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
-        await stop.wait()
+        await simulator.until(stop)
 
 
 def _options(arguments: list[str] | None) -> Options:

@@ -1,5 +1,6 @@
 """The two servers: Graph and its authority over https, the control API over plain http on loopback."""
 
+import asyncio
 import socket
 import ssl
 from contextlib import AsyncExitStack
@@ -34,6 +35,15 @@ class Simulator:
         self.options = options
         self.ready: dict[str, Any] = {}
         self._stack = AsyncExitStack()
+        self._graph: Graph | None = None
+
+    async def until(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`, or for a bug; leaving the context then raises it."""
+        assert self._graph is not None  # noqa: S101 (entered: see the class)
+        waits = {asyncio.create_task(stop.wait()), asyncio.create_task(self._graph.broken())}
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -58,6 +68,7 @@ class Simulator:
         if options.tenants_file is not None:
             register_tenants(graph, orjson.loads(options.tenants_file.read_bytes()))
         graph.start()
+        self._graph = graph
         stack.push_async_callback(graph.stop)
         await _serve(stack, _graph_application(graph), listener, server_context(files))
         await _serve(stack, ControlRoutes(graph).application(), control, None)

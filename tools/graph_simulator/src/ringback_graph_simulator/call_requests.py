@@ -33,6 +33,7 @@ class CallRequests:
         notify = bool(body.get("notify", True))
         wait = float(body.get("visibleAfterSeconds", 0))
         call = self.world.add(plan, version=int(body.get("version", 1)), visible_after=wait)
+        call.absences = int(body.get("notFoundTimes", 0))
         if notify:
             self.announcer.changed(call)
         for version, after in versions:

@@ -34,6 +34,7 @@ class Call:
     Attributes:
         version: the newest, the one every page is served from.
         modified: when that version came, seconds since the epoch.
+        absences: how many more GETs answer 404 in any case, as a replica that lags would.
         visible_at: GET answers 404 and LIST leaves the call out before this instant.
         removed: older than the retention, by order.
         served: digest of every version of which something was served.
@@ -49,6 +50,7 @@ class Call:
     visible_at: float
     tags: set[str]
     removed: bool = False
+    absences: int = 0
     installed: Installed | None = None
     served: dict[int, Digest] = field(default_factory=dict[int, Digest])
     notified: int = 0

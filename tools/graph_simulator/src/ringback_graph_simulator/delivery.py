@@ -83,6 +83,7 @@ class Delivery:
         self._health: dict[str, EndpointHealth] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        self._bug: BaseException | None = None
 
     def queue(self, item: Item) -> None:
         """Send this item soon, together with others for the same URL."""
@@ -107,6 +108,8 @@ class Delivery:
         """Serve for ever; cancelling abandons what is under way."""
         try:
             while True:
+                if self._bug is not None:
+                    raise self._bug
                 self._changed.clear()
                 wait = self._start_what_may()
                 try:
@@ -137,6 +140,7 @@ class Delivery:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._bug = self._bug or (None if task.cancelled() else task.exception())
         self._changed.set()
 
     def _next(self, now: float) -> Post | None:

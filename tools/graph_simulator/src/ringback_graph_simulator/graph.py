@@ -49,6 +49,10 @@ class Graph:
         jobs = (self.delivery.run(), self.timetable.run(), self.ledger.run())
         self._tasks = [asyncio.create_task(job) for job in jobs]
 
+    async def broken(self) -> None:
+        """Return when a background job has ended, which it never does but by a bug."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
     async def stop(self) -> None:
         """End the background; a job that had failed raises its error here."""
         failed = [task for task in self._tasks if task.done()]

@@ -17,10 +17,12 @@ from ringback_graph_simulator.odata import (
     GraphError,
     Prefer,
     error_body,
+    number,
     parse_expand,
     parse_filter,
     parse_prefer,
     read_skiptoken,
+    whole,
 )
 from ringback_graph_simulator.pages import PAGE_SIZES, ChildQuery, ListQuery, Pages
 from ringback_graph_simulator.subscription_service import SubscriptionService
@@ -93,10 +95,12 @@ class GraphRoutes:
 
     def _readable(self, tenant: Tenant, exchange: Exchange) -> Call:
         call = self._world.find(tenant.tenant_id, exchange.call_id or "")
-        if call is not None and self._world.visible(call):
+        if call is not None and self._world.visible(call) and call.absences == 0:
             return call
-        if call is not None and not call.removed and "notFoundFirst" not in call.tags:
-            self._world.plant(call, "notFoundFirst")
+        if call is not None and not call.removed:
+            call.absences = max(0, call.absences - 1)
+            if "notFoundFirst" not in call.tags:
+                self._world.plant(call, "notFoundFirst")
         raise GraphError(HTTPStatus.NOT_FOUND, "NotFound", "The call record was not found.")
 
     @staticmethod
@@ -124,7 +128,7 @@ class GraphRoutes:
         size, after = min(wish or PAGE_SIZES["list"], PAGE_SIZES["list"]), None
         if "$skiptoken" in request.query:
             start, call_id, page = read_skiptoken(request.query["$skiptoken"], 3)
-            size, after = int(page), (float(start), call_id)
+            size, after = whole(page, least=1), (number(start), call_id)
         return ListQuery(parse_filter(text), size, text, _names(request, "$select"), after)
 
     @staticmethod
@@ -132,7 +136,7 @@ class GraphRoutes:
         if exchange.route not in {"sessions", "participants"} or "$skiptoken" not in request.query:
             return 1
         offset, size = read_skiptoken(request.query["$skiptoken"], 2)
-        return int(offset) // int(size) + 1
+        return whole(offset) // whole(size, least=1) + 1
 
     async def _subscriptions(self, request: web.Request, exchange: Exchange, tenant: Tenant) -> web.Response:
         held = self._service.subscriptions
@@ -148,6 +152,8 @@ class GraphRoutes:
         if request.method == "DELETE":
             self._service.remove(one, "deleted")
             return web.Response(status=HTTPStatus.NO_CONTENT)
+        if request.method not in {"GET", "PATCH"}:
+            raise GraphError(HTTPStatus.METHOD_NOT_ALLOWED, "BadRequest", "The method is not allowed here.")
         if request.method == "PATCH":
             one = await self._service.patch(one, await _body(request))
         return self._json(_one(one.view()))

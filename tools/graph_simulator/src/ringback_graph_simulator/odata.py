@@ -15,11 +15,13 @@ __all__ = [
     "Prefer",
     "StartFilter",
     "error_body",
+    "number",
     "parse_expand",
     "parse_filter",
     "parse_prefer",
     "read_skiptoken",
     "skiptoken",
+    "whole",
 ]
 
 _CLAUSE = re.compile(r"^\s*startDateTime\s+(lt|le|gt|ge)\s+(\S+)\s*$")
@@ -36,6 +38,10 @@ class GraphError(Exception):
         self.code = code
         self.message = message
         self.headers = headers or {}
+
+
+def _bad_token() -> GraphError:
+    return GraphError(HTTPStatus.BAD_REQUEST, "BadRequest", "Skip token is not valid.")
 
 
 def error_body(code: str, message: str, *, at: float, request_id: str, client_request_id: str) -> dict[str, Any]:
@@ -137,5 +143,20 @@ def read_skiptoken(token: str, fields: int) -> list[str]:
         text = ""
     parts = text.split("|")
     if len(parts) != fields:
-        raise GraphError(HTTPStatus.BAD_REQUEST, "BadRequest", "Skip token is not valid.")
+        raise _bad_token()
     return parts
+
+
+def number(text: str) -> float:
+    """A number of a skip token. Raises GraphError 400."""
+    try:
+        return float(text)
+    except ValueError:
+        raise _bad_token() from None
+
+
+def whole(text: str, *, least: int = 0) -> int:
+    """A whole number of a skip token. Raises GraphError 400."""
+    if not text.isdecimal() or int(text) < least:
+        raise _bad_token()
+    return int(text)

@@ -16,6 +16,7 @@ from ringback_graph_simulator.odata import (
     StartFilter,
     read_skiptoken,
     skiptoken,
+    whole,
 )
 from ringback_graph_simulator.world import World
 
@@ -50,7 +51,7 @@ class ChildQuery:
     def at(self, token: str) -> "ChildQuery":
         """The page behind a skip token. Raises GraphError 400."""
         offset, size = read_skiptoken(token, 2)
-        return replace(self, offset=int(offset), size=int(size))
+        return replace(self, offset=whole(offset), size=whole(size, least=1))
 
     @property
     def number(self) -> int:

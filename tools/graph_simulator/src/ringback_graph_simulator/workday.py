@@ -17,7 +17,7 @@ _WEIGHTS: dict[str, float] = {
 }  # fmt: skip
 _SPECIALS = ("largeMeeting", "webinar", "queue", "guest", "failed", "pstn")
 _NOT_FOUND_S = 90.0
-_STORM_S, _STORM_RETRY_AFTER_S = 2.0, 2
+_STORM_ANSWERS, _STORM_RETRY_AFTER_S = 12, 2
 _OLD_SHARE, _THIRD_VERSION_SHARE = 0.03, 0.25
 
 
@@ -108,6 +108,7 @@ class Workday:
         hidden = index == self._at(0.3) if special else rng.random() < self.order.not_found_share
         old = rng.random() < _OLD_SHARE or (self.order.specials and index == self._at(0.15))
         call = self._add(tenant_id, index, shape, old=old, hidden=hidden)
+        call.absences = 1 if hidden else 0
         if shape in {"largeMeeting", "webinar"}:
             self._requests.world.plant(call, shape)
         self._requests.announcer.changed(call)
@@ -148,5 +149,5 @@ class Workday:
     def _storm(self) -> None:
         now = self._requests.world.clock.now()
         order = {"effect": "throttle", "route": "records", "retryAfter": _STORM_RETRY_AFTER_S}
-        self._faults.plan(order | {"tenantId": self.order.tenants[0], "durationSeconds": _STORM_S}, now)
+        self._faults.plan(order | {"tenantId": self.order.tenants[0], "count": _STORM_ANSWERS}, now)
         self._requests.world.note("throttleStorm", self.order.tenants[0])
