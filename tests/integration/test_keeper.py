@@ -278,3 +278,31 @@ async def test_undecodable_lifecycle_record_is_a_dead_letter(world: World) -> No
         return len(await world.dump(INTERNAL_DEAD_LETTERS.name)) == 2
 
     await eventually(refused)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "named"),
+    [
+        ("RINGBACK_TENANTS_FILE", "RINGBACK_TENANTS_FILE"),
+        ("RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE", "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE"),
+        ("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "RINGBACK_KAFKA__BOOTSTRAP_SERVERS"),
+        (None, "tenants.yaml"),
+    ],
+    ids=["no tenants file", "no keys", "no broker", "tenants file missing"],
+)
+async def test_mistake_ends_with_one_sentence(
+    process: ProcessFactory, tmp_path: Path, left_out: str | None, named: str
+) -> None:
+    """A setting that is missing, or a file it names, ends the keeper with 2 and a sentence that says which."""
+    keys_file = tmp_path / "keys.json"
+    keys_file.write_bytes(new_keys_file("k1", bytes(32)))
+    env = {
+        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "RINGBACK_TENANTS_FILE": str(tmp_path / "tenants.yaml"),
+        "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(keys_file),
+    }
+    given = {name: value for name, value in env.items() if name != left_out}
+    ended = await process("keeper", ["ringback-ingest", "keeper"], given, ready=False)
+    assert await ended.exited() == 2
+    (sentence,) = ended.output().splitlines()
+    assert named in sentence

@@ -1,5 +1,6 @@
 """clientState: vectors, rotation, the keys file, the URL's query."""
 
+import hmac
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -76,6 +77,19 @@ def test_every_candidate_is_compared() -> None:
 
     assert matches(b"right", candidates())
     assert compared == [b"right", b"other", b"third"]
+
+
+def test_comparison_is_constant_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every comparison is the standard library's constant-time one, on octets."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert not matches(b"x", (b"a", b"b"))
+    assert compared == [(b"x", b"a"), (b"x", b"b")]
 
 
 @given(st.binary(max_size=200))
