@@ -158,10 +158,10 @@ def test_a_paused_tenant_at_its_cap_gives_all_its_keys_up() -> None:
     waiting = queue(keys_per_tenant=3)
     waiting.hold("sick", 0.0, 600.0)
     for number in range(3):
-        assert not waiting.tenant_is_full(item(f"sick|{number}", number).received)
+        assert not waiting.tenant_is_full(item(f"sick|{number}", number).received, LaneKind.LIVE)
         waiting.offer(item(f"sick|{number}", number), 0.0)
-    assert waiting.tenant_is_full(item("sick|new", 7).received)
-    assert not waiting.tenant_is_full(item("sick|1", 8).received)
+    assert waiting.tenant_is_full(item("sick|new", 7).received, LaneKind.LIVE)
+    assert not waiting.tenant_is_full(item("sick|1", 8).received, LaneKind.LIVE)
     given_up: list[int] = []
     while (work := waiting.next_overheld(0.0)) is not None:
         given_up += offsets(work)
@@ -191,3 +191,16 @@ def test_a_burst_of_one_key_becomes_two_steps() -> None:
         waiting.offer(item("t|1", number), number / 101)
     assert waiting.next(0.99) is None
     assert offsets(waiting.next(1.0)) == list(range(1, 100))
+
+
+def test_a_tenants_bulk_keys_leave_room_for_its_live_ones() -> None:
+    """A tenant whose bulk backlog is at its cap is full for bulk, not for live."""
+    waiting = queue(keys_per_tenant=2)
+    for number in range(2):
+        waiting.offer(item(f"t|{number}", number, LaneKind.BULK), 0.0)
+    assert waiting.tenant_is_full(item("t|new", 5).received, LaneKind.BULK)
+    assert not waiting.tenant_is_full(item("t|new", 5).received, LaneKind.LIVE)
+    for number in range(2):
+        waiting.offer(item(f"t|{number}", 10 + number), 0.0)
+    assert waiting.tenant_is_full(item("t|new", 5).received, LaneKind.LIVE)
+    assert not waiting.tenant_is_full(item("t|new", 5).received, LaneKind.BULK)

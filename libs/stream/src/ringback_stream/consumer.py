@@ -74,7 +74,7 @@ class Consumer:
             batch_timeout_ms=_POLL_MS,
             max_records=flow.limits.records if isinstance(flow, BatchedFlow) else 256,
             fetch_min_bytes=1,
-            fetch_max_wait_ms=500,
+            fetch_max_wait_ms=20,
             fetch_max_bytes=16 * 1024 * 1024,
             max_partition_fetch_bytes=2 * 1024 * 1024,
             check_crcs=True,

@@ -44,7 +44,7 @@ class KeyedRunner:
         self,
         watermark: Watermark,
         received: Received,
-        kind: LaneKind,  # noqa: ARG002 - bulk has slots of its own, not room
+        kind: LaneKind,
     ) -> MayGoOn | None:
         """Refuse at the span, at the tenant's keys, and while the breaker is open."""
         caps = self._flow.caps
@@ -53,9 +53,9 @@ class KeyedRunner:
         if received.offset - watermark.lowest_unfinished >= caps.span:
             self._press()
             return lambda: watermark.span <= caps.low * caps.span
-        if self._queue.tenant_is_full(received):
+        if self._queue.tenant_is_full(received, kind):
             self._press()
-            return lambda: not self._queue.tenant_is_full(received)
+            return lambda: not self._queue.tenant_is_full(received, kind)
         return None
 
     def offer(self, ticket: Ticket, received: Received, kind: LaneKind) -> None:

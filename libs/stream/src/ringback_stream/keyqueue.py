@@ -47,6 +47,8 @@ class Work(NamedTuple):
 @dataclass(slots=True)
 class _Key:
     tenant: str
+    bulk: bool
+    """Whether only bulk records asked for it so far."""
     waiting: list[Item] = field(default_factory=list[Item])
     running: bool = False
     place: LaneKind | None = None
@@ -101,22 +103,20 @@ class KeyQueue:
         self._keys: dict[bytes, _Key] = {}
         self._ready = {kind: _Turns() for kind in LaneKind}
         self._delayed: list[tuple[float, int, bytes]] = []
-        self._running: Counter[str] = Counter()
+        self._running: Counter[tuple[str, bool]] = Counter()  # by tenant and "is bulk"
         self._slots: Counter[bool] = Counter()  # by "is bulk"
-        self._tenant_keys: Counter[str] = Counter()
+        self._tenant_keys: Counter[tuple[str, bool]] = Counter()  # the same: bulk never holds live back
         self._pressed: set[str] = set()
         self._last_began: dict[bytes, float] = {}
 
     # -- asked by the intake --
 
-    def tenant_is_full(self, received: Received) -> bool:
-        """Whether taking this record would exceed its tenant's keys."""
-        key = key_of(received)
-        return key not in self._keys and self._tenant_keys[tenant_of(key)] >= self._caps.keys_per_tenant
-
-    def tenant_keys(self, tenant: str) -> int:
-        """Unfinished keys of a tenant."""
-        return self._tenant_keys[tenant]
+    def tenant_is_full(self, received: Received, kind: LaneKind) -> bool:
+        """Whether taking this record would exceed its tenant's keys; bulk is counted apart."""
+        name, bulk = key_of(received), kind is LaneKind.BULK
+        key = self._keys.get(name)
+        counted = key is not None and (bulk or not key.bulk)
+        return not counted and self._tenant_keys[tenant_of(name), bulk] >= self._caps.keys_per_tenant
 
     def press(self, tenants: set[str]) -> None:
         """These tenants' held records stand in the way of others: they may be held no longer."""
@@ -129,11 +129,15 @@ class KeyQueue:
 
     def offer(self, item: Item, now: float) -> None:
         """Take a record in."""
-        name = key_of(item.received)
+        name, bulk = key_of(item.received), item.kind is LaneKind.BULK
         key = self._keys.get(name)
         if key is None:
-            key = self._keys[name] = _Key(tenant_of(name), not_before=self._earliest(name))
-            self._tenant_keys[key.tenant] += 1
+            key = self._keys[name] = _Key(tenant_of(name), bulk, not_before=self._earliest(name))
+            self._tenant_keys[key.tenant, bulk] += 1
+        elif key.bulk and not bulk:
+            self._tenant_keys[key.tenant, True] -= 1
+            self._tenant_keys[key.tenant, False] += 1
+            key.bulk = False
         key.waiting.append(item)
         self._place(name, key, now)
 
@@ -155,7 +159,7 @@ class KeyQueue:
         """Records of a paused tenant that may be held no longer: keys at their cap, in others' way, or 30 s old."""
         self._wake(now)
         for tenant in self._paused:
-            if self._tenant_keys[tenant] >= self._caps.keys_per_tenant:
+            if max(self._tenant_keys[tenant, bulk] for bulk in (False, True)) >= self._caps.keys_per_tenant:
                 self._pressed.add(tenant)
             full = tenant in self._pressed
             for kind, turns in self._ready.items():
@@ -239,7 +243,8 @@ class KeyQueue:
     def _pick(self, kind: LaneKind, now: float) -> Work | None:
         turns = self._ready[kind]
         for tenant in tuple(turns.tenants):
-            if tenant in self._held_until or self._running[tenant] >= self._caps.in_flight_per_tenant:
+            full = self._running[tenant, kind is LaneKind.BULK] >= self._caps.in_flight_per_tenant
+            if tenant in self._held_until or full:
                 continue
             while (name := turns.pop(tenant)) is not None:
                 key = self._keys.get(name)
@@ -257,7 +262,7 @@ class KeyQueue:
         kind = key.place if key.place is not None else LaneKind.LIVE
         work = Work(name, key.tenant, tuple(key.waiting), kind)
         key.waiting, key.running, key.place = [], True, None
-        self._running[key.tenant] += 1
+        self._running[key.tenant, kind is LaneKind.BULK] += 1
         self._slots[kind is LaneKind.BULK] += 1
         if self._interval:
             self._last_began.pop(name, None)
@@ -267,15 +272,19 @@ class KeyQueue:
     def _stop(self, work: Work) -> _Key:
         key = self._keys[work.key]
         key.running = False
-        self._running[work.tenant] -= 1
+        self._running[work.tenant, work.kind is LaneKind.BULK] -= 1
         self._slots[work.kind is LaneKind.BULK] -= 1
         return key
 
     def _forget(self, name: bytes, key: _Key) -> None:
         del self._keys[name]
-        self._tenant_keys[key.tenant] -= 1
-        if not self._tenant_keys[key.tenant]:
-            del self._tenant_keys[key.tenant], self._running[key.tenant]
+        self._tenant_keys[key.tenant, key.bulk] -= 1
+        for bulk in (False, True):  # tenants come and go: nothing is kept of those without keys
+            place = (key.tenant, bulk)
+            if not self._tenant_keys[place]:
+                del self._tenant_keys[place]
+            if not self._running[place]:
+                del self._running[place]
 
     def _forget_beginnings(self, now: float) -> None:
         """Drop remembered beginnings that no longer hold anything back; they are in order of time."""

@@ -42,6 +42,8 @@ class Stream:
         self._health = health
         self._clock = clock
         self._connected = False
+        self.supervisors: list[FlowSupervisor] = []
+        """Of the flows that run."""
         self.producer = Producer(settings.kafka)
         self.control = ControlTable(settings.kafka, self.producer)
         self.status = StatusReporter(name, self.producer, clock)
@@ -94,11 +96,11 @@ class Stream:
         if stop.is_set() or not self._connected:
             return
         await self._require([lane.topic for flow in flows for lane in flow.lanes])
-        supervisors = [self._supervise(flow) for flow in flows]
+        self.supervisors = [self._supervise(flow) for flow in flows]
         try:
             async with asyncio.TaskGroup() as tasks:
                 reporting = tasks.create_task(self.status.run(), name="status")
-                running = [tasks.create_task(supervisor.run(stop)) for supervisor in supervisors]
+                running = [tasks.create_task(supervisor.run(stop)) for supervisor in self.supervisors]
                 await asyncio.wait(running)
                 reporting.cancel()
         except BaseExceptionGroup as failures:

@@ -1,0 +1,382 @@
+"""What the stream does when something else fails: a kill, a frozen broker, a missing topic, a stuck consumer."""
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import ringback_testing
+from aiokafka.admin import AIOKafkaAdminClient
+from opentelemetry import trace
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from ringback_common import traces
+from ringback_common.clock import SystemClock
+from ringback_common.errors import ConfigError, Transient
+from ringback_common.health import Health
+from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, Reject
+from ringback_events.platform_events import StatusReport
+from ringback_events.topics import (
+    CONTROL,
+    FETCH,
+    FETCH_BULK,
+    INTERNAL_DEAD_LETTERS,
+    LIFECYCLE,
+    RECORDS,
+    RESTRICTED_DEAD_LETTERS,
+    STATUS,
+)
+from ringback_local.kafka import Broker
+from ringback_local.ports import lease_ports
+from ringback_local.topics import create_contract_topics
+from ringback_stream.flows import KeyedFlow, Lane, LaneKind
+from ringback_stream.group_commit import GroupCommitProducer, Refused
+from ringback_stream.ownership import Ownership
+from ringback_stream.run import Stream
+from ringback_stream.watchdog import Standstill, watch
+from ringback_testing import dump_topic, eventually
+from ringback_testing.fixtures import KafkaBroker, MakeTopics
+from ringback_testing.streaming import committed, producing, running, send_all, settings_for
+
+pytestmark = pytest.mark.integration
+
+NEEDED = tuple(
+    topic.name
+    for topic in (FETCH, FETCH_BULK, RECORDS, CONTROL, STATUS, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS)
+)
+
+
+def fetch(key: str, value: bytes = b"{}", topic: str = FETCH.name) -> Message:
+    """One record for a lane."""
+    return Message(topic, key.encode(), value)
+
+
+def given_up(_: Received, attempts: int) -> Outcome:
+    """What a service says when the in-place budget is used up."""
+    return Reject(Reason.UPSTREAM_ERROR, str(attempts))
+
+
+def group() -> str:
+    """A group no other test has."""
+    return f"g-{secrets.token_hex(4)}"
+
+
+async def satisfied(records: Sequence[Received]) -> Sequence[Outcome]:
+    """A step that has nothing to write."""
+    return [Emit()] * len(records)
+
+
+@asynccontextmanager
+async def copying(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The copying process of the test support."""
+    environment = os.environ | {"PYTHONPATH": str(Path(ringback_testing.__file__).parents[1])}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "ringback_testing.streaming_process",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_a_kill_loses_nothing_and_repeats_at_most_what_was_in_hand(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """Kill -9 in the middle of a backlog: after a restart every record is published, few of them twice."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    arguments = (kafka.bootstrap_servers, topic_prefix, group())
+    async with producing(settings) as producer:
+        await asyncio.gather(*(producer.send(fetch(f"t{n % 40}|{n}", str(n).encode())) for n in range(3000)))
+
+    async def published() -> list[bytes | None]:
+        return [record.value for record in await dump_topic(kafka.bootstrap_servers, topics[RECORDS.name])]
+
+    async def at_least(count: int) -> bool:
+        return len(set(await published())) >= count
+
+    async with copying(*arguments) as process:
+        await eventually(lambda: at_least(200))
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+    assert len(set(await published())) < 3000
+    async with copying(*arguments) as process:
+        await eventually(lambda: at_least(3000), timeout=60)
+        process.terminate()
+        assert await process.wait() == 0
+    copies = Counter(await published())
+    assert set(copies) == {str(n).encode() for n in range(3000)}
+    # What a crash repeats: all published since the last accepted commit, at most the span of each partition.
+    assert sum(copies.values()) - 3000 <= 12 * 256
+
+
+async def test_a_bug_ends_the_process_with_code_1(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:
+    """FastStream swallows what handlers raise and knows no exit code; the process ends nevertheless."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    await send_all(settings, [fetch("t|1", b"bug")])
+    name = group()
+    async with copying(kafka.bootstrap_servers, topic_prefix, name) as process:
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 1
+    assert b"The process ends on an unexpected failure." in output
+    assert await committed(settings, name, FETCH.name) == {}
+
+
+async def test_a_missing_topic_ends_the_process_with_one_sentence(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """It names the topic and the command that makes it, before anything is subscribed."""
+    await make_topics(*(name for name in NEEDED if name != FETCH.name))
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    async with Stream.open(settings, "fetch", health=Health()) as stream:
+        with pytest.raises(
+            ConfigError, match=rf"{topic_prefix}{FETCH.name} does not exist: run `ringback topics apply`"
+        ):
+            await stream.run(asyncio.Event(), KeyedFlow(group(), (Lane(FETCH),), satisfied, given_up))
+
+
+async def test_it_waits_for_a_broker_that_comes_late(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """While Kafka is away the process says so, is not ready, and a stop ends it at once."""
+    with lease_ports(1) as (port,):
+        settings = settings_for(f"127.0.0.1:{port}", "")
+        health, stop = Health(), asyncio.Event()
+
+        async def process() -> None:
+            async with Stream.open(settings, "fetch", health=health, stop=stop) as stream:
+                await stream.run(stop, KeyedFlow(group(), (Lane(FETCH),), satisfied, given_up))
+
+        task = asyncio.create_task(process())
+        await eventually(lambda: "Kafka cannot be reached; waiting for it." in caplog.messages)
+        assert health.failing_live() == {}
+        assert health.failing_ready() == {"kafka": "Kafka has not been reached yet."}
+        stop.set()
+        await asyncio.wait_for(task, 5)
+
+
+async def test_nothing_is_committed_while_the_dead_letters_cannot_be_written(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """The refused record stays unfinished until its dead letter is acknowledged; a neighbour is served meanwhile."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    seen: set[bytes | None] = set()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        seen.update(record.key for record in records)
+        return [Reject(Reason.UNDECODABLE) if record.key == b"t|sick" else Emit() for record in records]
+
+    flow = KeyedFlow(group(), (Lane(FETCH),), step, given_up)
+    async with running(settings, flow):
+        await _delete(kafka, topics[INTERNAL_DEAD_LETTERS.name])
+        await send_all(settings, [fetch("t|sick"), fetch("t|well")])
+        await eventually(lambda: seen == {b"t|sick", b"t|well"})
+        await asyncio.sleep(0.6)  # three commit intervals
+        assert await committed(settings, flow.group, FETCH.name) == {}
+        await make_topics(INTERNAL_DEAD_LETTERS.name)
+
+        async def all_committed() -> bool:
+            return sum((await committed(settings, flow.group, FETCH.name)).values()) == 2
+
+        await eventually(all_committed, timeout=60)
+    assert len(await dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name])) == 1
+
+
+async def test_a_full_bulk_lane_never_holds_live_back(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """With every bulk slot hanging and a backlog behind, a live record is served at once."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    hanging, gate = set[bytes | None](), asyncio.Event()
+    live_at: list[float] = []
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        if records[0].topic == FETCH_BULK.name:
+            hanging.add(records[0].key)
+            await gate.wait()
+        else:
+            live_at.append(time.monotonic())
+        return [Emit()] * len(records)
+
+    flow = KeyedFlow(group(), (Lane(FETCH), Lane(FETCH_BULK, LaneKind.BULK)), step, given_up)
+    async with producing(settings) as producer, running(settings, flow):
+        await asyncio.gather(*(producer.send(fetch(f"t{n % 8}|{n}", topic=FETCH_BULK.name)) for n in range(2000)))
+        await eventually(lambda: len(hanging) == 16)
+        began = time.monotonic()
+        await producer.send(fetch("t1|live"))
+        await eventually(lambda: live_at)
+        gate.set()
+    assert live_at[0] - began < 1.0
+
+
+async def test_an_open_breaker_pauses_everything_and_a_probe_resumes_it(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """While most calls fail nothing is given up and nothing committed; afterwards every record is served."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    away, calls = True, 0
+    seen: set[bytes | None] = set()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        nonlocal calls
+        calls += 1
+        if away:
+            raise Transient("the other side is away")
+        seen.update(record.key for record in records)
+        return [Emit()] * len(records)
+
+    flow = KeyedFlow(group(), (Lane(FETCH),), step, given_up)
+    async with producing(settings) as producer, running(settings, flow):
+        await asyncio.gather(*(producer.send(fetch(f"t{n % 20}|{n}")) for n in range(500)))
+        await eventually(lambda: calls >= 10)
+        await asyncio.sleep(0.5)
+        assert calls < 100
+        away = False
+        await eventually(lambda: len(seen) == 500)
+    assert await dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]) == []
+
+
+async def test_an_idle_partition_proves_its_owner(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:
+    """Without a single record the partitions are ours within seconds, stay ours, and are not after a stop."""
+    await make_topics(*NEEDED, LIFECYCLE.name)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    ownership = Ownership(SystemClock())
+    flow = KeyedFlow(group(), (Lane(FETCH), Lane(LIFECYCLE)), satisfied, given_up, ownership=ownership)
+    async with running(settings, flow):
+        await eventually(lambda: ownership.owned() == frozenset(range(12)))
+        await asyncio.sleep(6.5)  # longer than one proof lasts
+        assert ownership.owned() == frozenset(range(12))
+    assert ownership.owned() == frozenset()
+
+
+async def test_a_stuck_consumer_ends_the_process(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:
+    """Assigned, behind, nothing in hand and nothing taken in: the watchdog raises."""
+    await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    seen: list[Received] = []
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        seen.extend(records)
+        return [Emit()] * len(records)
+
+    async with running(settings, KeyedFlow(group(), (Lane(FETCH),), step, given_up)) as process:
+        await send_all(settings, [fetch("t|1")])
+        await eventually(lambda: seen)
+        (supervisor,) = process.stream.supervisors
+        assert supervisor.consumer is not None
+        supervisor.consumer.intake.close()  # planted: the intake no longer takes what is delivered
+        await send_all(settings, [fetch("t|2")])
+        with pytest.raises(Standstill):
+            await asyncio.wait_for(watch(supervisor.consumer, supervisor.assignment, SystemClock(), patience=1.5), 10)
+
+
+async def test_the_status_of_a_flow_is_told(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:
+    """The first report comes at once, and is a contracted one."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    async with running(settings, KeyedFlow(group(), (Lane(FETCH),), satisfied, given_up)):
+        reports = await eventually(lambda: dump_topic(kafka.bootstrap_servers, topics[STATUS.name]))
+    assert StatusReport.model_validate_json(reports[0].value).process.startswith("fetch/")
+
+
+async def test_the_record_is_parent_of_the_step_and_the_step_of_what_it_publishes(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """One trace from the producer's span over the step to the published message."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    exporter = InMemorySpanExporter()
+    provider = traces.configure("test", ratio=1.0, exporter=exporter)
+    assert provider is not None
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        return [Emit(((Message(RECORDS.name, b"t|1", b"{}"),),)) for _ in records]
+
+    async with running(settings, KeyedFlow(group(), (Lane(FETCH),), step, given_up)):
+        with traces.span("POST", traces.SpanKind.SERVER) as root:
+            await send_all(settings, [fetch("t|1")])
+        (record,) = await eventually(lambda: dump_topic(kafka.bootstrap_servers, topics[RECORDS.name]))
+    provider.force_flush()
+    spans = {each.name: each for each in exporter.get_finished_spans()}
+    step_span = spans[f"process {FETCH.name}"]
+    assert step_span.parent is not None
+    assert step_span.parent.span_id == root.get_span_context().span_id
+    version, trace_id, parent, _ = dict(record.headers)["traceparent"].decode().split("-")
+    assert (version, trace_id) == ("00", trace.format_trace_id(root.get_span_context().trace_id))
+    assert parent == trace.format_span_id(step_span.context.span_id)
+
+
+async def test_group_commit_acknowledges_many_writers(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """A thousand concurrent writes, each to its tenant's partition, all there when the last returns."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    producer = GroupCommitProducer(settings.kafka)
+    with pytest.raises(Refused):
+        await producer.write([fetch("t|too early")])
+    await producer.start()
+    await eventually(lambda: producer.accepting)
+    await asyncio.gather(*(producer.write([fetch(f"t{n % 30}|{n}"), fetch(f"t{n % 7}|x{n}")]) for n in range(1000)))
+    await producer.stop()
+    records = await dump_topic(kafka.bootstrap_servers, topics[FETCH.name])
+    assert len(records) == 2000
+    places = {(record.key.partition(b"|")[0], record.partition) for record in records}
+    assert len(places) == len({tenant for tenant, _ in places}) == 30
+
+
+async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_resolves(
+    kafka_broker: KafkaBroker,
+) -> None:
+    """A frozen broker: the first write fails at its deadline, later ones at once; thawed, writes are accepted again."""
+    broker = kafka_broker()
+    settings = settings_for(broker.bootstrap_servers, "")
+    await _create(broker, FETCH.name)
+    producer = GroupCommitProducer(settings.kafka, deadline=0.5)
+    await producer.start()
+    await eventually(lambda: producer.accepting)
+    await producer.write([fetch("t|warm")])
+    broker.pause()
+    try:
+        with pytest.raises(Transient, match="deadline"):
+            await producer.write([fetch("t|1")])
+        await eventually(lambda: not producer.accepting)
+        began = time.monotonic()
+        with pytest.raises(Refused):
+            await producer.write([fetch("t|2")])
+        assert time.monotonic() - began < 0.1
+    finally:
+        broker.resume()
+    await eventually(lambda: producer.accepting)
+    await producer.write([fetch("t|3")])
+    await producer.stop()
+    keys = [record.key for record in await dump_topic(broker.bootstrap_servers, FETCH.name)]
+    assert keys == [b"t|warm", b"t|1", b"t|3"]
+
+
+async def _create(broker: Broker, name: str) -> None:
+    await create_contract_topics(broker.bootstrap_servers, "", names=(name,))
+
+
+async def _delete(broker: Broker, name: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
+    await admin.start()
+    await admin.delete_topics([name])
+    await admin.close()
