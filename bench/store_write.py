@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -39,7 +40,10 @@ from ringback_testing.call_records import call_record, received
 
 BATCH, TRANSACTION = 2_000, 500
 CALL = CALL_COLUMNS[:-2]
-SHAPES = {"5 participants": {"parties": 5, "sessions": 0}, "5 participants, 5 sessions, 10 streams": {"parties": 5}}
+SHAPES: dict[str, dict[str, Any]] = {
+    "5 participants": {"parties": 5, "sessions": 0},
+    "5 participants, 5 sessions, 10 streams": {"parties": 5},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ async def timed(calls: int, work: Callable[[], Awaitable[None]]) -> tuple[float,
     return calls / (time.perf_counter() - wall), (time.process_time() - cpu) / calls * 1e6
 
 
-def versions(calls: int, version: int, shape: dict[str, int]) -> list[Received]:
+def versions(calls: int, version: int, shape: dict[str, Any]) -> list[Received]:
     """So many calls in one version, as they come from the topic, in the topic's random order of ids."""
     graph = {"id": "x", "sessions": [{"pad": "Graph's own JSON. " * 20}]}
     ids = [f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}" for number in range(calls)]

@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+from typing import TypeAlias
 
 import orjson
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from ringback_sink.store.core.lines import array, document, line
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+Json: TypeAlias = "str | list[Json] | None"
 VALUES = st.lists(st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), TEXT), min_size=1, max_size=8)
 
 
@@ -42,7 +44,7 @@ def test_nul_never_reaches_the_store(values: list[str]) -> None:
 
 
 @given(st.recursive(st.one_of(st.none(), TEXT), lambda inner: st.lists(inner, max_size=4), max_leaves=8))
-def test_a_document_keeps_every_value(graph: object) -> None:
+def test_a_document_keeps_every_value(graph: Json) -> None:
     """Graph's JSON comes out as it went in, U+0000 apart, and every U+0000 is counted."""
     told = orjson.dumps({"graph": graph})
     field, replaced = document(told)
@@ -51,13 +53,13 @@ def test_a_document_keeps_every_value(graph: object) -> None:
     assert replaced == _nuls(graph)
 
 
-def _without_nul(graph: object) -> object:
+def _without_nul(graph: Json) -> Json:
     if isinstance(graph, list):
         return [_without_nul(value) for value in graph]
     return graph.replace("\0", "\ufffd") if isinstance(graph, str) else graph
 
 
-def _nuls(graph: object) -> int:
+def _nuls(graph: Json) -> int:
     if isinstance(graph, list):
         return sum(map(_nuls, graph))
     return graph.count("\0") if isinstance(graph, str) else 0

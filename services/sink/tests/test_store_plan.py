@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime
 from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +34,8 @@ def test_order_and_repeats_do_not_matter(identities: list[tuple[str, int, int]],
     entries = [entry(*identity) for identity in identities]
     shuffled = entries + entries[::2]
     shuffle.shuffle(shuffled)
-    versions, newest = {}, {}
+    versions: dict[tuple[str, int], int] = {}
+    newest: dict[str, tuple[int, int]] = {}
     for call, version, revision in identities:
         versions[call, version] = max(revision, versions.get((call, version), 0))
         newest[call] = max((version, revision), newest.get(call, (0, 0)))
@@ -63,7 +65,11 @@ def test_lines_and_column_lists_fit() -> None:
 
 def test_a_call_without_start_is_filed_by_what_else_is_known() -> None:
     """Start, else last modification, else fetch decides the month."""
-    told = {"start": None, "last_modified_date_time": None, "fetched_at": datetime(2026, 12, 31, 23, 59, tzinfo=UTC)}
+    told: dict[str, Any] = {
+        "start": None,
+        "last_modified_date_time": None,
+        "fetched_at": datetime(2026, 12, 31, 23, 59, tzinfo=UTC),
+    }
     record = decode(received(call_record("a", **told)))
     assert not isinstance(record, Reject)
     assert prepare(record).month == date(2026, 12, 1)

@@ -19,6 +19,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _CONNECT_SECONDS = 10.0
 _COMMAND_SECONDS = 90.0
+_CLOSE_SECONDS = 3.0
 _SESSION = {
     "application_name": "ringback-sink-store",
     "lock_timeout": "10s",
@@ -83,10 +84,14 @@ class Database:
             self._connection = None
 
     async def close(self) -> None:
-        """Close the connection; what was committed stays."""
-        if self._connection is not None:
+        """Close the connection; what was committed stays. One that is dead already is no failure."""
+        if self._connection is None:
+            return
+        try:
             with translated():
-                await self._connection.close()
+                await self._connection.close(timeout=_CLOSE_SECONDS)
+        except Transient:
+            self._forget()
 
     async def verify(self) -> None:
         """Make sure the schema is this release's.
