@@ -14,17 +14,23 @@ from ringback_events import topics
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
 from ringback_local.postgres import open_postgres
-from ringback_local.topics import create_contract_topics
 from ringback_sink.migrate import migrate
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received
-from ringback_testing.fixtures import KafkaBroker
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 STORE = ["ringback-sink", "store"]
 TOPICS = (topics.RECORDS, topics.STATUS, topics.CONTROL, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS)
 NAMES = [topic.name for topic in TOPICS]
+
+COMMIT_WAITS = """
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON callrecords.call
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()
+"""
+"""Holds a COMMIT back while somebody has advisory lock 7: between its being sent and its being answered."""
 
 
 async def produce(broker: Broker, prefix: str, records: Sequence[Received]) -> None:
@@ -85,26 +91,23 @@ async def test_records_status_and_dead_letters_reach_their_tables(
 
 
 async def test_a_kill_between_both_commits_leaves_no_duplicates(
-    kafka_broker: KafkaBroker, database: str, process: ProcessFactory
+    kafka: Broker, make_topics: Any, topic_prefix: str, database: str, process: ProcessFactory
 ) -> None:
     """Killed after PostgreSQL's commit and before Kafka's, the store is given the batch again and stores it once."""
-    broker = kafka_broker()
-    await create_contract_topics(broker.bootstrap_servers, names=NAMES)
+    await make_topics(*NAMES)
     await migrate(database)
-    env = environment(broker, "", database)
+    env = environment(kafka, topic_prefix, database)
     store = await process("store", STORE, env)
     async with eyes(database) as connection, eyes(database) as holder:
-        hold = holder.transaction()
-        await hold.start()
-        await holder.execute("LOCK TABLE callrecords.call IN SHARE MODE")
-        await produce(broker, "", [received(call_record(f"c{n}")) for n in range(200)])
-        waits = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'callrecords.call'::regclass"
+        await holder.execute(COMMIT_WAITS)
+        await holder.execute("SELECT pg_advisory_lock(7)")
+        await produce(kafka, topic_prefix, [received(call_record(f"c{n}")) for n in range(200)])
+        waits = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
         await eventually(lambda: connection.fetchval(waits))
-        await asyncio.to_thread(broker.pause)
-        await hold.rollback()
+        store.pause()
+        await holder.execute("SELECT pg_advisory_unlock(7)")
         await eventually(lambda: connection.fetchval("SELECT count(*) > 0 FROM callrecords.call"))
         store.kill()
-        await asyncio.to_thread(broker.resume)
         again = await process("store", STORE, env)
         await eventually(lambda: connection.fetchval("SELECT count(*) = 200 FROM callrecords.call"), 60)
 
