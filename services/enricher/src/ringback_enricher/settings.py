@@ -14,7 +14,9 @@ class PrivacySection(Section):
     """Which pseudonyms the open tier carries."""
 
     keys_file: Path
+    """JSON: the master keys of the pseudonyms; read at start."""
     open_tokens: TokenPolicy = TokenPolicy.MONTHLY
+    """How long a token joins a person's calls in the open tier."""
 
 
 class RulesSection(Section):
@@ -28,7 +30,9 @@ class FetchSettings(ProcessSettings):
     """Settings of the fetch process."""
 
     tenants_file: Path
+    """YAML: the tenants to serve; read again when it changes."""
     sites_file: Path | None = None
+    """YAML: a list of `site` with its `subnets`; read at start. Without it there are no sites."""
     graph: GraphSettings = GraphSettings()
     privacy: PrivacySection
     rules: RulesSection = RulesSection()
