@@ -101,5 +101,5 @@ class Supervisor:
             self._keepers[name].cancel()
         await process.stop(_STOP_SECONDS)
         if process.state is State.RESTARTING:
-            self._keepers[name].cancel()  # it sleeps before a start that must not happen
+            self._keepers[name].cancel()  # it sleeps, up to ten seconds, before it would notice
         await asyncio.gather(self._keepers[name], return_exceptions=True)
