@@ -53,9 +53,10 @@ setup: ## The locked environment in .venv, with a uv of its own where none of th
 kafka: setup ## What a Kafka needs on this machine: its jars, unless one was named or Docker is asked for
 	@$(BIN)/ringback-local prepare
 
-contracts: setup ## Generate schemas, wire types and the page of metrics from the code
+contracts: setup ## Generate schemas, wire types and the pages of metrics and settings from the code
 	@$(BIN)/python -m ringback_events.generate
 	@$(BIN)/python -m ringback_common.metrics_page docs/metrics.md
+	@$(BIN)/python -m ringback_local.settings_page docs/settings.md
 
 format: setup ## Let ruff mend what it can
 	@$(BIN)/ruff check --fix .

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from ringback_common.metrics import catalogue
 from ringback_common.metrics_page import metrics_page
+from ringback_local.settings_page import settings, settings_page
 
 pytestmark = pytest.mark.contract
 
@@ -18,6 +19,16 @@ PAGES = sorted(
 def test_the_page_of_metrics_is_the_catalogue() -> None:
     """`make contracts` was run after the catalogue changed."""
     assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == metrics_page(catalogue)
+
+
+def test_the_page_of_settings_is_that_of_the_classes() -> None:
+    """`make contracts` was run after a setting changed."""
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
+
+
+def test_every_setting_is_explained() -> None:
+    """No variable without a sentence: an operator does not read the code."""
+    assert [setting.variable for setting in settings() if not setting.meaning] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

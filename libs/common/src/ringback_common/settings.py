@@ -33,43 +33,59 @@ _Settings = TypeVar("_Settings", bound="EnvironmentSettings")
 class Section(BaseModel):
     """Base of a nested group of settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 class KafkaSettings(Section):
     """Where Kafka is and how to speak to it."""
 
     bootstrap_servers: str
+    """`host:port`, several separated by commas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How the connection is protected."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """How the user is proved, with one of the SASL protocols."""
     sasl_username: str | None = None
+    """The user, with one of the SASL protocols."""
     sasl_password_file: Path | None = None
+    """A file that holds the user's password."""
     ssl_cafile: Path | None = None
+    """PEM file of the certificate authorities to trust; without it the system's."""
     ssl_certfile: Path | None = None
+    """PEM file of the client certificate."""
     ssl_keyfile: Path | None = None
+    """PEM file of the client certificate's key."""
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    """Put before every topic name, for installations that share a cluster."""
 
 
 class AdminSettings(Section):
     """Where liveness, readiness and metrics are served; never routed to the outside."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a pod's probes come from the node
+    """Address to listen on."""
     port: int = Field(default=9090, ge=0, le=65535)
+    """Serves `/livez`, `/readyz` and `/metrics`; 0 takes a free one."""
 
 
 class TelemetrySettings(Section):
     """Logs and traces."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least level that is written."""
     otlp_endpoint: str | None = None
+    """Where traces go, OTLP over HTTP; without it none are made."""
     trace_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Share of the traces that is kept."""
 
 
 class StoreSettings(Section):
     """Where PostgreSQL is: a connection string, or the file that holds it."""
 
     dsn: str | None = Field(default=None, pattern=r"^postgres(ql)?://")
+    """A connection string; exactly one of this and `DSN_FILE`, which is the place for one with a password."""
     dsn_file: Path | None = None
+    """A file that holds the connection string."""
 
     def connection_string(self) -> str:
         """The DSN to connect with.
@@ -92,10 +108,13 @@ class EnvironmentSettings(BaseSettings):
         extra="ignore",
         hide_input_in_errors=True,
         env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     profile: Literal["dev", "production"] = "production"
+    """What is meant for development alone needs `dev`."""
     time_scale: float = Field(default=1.0, ge=1.0)
+    """Divides the waits that stand for Graph's slowness; `dev` only."""
 
 
 class ProcessSettings(EnvironmentSettings):
@@ -105,6 +124,7 @@ class ProcessSettings(EnvironmentSettings):
     admin: AdminSettings = AdminSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     installation_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,40}$")
+    """Tells this installation's subscriptions from another's of the same app; never changed afterwards."""
 
 
 def load(settings: type[_Settings]) -> _Settings:

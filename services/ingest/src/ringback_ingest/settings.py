@@ -12,7 +12,10 @@ class WebhookSection(Section):
     """Where Graph's POSTs arrive, and the keys that prove them; the keeper reads the keys only."""
 
     host: str = "0.0.0.0"  # noqa: S104 - the ingress reaches it from another address
+    """Address to listen on."""
     port: int = Field(default=8080, ge=0, le=65535)
+    """Where Graph's POSTs arrive, plain HTTP behind a TLS-terminating ingress; 0 takes a free one."""
     client_state_keys_file: Path
+    """JSON: the keys that prove a notification; read again when it changes."""
     drain_seconds: float = Field(default=10, ge=0, le=60)
     """From unready to closed, so that no load balancer still sends; the dev profile, which has none, does not wait."""

@@ -39,6 +39,7 @@ class KeeperSettings(ProcessSettings):
     """What the keeper needs to know."""
 
     tenants_file: Path
+    """YAML: the tenants to serve; read again when it changes."""
     graph: GraphSettings = GraphSettings()
     webhook: WebhookSection
 
