@@ -66,25 +66,25 @@ class Assignment:
         self.watermarks.assign(starts)
         self._proved_at = float("-inf")
         self.progressed_at = self._clock.monotonic()
-        telemetry.ASSIGNED.labels(self._group).set(len(starts))
+        telemetry.child(telemetry.ASSIGNED, self._group).set(len(starts))
         if self._ownership is not None:
             self._ownership.assigned(starts.keys())
 
     def end(self, how: str) -> None:
         """The assignment is over: revoked, lost or stopped."""
         if self.watermarks.partitions:
-            telemetry.REBALANCES.labels(self._group, how).inc()
+            telemetry.child(telemetry.REBALANCES, self._group, how).inc()
         for partition in self.watermarks.partitions:
             self._abandon(partition)
         self.watermarks.drop()
-        telemetry.ASSIGNED.labels(self._group).set(0)
+        telemetry.child(telemetry.ASSIGNED, self._group).set(0)
         self.disown()
 
     def _abandon(self, partition: Partition) -> None:
         watermark = self.watermarks.of(partition)
         if watermark is not None and watermark.unfinished:
-            telemetry.ABANDONED.labels(self._group, partition.topic).inc(watermark.unfinished)
-            telemetry.IN_HAND.labels(self._group, partition.topic).dec(watermark.unfinished)
+            telemetry.child(telemetry.ABANDONED, self._group, partition.topic).inc(watermark.unfinished)
+            telemetry.child(telemetry.IN_HAND, self._group, partition.topic).dec(watermark.unfinished)
 
     def disown(self) -> None:
         """Ownership ends before the assignment does: nothing is written to Graph while draining."""
@@ -94,8 +94,8 @@ class Assignment:
     def take(self, partition: Partition, offset: int) -> Ticket:
         """The ticket of a record its watermark has just taken."""
         self.progressed_at = self._clock.monotonic()
-        telemetry.RECEIVED.labels(self._group, partition.topic).inc()
-        telemetry.IN_HAND.labels(self._group, partition.topic).inc()
+        telemetry.child(telemetry.RECEIVED, self._group, partition.topic).inc()
+        telemetry.child(telemetry.IN_HAND, self._group, partition.topic).inc()
         return self.watermarks.ticket(partition, offset)
 
     def finish(self, ticket: Ticket) -> bool:
@@ -103,7 +103,7 @@ class Assignment:
         self.progressed_at = self._clock.monotonic()
         if not self.watermarks.finish(ticket):
             return False
-        telemetry.IN_HAND.labels(self._group, ticket.partition.topic).dec()
+        telemetry.child(telemetry.IN_HAND, self._group, ticket.partition.topic).dec()
         return True
 
     async def keep_committing(self, committer: Callable[[], Committer | None]) -> None:
@@ -122,7 +122,7 @@ class Assignment:
                 return
             sent_at = self._clock.monotonic()
             answer = await self._send(committer, offsets, within)
-            telemetry.COMMITS.labels(self._group, answer).inc()
+            telemetry.child(telemetry.COMMITS, self._group, answer).inc()
             if answer == "accepted":
                 self._accepted(epoch, offsets, sent_at)
             elif answer == "lost" and epoch == self.watermarks.epoch:
@@ -153,7 +153,7 @@ class Assignment:
     def _accepted(self, epoch: int, offsets: Mapping[Partition, int], sent_at: float) -> None:
         if not self.watermarks.accepted(epoch, offsets):
             return
-        telemetry.COMMIT_SECONDS.labels(self._group).observe(self._clock.monotonic() - sent_at)
+        telemetry.child(telemetry.COMMIT_SECONDS, self._group).observe(self._clock.monotonic() - sent_at)
         if self._ownership is not None:
             self._ownership.proved(offsets.keys(), sent_at)
             if len(offsets) == len(self.watermarks.partitions):

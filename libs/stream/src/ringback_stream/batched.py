@@ -167,16 +167,16 @@ class BatchedRunner:
                 outcomes = await self._flow.step(records)
             except Transient as failure:
                 # A batch stands for everybody: what it meets is general, whatever else is known.
-                telemetry.STEPS.labels(self._flow.group, action_for(failure, Situation.GENERAL)).inc()
-                telemetry.BREAKER_OPEN.labels(self._flow.group).set(1)
+                telemetry.child(telemetry.STEPS, self._flow.group, action_for(failure, Situation.GENERAL)).inc()
+                telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(1)
                 wait = failure.retry_after if isinstance(failure, Throttled) else pause
                 _log.warning("A batch met a failure that may pass; trying again.", attempt=attempts, delay_s=wait)
                 await asyncio.sleep(wait)
                 pause = min(pause * 2, limits.retry_longest)
             else:
-                telemetry.BREAKER_OPEN.labels(self._flow.group).set(0)
-                telemetry.STEP_SECONDS.labels(self._flow.group).observe(self._clock.monotonic() - began)
-                telemetry.STEP_RECORDS.labels(self._flow.group).observe(len(records))
+                telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
+                telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
+                telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
                 return outcomes, attempts
 
     def _has_room(self) -> bool:

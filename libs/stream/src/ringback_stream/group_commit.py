@@ -123,7 +123,7 @@ class GroupCommitProducer:
         write = _Write(messages)
         reason = self._refusal(write.octets)
         if reason is not None:
-            telemetry.REFUSED_WRITES.labels(reason).inc()
+            telemetry.child(telemetry.REFUSED_WRITES, reason).inc()
             raise Refused(f"Kafka cannot take it now ({reason}).")
         self._octets += write.octets
         write.answer.add_done_callback(lambda answer: self._settled(answer, write.octets))
@@ -215,7 +215,7 @@ class GroupCommitProducer:
         """What waits behind an overdue round is answered now: it was not sent, and its caller will come again."""
         waiting, self._next = self._next, []
         for write in waiting:
-            telemetry.REFUSED_WRITES.labels(reason).inc()
+            telemetry.child(telemetry.REFUSED_WRITES, reason).inc()
             write.fail(Refused(f"Kafka cannot take it now ({reason})."))
 
     async def _connect(self) -> Client:

@@ -58,7 +58,10 @@ class Intake:
             watermark = self._assignment.watermarks.of(partition)
             if watermark is None or partition in refused or not self._admit(client, partition, watermark, record):
                 refused.add(partition)
-        telemetry.PAUSED.labels(self._group).set(len(self._outside))
+        for topic, record in dict(records).items():  # the newest of each topic
+            age = max(0.0, self._now_ms() - record.timestamp) / 1000
+            telemetry.child(telemetry.LANE_AGE, self._group, topic).set(age)
+        telemetry.child(telemetry.PAUSED, self._group).set(len(self._outside))
 
     def look_again(self, client: Any) -> None:
         """Let those in that may go on."""
@@ -66,7 +69,7 @@ class Intake:
             if may_go_on():
                 del self._outside[named]
                 client.resume(named)
-        telemetry.PAUSED.labels(self._group).set(len(self._outside))
+        telemetry.child(telemetry.PAUSED, self._group).set(len(self._outside))
 
     @property
     def waiting_outside(self) -> int:
@@ -92,7 +95,6 @@ class Intake:
             client.seek(named, watermark.head)
             return False
         if taken is Taken.TAKEN:
-            self._note_age(taking)
             self._runner.offer(self._assignment.take(partition, record.offset), taking, kind)
         return True
 
@@ -104,7 +106,3 @@ class Intake:
 
     def _now_ms(self) -> float:
         return self._clock.now().timestamp() * 1000
-
-    def _note_age(self, record: Received) -> None:
-        age = max(0.0, self._now_ms() - record.timestamp_ms) / 1000
-        telemetry.LANE_AGE.labels(self._group, record.topic).set(age)

@@ -150,10 +150,12 @@ class KeyedRunner:
             except asyncio.CancelledError:
                 self._breaker.abandoned(self._clock.monotonic(), probe=probe)
                 raise
-            telemetry.STEP_SECONDS.labels(self._flow.group).observe(self._clock.monotonic() - began)
-            telemetry.STEP_RECORDS.labels(self._flow.group).observe(len(records))
+            telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
+            telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
             self._breaker.succeeded(probe=probe)
-            telemetry.BREAKER_OPEN.labels(self._flow.group).set(self._breaker.state is not BreakerState.CLOSED)
+            telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(
+                self._breaker.state is not BreakerState.CLOSED
+            )
             await self._settle(work, outcomes, attempts=1)
 
     async def _failed(self, work: Work, failure: Transient, *, probe: bool) -> None:
@@ -163,11 +165,11 @@ class KeyedRunner:
         else:
             self._breaker.failed(now, probe=probe)
         closed = self._breaker.state is BreakerState.CLOSED
-        telemetry.BREAKER_OPEN.labels(self._flow.group).set(not closed)
+        telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(not closed)
         # A failure that everybody meets is not held against this key.
         attempts, seconds = self._queue.failed(work, now) if closed and not isinstance(failure, Throttled) else (0, 0.0)
         action = action_for(failure, self._situation(attempts, seconds))
-        telemetry.STEPS.labels(self._flow.group, action).inc()
+        telemetry.child(telemetry.STEPS, self._flow.group, action).inc()
         match action:
             case Action.WAIT if isinstance(failure, Throttled):
                 self._hold(work, failure, now)

@@ -75,7 +75,7 @@ class Producer:
             raise TooLarge(message.topic)
         async with self._room(octets):
             await self._deliver(message)
-        telemetry.PRODUCED.labels(message.topic).inc()
+        telemetry.child(telemetry.PRODUCED, message.topic).inc()
 
     async def stages(self, stages: Sequence[Sequence[Message]]) -> None:
         """Write stage after stage; the next begins when the one before is acknowledged as a whole.

@@ -121,7 +121,7 @@ class Settlement:
         if not self._finish(answer.ticket):
             return
         word, reason = _accounted(outcome)
-        telemetry.FINISHED.labels(self._group, answer.received.topic, word, reason or "").inc()
+        telemetry.child(telemetry.FINISHED, self._group, answer.received.topic, word, reason or "").inc()
         self._limit.note(outcome.reason if isinstance(outcome, Reject) else None)
 
     def _check_limit(self) -> None:

@@ -69,7 +69,7 @@ class FlowSupervisor:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`, staying out of the group while halted; raises whatever ends the process."""
         while not stop.is_set():
-            telemetry.HALTED.labels(self._flow.group).set(self.halted)
+            telemetry.child(telemetry.HALTED, self._flow.group).set(self.halted)
             if self.halted:
                 await _first_of(stop.wait(), self._control.changed())
                 continue
@@ -155,9 +155,11 @@ class FlowSupervisor:
         group = self._flow.group
         while True:
             spans = [w.span for p in assignment.watermarks.partitions if (w := assignment.watermarks.of(p)) is not None]
-            telemetry.SPAN.labels(group).set(max(spans, default=0))
+            telemetry.child(telemetry.SPAN, group).set(max(spans, default=0))
             oldest = runner.oldest_arrival
-            telemetry.OLDEST_IN_HAND.labels(group).set(0 if oldest is None else self._clock.monotonic() - oldest)
+            telemetry.child(telemetry.OLDEST_IN_HAND, group).set(
+                0 if oldest is None else self._clock.monotonic() - oldest
+            )
             await asyncio.sleep(_TELL_EVERY)
 
     def _new_assignment(self, on_lost: Callable[[], None]) -> Assignment:

