@@ -245,13 +245,31 @@ async def test_gzip_is_refused(connect: Connect) -> None:
     assert status(await client.rest()) == 415
 
 
-async def test_lying_content_length(connect: Connect, writer: RecordingWriter, item: Item, body: Body) -> None:
-    """More octets than declared are a second, broken request, never a part of the first."""
+async def test_upgrade_is_refused(connect: Connect, item: Item, body: Body) -> None:
+    """A wish for another protocol hides the body from the parser: it is refused, never taken for an empty POST."""
     client = await connect()
-    await client.send(post(body(item())) + b"GARBAGE GARBAGE\r\n\r\n")
+    await client.send(post(body(item()), "Connection: Upgrade", "Upgrade: h2c"))
+    answer = await client.rest()
+    assert status(answer) == 400
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("surplus", [b"GARBAGE GARBAGE\r\n\r\n", b"\x00"], ids=["garbage", "NUL"])
+async def test_octets_behind_the_body(
+    connect: Connect, writer: RecordingWriter, item: Item, body: Body, surplus: bytes
+) -> None:
+    """What follows a whole POST and is no request neither joins it nor is answered before it; the connection ends."""
+    writer.gate.clear()
+    client, neighbour = await connect(), await connect()
+    await client.send(post(body(item())) + surplus)
+    await neighbour.send(post(body(item())))
+    await asyncio.wait_for(_until(lambda: writer.writes > 0), 5)
+    writer.gate.set()
     answers = await client.rest()
-    assert answers.count(b"HTTP/1.1 ") <= 2
-    assert len(writer.written) <= 1
+    assert status(answers) == 202
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert status(await neighbour.answer()) == 202
+    assert len(writer.written) == 2
 
 
 async def test_slow_body_is_cut(connect: Connect) -> None:

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection, straight on the parser.
 
 Graph's POST needs none of what a general server offers, and what it does need general servers lack: a deadline for the
-head, one for the body, and caps that bite before anything is buffered (ADR: the webhook's own HTTP connection).
+head, one for the body, and caps that bite before anything is buffered (docs/adr/0013-own-http-connection.md).
 Parsing, and with it every question of request smuggling, stays with llhttp in its strict mode.
 """
 
@@ -96,8 +96,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
             raise  # a bug of ours: the loop logs it and closes the connection unanswered, so that Graph sends again
-        except httptools.HttpParserError:
-            self._refuse(Status.BAD_REQUEST)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._unreadable()
             return
         exchange = self._exchange
         if exchange is not None and exchange.verdict is None:
@@ -150,6 +150,10 @@ class Connection(asyncio.Protocol):
         """Judge the head."""
         exchange = self._exchange
         if self._deaf or exchange is None:
+            return
+        if self._parser.should_upgrade():
+            # The parser leaves the body of such a request unread: answered 202 it would be lost in silence.
+            self._refuse(Status.BAD_REQUEST)
             return
         exchange.head_complete(self._parser.get_method())
         if isinstance(exchange.verdict, Status):
@@ -227,6 +231,13 @@ class Connection(asyncio.Protocol):
         self._transport.write(octets)
         if closes:
             self._transport.close()
+
+    def _unreadable(self) -> None:
+        """What follows is no HTTP/1.1: an answer that is due still goes out, and it alone."""
+        if self._answering:
+            self._last = self._deaf = True
+        elif not self._deaf:
+            self._refuse(Status.BAD_REQUEST)
 
     def _refuse(self, status: Status) -> None:
         """Answer before the request is whole, then listen no more."""
