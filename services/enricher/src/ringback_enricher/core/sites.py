@@ -2,32 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 __all__ = ["UNPLACED", "Place", "SiteMap"]
 
 _Address = IPv4Address | IPv6Address
-_Network = IPv4Network | IPv6Network
 
-_PRIVATE: tuple[_Network, ...] = tuple(
+_PRIVATE = tuple(
     ip_network(prefix)
     for prefix in (
         # RFC 1918, 6598 (shared), 3927 and 1122: ranges that mean nothing outside their own network
-        *(
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "100.64.0.0/10",
-            "169.254.0.0/16",
-            "127.0.0.0/8",
-            "0.0.0.0/8",
-        ),
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+        "0.0.0.0/8",
         # RFC 4193, 4291: unique local, link local, loopback, unspecified
         *("fc00::/7", "fe80::/10", "::1/128", "::/128"),
     )
 )
 _OPEN_PREFIX = {4: 24, 6: 48}
-_NETWORKS: dict[int, type[IPv4Network] | type[IPv6Network]] = {4: IPv4Network, 6: IPv6Network}
 _REMEMBERED = 50_000
 """Addresses remembered: some 10 MB, more than the active clients of the largest tenant in an hour."""
 
@@ -57,15 +48,14 @@ class SiteMap:
         Raises:
             ValueError: a CIDR cannot be read.
         """
-        self._lengths: dict[int, list[int]] = {4: [], 6: []}
-        self._sites: dict[_Network, str] = {}
+        # By version: host bits, fewest first, to the sites of the subnets that have so many, by their leading bits.
+        self._by_host_bits: dict[int, dict[int, dict[int, str]]] = {4: {}, 6: {}}
         for cidr, site in subnets:
             network = ip_network(cidr, strict=False)
-            self._sites[network] = site
-            lengths = self._lengths[network.version]
-            if network.prefixlen not in lengths:
-                lengths.append(network.prefixlen)
-                lengths.sort(reverse=True)
+            host_bits = network.max_prefixlen - network.prefixlen
+            sites = self._by_host_bits[network.version].setdefault(host_bits, {})
+            sites[int(network.network_address) >> host_bits] = site
+        self._by_host_bits = {version: dict(sorted(found.items())) for version, found in self._by_host_bits.items()}
         self._known: dict[str, Place] = {}
 
     def place(self, address: str | None) -> Place:
@@ -85,12 +75,12 @@ class SiteMap:
         parsed = _parsed(address)
         if parsed is None:
             return UNPLACED
-        prefix = None if _is_private(parsed) else str(_cut(parsed, _OPEN_PREFIX[parsed.version]))
-        return Place(prefix, self._site(parsed))
+        return Place(None if _is_private(parsed) else _open_prefix(parsed), self._site(parsed))
 
     def _site(self, address: _Address) -> str | None:
-        for length in self._lengths[address.version]:
-            site = self._sites.get(_cut(address, length))
+        bits = int(address)
+        for host_bits, sites in self._by_host_bits[address.version].items():
+            site = sites.get(bits >> host_bits)
             if site is not None:
                 return site
         return None
@@ -109,5 +99,7 @@ def _is_private(address: _Address) -> bool:
     return any(address.version == network.version and address in network for network in _PRIVATE)
 
 
-def _cut(address: _Address, length: int) -> _Network:
-    return _NETWORKS[address.version]((int(address), length), strict=False)
+def _open_prefix(address: _Address) -> str:
+    length = _OPEN_PREFIX[address.version]
+    host_bits = address.max_prefixlen - length
+    return f"{type(address)(int(address) >> host_bits << host_bits)}/{length}"
