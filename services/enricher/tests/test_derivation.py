@@ -171,6 +171,19 @@ def test_a_session_that_ends_before_it_starts_is_counted() -> None:
     assert record["sessions"][1].get("durationMs") == -500
 
 
+def test_sessions_alike_but_for_their_content_keep_their_ordinals() -> None:
+    """Same start, same id, as at a hand-over: callee, then content decide, in whatever order Graph serves them."""
+    alike = [
+        session("s", side(user(ALICE, None)), service(), {"label": "main-audio", "streams": [stream(streamId="2")]}),
+        session("s", side(user(ALICE, None)), service(), {"label": "main-audio", "streams": [stream(streamId="1")]}),
+        session("s", side(user(ALICE, None)), side(user(BOB, None))),
+    ]
+    first = derived(meeting() | {"sessions": alike})["sessions"]
+    second = derived(meeting() | {"sessions": alike[::-1]})["sessions"]
+    assert first == second
+    assert [each["streams"][0].get("streamId") if each["streams"] else None for each in first] == ["1", "2", None]
+
+
 def test_repeated_session_ids_keep_their_sessions() -> None:
     """Graph repeats a session id at a hand-over; the ordinal tells them apart."""
     graph = meeting()
