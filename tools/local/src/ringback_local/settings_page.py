@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the settings of every process: `python -m ringback_local.settings_page docs/settings.md`.
+"""Writes docs/settings.md from the settings classes: `python -m ringback_local.settings_page docs/settings.md`.
 
 It lives here because no other package may import them all.
 """
