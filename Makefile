@@ -55,8 +55,7 @@ kafka: setup ## What a Kafka needs on this machine: its jars, unless one was nam
 
 contracts: setup ## Generate schemas, wire types and the pages of metrics and settings from the code
 	@$(BIN)/python -m ringback_events.generate
-	@$(BIN)/python -m ringback_common.metrics_page docs/metrics.md
-	@$(BIN)/python -m ringback_local.settings_page docs/settings.md
+	@$(BIN)/python -m ringback_local.pages docs
 
 format: setup ## Let ruff mend what it can
 	@$(BIN)/ruff check --fix .

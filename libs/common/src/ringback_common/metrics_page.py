@@ -1,15 +1,12 @@
-"""Writes docs/metrics.md from the catalogue: `python -m ringback_common.metrics_page docs/metrics.md`."""
+"""docs/metrics.md, from the catalogue."""
 
-import sys
-from pathlib import Path
-
-from ringback_common.metrics import Catalogue, Declared, catalogue
+from ringback_common.metrics import Catalogue, Declared
 
 __all__ = ["metrics_page"]
 
 _HEAD = """# Metrics
 
-Generated from `ringback_common.metrics` by `make contracts`; do not edit. Every process serves them on its admin port
+Generated from the catalogue by `make contracts`; do not edit. Every process serves them on its admin port
 at `/metrics`. Counters carry the suffix `_total` there, histograms `_bucket`, `_sum` and `_count`. Labels are bounded;
 no call or person is ever one.
 
@@ -26,7 +23,3 @@ def metrics_page(declared: Catalogue) -> str:
 def _row(metric: Declared) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
     return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help.replace('|', '/')} |\n"
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(metrics_page(catalogue), encoding="utf-8")

@@ -1,12 +1,7 @@
-"""Writes docs/settings.md from the settings classes: `python -m ringback_local.settings_page docs/settings.md`.
+"""docs/settings.md, from the settings classes of all processes."""
 
-It lives here because no other package may import them all.
-"""
-
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -105,7 +100,3 @@ def _words(kind: Any) -> tuple[Any, ...]:
         return tuple(word for one in get_args(kind) for word in _words(one))
     members: dict[str, Any] = getattr(kind, "__members__", {})
     return tuple(member.value for member in members.values())
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(settings_page(), encoding="utf-8")
