@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ringback_common.outcomes import Reason
 from ringback_local.pages import pages
 from ringback_local.settings_page import settings
 
@@ -29,6 +30,15 @@ def test_every_metric_in_the_sources_is_on_its_page() -> None:
     declared = {name for path in sources for name in declaration.findall(path.read_text(encoding="utf-8"))}
     assert len(declared) > 50
     assert [name for name in sorted(declared) if f"`{name}`" not in page] == []
+
+
+def test_every_reason_of_a_dead_letter_is_explained() -> None:
+    """An operator who reads a reason in `ringback dlq ls` finds what to do."""
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("*/*/src/**/*.py"))
+    used = [reason for reason in Reason if f"Reason.{reason.name}" in sources]
+    assert len(used) > 15
+    assert [reason.value for reason in used if f"`{reason.value}`" not in page] == []
 
 
 def test_every_setting_is_explained() -> None:
