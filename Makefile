@@ -31,8 +31,8 @@ unit: setup ## The members' unit tests only: seconds, no Kafka, no network
 fault: kafka ## Break things on purpose: kill, freeze, cut, throttle
 	@$(BIN)/pytest tests/fault --durations=15 $(ARGS)
 
-bench: kafka ## Measure: every script of bench/, one after the other
-	@set -e; for script in bench/*.py; do $(STAGE) "$$script" $(BIN)/python "$$script" $(ARGS); done
+bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="store --seconds 3" narrows
+	@$(BIN)/python -m bench $(ARGS)
 
 check: lint types imports ## Everything that needs no running code
 

@@ -1,0 +1,84 @@
+"""The store's baseline: COPY of finished lines into the same logged tables with all their keys, 500 calls a transaction.
+
+    python -m bench.bare_copy <job.json>   prints `prepared`, waits for a line, copies, prints when it began and ended
+
+It decodes, plans and guards nothing while it is measured; that was done before.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import uvloop
+from ringback_common.outcomes import Reject
+from ringback_sink.store.core.lines import line
+from ringback_sink.store.core.plan import Entry, prepare
+from ringback_sink.store.core.record import decode
+from ringback_sink.store.core.rows import CALL_COLUMNS, CHILD_COLUMNS
+from ringback_sink.store.core.statements import VERSION_COLUMNS
+
+from bench.records import records
+
+__all__ = ["PREPARED"]
+
+PREPARED = b"prepared\n"
+_TRANSACTION = 500
+_CALL = CALL_COLUMNS[:-2]
+
+Batch = dict[str, tuple[tuple[str, ...], bytes]]
+"""Columns and lines by table."""
+
+
+def _entries(load: str, calls: int) -> list[Entry]:
+    decoded = [decode(one) for one in records(load, calls, version=1)]
+    return [prepare(one) for one in decoded if not isinstance(one, Reject)]
+
+
+def _batch(entries: Sequence[Entry]) -> Batch:
+    """Finished lines, sorted by key as the store sorts them."""
+    ordered = sorted(entries, key=lambda one: one.key)
+    places = [_CALL.index(name) for name in VERSION_COLUMNS]
+    calls = [line(one.rows.values)[0][:-1] + b"," + one.rows.document + b"\n" for one in ordered]
+    history = [line([one.rows.values[place] for place in places])[0] for one in ordered]
+    children = {
+        table: (columns, b"".join(one.rows.children[place] for one in ordered))
+        for place, (table, columns) in enumerate(CHILD_COLUMNS.items())
+    }
+    return {"call": ((*_CALL, "document"), b"".join(calls)), "call_version": (VERSION_COLUMNS, b"".join(history))} | children
+
+
+async def _piece(lines: bytes) -> AsyncGenerator[bytes]:
+    if lines:
+        yield lines
+
+
+async def _copy(connection: Any, batches: Sequence[Batch]) -> None:
+    for batch in batches:
+        async with connection.transaction():
+            for table, (columns, lines) in batch.items():
+                await connection.copy_to_table(
+                    table, source=_piece(lines), columns=columns, schema_name="callrecords",
+                    format="csv", null="null", escape="\\",
+                )  # fmt: skip
+
+
+async def _run(job: dict[str, Any]) -> None:
+    entries = _entries(job["load"], job["calls"])
+    batches = [_batch(entries[start : start + _TRANSACTION]) for start in range(0, len(entries), _TRANSACTION)]
+    connection = await asyncpg.connect(job["dsn"])
+    sys.stdout.buffer.write(PREPARED)
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.readline)
+    began = time.time()
+    await _copy(connection, batches)
+    sys.stdout.buffer.write(orjson.dumps({"records": len(entries), "began": began, "ended": time.time()}) + b"\n")
+    await connection.close()
+
+
+if __name__ == "__main__":
+    uvloop.run(_run(orjson.loads(Path(sys.argv[1]).read_bytes())))

@@ -1,0 +1,39 @@
+"""Call records of some 45 KB as the Graph simulator makes them, as bodies whose call id is filled in per request."""
+
+import time
+from typing import Any
+
+import orjson
+from ringback_graph_simulator.plans import plan_call
+from ringback_graph_simulator.records import Records
+
+__all__ = ["CALL", "PEOPLE", "bodies", "graph_record"]
+
+CALL = "5f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+"""Stands in every body where the real call's id belongs."""
+PEOPLE = 5
+_TENANT = "8f4e2a10-6c1b-4f0e-9d55-3a2b1c0d9e8f"
+_OCTETS = 45_000
+_MOST_SESSIONS = 40
+
+
+def bodies(count: int) -> list[bytes]:
+    """So many records, each of another seed: other people, addresses, times and measures."""
+    records = Records(seed=1)
+    return [_of_size(records, f"bench/{number}") for number in range(count)]
+
+
+def _of_size(records: Records, seed: str) -> bytes:
+    """The smallest record of this seed with at least 45,000 octets: people join until it is large enough."""
+    for sessions in range(PEOPLE, _MOST_SESSIONS):
+        body = orjson.dumps(graph_record(records, seed, sessions))
+        if len(body) >= _OCTETS:
+            return body
+    raise RuntimeError(f"no record of {_OCTETS} octets with seed {seed}")
+
+
+def graph_record(records: Records, seed: str, sessions: int) -> dict[str, Any]:
+    """A meeting of five, as Graph answers a GET with both expands."""
+    plan = plan_call(_TENANT, CALL, "smallMeeting", seed, end=time.time(), sessions=sessions, participants=PEOPLE)
+    header = records.header(plan, 1, plan.end)
+    return {**header, "participants_v2": records.participants(plan, 1), "sessions": list(records.sessions(plan, 1))}

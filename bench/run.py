@@ -1,0 +1,73 @@
+"""One run: the servers it needs, the stages asked for, the report."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ringback_common.clock import iso
+from ringback_local.kafka import open_broker
+
+from bench import end_to_end, enricher, machine, store, webhook
+from bench.figures import Figures, with_ratios
+from bench.report import Report
+from bench.round import Round
+
+__all__ = ["STAGES", "Options", "run"]
+
+STAGES = ("webhook", "enricher", "store", "e2e")
+_OUT = Path(__file__).with_name("out")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to measure, how long one measurement takes, and where the figures go."""
+
+    stages: list[str]
+    seconds: float
+    json: Path | None
+    profile: bool
+
+
+async def run(options: Options, say: Callable[[str], None]) -> tuple[Report, Path]:
+    """Measure, and write the figures; the report and its file.
+
+    Raises:
+        ConfigError: Kafka or PostgreSQL cannot be run here.
+    """
+    started, clock, load = datetime.now(UTC), time.monotonic(), machine.load_average()
+    with TemporaryDirectory(prefix="ringback-bench-") as folder:
+        bench = Round(options.seconds, Path(folder), say, options.profile)
+        lines = with_ratios(await _stages(bench, options.stages))
+    report = Report(
+        started=iso(started),
+        commit=machine.commit(),
+        seconds=options.seconds,
+        took=time.monotonic() - clock,
+        profiled=options.profile,
+        load_average=(load, machine.load_average()),
+        machine=machine.machine(),
+        versions=machine.versions(),
+        lines=lines,
+        costs=bench.costs,
+    )
+    file = options.json or _OUT / f"{started:%Y%m%dT%H%M%S}.json"
+    report.write(file)
+    return report, file
+
+
+async def _stages(bench: Round, stages: list[str]) -> list[Figures]:
+    """The first three share a Kafka; end to end brings its own of everything."""
+    lines: list[Figures] = []
+    alone = [stage for stage in stages if stage != "e2e"]
+    if alone:
+        bench.say("starting Kafka")
+        with open_broker() as broker:
+            measures = {"webhook": webhook.measure, "enricher": enricher.measure, "store": store.measure}
+            for stage in alone:
+                lines += await measures[stage](bench, broker.bootstrap_servers)
+    if "e2e" in stages:
+        lines += await end_to_end.measure(bench)
+    return lines

@@ -1,0 +1,67 @@
+"""The table of a run, once as cells, for the terminal and for the page alike."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.figures import RINGBACK, Figures
+from bench.goals import Verdict, verdicts
+
+__all__ = ["HEADINGS", "cells", "show"]
+
+HEADINGS = (
+    *("stage", "load", "contestant", "records/s", "CPU ms per 1,000", "RSS MiB"),
+    *("p50 ms", "p99 ms", "ratio", "per CPU", "goal", "verdict"),
+)
+_COLOURS = {"met": "green", "not met": "red", "not measured": "yellow"}
+
+
+def cells(lines: Sequence[Figures]) -> list[tuple[str, ...]]:
+    """One row a line; a line with several goals has them all in one cell."""
+    judged = verdicts(lines)
+    return [_row(line, [one for one in judged if _speaks_of(one, line)]) for line in lines]
+
+
+def show(console: Console, lines: Sequence[Figures]) -> None:
+    """Print the table."""
+    table = Table(title="Ringback's bench")
+    for heading in HEADINGS:
+        numeric = heading not in {"stage", "load", "contestant", "goal", "verdict"}
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in cells(lines):
+        *facts, verdict = row
+        table.add_row(*facts, _coloured(verdict))
+    console.print(table)
+
+
+def _speaks_of(verdict: Verdict, line: Figures) -> bool:
+    goal = verdict.goal
+    return line.contestant == RINGBACK and (goal.stage, goal.load) == (line.stage, line.load)
+
+
+def _row(line: Figures, judged: Iterable[Verdict]) -> tuple[str, ...]:
+    goals = list(judged)
+    latency = line.latency
+    return (
+        *(line.stage, line.load, line.contestant),
+        *(_number(line.rate), _number(line.cpu_ms), _number(line.rss_mib)),
+        *(_number(latency and latency.p50), _number(latency and latency.p99)),
+        *(_ratio(line.ratio), _ratio(line.cpu_ratio)),
+        "; ".join(one.goal.words for one in goals),
+        "; ".join(one.said for one in goals),
+    )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"  # noqa: PLR2004 - three digits are enough
+
+
+def _ratio(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}x"
+
+
+def _coloured(verdict: str) -> str:
+    return "; ".join(f"[{_COLOURS[word]}]{word}[/]" for word in verdict.split("; ") if word)
