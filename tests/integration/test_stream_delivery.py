@@ -215,7 +215,8 @@ async def test_a_refused_batch_costs_its_record_only_and_the_partition_goes_on(
         value = huge if record.value == b"huge" else b"small"
         return Emit(((Message(RECORDS.name, b"t|same-partition", value),),))
 
-    async with running(settings, keyed(Recorder(answer))):
+    told: list[Outcome] = []
+    async with running(settings, keyed(Recorder(answer), on_settled=told.extend)):
         await send_all(settings, [fetch("t|1", b"huge"), fetch("t|2"), fetch("t|3")])
         letters = await eventually(lambda: dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]))
 
@@ -225,6 +226,28 @@ async def test_a_refused_batch_costs_its_record_only_and_the_partition_goes_on(
         await eventually(published)
     assert [dict(letter.headers)["ringback_dlq_reason"] for letter in letters] == [b"too_large"]
     assert letters[0].key == b"t|1"
+    assert sorted(type(outcome).__name__ for outcome in told) == ["Emit", "Emit", "Reject"]
+
+
+async def test_a_step_cancelled_before_its_acknowledgement_is_never_told_as_settled(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while its publication cannot be written; redelivered, it is told once, after the publication is there."""
+    monkeypatch.setattr("ringback_stream.consumer.DRAIN_WITHIN", 0.5)
+    topics = await make_topics(*(name for name in NEEDED if name != RECORDS.name))
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    told: list[Outcome] = []
+    step = Recorder(lambda _: Emit(((Message(RECORDS.name, b"t|1", b"whole"),),)))
+    flow = keyed(step, on_settled=told.extend)
+    await send_all(settings, [fetch("t|1")])
+    async with running(settings, flow):
+        await eventually(lambda: step.seen)
+    assert told == []
+    topics |= await make_topics(RECORDS.name)
+    async with running(settings, flow):
+        await eventually(lambda: told)
+    assert len(step.seen) == 2
+    assert [record.value for record in await dump_topic(kafka.bootstrap_servers, topics[RECORDS.name])][-1] == b"whole"
 
 
 async def test_stages_are_acknowledged_one_after_the_other(

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from ringback_common.outcomes import Reason, Received
+from ringback_common.outcomes import Outcome, Reason, Received
 from ringback_enricher.adapters.graph import Unread
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.records import Tables
@@ -65,10 +65,17 @@ class Bench:
     """A step, the clock it lives by and the Graph it asks."""
 
     step: FetchStep
+    published: Published
     clock: FakeClock
     graph: FakeGraph
     gate: TenantGate
     operator_pauses: dict[str, timedelta]
+
+    async def settled(self, *requests: Received) -> Sequence[Outcome]:
+        """Answer them and have everything acked."""
+        outcomes = await self.step(requests)
+        self.published.acked(outcomes)
+        return outcomes
 
 
 def _found(version: int = 3, **changes: Any) -> Found:
@@ -92,17 +99,18 @@ def make_bench() -> MakeBench:
         clock, graph, pauses = FakeClock(), FakeGraph(list(answers)), dict[str, timedelta]()
         gate = TenantGate(clock, time_scale, pauses.get)
         tenant = Tenant.model_construct(tenant_id=TENANT)
+        published = Published(100)
         shop = Shop(
             records=graph,
             tenant=lambda tenant_id: tenant if known and tenant_id == TENANT else None,
             gate=gate,
-            published=Published(100),
+            published=published,
             tables=Tables(CQD_2026_1, SiteMap(), revision=1),
             tokens=lambda _record: lambda party: f"token-{party['index']}",
             clock=clock,
             time_scale=time_scale,
         )
-        return Bench(FetchStep(shop), clock, graph, gate, pauses)
+        return Bench(FetchStep(shop), published, clock, graph, gate, pauses)
 
     return make
 

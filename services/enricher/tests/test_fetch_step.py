@@ -138,7 +138,7 @@ async def test_a_live_request_is_spared_a_re_publication(make_bench: Any, reques
     """The version everybody has is not published again for a notification; a newer one is."""
     bench = make_bench(found(3), found(3), found(4))
     for stages in (4, 0, 4):
-        (outcome,) = await bench.step([request_of()])
+        (outcome,) = await bench.settled(request_of())
         assert (outcome.accounting, len(outcome.stages)) == (Accounting.SATISFIED, stages)
 
 
@@ -148,24 +148,48 @@ async def test_whoever_asks_on_purpose_gets_a_publication(
 ) -> None:
     """Reconcile, back-fill, replay, look-up and release always publish, marked as a repeat."""
     bench = make_bench(found())
-    await bench.step([request_of()])
-    (outcome,) = await bench.step([request_of(source=source)])
+    await bench.settled(request_of())
+    (outcome,) = await bench.settled(request_of(source=source))
     assert len(outcome.stages) == 4
     assert ("ringback_replay", b"true") in outcome.stages[0][0].headers
 
 
-async def test_a_redelivered_request_is_published_again(make_bench: Any, request_of: Any, found: Any) -> None:
-    """A request that comes twice proves that its publication failed: the memory does not spare it."""
+async def test_a_publication_that_was_never_acked_spares_nobody(make_bench: Any, request_of: Any, found: Any) -> None:
+    """Cancelled between fetch and ack: the redelivered request publishes, and so does a new notification."""
     bench, asked = make_bench(found()), request_of()
-    for _ in range(2):
-        (outcome,) = await bench.step([asked])
+    for request in (asked, asked, request_of()):
+        (outcome,) = await bench.step([request])
         assert len(outcome.stages) == 4
+        assert ("ringback_replay", b"true") not in outcome.stages[0][0].headers
+
+
+async def test_a_publication_that_the_broker_refused_spares_nobody(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """Dead-lettered as too large: the next notification of the call publishes again."""
+    bench = make_bench(found())
+    await bench.step([request_of()])
+    bench.published.acked([Reject(Reason.TOO_LARGE, "TooLarge")])
+    (outcome,) = await bench.step([request_of()])
+    assert len(outcome.stages) == 4
+
+
+async def test_an_older_acked_version_does_not_replace_a_newer_one(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """A replayed step's late acknowledgement never takes the memory back."""
+    bench = make_bench(found(3), found(4), found(4))
+    older = await bench.step([request_of()])
+    await bench.settled(request_of())
+    bench.published.acked(older)
+    (outcome,) = await bench.step([request_of()])
+    assert outcome.stages == ()
 
 
 async def test_the_canary_never_reaches_the_open_topics(make_bench: Any, request_of: Any, found: Any) -> None:
     """It walks the path as far as the restricted record, and spares nobody a publication."""
     bench = make_bench(found())
-    (outcome,) = await bench.step([request_of(source="canary")])
+    (outcome,) = await bench.settled(request_of(source="canary"))
     assert topics_of(outcome) == [[RECORDS.name]]
     (outcome,) = await bench.step([request_of()])
     assert len(outcome.stages) == 4
@@ -210,7 +234,7 @@ async def test_five_403_in_a_row_pause_the_tenant(make_bench: Any, request_of: A
     bench.clock.advance(seconds=30)
     assert deferral((await bench.step([request_of()]))[0])[0] == FETCH_RETRY_2M.name
     bench.clock.advance(minutes=10)
-    assert topics_of((await bench.step([request_of()]))[0])[0] == [RECORDS.name]  # the probe is answered
+    assert topics_of((await bench.settled(request_of()))[0])[0] == [RECORDS.name]  # the probe is answered
     assert topics_of((await bench.step([request_of(min_version=3)]))[0]) == []
 
 

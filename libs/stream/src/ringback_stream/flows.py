@@ -20,6 +20,7 @@ __all__ = [
     "LaneKind",
     "OnExhausted",
     "OnHeld",
+    "OnSettled",
     "RetryBudget",
 ]
 
@@ -31,6 +32,8 @@ OnExhausted = Callable[[Received, int], Outcome]
 """What becomes of a record whose in-place budget is used up after so many attempts."""
 OnHeld = Callable[[Received], Outcome]
 """What becomes of a record of a long-throttled tenant that may be held no longer."""
+OnSettled = Callable[[Sequence[Outcome]], None]
+"""Told the outcomes of a step once everything they write is acked; those the broker refused are told as `Reject`."""
 
 
 class LaneKind(IntEnum):
@@ -110,6 +113,7 @@ class KeyedFlow:
     step: KeyStep
     on_exhausted: OnExhausted
     on_held: OnHeld | None = None
+    on_settled: OnSettled | None = None
     key_interval: float = 0.0
     """Seconds between the beginnings of two steps of one key: a burst of notifications becomes two steps."""
     caps: Caps = field(default_factory=Caps)

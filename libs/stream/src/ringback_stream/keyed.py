@@ -213,7 +213,9 @@ class KeyedRunner:
         answers = [
             Answered(item.ticket, item.received, outcome) for item, outcome in zip(work.items, outcomes, strict=True)
         ]
-        await self._settlement.settle(answers, attempts)
+        done = await self._settlement.settle(answers, attempts)
+        if self._flow.on_settled is not None:
+            self._flow.on_settled(done)
         for item in work.items:
             self._arrivals.pop(item.ticket, None)
         self._queue.finish(work, self._clock.monotonic())

@@ -50,25 +50,26 @@ class Settlement:
         self._finish = finish
         self._limit = RejectLimit()
 
-    async def settle(self, answers: Sequence[Answered], attempts: int = 1) -> None:
-        """Carry out the outcomes of one keyed step, in order.
+    async def settle(self, answers: Sequence[Answered], attempts: int = 1) -> Sequence[Outcome]:
+        """Carry out the outcomes of one keyed step, in order; returns what was really done.
 
         The records shared one step: what the broker refuses as too large is refused for all of them.
 
         Raises:
             DeadLetterLimit: too many rejects; everything given is finished.
         """
-        for index, answer in enumerate(answers):
+        done: list[Outcome] = []
+        too_large = False
+        for answer in answers:
+            performing = _refused(answer) if too_large else answer
             try:
-                await self._perform(answer, attempts)
+                await self._perform(performing, attempts)
             except TooLarge:
-                for other in answers[index:]:
-                    if isinstance(other.outcome, Emit):
-                        await self._perform(other._replace(outcome=Reject(Reason.TOO_LARGE, "TooLarge")), attempts)
-                    else:
-                        await self._perform(other, attempts)
-                break
+                too_large, performing = True, _refused(answer)
+                await self._perform(performing, attempts)
+            done.append(performing.outcome)
         self._check_limit()
+        return done
 
     async def settle_each(self, answers: Sequence[Answered], attempts: int = 1) -> None:
         """Carry out the outcomes of a mixed batch, side by side; each record stands for itself.
@@ -91,7 +92,7 @@ class Settlement:
         try:
             await self._perform(answer, attempts)
         except TooLarge:
-            await self._perform(answer._replace(outcome=Reject(Reason.TOO_LARGE, "TooLarge")), attempts)
+            await self._perform(_refused(answer), attempts)
 
     async def _perform(self, answer: Answered, attempts: int) -> None:
         pause = _FIRST_PAUSE
@@ -127,6 +128,13 @@ class Settlement:
     def _check_limit(self) -> None:
         if self._limit.exceeded:
             raise DeadLetterLimit("Too many records are refused.")
+
+
+def _refused(answer: Answered) -> Answered:
+    """The same record, its publication refused by the broker; what publishes nothing stays as it is."""
+    if not isinstance(answer.outcome, Emit):
+        return answer
+    return answer._replace(outcome=Reject(Reason.TOO_LARGE, "TooLarge"))
 
 
 def _accounted(outcome: Outcome) -> tuple[str, str | None]:

@@ -77,12 +77,13 @@ async def _fetch(
         GraphClient.open(settings.graph, role=Role.FETCHER) as graph,
     ):
         gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
+        published = Published(_REMEMBERED_CALLS)
         step = FetchStep(
             Shop(
                 records=GraphRecords(RecordReader(graph)),
                 tenant=tenants.get,
                 gate=gate,
-                published=Published(_REMEMBERED_CALLS),
+                published=published,
                 tables=tables,
                 tokens=tokens.for_parties_of,
                 clock=clock,
@@ -100,6 +101,7 @@ async def _fetch(
             step=step,
             on_exhausted=step.exhausted,
             on_held=step.held,
+            on_settled=published.acked,
             key_interval=_KEY_INTERVAL,
         )
         gc.freeze()

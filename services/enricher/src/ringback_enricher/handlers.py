@@ -75,7 +75,6 @@ class FetchStep:
         request = accept(received, self._shop.clock.now())
         if not isinstance(request, Request):
             return request
-        self._shop.published.forget(_key(request))
         return decide(Reason.UPSTREAM_ERROR, request, self._schedule())
 
     def held(self, received: Received) -> Outcome:
@@ -138,10 +137,7 @@ class FetchStep:
         replay = shop.published.holds(key, version) or any(request.source == "replay" for request in requests)
         occasion = Occasion(requests[0].tenant_id, requests[0].call_id, received_at, iso(found.started_at))
         record = derive(found.record, occasion, shop.tables)
-        stages = publication(record, shop.tokens, replay=replay, canary=canary)
-        if not canary and not isinstance(stages, Reject):
-            shop.published.remember(key, requests, version)
-        return stages
+        return publication(record, shop.tokens, replay=replay, canary=canary)
 
     def _settled(self, requests: Sequence[Request], version: int, stages: Stages) -> list[Outcome]:
         """The first request carries the publication; the runtime finishes none of a step before all of it is acked."""

@@ -2,58 +2,52 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from ringback_common.outcomes import Emit, Outcome
+from ringback_events.headers import read_headers
+from ringback_events.topics import CALLS
 
 from ringback_enricher.core.requests import Request
 
 __all__ = ["Published"]
 
 _Version = tuple[int, int]
-_Position = tuple[str, int, int]
-
-
-class _Entry(NamedTuple):
-    version: _Version
-    asked_by: frozenset[_Position]
-
-
-def _positions(requests: Sequence[Request]) -> frozenset[_Position]:
-    return frozenset((each.received.topic, each.received.partition, each.received.offset) for each in requests)
 
 
 class Published:
     """The newest (version, revision) of each of the last calls, bounded.
 
-    An entry is written when a publication is decided, which is before it is acked. It is believed only by later
-    requests: the runtime works on one key at a time and finishes a request only when all is acked, so a request that
-    comes a second time proves that its publication failed.
+    It is told of acked publications only, and reads them off the messages themselves: a publication that was decided,
+    then cancelled or refused, leaves no trace here.
     """
 
     def __init__(self, most: int) -> None:
-        """Take the number of calls to remember; an entry takes some 400 bytes."""
+        """Take the number of calls to remember; an entry takes some 250 bytes."""
         self._most = most
-        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._versions: OrderedDict[bytes, _Version] = OrderedDict()
 
     def spares(self, key: bytes, requests: Sequence[Request], version: _Version) -> bool:
         """Whether these requests need no publication of this version of their call."""
-        entry = self._entries.get(key)
-        if entry is None or entry.version < version or not all(request.is_live for request in requests):
-            return False
-        return entry.asked_by.isdisjoint(_positions(requests))
+        published = self._versions.get(key)
+        return published is not None and published >= version and all(request.is_live for request in requests)
 
     def holds(self, key: bytes, version: _Version) -> bool:
         """Whether this very version was published before, so that it now is a re-publication."""
-        entry = self._entries.get(key)
-        return entry is not None and entry.version == version
+        return self._versions.get(key) == version
 
-    def remember(self, key: bytes, requests: Sequence[Request], version: _Version) -> None:
-        """Note that this version is about to be published for these requests; the newest version stays."""
-        entry = self._entries.pop(key, None)
-        newest = version if entry is None or entry.version < version else entry.version
-        self._entries[key] = _Entry(newest, _positions(requests))
-        if len(self._entries) > self._most:
-            self._entries.popitem(last=False)
+    def acked(self, outcomes: Sequence[Outcome]) -> None:
+        """Note what all in-sync replicas have; the newest version of a call stays.
 
-    def forget(self, key: bytes) -> None:
-        """The publication was given up; the next request publishes again."""
-        self._entries.pop(key, None)
+        A version counts with its open call, which is published last; the canary has none and spares nobody.
+        """
+        for outcome in outcomes:
+            for stage in outcome.stages if isinstance(outcome, Emit) else ():
+                if stage and stage[0].topic == CALLS.name:
+                    told = read_headers(stage[0].headers)
+                    self._remember(stage[0].key, (told.version or 0, told.revision or 0))
+
+    def _remember(self, key: bytes, version: _Version) -> None:
+        published = self._versions.pop(key, version)
+        self._versions[key] = max(published, version)
+        if len(self._versions) > self._most:
+            self._versions.popitem(last=False)
