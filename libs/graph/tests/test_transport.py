@@ -1,6 +1,7 @@
 """What really goes over the wire."""
 
 import gzip
+import traceback
 import zlib
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,13 @@ def test_a_gzip_bomb_inflates_no_more_than_the_cap() -> None:
 
 @pytest.mark.parametrize(
     ("body", "encoding"),
-    [(gzip.compress(b"{}")[:-9], "gzip"), (b"not gzip", "gzip"), (zlib.compress(b"{}"), "deflate"), (b"{}", "br")],
+    [
+        (gzip.compress(b"{}")[:-9], "gzip"),
+        (gzip.compress(b"{}") + b"x" * MIB, "gzip"),
+        (b"not gzip", "gzip"),
+        (zlib.compress(b"{}"), "deflate"),
+        (b"{}", "br"),
+    ],
 )
 async def test_a_broken_or_unasked_encoding_is_transient(https: Any, octets: Any, body: bytes, encoding: str) -> None:
     """A damaged body may come whole the next time."""
@@ -107,6 +114,9 @@ async def test_silence_and_broken_connections_are_transient_and_quote_nothing(ht
                 await transport.send(get(f"{server.url}/v1.0/secret-call"))
         assert "secret-call" not in str(failure.value)
         assert "localhost" not in str(failure.value)
+        written = "".join(traceback.format_exception(failure.value))
+        assert "planted-token" not in written
+        assert failure.value.__context__ is None
     async with HttpTransport.open(settings(server)) as transport:
         with pytest.raises(Transient):
             await transport.send(get("https://localhost:1/v1.0/a"))

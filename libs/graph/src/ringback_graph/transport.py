@@ -96,7 +96,9 @@ class HttpTransport:
             ) as response:
                 return Reply(response.status, response.headers, await self._body(response))
         except (aiohttp.ClientError, TimeoutError, OSError, zlib.error) as failure:
-            raise Transient(f"request to Graph failed: {type(failure).__name__}") from failure
+            kind = type(failure).__name__
+        # Raised out here, without a cause: aiohttp's errors quote the request with its headers, the token among them.
+        raise Transient(f"request to Graph failed: {kind}")
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
         if (response.content_length or 0) > self._largest:
@@ -136,7 +138,10 @@ class _Gunzip(_Plain):
         self._inflate = zlib.decompressobj(_GZIP)
 
     def feed(self, chunk: bytes) -> bool:
-        return super().feed(self._inflate.decompress(chunk, self._room + 1))
+        fits = super().feed(self._inflate.decompress(chunk, self._room + 1))
+        if self._inflate.unused_data:  # zlib would collect them without any cap
+            raise zlib.error("octets behind the end of the body")
+        return fits
 
     def whole(self) -> bytes:
         if not self._inflate.eof:
