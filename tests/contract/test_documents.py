@@ -54,6 +54,16 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+def test_every_decision_has_a_number_of_its_own_and_a_line_in_the_index() -> None:
+    """Two people who decide on one day do not take the same number unnoticed."""
+    decisions = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+    assert [page.name[:4] for page in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    titles = [page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for page in decisions]
+    expected = [f"- [{title}]({page.name})" for title, page in zip(titles, decisions, strict=True)]
+    assert [line for line in index.splitlines() if line.startswith("- ")] == expected
+
+
 def test_the_promise_in_the_readme_is_explained_line_by_line() -> None:
     """docs/promises.md has a row for each of the nine promises, and names tests that exist."""
     text = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection, straight on the parser.
 
 Graph's POST needs none of what a general server offers, and what it does need general servers lack: a deadline for the
-head, one for the body, and caps that bite before anything is buffered (docs/adr/0013-own-http-connection.md).
+head, one for the body, and caps that bite before anything is buffered (docs/adr/0018-own-http-connection.md).
 Parsing, and with it every question of request smuggling, stays with llhttp in its strict mode.
 """
 
