@@ -84,6 +84,25 @@ def test_a_record_s_requests_stay_within_forty_in_twenty_seconds(pauses: list[fl
     assert most_in_any_window(sorted(moments), 20.0) <= 40
 
 
+@pytest.mark.parametrize("share", [role.value for role in Role])
+def test_the_smallest_budget_of_a_tenant_still_serves_both_roles(share: float) -> None:
+    """With the least the tenants file accepts, fetcher and keeper stay below their share and are served in time."""
+    least = 100
+    allotment = Allotment(Shares(share), 0.0)
+    for call in range(600):
+        allotment.ask(ticket(call=str(call), limit=least))
+    sent = [at for at, _ in run_until(allotment, 0.0, 60.0)]
+    assert 1 <= most_in_any_window(sent, 20.0) <= least * share
+    assert sent[0] < 10
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.8, 1.0, 1.9])
+def test_a_quota_too_small_for_a_rate_is_refused(limit: float) -> None:
+    """A bucket that drains by itself would let everybody pass."""
+    with pytest.raises(ValueError, match="at least 2"):
+        Quota.of(limit, 20.0)
+
+
 def test_a_tenant_s_budget_is_used_to_95_percent() -> None:
     """A queue that never empties is served at no less than 95 % of what the fetcher has of 1,500 in 20 s."""
     allotment = Allotment(Shares(0.96), 0.0)

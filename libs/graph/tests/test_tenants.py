@@ -92,6 +92,7 @@ def test_every_kind_of_credential_is_read(tmp_path: Path, credential: dict[str, 
         ({"notification_url": "ringback.example"}, "notification_url"),
         ({"notification_url": "https://hunter2@ringback.example"}, "notification_url"),
         ({"budget": 0}, "budget"),
+        ({"budget": 99}, "budget"),
         ({"budjet": 10}, "budjet"),
     ],
 )

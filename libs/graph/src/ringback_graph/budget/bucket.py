@@ -25,7 +25,12 @@ class Quota:
 
         2 % are saved for a burst and 2 % are never used: requests that leave evenly arrive unevenly, and 2 % of 20 s is
         0.4 s of jitter. What remains, 96 %, is the steady rate. A small limit must save one whole token.
+
+        Raises:
+            ValueError: the limit is below 2, which leaves no rate worth the name; a negative one would hold nobody.
         """
+        if limit < 2:  # noqa: PLR2004 - one token saved and one that flows
+            raise ValueError("a quota is at least 2 requests in its window")
         capacity = max(1.0, 0.02 * limit)
         return Quota(rate=(0.98 * limit - capacity) / window, capacity=capacity)
 
