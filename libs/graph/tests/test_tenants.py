@@ -45,12 +45,24 @@ def test_a_minimal_tenant_is_in_the_global_cloud(tmp_path: Path) -> None:
             "https://localhost:8443",
             "https://localhost:8443",
         ),
+        (
+            {"graph_url": "https://a.test:443", "authority_url": "https://b.test:443/"},
+            "https://a.test",
+            "https://b.test",
+        ),
     ],
 )
 def test_clouds_and_own_urls(tmp_path: Path, more: dict[str, str], graph: str, authority: str) -> None:
     """A cloud names both URLs; own URLs are origins."""
     tenant = read_tenants(write(tmp_path / "t.yaml", GOOD | more))[LOW]
     assert (tenant.graph_url, tenant.authority_url) == (graph, authority)
+
+
+def test_a_tenant_s_own_urls_never_show(tmp_path: Path) -> None:
+    """A secret path or gateway key in an address reaches no log by way of a repr."""
+    urls = dict.fromkeys(("notification_url", "lifecycle_url"), "https://ringback.example/n?code=hunter2")
+    tenant = read_tenants(write(tmp_path / "t.yaml", GOOD | urls | {"emergency_url": urls["lifecycle_url"]}))[LOW]
+    assert "hunter2" not in repr(tenant)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +92,7 @@ def test_every_kind_of_credential_is_read(tmp_path: Path, credential: dict[str, 
         ({"graph_url": "https://a.test"}, "authority_url"),
         ({"graph_url": "http://a.test", "authority_url": "https://a.test"}, "graph_url"),
         ({"graph_url": "https://a.test/v1.0", "authority_url": "https://a.test"}, "graph_url"),
+        ({"graph_url": "https://[::1]:8443", "authority_url": "https://a.test"}, "graph_url"),
         ({"graph_url": "https://u:p@a.test", "authority_url": "https://a.test"}, "graph_url"),
         ({"credential": {}}, "credential"),
         ({"credential": {"secret": "hunter2"}}, "credential.secret"),

@@ -33,7 +33,9 @@ def _origin(value: str) -> str:
         raise ValueError("must be https://host[:port]")
     if split.path.strip("/") or split.query or split.fragment:
         raise ValueError("must be https://host[:port] without a path")
-    return f"https://{split.netloc.lower()}"
+    if split.hostname.count(":"):
+        raise ValueError("must name a host, not an IPv6 address: the guard of next links knows no brackets")
+    return f"https://{split.netloc.lower().removesuffix(':443')}"
 
 
 def _address(value: str) -> str:
@@ -102,10 +104,11 @@ class Tenant(_Closed):
     authority_url: Origin
     """Where tokens come from, without the tenant."""
     credential: Credential
-    notification_url: Address
-    lifecycle_url: Address | None = None
+    notification_url: Address = Field(repr=False)
+    """May hold a secret path or a gateway's key, as may the two below."""
+    lifecycle_url: Address | None = Field(default=None, repr=False)
     """Without it lifecycle notifications go to `notification_url`'s sibling; the keeper decides."""
-    emergency_url: Address | None = None
+    emergency_url: Address | None = Field(default=None, repr=False)
     emergency_policies: tuple[str, ...] = ()
     logs: bool = True
     """Whether the PSTN and Direct Routing logs are polled."""
