@@ -44,6 +44,7 @@ class StackOptions:
         ready_seconds: how long all processes together may take to become ready.
         broker_properties: Kafka's, over the usual ones.
         store_settings: PostgreSQL's, over the usual ones.
+        dsn_password: stands in the connection string; a PostgreSQL of ours trusts everybody and never asks for it.
     """
 
     tenants: int = 3
@@ -55,6 +56,7 @@ class StackOptions:
     ready_seconds: float = 90.0
     broker_properties: Mapping[str, str] = field(default_factory=dict[str, str])
     store_settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    dsn_password: str = ""
 
 
 class Stack:
@@ -138,7 +140,9 @@ class Stack:
         self.run_folder = make_run_folder()
         self.broker = opening.enter_context(open_broker(properties=self.options.broker_properties))
         self.postgres = opening.enter_context(open_postgres(self.options.store_settings))
-        self.dsn = await _make_database(self.postgres, self._own_name("ringback", owned=self.postgres.owned))
+        self.dsn = self._with_password(
+            await _make_database(self.postgres, self._own_name("ringback", owned=self.postgres.owned))
+        )
         addresses = self._addresses(opening.enter_context(lease_ports(3 + len(_SERVICES))))
         simulated = tenants_of(self.options.seed, self.options.tenants)
         self.tenants = [tenant.tenant_id for tenant in simulated]
@@ -152,6 +156,13 @@ class Stack:
     def _own_name(self, name: str, *, owned: bool) -> str:
         """A name nobody else uses on a server that is not ours alone."""
         return name if owned else f"{name}_{self.run_folder.name.replace('-', '_').lower()}"
+
+    def _with_password(self, dsn: str) -> str:
+        if not self.options.dsn_password or not self.postgres.owned:
+            return dsn
+        parts = urlsplit(dsn)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{parts.username}:{self.options.dsn_password}@{host}"))
 
     def _addresses(self, ports: list[int]) -> Addresses:
         prefix = "" if self.broker.owned else f"{self.run_folder.name}."

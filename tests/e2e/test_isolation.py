@@ -1,0 +1,69 @@
+"""A tenant that Graph forbids delays only itself, although thousands of its calls wait in a partition it shares."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from ringback_events.topics import FETCH_RETRY_2M, INTERNAL_DEAD_LETTERS
+from ringback_testing import eventually
+from ringback_testing.installation import Installation
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="session")]
+
+SICK, WELL = 2, 1
+BACKLOG = 2_500
+CALLS = 150
+PACE = 0.04
+MISS = 3.0
+"""A timed goal is reported; a test fails only past this many times it."""
+
+
+async def test_a_forbidden_tenant_with_a_backlog_leaves_its_neighbour_alone(
+    installation: Installation, record_property: Callable[[str, object], None]
+) -> None:
+    """Accepted to stored, the neighbour's p99 stays within twice its own baseline or 250 ms."""
+    await _latencies(installation)  # warms every connection
+    baseline = _p99(await _latencies(installation))
+    fault = {"tenantId": installation.tenants[SICK], "route": "records", "effect": "status", "status": 403}
+    await installation.graph("POST", "faults", fault)  # stays: the backlog must not come back to the other tests
+    await installation.call("peerToPeer", SICK, copies=BACKLOG)
+    arriving = _p99(await _latencies(installation))
+    await eventually(lambda: _deferred(installation), 90)
+    waiting = _p99(await _latencies(installation))
+    figures = {"baseline": baseline, "while it arrives": arriving, "while it waits": waiting}
+    record_property("p99 in ms", {name: round(value) for name, value in figures.items()})
+    assert waiting <= MISS * max(2 * baseline, 250.0), figures
+    sick = installation.tenants[SICK].encode()
+    assert [letter for letter in await installation.on(INTERNAL_DEAD_LETTERS) if letter.key.startswith(sick)] == []
+
+
+async def _deferred(installation: Installation) -> bool:
+    """Whether the whole backlog has been refused or put aside."""
+    sick = installation.tenants[SICK].encode()
+    asked = {each.key for each in await installation.on(FETCH_RETRY_2M) if each.key.startswith(sick)}
+    return len(asked) >= BACKLOG
+
+
+async def _latencies(installation: Installation) -> list[float]:
+    """Let calls of the well tenant end one by one: from each 2xx to its row, in milliseconds, sorted."""
+    calls: list[str] = []
+    for _ in range(CALLS):
+        made = await installation.call("peerToPeer", WELL)
+        calls.append(made["callId"])
+        await asyncio.sleep(PACE)  # the load's own pace
+    query = "SELECT call_id, stored_at FROM callrecords.call WHERE call_id = ANY($1)"
+
+    async def all_rows() -> dict[str, datetime] | None:
+        rows = {row["call_id"]: row["stored_at"] for row in await installation.store.fetch(query, calls)}
+        return rows if len(rows) == len(calls) else None
+
+    stored = await eventually(all_rows, 90)
+    assert stored is not None
+    accepted = await installation.accepted()
+    return sorted((stored[call].timestamp() - min(accepted[call])) * 1000 for call in calls)
+
+
+def _p99(latencies: list[float]) -> float:
+    return latencies[math.ceil(0.99 * len(latencies)) - 1]

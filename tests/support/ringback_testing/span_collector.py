@@ -1,0 +1,82 @@
+"""An OTLP collector of the test's own: what the processes export over HTTP, as it came and as spans."""
+
+import gzip
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+
+@dataclass(frozen=True)
+class CollectedSpan:
+    """One exported span; ids in hex, the parent's empty for a root."""
+
+    service: str
+    name: str
+    trace_id: str
+    span_id: str
+    parent_id: str
+    links: tuple[str, ...]
+    """Ids of the traces it links to."""
+
+
+@dataclass
+class SpanCollector:
+    """Holds every export since it was opened."""
+
+    endpoint: str
+    exports: list[bytes] = field(default_factory=list[bytes])
+    """The requests' bodies, uncompressed."""
+
+    def spans(self) -> list[CollectedSpan]:
+        """Everything exported so far."""
+        return [span for body in list(self.exports) for span in _spans(body)]
+
+
+@contextmanager
+def open_span_collector() -> Iterator[SpanCollector]:
+    """Yield a collector on the loopback address; it listens in a thread, so also while no event loop runs."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    collector = SpanCollector(f"http://127.0.0.1:{server.server_port}/v1/traces")
+    server.collector = collector  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, name="span collector", daemon=True)
+    thread.start()
+    try:
+        yield collector
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.server.collector.exports.append(body)  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name http.server calls it by
+        """Say nothing."""
+
+
+def _spans(body: bytes) -> Iterator[CollectedSpan]:
+    for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+        named = {one.key: one.value.string_value for one in resource.resource.attributes}
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                yield CollectedSpan(
+                    service=named["service.name"],
+                    name=span.name,
+                    trace_id=span.trace_id.hex(),
+                    span_id=span.span_id.hex(),
+                    parent_id=span.parent_span_id.hex(),
+                    links=tuple(link.trace_id.hex() for link in span.links),
+                )

@@ -1,0 +1,39 @@
+"""An https server that a token must never reach: it shows a certificate the processes trust, and keeps what comes."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class TokenCatcher:
+    """What came: connections, and the heads of the requests on them."""
+
+    port: int = 0
+    connections: int = 0
+    heads: list[bytes] = field(default_factory=list[bytes])
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Keep a request's head and answer as Graph would, with an empty last page."""
+        self.connections += 1
+        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+        body = b'{"value": []}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+        writer.write(body)
+        await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def open_token_catcher(certificate: Path, key: Path) -> AsyncIterator[TokenCatcher]:
+    """Yield a catcher on the loopback address, with the simulator's certificate and key."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    catcher = TokenCatcher()
+    server = await asyncio.start_server(catcher.take, "localhost", 0, ssl=context, family=2)
+    catcher.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield catcher
