@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from ringback_common.outcomes import Reason
+from ringback_graph.tenants import read_tenants
 from ringback_local.pages import pages
 from ringback_local.settings_page import settings
 
@@ -41,6 +42,14 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     assert [reason.value for reason in used if f"`{reason.value}`" not in page] == []
 
 
+def test_the_documented_tenants_file_is_one(tmp_path: Path) -> None:
+    """The example of docs/operating.md is read as it stands."""
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "operating.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "tenants.yaml").write_text(example, encoding="utf-8")
+    tenants = read_tenants(tmp_path / "tenants.yaml").values()
+    assert [tenant.budget for tenant in tenants] == [1500, 750]
+
+
 def test_every_setting_is_explained() -> None:
     """No variable without a sentence: an operator does not read the code."""
     assert [setting.variable for setting in settings() if not setting.meaning] == []
@@ -49,9 +58,16 @@ def test_every_setting_is_explained() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     """A newcomer who clicks arrives."""
-    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    local = [link for link in links if "://" not in link]
-    assert [link for link in local if not (page.parent / link).exists()] == []
+    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8"))
+    local = [(page.parent / link if link else page, heading) for link, heading in links if "://" not in link]
+    assert [str(file) for file, _ in local if not file.exists()] == []
+    assert [heading for file, heading in local if heading and heading not in _headings(file)] == []
+
+
+def _headings(page: Path) -> set[str]:
+    """The anchors of a page, as they are made of its headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_every_decision_has_a_number_of_its_own_and_a_line_in_the_index() -> None:
@@ -67,7 +83,9 @@ def test_every_decision_has_a_number_of_its_own_and_a_line_in_the_index() -> Non
 def test_the_promise_in_the_readme_is_explained_line_by_line() -> None:
     """docs/promises.md has a row for each of the nine promises, and names tests that exist."""
     text = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
-    assert [number for number in range(1, 10) if f"| {number} |" not in text] == []
+    promised = re.findall(r"^(\d)\. \*\*(.+?)\.?\*\*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(promised) == 9
+    assert [name for number, name in promised if f"| {number} | **{name}** |" not in text] == []
     named = re.findall(r"`((?:tests|libs|services|tools)/[^`]+\.py)(?:::(\w+))?`", text)
     assert len(named) >= 9
     missing = [f"{path}::{test}" for path, test in named if not _holds(ROOT / path, test)]
