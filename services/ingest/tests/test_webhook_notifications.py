@@ -63,12 +63,14 @@ def test_notification_becomes_a_fetch_request(item: Item, body: Body, ring: KeyR
     [
         ({"resourceData": {"@odata.type": "#microsoft.graph.callRecord", "id": CALL.upper()}}, CALL),
         ({"resourceData": {"oDataType": "#Microsoft.Graph.callRecord", "id": CALL}}, CALL),
+        ({"resourceData": {"@odata.type": "#microsoft.graph.callRecords.callRecord", "id": CALL}}, CALL),
+        ({"lifecycleEvent": None, "encryptedContent": None, "id": None}, CALL),
         ({"resourceData": {"id": "teamsvisitor:Ab|1"}}, "teamsvisitor:Ab|1"),
         ({"resourceData": None}, CALL),
         ({"resourceData": {}, "resource": "/communications/callRecords/Opaque-1/"}, "Opaque-1"),
         ({"resourceData": {"oDataType": OLD_TYPE, "oDataId": f"x/callRecords/{CALL}"}, "resource": None}, CALL),
     ],
-    ids=["canonical", "old type", "opaque", "path alone", "slashes", "old link"],
+    ids=["canonical", "old type", "namespace", "nulls", "opaque", "path alone", "slashes", "old link"],
 )  # fmt: skip
 def test_call_id_in_all_its_places(
     item: Item, body: Body, ring: KeyRing, members: dict[str, Any], call_id: str

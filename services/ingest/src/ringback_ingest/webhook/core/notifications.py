@@ -28,7 +28,8 @@ Genuine = Callable[[str, str, bytes], bool]
 """(tenant id, slot, presented clientState) -> whether a subscription of ours carries it."""
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_CALL_RECORD_TYPE = "#microsoft.graph.callrecord"
+_CALL_RECORD_TYPE = re.compile(r"#microsoft\.graph\.(?:callrecords\.)?callrecord", re.IGNORECASE)
+"""As notifications name it in several casings, and as the metadata does, by its namespace."""
 _LONGEST_CLIENT_STATE = 128
 _LONGEST_CALL_ID = 256
 _LONGEST_NAME = 64
@@ -112,7 +113,7 @@ def _record(item: Any, arrival: Arrival, genuine: Genuine) -> Message | Refused:
     tenant_id = tenant_id.lower()
     if not genuine(tenant_id, arrival.slot, presented.encode()):
         return Refused.FORGED
-    if "lifecycleEvent" in members:
+    if members.get("lifecycleEvent") is not None:  # nullable in the metadata: null on a change notification is none
         return _lifecycle_event(members, tenant_id, arrival)
     return _fetch_request(members, tenant_id, arrival)
 
@@ -164,11 +165,11 @@ def _lifecycle_event(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> 
 
 
 def _announces_call_record(item: dict[str, Any]) -> bool:
-    """By the type if it is told (its casing varied over the years), else by the resource's path."""
+    """By the type if it is told, else by the resource's path."""
     data = _resource_data(item)
     told = data.get("@odata.type", data.get("oDataType"))
     if told is not None:
-        return isinstance(told, str) and told.lower() == _CALL_RECORD_TYPE
+        return isinstance(told, str) and _CALL_RECORD_TYPE.fullmatch(told) is not None
     resource = item.get("resource")
     return isinstance(resource, str) and "callrecords" in resource.lower()
 
