@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ringback_events.keys import canonical_id
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
 from ringback_graph.answers import Refused as GraphRefused
 from ringback_graph.subscriptions import Conflict as GraphConflict
@@ -53,7 +54,7 @@ class GraphSubscriptions:
 
 def _seen(subscription: Subscription) -> Seen:
     return Seen(
-        id=subscription.id,
+        id=canonical_id(subscription.id),
         resource=subscription.resource or "",
         change_type=subscription.change_type or "",
         notification_url=subscription.notification_url or "",

@@ -10,7 +10,7 @@ The rules, and where they come from:
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -59,8 +59,8 @@ class Seen:
     id: str
     resource: str
     change_type: str
-    notification_url: str
-    lifecycle_url: str | None
+    notification_url: str = field(repr=False)
+    lifecycle_url: str | None = field(repr=False)
     expires_at: datetime | None
 
 
@@ -76,8 +76,8 @@ class Desired:
         time_scale: how much faster than in reality subscriptions age; 1 outside development.
     """
 
-    notification_url: str
-    lifecycle_url: str
+    notification_url: str = field(repr=False)
+    lifecycle_url: str = field(repr=False)
     query: NotificationQuery
     valid_kids: frozenset[str]
     time_scale: float = 1.0
