@@ -247,6 +247,7 @@ async def test_two_keepers_share_the_tenants(world: World) -> None:
         (subscription,) = await world.graph.subscriptions(tenant)
         await world.graph.call("DELETE", f"/control/subscriptions/{subscription['id']}")
     await asyncio.gather(*(world.active(tenant) for tenant in tenants))
+    await eventually(lambda: all(world.graph.created(tenant) >= 2 for tenant in tenants))  # the ledger is written late
     assert {tenant: world.graph.created(tenant) for tenant in tenants} == dict.fromkeys(tenants, 2)
 
 
