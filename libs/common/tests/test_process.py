@@ -35,6 +35,22 @@ def test_exit_codes(body: str, code: int, said: str) -> None:
     assert "abbie" not in ended.stdout
 
 
+LOST = """asyncio.get_running_loop().create_task(lose())
+    await asyncio.sleep(0.05)
+async def lose():
+    raise ValueError("Abbie Wilkins")"""
+
+
+def test_a_failure_nobody_waits_for_is_told_without_its_message() -> None:
+    """The loop's own words would quote the message; class and place are enough."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(body=LOST)], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0
+    assert "ValueError" in ended.stdout
+    assert "Abbie" not in ended.stdout + ended.stderr
+
+
 def test_sigterm_sets_the_stop_event_and_ends_with_zero() -> None:
     """A rolling deploy is not a crash."""
     body = "print('up', flush=True); await stop.wait()"

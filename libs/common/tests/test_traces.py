@@ -59,3 +59,12 @@ def test_a_hostile_traceparent_is_ignored(hostile: bytes | None) -> None:
 def test_outside_a_span_nothing_is_injected() -> None:
     """Without tracing the headers stay as they are."""
     assert traces.inject() == ()
+
+
+def test_a_failure_is_told_by_its_class_alone(exporter: InMemorySpanExporter) -> None:
+    """A span reports that it failed and how, never the message, which may quote a person."""
+    with pytest.raises(ValueError, match="abbie"), traces.span("process"):
+        raise ValueError("abbie.wilkins@contoso.com")
+    (failed,) = exporter.get_finished_spans()
+    assert (failed.status.status_code, failed.status.description) == (trace.StatusCode.ERROR, "ValueError")
+    assert failed.events == ()

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvloop
 
@@ -37,6 +37,12 @@ def run(main: Main) -> NoReturn:
 async def _until_signal(main: Main) -> int | None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_tell)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     return await main(stop)
+
+
+def _tell(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """In the loop's place, whose own words hold the failure's message, which may quote data."""
+    _log.error("A failure that nobody waited for.", failure=context.get("exception"))

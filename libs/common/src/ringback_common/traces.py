@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 __all__ = ["SpanKind", "configure", "inject", "parent_of", "span"]
@@ -66,7 +66,7 @@ def span(
     links: Sequence[AnyHeaders] = (),
     root: bool = False,
 ) -> Generator[Span]:
-    """Run a block as a span.
+    """Run a block as a span; of a failure it tells the class alone, for messages may quote data.
 
     Args:
         name: operation and topic, e.g. `process callrecords.internal.fetch.v1`; never an id.
@@ -82,8 +82,14 @@ def span(
         above = Context()
     tracer = trace.get_tracer(_SCOPE)
     made = [Link(trace.get_current_span(context).get_span_context()) for context in linked]
-    with tracer.start_as_current_span(name, context=above, kind=kind, links=made, record_exception=False) as current:
-        yield current
+    with tracer.start_as_current_span(
+        name, context=above, kind=kind, links=made, record_exception=False, set_status_on_exception=False
+    ) as current:
+        try:
+            yield current
+        except Exception as failure:
+            current.set_status(Status(StatusCode.ERROR, type(failure).__name__))
+            raise
 
 
 def inject() -> tuple[tuple[str, bytes], ...]:
