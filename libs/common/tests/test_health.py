@@ -6,6 +6,7 @@ import urllib.request
 from asyncio import to_thread
 
 import pytest
+from ringback_common.errors import ConfigError
 from ringback_common.health import AdminServer, Health
 from ringback_common.settings import AdminSettings
 
@@ -44,7 +45,7 @@ async def test_a_taken_port_is_an_error() -> None:
     first = AdminServer(Health(), AdminSettings(host="127.0.0.1", port=0))
     await first.start()
     try:
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(ConfigError, match="RINGBACK_ADMIN__HOST"):
             await AdminServer(Health(), AdminSettings(host="127.0.0.1", port=first.port)).start()
     finally:
         await first.stop()

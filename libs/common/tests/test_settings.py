@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ringback_common.errors import ConfigError
-from ringback_common.settings import ProcessSettings, Section, load, read_secret, shown
+from ringback_common.settings import ProcessSettings, Section, load, read_secret, refuse_dev_keys, shown
 
 
 class StoreSection(Section):
@@ -38,7 +38,9 @@ def test_defaults_are_production() -> None:
         ("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", None, "RINGBACK_KAFKA__BOOTSTRAP_SERVERS is not set."),
         ("RINGBACK_INSTALLATION_ID", None, "RINGBACK_INSTALLATION_ID is not set."),
         ("RINGBACK_ADMIN__PORT", "http", "RINGBACK_ADMIN__PORT is not usable: "),
-        ("RINGBACK_KAFKA__SECURITY_PROTOCOL", "TLS", "RINGBACK_KAFKA__SECURITY_PROTOCOL is not usable: "),
+        ("RINGBACK_KAFKA__SECURITY_PROTOCOL", "TLS", "RINGBACK_KAFKA__SECURITY_PROTOCOL is not usable: input "),
+        ("RINGBACK_PROFILE", "prod", "RINGBACK_PROFILE is not usable: input should be 'dev' or 'production'."),
+        ("RINGBACK_TELEMETRY__LOG_LEVEL", "info", "RINGBACK_TELEMETRY__LOG_LEVEL is not usable: input should be 'D"),
         ("RINGBACK_KAFKA__BOOTSTRAP_SERVER", "x:1", "RINGBACK_KAFKA__BOOTSTRAP_SERVER is not "),
         ("RINGBACK_STORE__DNS", "postgres://u:hush@h/d", "RINGBACK_STORE__DNS is not "),
         ("RINGBACK_TIME_SCALE", "60", "RINGBACK_TIME_SCALE is for the dev profile only"),
@@ -67,6 +69,18 @@ def test_shown_settings_withhold_the_connection_string(monkeypatch: pytest.Monke
     assert lines["RINGBACK_STORE__DSN"] == "(withheld)"
     assert lines["RINGBACK_KAFKA__BOOTSTRAP_SERVERS"] == "localhost:9092"
     assert "hush" not in repr(lines)
+
+
+@pytest.mark.parametrize(("profile", "key_id"), [("dev", "dev1"), ("dev", "k1"), ("production", "k1")])
+def test_a_key_of_ones_own_may_be_used(profile: str, key_id: str) -> None:
+    """Keys for development serve development, others serve everywhere."""
+    refuse_dev_keys([key_id], profile, "RINGBACK_X")
+
+
+def test_a_key_for_development_is_refused_in_production() -> None:
+    """Its secret stands in the repository, whichever place it has in the file."""
+    with pytest.raises(ConfigError, match=r"RINGBACK_X .* RINGBACK_PROFILE=dev"):
+        refuse_dev_keys(["k1", "dev1"], "production", "RINGBACK_X")
 
 
 def test_a_secret_is_the_stripped_content_of_a_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 
+from ringback_common.errors import ConfigError
 from ringback_common.metrics import exposition
 from ringback_common.settings import AdminSettings
 
@@ -71,9 +72,14 @@ class AdminServer:
         """Listen; with port 0 `port` says afterwards which one it became.
 
         Raises:
-            OSError: the port is taken.
+            ConfigError: the address is not this machine's, or the port is taken.
         """
-        listener = socket.create_server((self._settings.host, self._settings.port), backlog=16)
+        try:
+            listener = socket.create_server((self._settings.host, self._settings.port), backlog=16)
+        except OSError:
+            raise ConfigError(
+                f"RINGBACK_ADMIN__HOST and __PORT cannot be listened on: {self._settings.host}:{self._settings.port}."
+            ) from None
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
             self._answer, interface="asgi3", log_config=None, access_log=False, lifespan="off", server_header=False

@@ -4,7 +4,7 @@ Every variable starts with `RINGBACK_` and nests by `__`: `RINGBACK_KAFKA__BOOTS
 only names of files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -23,6 +23,7 @@ __all__ = [
     "TelemetrySettings",
     "load",
     "read_secret",
+    "refuse_dev_keys",
     "shown",
 ]
 
@@ -155,7 +156,13 @@ def _sentence(settings: type[EnvironmentSettings], invalid: ValidationError) -> 
         return f"{_variable(path)} is not a setting; known beside it: {', '.join(_known(settings, path[0]))}."
     if first["type"] == "missing":
         return f"{_variable(path + _required(settings, path))} is not set."
-    return f"{_variable(path)} is not usable: {first['msg'].rstrip('.').lower()}."
+    return f"{_variable(path)} is not usable: {_clause(first['msg'])}."
+
+
+def _clause(message: str) -> str:
+    """A validator's sentence as the end of another; the values it names keep their case, for they are to be typed."""
+    told = message.removeprefix("Value error, ").rstrip(".")
+    return told[:1].lower() + told[1:]
 
 
 def _variable(path: list[str]) -> str:
@@ -192,6 +199,19 @@ def read_secret(path: Path, setting: str) -> str:
     if not secret:
         raise ConfigError(f"{setting} names an empty file: {path}.")
     return secret
+
+
+def refuse_dev_keys(key_ids: Iterable[str], profile: str, setting: str) -> None:
+    """Keys made for development have ids that begin with `dev`; everybody can read them in the repository.
+
+    Raises:
+        ConfigError: one of them is to be used outside the dev profile.
+    """
+    if profile != "dev" and any(key_id.startswith("dev") for key_id in key_ids):
+        raise ConfigError(
+            f"{setting} holds a key for development (its id begins with dev): "
+            "make one of your own or set RINGBACK_PROFILE=dev."
+        )
 
 
 def shown(settings: BaseModel, path: str = PREFIX.rstrip("_")) -> Iterator[tuple[str, str]]:
