@@ -193,14 +193,25 @@ async def test_stop_finishes_posts_in_flight(kafka_broker: KafkaBroker, start: S
 
 
 @pytest.mark.parametrize(
-    ("content", "named"),
-    [(None, "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE"), (b"{}", "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE")],
-    ids=["missing file", "not a keys file"],
+    ("content", "settings", "named"),
+    [
+        (None, {}, "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE"),
+        (b"{}", {}, "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE"),
+        (new_keys_file("dev1", bytes(32)), {"RINGBACK_PROFILE": "production"}, "RINGBACK_PROFILE=dev"),
+        (
+            KEYS,
+            {"RINGBACK_KAFKA__SECURITY_PROTOCOL": "SSL", "RINGBACK_KAFKA__SSL_CAFILE": "/nowhere"},
+            "RINGBACK_KAFKA__SSL_CAFILE",
+        ),
+        (KEYS, {"RINGBACK_WEBHOOK__HOST": "192.0.2.1"}, "RINGBACK_WEBHOOK__HOST"),
+        (KEYS, {"RINGBACK_ADMIN__HOST": "192.0.2.1"}, "RINGBACK_ADMIN__HOST"),
+    ],
+    ids=["missing file", "not a keys file", "dev key", "no such CA", "not our address", "not our admin address"],
 )
 async def test_mistake_ends_with_one_sentence(
-    process: ProcessFactory, tmp_path: Path, content: bytes | None, named: str
+    process: ProcessFactory, tmp_path: Path, content: bytes | None, settings: dict[str, str], named: str
 ) -> None:
-    """A keys file that cannot be used ends the process with 2 and a sentence that names the setting."""
+    """What cannot be used ends the process with 2 and a sentence that names the setting."""
     keys_file = tmp_path / "keys.json"
     if content is not None:
         keys_file.write_bytes(content)
@@ -208,7 +219,8 @@ async def test_mistake_ends_with_one_sentence(
         "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(keys_file),
     }
-    ended = await process("webhook", ["ringback-ingest", "webhook"], env, ready=False)
+    ended = await process("webhook", ["ringback-ingest", "webhook"], env | settings, ready=False)
     assert await ended.exited() == 2
-    (sentence,) = ended.output().splitlines()
+    sentence = ended.output().splitlines()[-1]
+    assert sentence.startswith("RINGBACK_")
     assert named in sentence

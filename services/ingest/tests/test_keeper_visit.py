@@ -117,7 +117,7 @@ def keys(tmp_path: Path) -> KeysFile:
     """A keys file with one key."""
     path = tmp_path / "keys.json"
     path.write_bytes(new_keys_file("k1", bytes(range(32))))
-    return KeysFile(path)
+    return KeysFile(path, "production")
 
 
 @pytest.fixture
@@ -248,8 +248,9 @@ def test_broken_keys_file_keeps_the_keys(keys: KeysFile, tmp_path: Path) -> None
     path.write_bytes(new_keys_file("k2", bytes(32)))
     keys.refresh()
     assert keys.ring.active.kid == "k2"
-    path.write_bytes(b"{}")
-    keys.refresh()
+    for unusable in (b"{}", new_keys_file("dev1", bytes(32))):
+        path.write_bytes(unusable)
+        keys.refresh()
     path.unlink()
     keys.refresh()
     assert keys.ring.active.kid == "k2"

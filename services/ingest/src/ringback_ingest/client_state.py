@@ -149,7 +149,9 @@ def keys_of(content: bytes, setting: str) -> KeyRing:
     except ValidationError as invalid:
         first = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigError(f"{setting} is not a keys file: {place}: {first['msg'].rstrip('.').lower()}.") from None
+        raise ConfigError(
+            f"{setting} is not a keys file: {place}: {first['msg'].removeprefix('Value error, ').rstrip('.')}."
+        ) from None
     keys = tuple(entry.key() for entry in read.keys)
     return KeyRing(next(key for key in keys if key.kid == read.active), keys)
 

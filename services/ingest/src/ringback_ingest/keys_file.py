@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ringback_common import logs
 from ringback_common.errors import ConfigError
+from ringback_common.settings import refuse_dev_keys
 
 from ringback_ingest.client_state import KeyRing, keys_of
 
@@ -17,14 +18,19 @@ _log = logs.logger(__name__)
 class KeysFile:
     """Holds the newest usable key ring.
 
+    Args:
+        path: the file.
+        profile: `dev` alone may use keys for development.
+
     Raises:
         ConfigError: the file cannot be read or used at start.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, profile: str) -> None:
         self._path = path
+        self._profile = profile
         self._content = self._read()
-        self.ring: KeyRing = keys_of(self._content, SETTING)
+        self.ring = self._ring(self._content)
 
     def refresh(self) -> None:
         """Take over a changed file; an unusable one is reported and the keys in force stay."""
@@ -32,12 +38,17 @@ class KeysFile:
             content = self._read()
             if content == self._content:
                 return
-            self.ring = keys_of(content, SETTING)
+            self.ring = self._ring(content)
         except ConfigError:
             _log.error("The changed clientState keys file is not usable; the keys in force stay.", setting=SETTING)
             return
         self._content = content
         _log.info("The clientState keys were read again.", kid=self.ring.active.kid, count=len(self.ring.keys))
+
+    def _ring(self, content: bytes) -> KeyRing:
+        ring = keys_of(content, SETTING)
+        refuse_dev_keys((key.kid for key in ring.keys), self._profile, SETTING)
+        return ring
 
     def _read(self) -> bytes:
         try:

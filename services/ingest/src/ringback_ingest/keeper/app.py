@@ -55,7 +55,7 @@ async def serve(stop: asyncio.Event) -> None:
     traces.configure("keeper", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
-    keys = KeysFile(settings.webhook.client_state_keys_file)
+    keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile)
     health = Health()
     admin = AdminServer(health, settings.admin)
     await admin.start()

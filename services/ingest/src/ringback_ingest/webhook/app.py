@@ -7,6 +7,7 @@ from ringback_common import logs, traces
 from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
 from ringback_common.settings import ProcessSettings, load
+from ringback_stream.connection import client_options
 from ringback_stream.group_commit import GroupCommitProducer
 
 from ringback_ingest.keys_file import KeysFile
@@ -30,12 +31,17 @@ class WebhookSettings(ProcessSettings):
 
 
 class _Webhook:
-    """The parts of the process, made in the order in which they need each other."""
+    """The parts of the process, made in the order in which they need each other.
+
+    Raises:
+        ConfigError: Kafka's settings or the keys file are not usable.
+    """
 
     def __init__(self, settings: WebhookSettings) -> None:
         self._settings = settings
         self._clock = SystemClock()
-        self._keys = KeysFile(settings.webhook.client_state_keys_file)
+        client_options(settings.kafka)  # the producer connects in the background, where a mistake would go unheard
+        self._keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile)
         self._producer = GroupCommitProducer(settings.kafka)
         self._entry = Entry(self._producer, genuine_at(self._keys.ring, self._clock.now()), self._clock)
         self._server = HttpServer(self._entry, settings.webhook.host, settings.webhook.port)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from email.utils import formatdate
 
 from ringback_common import logs
+from ringback_common.errors import ConfigError
 from ringback_common.metrics import WEBHOOK_CONNECTIONS, WEBHOOK_CUT, WEBHOOK_POSTS
 
 from ringback_ingest.webhook.adapters.connection import Connection, Handler
@@ -47,10 +48,15 @@ class HttpServer:
         """Listen; with port 0 `port` says afterwards which one it became.
 
         Raises:
-            OSError: the port is taken.
+            ConfigError: the address is not this machine's, or the port is taken.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), self._host, self.port, backlog=1024)
+        try:
+            self._server = await loop.create_server(lambda: Connection(self), self._host, self.port, backlog=1024)
+        except OSError:
+            raise ConfigError(
+                f"RINGBACK_WEBHOOK__HOST and __PORT cannot be listened on: {self._host}:{self.port}."
+            ) from None
         self.port = self._server.sockets[0].getsockname()[1]
         self._sweeper = asyncio.create_task(self._sweep(), name="webhook-sweep")
         self._swept_at = loop.time()
