@@ -39,6 +39,20 @@ async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(
     assert await tokens.get(tenant) == "token-2"
 
 
+async def test_a_token_with_little_life_left_serves_and_is_asked_for_no_more_than_twice(
+    graph: Any, tenant: Tenant
+) -> None:
+    """A cached token of 20 s serves 18 of them; half-way a refresh is tried once, not at every request."""
+    graph.tokens.seconds = 20.0
+    tokens = Tokens(graph.tokens, graph.clock)
+    served: list[object] = []
+    for _ in range(18):
+        served.append(await tokens.get(tenant))
+        await landed(tokens, tenant)
+        graph.clock.seconds += 1
+    assert served == ["token-1"] * 11 + ["token-2"] * 7
+
+
 async def test_a_failed_refresh_leaves_the_old_token_until_its_end(graph: Any, tenant: Tenant) -> None:
     """Attempts are paced; when the token has ended the failure is told."""
     tokens = Tokens(graph.tokens, graph.clock)

@@ -16,7 +16,11 @@ __all__ = ["Granted", "TokenSource", "Tokens"]
 _REFRESH_AHEAD = 300.0
 """Seconds before its end at which a token is replaced; Microsoft's tokens live 60 to 90 minutes."""
 _LEAST_USEFUL = 30.0
-"""Seconds a token must still have: a request started with less could arrive too late."""
+"""Seconds a token must still have: a request started with less could arrive too late.
+
+Both are at most a half and a tenth of what the token had left when it came. A managed identity's token comes from the
+machine's cache with any rest of life, and comes again: measured from its end alone it would be asked for without pause.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
 """Seconds between attempts after failures, doubling: a wrong secret must not hammer the authority."""
 _REJECTED_PAUSE = 60.0
@@ -45,7 +49,8 @@ class _Entry:
 
     tenant: Tenant
     token: str | None = field(default=None, repr=False)
-    ends: float = 0.0
+    refresh_at: float = 0.0
+    useful_until: float = 0.0
     flight: asyncio.Task[str | AuthFailed] | None = None
     failure: AuthFailed | None = None
     failures: int = 0
@@ -64,9 +69,9 @@ class Tokens:
     async def get(self, tenant: Tenant) -> str | AuthFailed:
         """A token that is good for now. Raises Transient if the authority cannot be reached."""
         entry, now = self._entry(tenant), self._clock.monotonic()
-        if entry.token is None or now >= entry.ends - _LEAST_USEFUL:
+        if entry.token is None or now >= entry.useful_until:
             return await self._fetch(entry, now)
-        if now >= entry.ends - _REFRESH_AHEAD and entry.flight is None and now >= entry.not_before:
+        if now >= entry.refresh_at and entry.flight is None and now >= entry.not_before:
             self._start(entry)
         return entry.token
 
@@ -115,10 +120,16 @@ class Tokens:
         if isinstance(answer, AuthFailed):
             self._failed(entry, answer)
             return answer
-        entry.token, entry.ends = answer.token, self._clock.monotonic() + answer.seconds
+        self._granted(entry, answer)
+        return answer.token
+
+    def _granted(self, entry: _Entry, answer: Granted) -> None:
+        ends = self._clock.monotonic() + answer.seconds
+        entry.token = answer.token
+        entry.refresh_at = ends - min(_REFRESH_AHEAD, answer.seconds / 2)
+        entry.useful_until = ends - min(_LEAST_USEFUL, answer.seconds / 10)
         entry.failure, entry.failures, entry.not_before = None, 0, 0.0
         GRAPH_TOKENS.labels("granted").inc()
-        return answer.token
 
     def _failed(self, entry: _Entry, failure: AuthFailed | None) -> None:
         GRAPH_TOKENS.labels("refused" if failure else "unreachable").inc()
