@@ -19,14 +19,14 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
     [
         ({"Retry-After": "17"}, 17.0),
         ({"Retry-After": " 3 "}, 3.0),
-        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "0"}, 1.0),
         ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT"}, 30.0),
-        ({"Retry-After": "Sun, 22 Nov 2026 11:59:00 GMT"}, 0.0),
+        ({"Retry-After": "Sun, 22 Nov 2026 11:59:00 GMT"}, 1.0),
         ({"Retry-After": "Sun, 22 Nov 2026 13:00:30 GMT", "Date": "Sun, 22 Nov 2026 13:00:20 GMT"}, 10.0),
-        ({"Retry-After": "99999999999999"}, 86_400.0),
+        ({"Retry-After": "9" * 400}, 86_400.0),
         ({"Retry-After": "soon"}, 10.0),
         ({"Retry-After": "-5"}, 10.0),
-        ({"Retry-After": "1.5"}, 10.0),
+        ({"Retry-After": "120.5"}, 120.5),
         ({"Retry-After": ""}, 10.0),
         ({}, 10.0),
     ],
@@ -38,8 +38,8 @@ def test_retry_after_is_read_in_every_form(headers: dict[str, str], seconds: flo
 
 @given(st.text(), st.text())
 def test_retry_after_is_total(written: str, date: str) -> None:
-    """No header makes it raise, and no wait is negative or longer than a day."""
-    assert 0.0 <= retry_after({"Retry-After": written, "Date": date}, NOW) <= 86_400.0
+    """No header makes it raise, and no wait is shorter than a second or longer than a day."""
+    assert 1.0 <= retry_after({"Retry-After": written, "Date": date}, NOW) <= 86_400.0
 
 
 async def test_the_token_is_not_even_asked_for_before_the_guard(graph: Any, tenant: Tenant) -> None:

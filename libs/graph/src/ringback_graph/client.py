@@ -26,7 +26,10 @@ __all__ = ["Call", "GraphClient", "error_code", "json_object", "retry_after"]
 
 _DEFAULT_RETRY_AFTER = 10.0
 """Seconds where a 429 names none: half of Graph's window, after which half of what was used is free again."""
+_SHORTEST_RETRY_AFTER = 1.0
+"""Graph asks never to retry at once; `0` and a date just past would."""
 _LONGEST_RETRY_AFTER = 86_400.0
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}\Z")
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "Ringback"}
 _PREFER = "include-unknown-enum-members"
@@ -144,13 +147,17 @@ def _request(call: Call, token: str) -> Request:
 def retry_after(headers: Mapping[str, str], now: datetime) -> float:
     """Seconds to wait: a number, or an HTTP date against the reply's own `Date`, for our clock may be wrong."""
     written = headers.get("Retry-After", "").strip()
-    if written.isascii() and written.isdigit():
-        return min(float(written[:9]), _LONGEST_RETRY_AFTER)
+    if _SECONDS.match(written):
+        return _bounded(float(written))
     until = _http_date(written)
     if until is None:
         return _DEFAULT_RETRY_AFTER
     since = _http_date(headers.get("Date", "")) or now
-    return min(max(0.0, (until - since).total_seconds()), _LONGEST_RETRY_AFTER)
+    return _bounded((until - since).total_seconds())
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(_SHORTEST_RETRY_AFTER, seconds), _LONGEST_RETRY_AFTER)
 
 
 def _http_date(written: str) -> datetime | None:
