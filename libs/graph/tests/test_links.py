@@ -15,6 +15,7 @@ FRIENDLY = [
     f"{GRAPH}/v1.0/communications/callRecords/getPstnCalls(fromDateTime=2019-11-01,toDateTime=2019-12-01)?$skip=1000",
     "HTTPS://GRAPH.microsoft.com/v1.0/subscriptions?$skiptoken=x",
     f"{GRAPH}/v1.0/subscriptions?$skiptoken=..%2F..%2Fetc",
+    f"{GRAPH}/v1.0/communications/callRecords('teamsvisitor%3Aab%40c%C3%BC')/sessions?$skiptoken=abc",
 ]
 
 HOSTILE = [
@@ -83,6 +84,10 @@ HOSTILE = [
     f"{GRAPH}/v1.0/a%00",
     f"{GRAPH}/v1.0/a%0d%0aHost:evil",
     f"{GRAPH}/v1.0/..;/a",
+    f"{GRAPH}/v1.0/..%3b/a",
+    f"{GRAPH}/v1.0/%c0%ae%c0%ae/a",
+    f"{GRAPH}/v1.0/a%c0%af..",
+    f"{GRAPH}/v1.0/a%ff",
     f"{GRAPH}/v1.0/a b",
     f"{GRAPH}/v1.0/a\tb",
     f"{GRAPH}/v1.0/a\r\nHost: evil.test",
