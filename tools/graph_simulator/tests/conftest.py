@@ -28,13 +28,16 @@ class Endpoint:
     posts: list[dict[str, Any]] = field(default_factory=list)
     handshakes: list[str] = field(default_factory=list)
     echo: bool = True
+    moved: bool = False
     hung: int = 0
     answer: Callable[[int], int] = lambda _: 202
 
     async def receive(self, request: web.Request) -> web.Response:
         """Echo a validation token, else keep the body."""
         if "validationToken" in request.query:
-            self.handshakes.append(str(request.rel_url))
+            self.handshakes.append(request.rel_url.raw_path_qs)
+            if self.moved:
+                raise web.HTTPTemporaryRedirect(f"/elsewhere?{request.rel_url.raw_query_string}")
             return web.Response(text=request.query["validationToken"] if self.echo else "no")
         if self.hung:
             self.hung -= 1

@@ -42,6 +42,18 @@ async def test_a_throttle_names_the_wait_and_pauses_the_tenant(lab: Lab) -> None
     assert (first["fault"], first["retryAfter"]) == (fault, "7")
 
 
+async def test_a_throttled_subscription_service_knows_who_did_not_wait(lab: Lab) -> None:
+    """Retry-After of /subscriptions is held against a client like any other."""
+    await _plan(lab, effect="throttle", retryAfter=60, count=1, route="subscriptions")
+    assert (await lab.graph("GET", "subscriptions")).status == 429
+
+    async def impolite() -> bool:
+        await lab.get("subscriptions")
+        return (await lab.ledger("request"))[-1]["insideRetryAfter"]
+
+    await lab.until(impolite)
+
+
 async def test_a_fault_stays_in_its_scope(lab: Lab) -> None:
     """Another tenant, another call, another route and another page are left alone."""
     sick, well = await lab.call(sessions=70, shape="meeting"), await lab.call()

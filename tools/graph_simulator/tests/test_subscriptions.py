@@ -19,6 +19,7 @@ async def test_both_endpoints_are_validated_and_the_query_is_kept(lab: Lab, endp
     assert endpoint.handshakes[0].startswith("/notify?kid=1&t=a%20b&validationToken=")
     assert made["notificationUrl"].endswith("/notify?kid=1&t=a%20b")
     assert made["clientState"] is None
+    assert "validationToken=Validation%3A+Testing+client" in endpoint.handshakes[0]
 
 
 async def test_equal_urls_are_validated_twice(lab: Lab, endpoint: Endpoint) -> None:
@@ -34,6 +35,14 @@ async def test_an_endpoint_that_does_not_echo_gets_no_subscription(lab: Lab, end
     assert refused["error"]["code"] == "InvalidRequest"
     assert "validation request failed" in refused["error"]["message"]
     assert (await lab.get("subscriptions"))["value"] == []
+
+
+async def test_an_endpoint_that_has_moved_gets_no_subscription(lab: Lab, endpoint: Endpoint) -> None:
+    """A redirect is no echo; it is not followed."""
+    endpoint.moved = True
+    refused = await lab.subscribe(status=400)
+    assert "HTTP status code is 'TemporaryRedirect'" in refused["error"]["message"]
+    assert len(endpoint.handshakes) == 1
 
 
 async def test_an_endpoint_that_is_away_gets_no_subscription(lab: Lab) -> None:

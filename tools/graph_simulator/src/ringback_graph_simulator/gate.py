@@ -44,8 +44,9 @@ class Gate:
         if fault.retry_after is None:
             return
         scopes = self._scopes(exchange, tenant)
-        name = "record" if fault.call_id else "list" if fault.route == "list" else "appTenant"
-        self._pause((name, scopes.get(name, "")), fault.retry_after)
+        wanted = "record" if fault.call_id else "list" if fault.route == "list" else "appTenant"
+        name = wanted if wanted in scopes else "subscriptions"
+        self._pause((name, scopes[name]), fault.retry_after)
 
     def _authenticate(self, request: web.Request, exchange: Exchange) -> Tenant:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

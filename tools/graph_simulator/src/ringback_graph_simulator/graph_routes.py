@@ -31,7 +31,7 @@ from ringback_graph_simulator.world import World
 
 __all__ = ["GraphRoutes"]
 
-_LIST_OPTIONS = frozenset({"$filter", "$select", "$skiptoken", "$top", "$count"})
+_LIST_OPTIONS = frozenset({"$filter", "$select", "$skiptoken"})
 
 
 class GraphRoutes:

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 import aiohttp
 from yarl import URL
@@ -50,12 +50,14 @@ class Handshake:
 
     async def _ask(self, url: str, token: str) -> tuple[int, str | None]:
         separator = "&" if "?" in url else "?"
-        target = URL(f"{url}{separator}validationToken={quote(token, safe='')}", encoded=True)
+        # Graph writes a space as "+": who decodes percent signs only echoes the wrong token.
+        target = URL(f"{url}{separator}validationToken={quote_plus(token)}", encoded=True)
         headers = {"Content-Type": "text/plain; charset=utf-8"}
-        async with asyncio.timeout(10), self.session.post(target, headers=headers, timeout=_TIMEOUT) as answer:
-            body = await answer.text()
+        asked = self.session.post(target, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
+        async with asyncio.timeout(10), asked as answer:
+            body = (await answer.read()).decode(errors="replace")
             if answer.status != HTTPStatus.OK:
-                name = HTTPStatus(answer.status).phrase.replace(" ", "")
+                name = _name(answer.status)
                 return answer.status, f"Subscription validation request failed. HTTP status code is '{name}'."
             if answer.content_type != "text/plain" or body != token:
                 return (
@@ -63,3 +65,11 @@ class Handshake:
                     "Subscription validation request failed. The token was not returned as plain text.",
                 )
             return answer.status, None
+
+
+def _name(status: int) -> str:
+    """The status in Graph's words, e.g. `Forbidden`; the number where there are none."""
+    try:
+        return HTTPStatus(status).phrase.replace(" ", "")
+    except ValueError:
+        return str(status)

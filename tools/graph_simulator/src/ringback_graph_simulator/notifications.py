@@ -70,5 +70,7 @@ def render(item: Item, rng: random.Random, casing: str) -> dict[str, Any]:
     kind = rng.choice(_CASINGS) if casing == "mixed" else casing
     if rng.random() < 0.3:
         body["id"] = str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    if rng.random() < 0.2:
+        body |= {"lifecycleEvent": None, "encryptedContent": None}  # nullable in the metadata
     data = {"@odata.type": kind, "@odata.id": resource, "id": item.call.plan.call_id}
     return body | {"changeType": item.event, "resource": resource, "resourceData": data}

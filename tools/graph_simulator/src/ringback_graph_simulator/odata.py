@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
 from ringback_graph_simulator.clock import instant, parse_instant
 
@@ -131,14 +130,17 @@ def _refuse(part: str) -> None:
 
 
 def skiptoken(*fields: object) -> str:
-    """An opaque position."""
-    return base64.urlsafe_b64encode("|".join(map(str, fields)).encode()).decode().rstrip("=")
+    """An opaque position, written so that it is only understood byte for byte: `%2b` decoded too early is a space."""
+    return "%2b%2f" + base64.urlsafe_b64encode("|".join(map(str, fields)).encode()).decode().rstrip("=") + "%3d"
 
 
 def read_skiptoken(token: str, fields: int) -> list[str]:
-    """The fields of a position. Raises GraphError 400 if it is not one of ours."""
+    """The fields of a position, decoded once. Raises GraphError 400 if it is not one of ours."""
+    inner = token.removeprefix("+/").removesuffix("=")
+    if len(token) != len(inner) + 3:
+        raise _bad_token()
     try:
-        text = base64.urlsafe_b64decode(unquote(token) + "=" * (-len(token) % 4)).decode()
+        text = base64.urlsafe_b64decode(inner + "=" * (-len(inner) % 4)).decode()
     except ValueError:
         text = ""
     parts = text.split("|")
