@@ -1,12 +1,19 @@
-"""What several tests of ingest need: a key ring, and bodies as Graph sends them."""
+"""What several tests of ingest need: a key ring, bodies as Graph sends them, the webhook's own server."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pytest
+import pytest_asyncio
+from ringback_common.clock import SystemClock
 from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, client_state
+from ringback_ingest.webhook.adapters.server import HttpServer
+from ringback_ingest.webhook.core.genuine import genuine_at
+from ringback_ingest.webhook.entry import Entry
+from ringback_testing.webhook import Client, Connect, RecordingWriter
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
@@ -48,3 +55,36 @@ def body() -> Callable[..., bytes]:
         return orjson.dumps({"value": list(items)})
 
     return make
+
+
+@pytest_asyncio.fixture
+async def writer() -> RecordingWriter:
+    """A writer that acknowledges at once."""
+    return RecordingWriter()
+
+
+@pytest_asyncio.fixture
+async def http(writer: RecordingWriter, ring: KeyRing) -> AsyncIterator[HttpServer]:
+    """A listening webhook on a port of its own."""
+    clock = SystemClock()
+    entry = Entry(writer, genuine_at(ring, datetime(2026, 11, 22, 12, 0, tzinfo=UTC)), clock)
+    listening = HttpServer(entry, "127.0.0.1", 0)
+    await listening.start()
+    yield listening
+    writer.gate.set()
+    await listening.stop()
+
+
+@pytest_asyncio.fixture
+async def connect(http: HttpServer) -> AsyncIterator[Connect]:
+    """Opens connections, and closes them after the test."""
+    opened: list[asyncio.StreamWriter] = []
+
+    async def make() -> Client:
+        reader, out = await asyncio.open_connection("127.0.0.1", http.port)
+        opened.append(out)
+        return Client(reader, out)
+
+    yield make
+    for out in opened:
+        out.close()

@@ -15,7 +15,7 @@ from ringback_ingest.client_state import NotificationQuery
 from ringback_ingest.webhook.adapters.responses import CONTINUE, echo, response
 from ringback_ingest.webhook.core.admission import Admitted, Echo, Status
 from ringback_ingest.webhook.core.exchange import Exchange
-from ringback_ingest.webhook.core.limits import BODY_SECONDS, HEAD_OCTETS, HEAD_SECONDS, IDLE_SECONDS
+from ringback_ingest.webhook.core.limits import BODY_SECONDS, HEAD_OCTETS, HEAD_SECONDS, IDLE_SECONDS, REQUEST_OCTETS
 
 __all__ = ["Connection", "Handler", "Hub", "Reply"]
 
@@ -99,12 +99,16 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._unreadable()
             return
-        exchange = self._exchange
-        if exchange is not None and exchange.verdict is None:
-            # The parser keeps a header to itself until it is whole: what it may hold is counted here.
-            self._unfinished += len(data)
-            if self._unfinished > HEAD_OCTETS:
-                self._refuse(Status.HEAD_TOO_LARGE)
+        if self._exchange is not None and not self._answering:
+            self._count(self._exchange, len(data))
+
+    def _count(self, exchange: Exchange, octets: int) -> None:
+        """The parser keeps a header, or a trailer, to itself until it is whole: what it may hold is bounded here."""
+        self._unfinished += octets
+        if exchange.verdict is None and self._unfinished > HEAD_OCTETS:
+            self._refuse(Status.HEAD_TOO_LARGE)
+        elif self._unfinished > REQUEST_OCTETS:
+            self._refuse(Status.TOO_LARGE)
 
     def eof_received(self) -> bool:
         """Keep the way back open for an answer that is still due."""
@@ -143,7 +147,7 @@ class Connection(asyncio.Protocol):
         if self._deaf or self._exchange is None:
             return
         self._exchange.header(name, value)
-        if self._exchange.verdict is not None:
+        if self._exchange.verdict is Status.HEAD_TOO_LARGE:
             self._refuse(Status.HEAD_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
@@ -160,7 +164,7 @@ class Connection(asyncio.Protocol):
             self._refuse(exchange.verdict)
             return
         self.deadline = self._clock() + BODY_SECONDS
-        if exchange.expects_continue:
+        if exchange.expects_continue and self._parser.get_http_version() == "1.1":
             self._transport.write(CONTINUE)
 
     def on_body(self, chunk: bytes) -> None:

@@ -41,6 +41,7 @@ class Head:
     content_type: bytes = b""
     content_encoding: bytes = b""
     content_length: bytes = b""
+    transfer_encoding: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def admit(head: Head) -> Admitted | Echo | Status:
     if _declared(head.content_length) > BODY_OCTETS:
         return Status.TOO_LARGE
     asked = _asked(head.query)
-    if isinstance(asked, Admitted) and not (_is_json(head.content_type) and _is_plain(head.content_encoding)):
+    if isinstance(asked, Admitted) and not (_is_json(head.content_type) and _is_plain(head)):
         return Status.UNSUPPORTED_MEDIA_TYPE
     return asked
 
@@ -80,8 +81,10 @@ def _is_json(content_type: bytes) -> bool:
     return content_type.partition(b";")[0].strip().lower() == b"application/json"
 
 
-def _is_plain(content_encoding: bytes) -> bool:
-    return content_encoding.strip().lower() in {b"", b"identity"}
+def _is_plain(head: Head) -> bool:
+    """Nothing is compressed: what it would grow to is unknown."""
+    encoding, transfer = head.content_encoding.strip().lower(), head.transfer_encoding.strip().lower()
+    return encoding in {b"", b"identity"} and transfer in {b"", b"chunked"}
 
 
 @lru_cache(maxsize=1024)  # Graph repeats a subscription's query on every POST

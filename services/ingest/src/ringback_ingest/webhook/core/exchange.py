@@ -9,13 +9,13 @@ __all__ = ["Exchange"]
 class Exchange:
     """Fed by the HTTP parser; `verdict` is set as soon as nothing that follows can change it."""
 
-    __slots__ = ("_chunks", "_head", "_head_octets", "_url", "body_octets", "expects_continue", "verdict")
+    __slots__ = ("_body", "_head", "_head_octets", "_url", "body_octets", "expects_continue", "verdict")
 
     def __init__(self) -> None:
         self._head = Head()
         self._head_octets = 0
         self._url = b""
-        self._chunks: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self.body_octets = 0
         self.expects_continue = False
         self.verdict: Admitted | Echo | Status | None = None
@@ -26,7 +26,9 @@ class Exchange:
         self._count_head(len(part))
 
     def header(self, name: bytes, value: bytes) -> None:
-        """Take a header; only four of them mean anything here."""
+        """Take a header; few of them mean anything here, and behind the body none."""
+        if self.verdict is not None:
+            return
         self._count_head(len(name) + len(value) + 4)
         match name.lower():
             case b"content-type":
@@ -35,6 +37,8 @@ class Exchange:
                 self._head.content_length = value
             case b"content-encoding":
                 self._head.content_encoding = value
+            case b"transfer-encoding":
+                self._head.transfer_encoding = value
             case b"expect":
                 self.expects_continue = value.lower() == b"100-continue"
             case _:
@@ -52,13 +56,20 @@ class Exchange:
         self.body_octets += len(chunk)
         if self.body_octets > BODY_OCTETS:
             self.verdict = Status.TOO_LARGE
-            self._chunks.clear()
+            self._body = b""
         elif isinstance(self.verdict, Admitted):
-            self._chunks.append(chunk)
+            self._join(chunk)
 
     def body(self) -> bytes:
         """The whole body of an admitted request."""
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        return bytes(self._body)
+
+    def _join(self, chunk: bytes) -> None:
+        """Most bodies come in one piece; those that do not must weigh what was counted, however small the pieces."""
+        if isinstance(self._body, bytearray):
+            self._body += chunk
+        else:
+            self._body = bytearray(self._body + chunk) if self._body else chunk
 
     def _count_head(self, octets: int) -> None:
         self._head_octets += octets

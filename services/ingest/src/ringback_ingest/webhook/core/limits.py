@@ -7,6 +7,7 @@ __all__ = [
     "HEAD_SECONDS",
     "IDLE_SECONDS",
     "ITEMS",
+    "REQUEST_OCTETS",
     "TOKEN_OCTETS",
 ]
 
@@ -27,6 +28,9 @@ IDLE_SECONDS = 75.0
 
 ITEMS = 5_000
 """Notifications in one POST."""
+
+REQUEST_OCTETS = HEAD_OCTETS + 2 * BODY_OCTETS
+"""A whole request as it comes: chunks of some size fit; tiny ones, long extensions and trailers do not."""
 
 TOKEN_OCTETS = 4 * 1024
 """A validation token, decoded."""
