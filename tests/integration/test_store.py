@@ -290,7 +290,7 @@ async def test_the_row_ends_the_trace_of_its_notification(store: Store, monkeypa
     kept, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
     monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
-    contexts = [f"00-{number:032x}-{number:016x}-{flag}".encode() for number, flag in ((7, "01"), (8, "00"), (9, "01"))]
+    contexts = [f"00-{number:032x}-{number:016x}-{flag}".encode() for number, flag in ((7, "01"), (8, "02"), (9, "03"))]
     plain = [received(call_record(f"c{offset}"), offset) for offset in range(3)]
     await store.step(
         [

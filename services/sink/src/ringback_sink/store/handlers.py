@@ -24,6 +24,8 @@ _RECORDS, _OCTETS = 500, 4 * 1024 * 1024
 """Bounds of one transaction: long enough to pay for its round trips, short enough to prepare the next beside it."""
 _BREATH = 8
 """Records prepared before the event loop gets its turn, so that the transaction under way is served."""
+_SAMPLED = tuple(digit.encode() for digit in "13579bdf")
+"""Last digits of a traceparent with the sampled bit."""
 
 _log = logs.logger(__name__)
 Prepared = list[Entry | Reject]
@@ -110,7 +112,8 @@ def _spans(chunk: Sequence[Received]) -> Generator[None]:
 
 
 def _is_traced(received: Received) -> bool:
-    return any(name == "traceparent" and (value or b"").endswith(b"-01") for name, value in received.headers)
+    """Whether the sampled bit is set, the lowest of the flags; a random trace id sets another (W3C Trace Context 2)."""
+    return any(name == "traceparent" and (value or b"").endswith(_SAMPLED) for name, value in received.headers)
 
 
 class OperationsStep:
