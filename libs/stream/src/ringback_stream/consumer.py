@@ -22,6 +22,7 @@ from ringback_common.settings import KafkaSettings
 
 from ringback_stream.assignment import Assignment
 from ringback_stream.connection import client_options, contract_name, faststream_security, full_name
+from ringback_stream.diversion import Diversion
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.intake import Intake
 from ringback_stream.partitions import Partition
@@ -44,16 +45,23 @@ class Consumer:
     """One group member for one flow."""
 
     def __init__(
-        self, kafka: KafkaSettings, flow: KeyedFlow | BatchedFlow, runner: Runner, assignment: Assignment, clock: Clock
+        self,
+        kafka: KafkaSettings,
+        flow: KeyedFlow | BatchedFlow,
+        runner: Runner,
+        diversion: Diversion,
+        assignment: Assignment,
+        clock: Clock,
     ) -> None:
         self._kafka = kafka
         self._flow = flow
         self._runner = runner
+        self._diversion = diversion
         self._assignment = assignment
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with what FastStream or aiokafka would have swallowed."""
         self.joined = False
-        self.intake = Intake(flow, runner, assignment, clock)
+        self.intake = Intake(flow, runner, diversion, assignment, clock)
         self._broker = _broker(kafka)
         topics = [full_name(kafka, lane.topic.name) for lane in flow.lanes]
         self._subscriber = self._broker.subscriber(
@@ -93,14 +101,14 @@ class Consumer:
 
     async def abandon(self) -> None:
         """Leave the group without a commit: after a bug nothing more is said about what is finished."""
-        self.intake.close()
-        self._runner.drop()
+        self.lost()
         self._assignment.end("abandoned")
         await self._app.stop()
 
     def lost(self) -> None:
         """The broker says the assignment is somebody else's: everything is dropped until the next one."""
         self.intake.close()
+        self._diversion.drop()
         self._runner.drop()
 
     @property
@@ -122,8 +130,11 @@ class Consumer:
     async def _receive(self, message: Any) -> None:
         records: Sequence[Record] = message.raw_message
         with self._failing_loudly():
+            await self._diversion.room()
             await self._runner.room()
             self.intake.take(self.client, [(contract_name(self._kafka, record.topic), record) for record in records])
+            # A poll that finds prefetched records never suspends: without this thousands would be taken in one go.
+            await asyncio.sleep(0)
 
     async def revoked(self) -> None:
         """The group rebalances: everything is given up, for aiokafka's assignors are eager."""
@@ -148,7 +159,7 @@ class Consumer:
     async def _give_up(self, how: str) -> None:
         self.intake.close()
         self._assignment.disown()
-        await self._runner.drain(DRAIN_WITHIN)
+        await asyncio.gather(self._diversion.drain(DRAIN_WITHIN), self._runner.drain(DRAIN_WITHIN))
         if self.client is not None and self._assignment.watermarks.partitions:
             await self._assignment.commit(self.client)
         self._assignment.end(how)
@@ -166,6 +177,7 @@ class Consumer:
             client.seek(partition, start)
         ours = {Partition(contract_name(self._kafka, tp.topic), tp.partition): at for tp, at in starts.items()}
         self._assignment.begin(ours)
+        self._diversion.resume()
         self._runner.resume()
         self.intake.open()
         self.joined = True

@@ -14,6 +14,7 @@ __all__ = [
     "BatchStep",
     "BatchedFlow",
     "Caps",
+    "Divert",
     "KeyStep",
     "KeyedFlow",
     "Lane",
@@ -22,6 +23,7 @@ __all__ = [
     "OnHeld",
     "OnSettled",
     "RetryBudget",
+    "nothing_diverted",
 ]
 
 KeyStep = Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]]
@@ -32,8 +34,14 @@ OnExhausted = Callable[[Received, int], Outcome]
 """What becomes of a record whose in-place budget is used up after so many attempts."""
 OnHeld = Callable[[Received], Outcome]
 """What becomes of a record of a long-throttled tenant that may be held no longer."""
+Divert = Callable[[Received], Outcome | None]
+"""Asked for each record taken in, and perhaps again for the same one: what becomes of it without a step, or None."""
 OnSettled = Callable[[Sequence[Outcome]], None]
 """Told the outcomes of a step once everything they write is acked; those the broker refused are told as `Reject`."""
+
+
+def nothing_diverted(_: Received) -> None:
+    """Every record needs a step."""
 
 
 class LaneKind(IntEnum):
@@ -61,10 +69,12 @@ class Caps:
     Attributes:
         in_flight: live and retry steps running at once.
         in_flight_per_tenant: of these, one tenant's; the rest of the slots stay free for others when one tenant's
-        calls hang. in_flight_bulk: bulk steps running at once, besides `in_flight`. span: offsets between a
-        partition's watermark and its head; what a crash repeats at most per partition. keys_per_tenant: unfinished
-        keys of one tenant. Waiting records of one key share a step and count once. low: share of a cap below which a
-        paused partition goes on (hysteresis: pausing discards prefetched records).
+        calls hang.
+        in_flight_bulk: bulk steps running at once, besides `in_flight`.
+        span: offsets between a partition's watermark and its head, diverted records left out; what a crash repeats at
+        most per partition, besides those (`ringback_stream.diversion.LARGEST_SPAN`).
+        keys_per_tenant: unfinished keys of one tenant. Waiting records of one key share a step and count once.
+        low: share of a cap below which a paused partition goes on (hysteresis: pausing discards prefetched records).
     """
 
     in_flight: int = 64
@@ -114,6 +124,7 @@ class KeyedFlow:
     on_exhausted: OnExhausted
     on_held: OnHeld | None = None
     on_settled: OnSettled | None = None
+    divert: Divert = nothing_diverted
     key_interval: float = 0.0
     """Seconds between the beginnings of two steps of one key: a burst of notifications becomes two steps."""
     caps: Caps = field(default_factory=Caps)
@@ -135,3 +146,8 @@ class BatchedFlow:
     def lanes(self) -> tuple[Lane, ...]:
         """The topics as live lanes."""
         return tuple(Lane(topic) for topic in self.topics)
+
+    @property
+    def divert(self) -> Divert:
+        """A batch takes whatever comes."""
+        return nothing_diverted

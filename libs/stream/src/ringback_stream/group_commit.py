@@ -7,7 +7,6 @@ new writes are refused at once instead of being queued behind it.
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from aiokafka.errors import KafkaError
 from ringback_common import logs
@@ -18,7 +17,6 @@ from ringback_common.settings import KafkaSettings
 
 from ringback_stream import telemetry
 from ringback_stream.client import POISON, Client, octets_of, traced
-from ringback_stream.connection import full_name
 
 __all__ = ["GroupCommitProducer", "Refused"]
 
@@ -181,7 +179,7 @@ class GroupCommitProducer:
             self._answer(writes, failure)
             return False
         answers = await asyncio.gather(
-            *(self._send(client, place, messages) for place, messages in batches.items()), return_exceptions=True
+            *(client.deliver_together(*place, messages) for place, messages in batches.items()), return_exceptions=True
         )
         poisoned = False
         for place, answer in zip(batches, answers, strict=True):
@@ -193,19 +191,6 @@ class GroupCommitProducer:
         for write in writes:
             write.succeed()
         return poisoned
-
-    async def _send(self, client: Client, place: tuple[str, int], messages: Iterable[Message]) -> None:
-        topic, partition = full_name(self._kafka, place[0]), place[1]
-        producer = client.producer
-        batch: Any = producer.create_batch()
-        acks: list[Any] = []
-        for message in messages:
-            if not _append(batch, message):
-                acks.append(await producer.send_batch(batch, topic, partition=partition))
-                batch = producer.create_batch()
-                _append(batch, message)
-        acks.append(await producer.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*acks)
 
     def _answer(self, writes: Iterable[_Write], failure: KafkaError) -> None:
         for write in writes:
@@ -239,9 +224,3 @@ class GroupCommitProducer:
         telemetry.PRODUCERS_REPLACED.inc()
         _log.warning("The producer is replaced, for the broker refused a batch of it.")
         self._retiring = asyncio.create_task(poisoned.retire(), name="retire-producer")
-
-
-def _append(batch: Any, message: Message) -> bool:
-    """Whether the batch had room; an empty one takes any message."""
-    fields = {"key": message.key, "value": message.value, "headers": list(message.headers)}
-    return batch.append(timestamp=None, **fields) is not None

@@ -9,10 +9,11 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from ringback_common.clock import Clock
-from ringback_common.outcomes import Received
+from ringback_common.outcomes import Outcome, Received
 
 from ringback_stream import telemetry
 from ringback_stream.assignment import Assignment
+from ringback_stream.diversion import Diversion
 from ringback_stream.flows import BatchedFlow, KeyedFlow, LaneKind
 from ringback_stream.lanes import due_ms
 from ringback_stream.partitions import Partition
@@ -29,8 +30,16 @@ Described = tuple[str, Record]
 class Intake:
     """Takes records in, one by one, or sends their partition away until it may go on."""
 
-    def __init__(self, flow: KeyedFlow | BatchedFlow, runner: Runner, assignment: Assignment, clock: Clock) -> None:
+    def __init__(
+        self,
+        flow: KeyedFlow | BatchedFlow,
+        runner: Runner,
+        diversion: Diversion,
+        assignment: Assignment,
+        clock: Clock,
+    ) -> None:
         self._group = flow.group
+        self._diversion = diversion
         self._kinds = {lane.topic.name: lane.kind for lane in flow.lanes}
         self._runner = runner
         self._assignment = assignment
@@ -83,20 +92,36 @@ class Intake:
     def _admit(self, client: Any, partition: Partition, watermark: Watermark, record: Record) -> bool:
         named = TopicPartition(record.topic, record.partition)
         kind = self._kinds[partition.topic]
+        if record.offset < watermark.head:
+            return True  # a seek back delivers twice
         taking = received(partition.topic, record)
-        may_go_on = self._not_due(taking, kind) or self._runner.refusal(watermark, taking, kind)
-        if may_go_on is not None and record.offset >= watermark.head:
+        not_due = self._not_due(taking, kind)
+        outcome = self._diversion.outcome(taking) if not_due is None else None
+        may_go_on = not_due or self._refusal(watermark, taking, kind, outcome)
+        if may_go_on is not None:
             client.pause(named)
             client.seek(named, watermark.head)
             self._outside[named] = may_go_on
             return False
-        taken = watermark.take(record.offset)
-        if taken is Taken.GAP:
+        if watermark.take(record.offset, diverted=outcome is not None) is Taken.GAP:
             client.seek(named, watermark.head)
             return False
-        if taken is Taken.TAKEN:
-            self._runner.offer(self._assignment.take(partition, record.offset), taking, kind)
+        ticket = self._assignment.take(partition, record.offset)
+        if outcome is None:
+            self._runner.offer(ticket, taking, kind)
+        else:
+            self._diversion.offer(ticket, taking, outcome)
         return True
+
+    def _refusal(
+        self, watermark: Watermark, taking: Received, kind: LaneKind, outcome: Outcome | None
+    ) -> MayGoOn | None:
+        if outcome is not None:
+            return self._diversion.refusal(watermark)
+        may_go_on = self._runner.refusal(watermark, taking, kind)
+        if may_go_on is None:
+            return None
+        return lambda: may_go_on() or self._diversion.outcome(taking) is not None
 
     def _not_due(self, record: Received, kind: LaneKind) -> MayGoOn | None:
         due = due_ms(record) if kind is LaneKind.RETRY else None

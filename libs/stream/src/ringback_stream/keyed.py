@@ -50,7 +50,7 @@ class KeyedRunner:
         caps = self._flow.caps
         if self._breaker.state is not BreakerState.CLOSED:
             return lambda: self._breaker.state is BreakerState.CLOSED
-        if received.offset - watermark.lowest_unfinished >= caps.span:
+        if watermark.span >= caps.span:
             self._press()
             return lambda: watermark.span <= caps.low * caps.span
         if self._queue.tenant_is_full(received, kind):

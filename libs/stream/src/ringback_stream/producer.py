@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
@@ -92,6 +92,37 @@ class Producer:
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
+
+    async def send_together(self, messages: Sequence[Message], acked: Callable[[int], None]) -> list[int]:
+        """Write many messages, batched by partition; `acked` is told the index of each as soon as it is.
+
+        They carry their own trace context, and their caller bounds them: they do not wait for the room of `send`.
+
+        Returns:
+            The indices of those that came back unwritten, or nobody knows: `send` says what is the matter with each.
+        """
+        client, placed = self._client, dict[tuple[str, int], list[int]]()
+        unwritten: list[int] = []
+        for index, message in enumerate(messages):
+            try:
+                place = (message.topic, await client.partition_of(message.topic, message.key))
+            except KafkaError:
+                unwritten.append(index)
+            else:
+                placed.setdefault(place, []).append(index)
+
+        async def write(place: tuple[str, int], indices: Sequence[int]) -> None:
+            try:
+                await client.deliver_together(*place, [messages[index] for index in indices])
+            except KafkaError:
+                unwritten.extend(indices)
+                return
+            telemetry.child(telemetry.PRODUCED, place[0]).inc(len(indices))
+            for index in indices:
+                acked(index)
+
+        await asyncio.gather(*(write(place, indices) for place, indices in placed.items()))
+        return sorted(unwritten)
 
     async def _deliver(self, message: Message) -> None:
         for _ in range(_TRIES):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ringback_common import logs
 from ringback_common.errors import DeadLetterLimit, Transient
-from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received, Reject
+from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
 
 from ringback_stream import telemetry
 from ringback_stream.dead_letters import dead_letter
@@ -22,6 +22,7 @@ __all__ = ["Answered", "Settlement"]
 
 _log = logs.logger(__name__)
 
+_TRACEPARENT = "traceparent"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 
 
@@ -81,6 +82,33 @@ class Settlement:
         await asyncio.gather(*(self._perform_alone(answer, attempts) for answer in writing))
         self._check_limit()
 
+    async def settle_together(self, answers: Sequence[Answered]) -> None:
+        """Carry out many small outcomes in few batches; each record is finished as its message is acked.
+
+        What has more to write than one message, and what its batch could not carry, is carried out alone.
+
+        Raises:
+            DeadLetterLimit: too many rejects; everything given is finished.
+        """
+        writing = [answer for answer in answers if not self._finish_at_once(answer)]
+        small: list[Answered] = []
+        alone: list[Answered] = []
+        messages: list[Message] = []
+        for answer in writing:
+            message = _only_message(answer)
+            if message is None:
+                alone.append(answer)
+            else:
+                small.append(answer)
+                messages.append(message)
+
+        def acked(index: int) -> None:
+            self._finished(small[index], small[index].outcome)
+
+        alone += [small[index] for index in await self._producer.send_together(messages, acked)]
+        await asyncio.gather(*(self._perform_alone(answer, attempts=1) for answer in alone))
+        self._check_limit()
+
     def _finish_at_once(self, answer: Answered) -> bool:
         outcome = answer.outcome
         if isinstance(outcome, Reject) or (isinstance(outcome, Emit) and outcome.stages):
@@ -128,6 +156,16 @@ class Settlement:
     def _check_limit(self) -> None:
         if self._limit.exceeded:
             raise DeadLetterLimit("Too many records are refused.")
+
+
+def _only_message(answer: Answered) -> Message | None:
+    """What a record's outcome writes if it is one message; it keeps the record's trace, for no step begins a span."""
+    match answer.outcome:
+        case Emit(stages=((message,),)):
+            trace = tuple((name, value) for name, value in answer.received.headers if name == _TRACEPARENT and value)
+            return Message(message.topic, message.key, message.value, message.headers + trace) if trace else message
+        case _:
+            return None
 
 
 def _refused(answer: Answered) -> Answered:

@@ -18,6 +18,7 @@ from ringback_stream.batched import BatchedRunner
 from ringback_stream.connection import full_name
 from ringback_stream.consumer import Consumer
 from ringback_stream.control import ControlTable
+from ringback_stream.diversion import Diversion
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.producer import Producer
@@ -59,6 +60,7 @@ class FlowSupervisor:
         self._clock = clock
         self.assignment = self._new_assignment(lambda: None)
         self.runner: Runner | None = None
+        self.diversion: Diversion | None = None
         self.consumer: Consumer | None = None
 
     @property
@@ -88,7 +90,7 @@ class FlowSupervisor:
 
     def facts(self) -> Iterable[Facts]:
         """What the flow knows, for the status topic."""
-        oldest = self.runner.oldest_arrival if self.runner is not None else None
+        oldest = self._oldest_arrival()
         yield Facts(
             "halted" if self.halted else "waiting" if self.not_ready() else "ok",
             {
@@ -103,15 +105,17 @@ class FlowSupervisor:
         assignment = self._new_assignment(lambda: consumer.lost())  # noqa: PLW0108 - it is made below
         settlement = Settlement(self._producer, self._process, self._flow.group, assignment.finish)
         runner = self._runner(settlement)
-        consumer = Consumer(self._kafka, self._flow, runner, assignment, self._clock)
-        self.assignment, self.runner, self.consumer = assignment, runner, consumer
+        diversion = Diversion(self._flow.divert, settlement, self._clock)
+        consumer = Consumer(self._kafka, self._flow, runner, diversion, assignment, self._clock)
+        self.assignment, self.runner, self.diversion, self.consumer = assignment, runner, diversion, consumer
         try:
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(runner.run(), name="runner"),
+                    tasks.create_task(diversion.run(), name="diversion"),
                     tasks.create_task(assignment.keep_committing(lambda: consumer.client), name="commits"),
                     tasks.create_task(_let_in(consumer), name="let-in"),
-                    tasks.create_task(self._tell(assignment, runner), name="gauges"),
+                    tasks.create_task(self._tell(assignment), name="gauges"),
                     tasks.create_task(watch(consumer, assignment, self._clock), name="watchdog"),
                     tasks.create_task(_raise(consumer.failed), name="failures"),
                 ]
@@ -128,7 +132,7 @@ class FlowSupervisor:
                 await consumer.abandon()
             raise failure from None
         finally:
-            self.consumer = self.runner = None
+            self.consumer = self.runner = self.diversion = None
 
     async def _start(self, consumer: Consumer) -> None:
         while True:
@@ -151,12 +155,16 @@ class FlowSupervisor:
         )
         await self._control.write(entry)
 
-    async def _tell(self, assignment: Assignment, runner: Runner) -> None:
+    def _oldest_arrival(self) -> float | None:
+        parts = [part.oldest_arrival for part in (self.runner, self.diversion) if part is not None]
+        return min((arrived for arrived in parts if arrived is not None), default=None)
+
+    async def _tell(self, assignment: Assignment) -> None:
         group = self._flow.group
         while True:
             spans = [w.span for p in assignment.watermarks.partitions if (w := assignment.watermarks.of(p)) is not None]
             telemetry.child(telemetry.SPAN, group).set(max(spans, default=0))
-            oldest = runner.oldest_arrival
+            oldest = self._oldest_arrival()
             telemetry.child(telemetry.OLDEST_IN_HAND, group).set(
                 0 if oldest is None else self._clock.monotonic() - oldest
             )

@@ -42,6 +42,7 @@ class Watermark:
     def __init__(self, start: int) -> None:
         self._taken: deque[int] = deque()  # ascending; those finished above an unfinished one stay until it is finished
         self._finished: set[int] = set()
+        self._diverted: deque[int] = deque()  # ascending, from the watermark to the head, finished or not
         self._head = start
         self._committed = start
         self._doubted: int | None = None
@@ -69,16 +70,21 @@ class Watermark:
 
     @property
     def span(self) -> int:
-        """Offsets between the watermark and the head: what a crash now would repeat at most."""
-        return self._head - self.lowest_unfinished
+        """Offsets between the watermark and the head, diverted ones left out: what a crash now repeats at most."""
+        return self._head - self.lowest_unfinished - len(self._diverted)
+
+    @property
+    def diverted(self) -> int:
+        """Diverted records between the watermark and the head, which a crash now would divert again."""
+        return len(self._diverted)
 
     @property
     def unfinished(self) -> int:
         """Records taken and not finished."""
         return len(self._taken) - len(self._finished)
 
-    def take(self, offset: int) -> Taken:
-        """Take a record in.
+    def take(self, offset: int, *, diverted: bool = False) -> Taken:
+        """Take a record in; a diverted one does not count in the span.
 
         A jump over unseen offsets is believed only when it is seen again after a seek back: a batch fetched for an
         earlier assignment, or one the client lost on the way, must not move the watermark over records nobody has
@@ -90,6 +96,8 @@ class Watermark:
             self._doubted = offset
             return Taken.GAP
         self._taken.append(offset)
+        if diverted:
+            self._diverted.append(offset)
         self._head, self._doubted = offset + 1, None
         return Taken.TAKEN
 
@@ -104,6 +112,9 @@ class Watermark:
         self._finished.add(offset)
         while self._taken and self._taken[0] in self._finished:
             self._finished.discard(self._taken.popleft())
+        lowest = self.lowest_unfinished
+        while self._diverted and self._diverted[0] < lowest:
+            self._diverted.popleft()
 
     def accepted(self, offset: int) -> None:
         """The broker accepted a commit; an answer that comes late never takes the watermark back."""

@@ -102,6 +102,7 @@ async def _fetch(
             on_exhausted=step.exhausted,
             on_held=step.held,
             on_settled=published.acked,
+            divert=step.divert,
             key_interval=_KEY_INTERVAL,
         )
         gc.freeze()

@@ -1,6 +1,6 @@
 """Who may be asked now: the tenants' states, an operator's pauses, and the clock they are judged by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from ringback_common import logs
@@ -17,6 +17,10 @@ PausedByOperator = Callable[[str], timedelta | None]
 """For how long an operator has paused a tenant; None if none has."""
 
 
+Place = tuple[str, int, int]
+"""Topic, partition and offset of a record."""
+
+
 class TenantGate:
     """Holds the state of every tenant seen; one sick tenant delays only itself."""
 
@@ -25,12 +29,39 @@ class TenantGate:
         self._probe_every = scaled(PROBE_SECONDS, time_scale)
         self._by_operator = by_operator
         self._states: dict[str, TenantState] = {}
+        self._probes: dict[str, Place] = {}
 
-    def paused_for(self, tenant_id: str) -> timedelta | None:
-        """None if the tenant may be asked now (a probe counts as asked); else how long it has been paused."""
+    def turns_away(self, tenant_id: str, place: Place) -> timedelta | None:
+        """Ask at the door: how long the tenant has been paused; None if the record may come in.
+
+        It may if the tenant is not paused, or a probe is due: then it is the probe, however often it is asked about.
+        """
         held = self._by_operator(tenant_id)
         if held is not None:
             return held
+        state = self._states.get(tenant_id)
+        if state is None or state.pause is None or self._probes.get(tenant_id) == place:
+            return None
+        now = self._clock.monotonic()
+        self._states[tenant_id], admitted = admit(state, now, self._probe_every)
+        if admitted:
+            self._probes[tenant_id] = place
+            return None
+        return timedelta(seconds=now - state.pause.since)
+
+    def paused_for(self, tenant_id: str, places: Collection[Place] = ()) -> timedelta | None:
+        """None if the tenant may be asked now (a probe counts as asked); else how long it has been paused.
+
+        Args:
+            tenant_id: whom to ask.
+            places: of the records to ask for; one may be the probe that `turns_away` let in.
+        """
+        held = self._by_operator(tenant_id)
+        if held is not None:
+            return held
+        if self._probes and self._probes.get(tenant_id) in places:
+            del self._probes[tenant_id]
+            return None
         now = self._clock.monotonic()
         state, admitted = admit(self._states.get(tenant_id, OPEN), now, self._probe_every)
         if state.pause is None or admitted:

@@ -9,7 +9,7 @@ from ringback_common.clock import Clock, iso
 from ringback_common.errors import Throttled
 from ringback_common.metrics import ENRICHER_FETCHES, ENRICHER_FRESHNESS_SECONDS, ENRICHER_SPARED
 from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received, Reject
-from ringback_events.keys import canonical_id
+from ringback_events.keys import canonical_id, tenant_of
 from ringback_graph.answers import Found
 from ringback_graph.tenants import Tenant
 
@@ -20,7 +20,7 @@ from ringback_enricher.core.publishing import Stages, Tokenizer, publication
 from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.requests import Request, accept
 from ringback_enricher.core.tenants import Signal
-from ringback_enricher.gate import TenantGate
+from ringback_enricher.gate import Place, TenantGate
 
 __all__ = ["FetchStep", "Records", "Shop"]
 
@@ -82,12 +82,24 @@ class FetchStep:
         request = accept(received, self._shop.clock.now())
         return defer_paused(request, _DEFERRED_AT_ONCE, self._schedule()) if isinstance(request, Request) else request
 
+    def divert(self, received: Received) -> Outcome | None:
+        """What becomes of a record of a paused tenant: it is put aside at the door, before others wait behind it."""
+        if received.key is None:
+            return None
+        paused_for = self._shop.gate.turns_away(tenant_of(received.key), _place(received))
+        if paused_for is None:
+            return None
+        schedule = self._schedule()
+        request = accept(received, schedule.now)
+        return defer_paused(request, paused_for, schedule) if isinstance(request, Request) else request
+
     async def _answer(self, requests: Sequence[Request]) -> list[Outcome]:
         tenant_id = requests[0].tenant_id
         tenant = self._shop.tenant(tenant_id)
         if tenant is None:
             return self._each(requests, Reason.UNKNOWN_TENANT)
-        paused_for = self._shop.gate.paused_for(tenant_id)
+        places = [_place(request.received) for request in requests]
+        paused_for = self._shop.gate.paused_for(tenant_id, places)
         if paused_for is not None:
             return self._deferred(requests, paused_for)
         try:
@@ -167,6 +179,10 @@ class FetchStep:
 
 def _key(request: Request) -> bytes:
     return f"{request.tenant_id}|{request.call_id}".encode()
+
+
+def _place(received: Received) -> Place:
+    return received.topic, received.partition, received.offset
 
 
 def _is_record_of(record: dict[str, Any], call_id: str) -> bool:
