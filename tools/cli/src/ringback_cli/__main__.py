@@ -1,5 +1,6 @@
 """The operator's command. Dry-run by default where it changes anything; `--yes` acts, `--json` for programs."""
 
+import logging
 import sys
 
 import typer
@@ -20,6 +21,7 @@ app.command()(look.lookup)
 
 def main() -> None:
     """Run the command: exit 0, 1 if it failed or found a difference, 2 if a setting is wrong."""
+    logging.basicConfig(handlers=[logging.NullHandler()])  # a library's own words never reach the operator
     try:
         app()
     except ConfigError as mistake:

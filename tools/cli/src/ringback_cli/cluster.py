@@ -43,6 +43,10 @@ class Cluster:
             yield cls(admin, kafka)
         except KafkaError as failed:
             raise Transient(f"Kafka refused: {type(failed).__name__}.") from None
+        except TimeoutError:
+            raise Transient(
+                "Kafka made the topics but does not show them yet; look again with `topics diff`."
+            ) from None
         finally:
             await admin.close()
 

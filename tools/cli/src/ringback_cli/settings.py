@@ -14,4 +14,4 @@ class KafkaAccess(EnvironmentSettings):
 class StoreAccess(EnvironmentSettings):
     """For commands that read the store."""
 
-    store: StoreSettings
+    store: StoreSettings = StoreSettings()

@@ -15,6 +15,7 @@ from ringback_cli.topic_plan import Difference, compare
 __all__ = ["commands"]
 
 commands = typer.Typer(help="Kafka topics against the contract.", no_args_is_help=True)
+VISIBLE_WITHIN = 30.0
 COLUMNS = ("topic", "what", "wanted", "found")
 
 Yes = Annotated[bool, typer.Option("--yes", help="Act; without it the plan is only shown.")]
@@ -58,6 +59,14 @@ async def _apply(differences: list[Difference], replication: int) -> None:
                 await cluster.configure(topic(name), existing[name].replication)
             else:
                 await cluster.create(topic(name), replication)
+        await _until_visible(cluster, names)
+
+
+async def _until_visible(cluster: Cluster, names: list[str]) -> None:
+    """A created topic is not in every broker's metadata at once; whoever starts next must find it."""
+    async with asyncio.timeout(VISIBLE_WITHIN):
+        while not set(names) <= (await cluster.topics()).keys():  # noqa: ASYNC110 - the broker tells by asking
+            await asyncio.sleep(0.2)
 
 
 def _row(one: Difference) -> tuple[str, ...]:

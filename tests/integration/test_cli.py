@@ -1,0 +1,187 @@
+"""The operator's command, as a process, against a real Kafka and a real PostgreSQL."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from ringback_events import topics
+from ringback_local.kafka import Broker
+from ringback_sink.migrate import migrate
+from ringback_testing import ProcessFactory, eventually
+from ringback_testing.call_records import call_record, received
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+RINGBACK = Path(sys.executable).parent / "ringback"
+
+
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """What it printed with `--json`."""
+        return json.loads(self.out)
+
+
+async def ringback(environment: dict[str, str], *arguments: str) -> Ended:
+    """Run the command with these settings and no others."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
+    child = await asyncio.create_subprocess_exec(
+        RINGBACK,
+        *arguments,
+        env=clean | environment | {"COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    return Ended(child.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+def kafka_settings(kafka: Broker, topic_prefix: str) -> dict[str, str]:
+    """The way to Kafka, under a prefix of this test."""
+    return {
+        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
+    }
+
+
+async def test_topics_are_made_mended_and_then_left_alone(
+    kafka: Broker, topic_prefix: str, kafka_settings: dict[str, str]
+) -> None:
+    """A dry run changes nothing; apply makes every topic; a drifted setting is seen and mended."""
+    planned = await ringback(kafka_settings, "topics", "apply", "--replication", "1")
+    assert planned.code == 0
+    assert "Nothing was changed" in planned.err
+    missing = await ringback(kafka_settings, "topics", "diff", "--json")
+    assert (missing.code, len(missing.document)) == (1, len(topics.ALL_TOPICS))
+    assert (await ringback(kafka_settings, "topics", "apply", "--yes", "--replication", "1")).code == 0
+    assert (await ringback(kafka_settings, "topics", "diff", "--json")).document == []
+    await drift(kafka, topic_prefix + topics.FETCH.name, {"retention.ms": "1000"})
+    drifted = await ringback(kafka_settings, "topics", "diff", "--json")
+    found = {row["what"]: row["found"] for row in drifted.document}
+    assert drifted.code == 1
+    assert found["retention.ms"] == "1000"
+    assert (await ringback(kafka_settings, "topics", "apply", "--yes")).code == 0
+    assert (await ringback(kafka_settings, "topics", "diff")).code == 0
+
+
+async def drift(kafka: Broker, name: str, configs: dict[str, str]) -> None:
+    """Change a topic behind the contract's back."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=configs)])
+    finally:
+        await admin.close()
+
+
+async def test_a_call_a_dead_letter_and_the_status_are_found(
+    kafka: Broker,
+    make_topics: Any,
+    topic_prefix: str,
+    database: str,
+    process: ProcessFactory,
+    kafka_settings: dict[str, str],
+) -> None:
+    """What the store holds is shown: a call by its id without names, a dead letter from list to bytes, who is well."""
+    needed = (
+        topics.RECORDS,
+        topics.STATUS,
+        topics.CONTROL,
+        topics.INTERNAL_DEAD_LETTERS,
+        topics.RESTRICTED_DEAD_LETTERS,
+    )
+    await make_topics(*(topic.name for topic in needed))
+    await migrate(database)
+    settings = kafka_settings | {"RINGBACK_STORE__DSN": database}
+    await process("store", ["ringback-sink", "store"], settings)
+    record = call_record("Some-Call", parties=3)
+    await send(kafka, topic_prefix, record)
+
+    async def known() -> Ended | None:
+        ended = await ringback(settings, "lookup", "Some-Call", "--json")
+        return ended if ended.code == 0 else None
+
+    looked_up = await eventually(known, timeout=30)
+    (call,) = looked_up.document
+    assert (call["call"]["version"], len(call["parties"]), len(call["versions"])) == (1, 3, 1)
+    names = [party.display_name for party in record.parties if party.display_name]
+    assert names
+    assert not [name for name in names if name in looked_up.out]
+    shown = await ringback(settings, "lookup", "Some-Call", "--people")
+    assert [name for name in names if name not in shown.out] == []
+
+    async def refused() -> Any:
+        return (await ringback(settings, "dlq", "ls", "--json")).document
+
+    (dead,) = await eventually(refused, timeout=30)
+    assert dead["reason"] == "undecodable"
+    head = await ringback(settings, "dlq", "show", dead["where"], "--json")
+    assert head.document["headers"]["ringback_dlq_topic"] == topics.RECORDS.name
+    assert "canary" not in head.out
+    assert "canary" in (await ringback(settings, "dlq", "show", dead["where"], "--payload")).out
+
+    async def well() -> bool:
+        status = await ringback(settings, "status", "--json")
+        return status.code == 0 and any(row["process"].startswith("store") for row in status.document)
+
+    await eventually(well, timeout=40)
+
+
+async def send(kafka: Broker, prefix: str, record: Any) -> None:
+    """One good record and one that nobody can read."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    await producer.start()
+    try:
+        for one in (received(record), received(call_record("poison"), value=b'{"canary": "Zo')):
+            await producer.send_and_wait(prefix + one.topic, one.value, one.key, headers=list(one.headers))
+    finally:
+        await producer.stop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "code", "sentence"),
+    [
+        ({}, ["topics", "diff"], 2, "RINGBACK_KAFKA__BOOTSTRAP_SERVERS is not set."),
+        ({}, ["status"], 2, "Set exactly one of RINGBACK_STORE__DSN"),
+        ({"RINGBACK_STORE__DSN": "mysql://x"}, ["status"], 2, "RINGBACK_STORE__DSN is not usable"),
+        ({"RINGBACK_STORE__DSN": "postgresql://u:hush@127.0.0.1:1/x"}, ["lookup", "c"], 1, "The store does not answer"),
+        ({"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, ["topics", "diff"], 2, "No Kafka answers"),
+        ({"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, ["dlq", "show", "x"], 2, "A dead letter is named"),
+    ],
+)
+async def test_a_mistake_is_one_sentence(
+    settings: dict[str, str], arguments: list[str], code: int, sentence: str
+) -> None:
+    """An operator's typo names the setting; an absent server is said; nothing secret is quoted."""
+    ended = await ringback(settings, *arguments)
+    assert (ended.code, ended.err.startswith(sentence), ended.err.count("\n")) == (code, True, 1), ended.err
+    assert "hush" not in ended.err + ended.out
+
+
+async def test_an_unmigrated_store_says_what_to_run(database: str) -> None:
+    """A fresh database is not a crash."""
+    ended = await ringback({"RINGBACK_STORE__DSN": database}, "status")
+    assert (ended.code, "run `ringback-sink migrate`" in ended.err) == (2, True)
+
+
+async def test_an_unknown_call_is_said(database: str) -> None:
+    """Looking up what is not there ends with 1 and a sentence."""
+    await migrate(database)
+    ended = await ringback({"RINGBACK_STORE__DSN": database}, "lookup", "nobody")
+    assert (ended.code, "does not know this call" in ended.err) == (1, True)
