@@ -36,7 +36,7 @@ def _options() -> Options:
     parser.add_argument("--json", type=Path, help="where the figures go; by default bench/out/<time>.json")
     parser.add_argument("--profile", action="store_true", help="sample the stacks of Ringback's processes as well")
     given = parser.parse_args()
-    stages = list(STAGES) if given.stage == "all" else [given.stage]
+    stages = STAGES if given.stage == "all" else (given.stage,)
     return Options(stages, given.seconds, given.json, given.profile)
 
 

@@ -1,4 +1,4 @@
-"""The store's baseline: COPY of finished lines into the same logged tables with all their keys, 500 calls a transaction.
+"""The store's baseline: COPY of finished lines into the same logged tables with all keys, 500 calls a transaction.
 
     python -m bench.bare_copy <job.json>   prints `prepared`, waits for a line, copies, prints when it began and ended
 
@@ -45,11 +45,13 @@ def _batch(entries: Sequence[Entry]) -> Batch:
     places = [_CALL.index(name) for name in VERSION_COLUMNS]
     calls = [line(one.rows.values)[0][:-1] + b"," + one.rows.document + b"\n" for one in ordered]
     history = [line([one.rows.values[place] for place in places])[0] for one in ordered]
-    children = {
+    children: Batch = {
         table: (columns, b"".join(one.rows.children[place] for one in ordered))
         for place, (table, columns) in enumerate(CHILD_COLUMNS.items())
     }
-    return {"call": ((*_CALL, "document"), b"".join(calls)), "call_version": (VERSION_COLUMNS, b"".join(history))} | children
+    parents: Batch = {"call": ((*_CALL, "document"), b"".join(calls))}
+    parents["call_version"] = (VERSION_COLUMNS, b"".join(history))
+    return parents | children
 
 
 async def _piece(lines: bytes) -> AsyncGenerator[bytes]:

@@ -46,12 +46,20 @@ class Script:
 
 async def _run(job: dict[str, str]) -> None:
     connector = aiohttp.TCPConnector(limit=128, ssl=ssl.create_default_context(cafile=job["ca_file"]))
-    kafka = {"bootstrap_servers": job["bootstrap"]}
+    servers, topic = job["bootstrap"], job["prefix"] + FETCH.name
     consumer: Any = AIOKafkaConsumer(
-        job["prefix"] + FETCH.name, **kafka, group_id="bare-fetch", auto_offset_reset="earliest", enable_auto_commit=False
+        topic,
+        bootstrap_servers=servers,
+        group_id="bare-fetch",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
     )
     producer: Any = AIOKafkaProducer(
-        **kafka, acks="all", enable_idempotence=True, compression_type="zstd", max_request_size=8 * 1024 * 1024
+        bootstrap_servers=servers,
+        acks="all",
+        enable_idempotence=True,
+        compression_type="zstd",
+        max_request_size=8 * 1024 * 1024,
     )
     async with consumer, producer, aiohttp.ClientSession(connector=connector) as http:
         script = Script(job, http, producer)

@@ -11,9 +11,7 @@ _START: Event = {"type": "http.response.start", "status": 202, "headers": [(b"co
 _BODY: Event = {"type": "http.response.body", "body": b""}
 
 
-async def app(
-    scope: Event, receive: Callable[[], Awaitable[Event]], send: Callable[[Event], Awaitable[None]]
-) -> None:
+async def app(scope: Event, receive: Callable[[], Awaitable[Event]], send: Callable[[Event], Awaitable[None]]) -> None:
     """Run by uvicorn, with lifespan events off."""
     assert scope["type"] == "http"  # noqa: S101 - nothing else is routed here
     while (await receive()).get("more_body"):

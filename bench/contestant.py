@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 __all__ = ["Contestant", "Latency", "Ran"]
 
-Load = TypeVar("Load", contravariant=True)
+Load_contra = TypeVar("Load_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,13 @@ class Ran:
         return self.records / (self.ended - self.began)
 
 
-class Contestant(Protocol[Load]):
+class Contestant(Protocol[Load_contra]):
     """One system under one stage's load. It is started, given one load after the other, and stopped."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
     async def start(self) -> None:
         """Return when it is ready for load."""
@@ -60,7 +63,7 @@ class Contestant(Protocol[Load]):
         """Its own processes while it runs: not the load's, not Kafka's, not PostgreSQL's; children are found."""
         ...
 
-    async def run(self, load: Load) -> Ran:
+    async def run(self, load: Load_contra) -> Ran:
         """Carry one load through."""
         ...
 

@@ -51,8 +51,7 @@ class Installation:
 
     def pids(self) -> Sequence[int]:
         """Ringback's four; the busiest first."""
-        found = [self._stack.processes[name].pid for name in ("enricher", "webhook", "store", "keeper")]
-        return [pid for pid in found if pid is not None]
+        return [self._stack.processes[name].pid for name in ("enricher", "webhook", "store", "keeper")]
 
     async def run(self, load: float) -> Ran:
         """Let calls end for `load` seconds, and wait until all are stored."""
@@ -66,7 +65,8 @@ class Installation:
 
     async def _workday(self, calls: int, seconds: float) -> None:
         workday = {
-            "tenants": list(self._stack.tenants), "calls": calls, "durationSeconds": seconds, "shapes": {"smallMeeting": 1},
+            "tenants": list(self._stack.tenants), "calls": calls, "durationSeconds": seconds,
+            "shapes": {"smallMeeting": 1},
             "lateVersionShare": 0.0, "notFoundFirstShare": 0.0, "duplicates": 0.0, "plantedDrops": 0,
             "throttleStorm": False, "specials": False,
         }  # fmt: skip

@@ -2,9 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +14,10 @@ from ringback_local.child import Child, clean_environment
 
 from bench.bare_fetch import READY
 from bench.contestant import Ran
+from bench.fast_graph import Graph, open_graph
 from bench.figures import RINGBACK, Figures
-from bench.graph_server import HOST
 from bench.kafka import Filling, Lanes, frozen, watch
-from bench.programs import ROOT, Service, begin, free_ports, listens, script
+from bench.programs import ROOT, Service, begin, script
 from bench.round import Round
 from bench.tenants import TENANTS, write_pseudonym_keys, write_tenants
 
@@ -34,29 +32,6 @@ _TOPICS = (
     *(topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.CONTROL, topics.STATUS),
     *(topics.RECORDS, topics.SESSIONS, topics.CALLS),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """The stand-in that is running."""
-
-    url: str
-    ca_file: Path
-
-
-@asynccontextmanager
-async def open_graph(folder: Path, delay_ms: int) -> AsyncGenerator[Graph]:
-    """Run the stand-in; its certificates lie in a folder of its own."""
-    [port] = free_ports(1)
-    home = folder / f"graph-{port}"
-    home.mkdir()
-    command = script("bench.graph_server", str(home), str(port), str(delay_ms))
-    child = Child("graph", command, clean_environment({"PYTHONPATH": str(ROOT)}), folder / "graph.log")
-    await begin(child, lambda: listens(port))
-    try:
-        yield Graph(f"https://{HOST}:{port}", home / "ca.pem")
-    finally:
-        await asyncio.to_thread(child.stop)
 
 
 class _Fetching:
@@ -121,7 +96,8 @@ class BareScript:
     name = "bare script, raw body"
 
     def __init__(self, lanes: Lanes, folder: Path, graph: Graph) -> None:
-        job = {"graph_url": graph.url, "ca_file": str(graph.ca_file), "bootstrap": lanes.bootstrap, "prefix": lanes.prefix}
+        kafka = {"bootstrap": lanes.bootstrap, "prefix": lanes.prefix}
+        job = kafka | {"graph_url": graph.url, "ca_file": str(graph.ca_file)}
         job_file = folder / "bare-fetch.json"
         job_file.write_bytes(orjson.dumps(job))
         environment = clean_environment({"PYTHONPATH": str(ROOT)})

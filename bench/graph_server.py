@@ -42,7 +42,8 @@ class Answers:
         if path.endswith(b"/token"):
             return _answer(orjson.dumps({"token_type": "Bearer", "expires_in": 3599, "access_token": "a" * 1200}))
         base = f"{self._root}/{path.decode().split('/')[1]}"
-        names = {"issuer": "v2.0", "authorization_endpoint": "oauth2/v2.0/authorize", "token_endpoint": "oauth2/v2.0/token"}
+        names = {"authorization_endpoint": "oauth2/v2.0/authorize", "token_endpoint": "oauth2/v2.0/token"}
+        names |= {"issuer": "v2.0"}
         return _answer(orjson.dumps({name: f"{base}/{place}" for name, place in names.items()}))
 
 

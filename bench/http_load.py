@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -18,35 +18,9 @@ import orjson
 import uvloop
 
 from bench.contestant import Latency
+from bench.http_job import CALL_ID, Job, Outcome
 
-__all__ = ["CALL_ID", "Job", "Outcome"]
-
-CALL_ID = b"00000000-0000-4000-8000-000000000000"
-"""Where every POST gets an id of its own."""
 _END = b"\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to send: `requests` are whole HTTP requests, taken in turn, each with `CALL_ID` once in its body."""
-
-    port: int
-    connections: int
-    seconds: float
-    rate: float
-    requests: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of it; latencies in milliseconds, times in epoch seconds."""
-
-    began: float
-    ended: float
-    accepted: int
-    others: int
-    p50: float
-    p99: float
 
 
 class Load:
@@ -130,7 +104,9 @@ class Connection(asyncio.Protocol):
 
 async def _carry_out(job: Job) -> Outcome:
     loop, load = asyncio.get_running_loop(), Load(job)
-    made = [await loop.create_connection(lambda: Connection(load), "127.0.0.1", job.port) for _ in range(job.connections)]
+    made = [
+        await loop.create_connection(lambda: Connection(load), "127.0.0.1", job.port) for _ in range(job.connections)
+    ]
     connections = [protocol for _, protocol in made]
     began = time.time()
     if load.paced:

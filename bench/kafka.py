@@ -9,7 +9,6 @@ from typing import Any
 
 import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from ringback_events.headers import Headers
 from ringback_events.partition import partition_for
 from ringback_events.topics import Topic
 from ringback_local.topics import create_contract_topics, delete_topics
@@ -22,7 +21,7 @@ _EVERY = 0.05
 _STUCK = 60.0
 _LARGEST = 8 * 1024 * 1024
 
-Filling = tuple[bytes, bytes, Headers]
+Filling = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 """Key, value, headers."""
 
 
@@ -60,7 +59,7 @@ class Lanes:
         await producer.start()
         try:
             for key, value, headers in records:
-                partition = partition_for(topic.name, key, topic.partitions)
+                partition = partition_for(topic.name, key or b"", topic.partitions)
                 name = self.prefix + topic.name
                 await producer.send(name, value, key, partition=partition, headers=list(headers))
         finally:

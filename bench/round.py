@@ -23,13 +23,14 @@ class Round:
         seconds: how long one measurement should take, about.
         folder: for logs and other files of this run.
         say: tells people what is going on.
-        profile: sample Ringback's stacks while it is measured; this slows it down by some percent.
+        stacks: where samples of Ringback's stacks go, one file a load, if they are wanted; taking them slows it down by
+            some percent.
     """
 
     seconds: float
     folder: Path
     say: Callable[[str], None]
-    profile: bool = False
+    stacks: Path | None = None
     costs: list[Costs] = field(default_factory=list[Costs])
 
     async def measure(
@@ -42,12 +43,11 @@ class Round:
             ran = await self._profiled(place, contestant.name, pids[0], lambda: contestant.run(load))
         return figures_of((*place, contestant.name), ran, meter, baseline=baseline)
 
-    async def _profiled(
-        self, place: tuple[str, str], name: str, pid: int, run: Callable[[], Awaitable[Ran]]
-    ) -> Ran:
-        if not self.profile or name != RINGBACK:
+    async def _profiled(self, place: tuple[str, str], name: str, pid: int, run: Callable[[], Awaitable[Ran]]) -> Ran:
+        if self.stacks is None or name != RINGBACK:
             return await run()
-        async with sampled(place, pid, self.folder / "stacks.txt") as costs:
+        file = self.stacks / f"{'-'.join(place)}.stacks".replace(" ", "-").replace("/", "-")
+        async with sampled(place, pid, file) as costs:
             ran = await run()
         self.costs.extend(costs)
         return ran

@@ -1,7 +1,7 @@
 """One run: the servers it needs, the stages asked for, the report."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ _OUT = Path(__file__).with_name("out")
 class Options:
     """What to measure, how long one measurement takes, and where the figures go."""
 
-    stages: list[str]
+    stages: Sequence[str]
     seconds: float
     json: Path | None
     profile: bool
@@ -38,8 +38,10 @@ async def run(options: Options, say: Callable[[str], None]) -> tuple[Report, Pat
         ConfigError: Kafka or PostgreSQL cannot be run here.
     """
     started, clock, load = datetime.now(UTC), time.monotonic(), machine.load_average()
+    file = options.json or _OUT / f"{started:%Y%m%dT%H%M%S}.json"
     with TemporaryDirectory(prefix="ringback-bench-") as folder:
-        bench = Round(options.seconds, Path(folder), say, options.profile)
+        stacks = _made(file.with_suffix("")) if options.profile else None
+        bench = Round(options.seconds, Path(folder), say, stacks)
         lines = with_ratios(await _stages(bench, options.stages))
     report = Report(
         started=iso(started),
@@ -53,12 +55,16 @@ async def run(options: Options, say: Callable[[str], None]) -> tuple[Report, Pat
         lines=lines,
         costs=bench.costs,
     )
-    file = options.json or _OUT / f"{started:%Y%m%dT%H%M%S}.json"
     report.write(file)
     return report, file
 
 
-async def _stages(bench: Round, stages: list[str]) -> list[Figures]:
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+async def _stages(bench: Round, stages: Sequence[str]) -> list[Figures]:
     """The first three share a Kafka; end to end brings its own of everything."""
     lines: list[Figures] = []
     alone = [stage for stage in stages if stage != "e2e"]

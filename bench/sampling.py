@@ -41,7 +41,6 @@ async def sampled(place: tuple[str, str], pid: int, file: Path) -> AsyncGenerato
     Raises:
         RuntimeError: py-spy may not look into the process here.
     """
-    file.unlink(missing_ok=True)
     options = ["--rate", str(_PER_SECOND), "--format", "raw", "--duration", "600", "--nonblocking", "--output"]
     spy = await asyncio.create_subprocess_exec(
         *installed(["py-spy"]), "record", *options, str(file), "--pid", str(pid),
@@ -54,9 +53,13 @@ async def sampled(place: tuple[str, str], pid: int, file: Path) -> AsyncGenerato
         with contextlib.suppress(ProcessLookupError):  # it ended by itself; what it said is looked at below
             spy.send_signal(signal.SIGINT)
         _, said = await spy.communicate()
+    costs.append(top_costs(place, _stacks(file, said)))
+
+
+def _stacks(file: Path, said: bytes) -> list[str]:
     if not file.exists():
         raise RuntimeError(f"py-spy took no samples: {said.decode(errors='replace').strip()[-300:]}")
-    costs.append(top_costs(place, file.read_text(encoding="utf-8").splitlines()))
+    return file.read_text(encoding="utf-8").splitlines()
 
 
 def top_costs(place: tuple[str, str], stacks: Iterable[str]) -> Costs:
@@ -70,10 +73,10 @@ def top_costs(place: tuple[str, str], stacks: Iterable[str]) -> Costs:
 
 
 def _named(frame: str) -> str:
-    """`function (package/module.py:17)` as `module.function`: lines of one function are one cost."""
+    """`function (package/module.py:17)` as `package/module.function`: lines of one function are one cost."""
     found = _FRAME.fullmatch(frame)
     if found is None:
         return frame
     path = Path(found["file"])
-    module = path.stem if path.stem != "__init__" else path.parent.name
-    return f"{module}.{found['function']}"
+    module = path.parent if path.stem == "__init__" else path.parent / path.stem
+    return f"{'/'.join(module.parts[-2:])}.{found['function'].rpartition('.')[2]}"

@@ -12,13 +12,13 @@ __all__ = ["HEADINGS", "cells", "show"]
 
 HEADINGS = (
     *("stage", "load", "contestant", "records/s", "CPU ms per 1,000", "RSS MiB"),
-    *("p50 ms", "p99 ms", "ratio", "per CPU", "goal", "verdict"),
+    *("PostgreSQL", "p50 ms", "p99 ms", "ratio", "per CPU", "goal", "verdict"),
 )
 _COLOURS = {"met": "green", "not met": "red", "not measured": "yellow"}
 
 
 def cells(lines: Sequence[Figures]) -> list[tuple[str, ...]]:
-    """One row a line; a line with several goals has them all in one cell."""
+    """One row a line; a line with several goals has them all in one cell. `PostgreSQL` is its CPU ms per 1,000."""
     judged = verdicts(lines)
     return [_row(line, [one for one in judged if _speaks_of(one, line)]) for line in lines]
 
@@ -46,6 +46,7 @@ def _row(line: Figures, judged: Iterable[Verdict]) -> tuple[str, ...]:
     return (
         *(line.stage, line.load, line.contestant),
         *(_number(line.rate), _number(line.cpu_ms), _number(line.rss_mib)),
+        _number(line.also.get("postgres_cpu_ms")),
         *(_number(latency and latency.p50), _number(latency and latency.p99)),
         *(_ratio(line.ratio), _ratio(line.cpu_ratio)),
         "; ".join(one.goal.words for one in goals),

@@ -3,81 +3,25 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import orjson
 from ringback_events.topics import FETCH, LIFECYCLE
-from ringback_ingest.client_state import CALL_RECORDS, client_state, keys_of, new_keys_file
+from ringback_ingest.client_state import new_keys_file
 from ringback_local.child import Child, clean_environment
 
-from bench.contestant import Latency, Ran
+from bench.contestant import Ran
 from bench.figures import RINGBACK, Figures
-from bench.http_load import CALL_ID, Job, Outcome
 from bench.kafka import Lanes
+from bench.posts import Poster, Posts
 from bench.programs import ROOT, Service, answers, begin, free_ports, script
 from bench.round import Round
-from bench.tenants import TENANTS
 
 __all__ = ["measure"]
 
 _CONNECTIONS = (32, 128)
 _PACE = 500.0
 _WARM = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Posts:
-    """Connections, and POSTs a second over all of them; 0: as many as are answered."""
-
-    connections: int
-    seconds: float
-    rate: float = 0.0
-
-
-class Poster:
-    """Lets the load's process post to one port."""
-
-    def __init__(self, folder: Path, keys: bytes) -> None:
-        self._file = folder / "http-load.json"
-        ring = keys_of(keys, "keys")
-        self._items = [_item(tenant, client_state(ring.active, tenant, CALL_RECORDS)) for tenant in TENANTS]
-
-    async def post(self, port: int, load: Posts) -> Ran:
-        """Carry out a load; raises RuntimeError if the client's process fails."""
-        job = Job(port, load.connections, load.seconds, load.rate, [_request(port, item) for item in self._items])
-        self._file.write_bytes(orjson.dumps(asdict(job)))
-        client = await asyncio.create_subprocess_exec(
-            *script("bench.http_load", str(self._file)), stdout=asyncio.subprocess.PIPE, cwd=ROOT
-        )
-        printed, _ = await client.communicate()
-        if client.returncode:
-            raise RuntimeError(f"the load's process ended with {client.returncode}")
-        told = Outcome(**orjson.loads(printed))
-        return Ran(told.accepted, told.began, told.ended, Latency(told.p50, told.p99), failures=told.others)
-
-
-def _item(tenant: str, proof: str) -> bytes:
-    call = CALL_ID.decode()
-    item = {
-        "subscriptionId": "5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f",
-        "clientState": proof,
-        "changeType": "updated",
-        "resource": "communications/callRecords",
-        "resourceData": {"@odata.type": "#microsoft.graph.callRecord", "id": call},
-        "subscriptionExpirationDateTime": "2026-11-25T09:00:00.0000000Z",
-        "tenantId": tenant,
-    }
-    return orjson.dumps({"value": [item]})
-
-
-def _request(port: int, body: bytes) -> str:
-    query = f"slot={CALL_RECORDS}&kid=bench&installation=bench"
-    head = (
-        f"POST /graph/notifications?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: bench\r\n"
-        f"Accept: */*\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head + body.decode()
+_PROBE = 0.2
 
 
 class Webhook:
@@ -101,8 +45,9 @@ class Webhook:
     async def start(self) -> None:
         """Until the first POSTs are answered 202: Kafka is connected then."""
         await self._service.start()
-        while not (await self.run(Posts(1, 0.2))).records:
-            await asyncio.sleep(0.1)
+        accepted = 0
+        while not accepted:
+            accepted = (await self.run(Posts(1, _PROBE))).records
 
     def pids(self) -> Sequence[int]:
         """One process."""
