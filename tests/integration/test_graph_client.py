@@ -236,6 +236,27 @@ async def test_a_flood_stays_within_graph_s_limits(graph: GraphClient, control: 
     assert {request["overBudget"] for request in requests} == {None}
 
 
+async def test_a_429_to_a_page_of_a_large_record_makes_the_whole_tenant_wait(
+    graph: GraphClient, control: Control, tenant: Tenant
+) -> None:
+    """Graph's 429 does not say what it is about: nobody of the tenant asks before Retry-After is over."""
+    large = await control.call("meeting", sessions=600, participants=20)
+    small = [await control.call("peerToPeer") for _ in range(8)]
+    await control.post("faults", tenantId=control.tenant_id, effect="throttle", retryAfter=3, route="sessions", count=1)
+    reader = RecordReader(graph)
+
+    async def follow() -> None:
+        for call_id in small:
+            await asyncio.sleep(0.3)  # some of them fall into the pause
+            await reader.read(tenant, call_id, Priority.LIVE)
+
+    found, _ = await asyncio.gather(reader.read(tenant, large, Priority.BULK), follow())
+    assert isinstance(found, Found)
+    requests = await control.requests()
+    assert 429 in {request["status"] for request in requests}
+    assert not any(request["insideRetryAfter"] for request in requests)
+
+
 @pytest.fixture
 async def webhook() -> AsyncIterator[Callable[[], Awaitable[str]]]:
     """Answers Graph's handshake."""

@@ -11,6 +11,7 @@ from ringback_common.clock import SystemClock
 from ringback_common.errors import Throttled
 from ringback_graph.budget import Allotment, Bucket, Budget, Priority, Quota, Role, Shares, Ticket
 from ringback_graph.budget.allotment import record_scope
+from ringback_graph.budget.suspicion import Suspicions
 
 LIVE, BULK = Priority.LIVE, Priority.BULK
 
@@ -262,3 +263,39 @@ async def test_a_long_retry_after_sends_waiters_away_and_a_short_one_makes_them_
     with pytest.raises(Throttled):
         await budget.acquire(ticket(limit=20))
     assert budget.waiting() == 0
+
+
+def test_a_429_holds_the_tenant_until_only_one_record_is_proven() -> None:
+    """The tenant waits first; the record alone once it is refused again after others have passed."""
+    suspicions = Suspicions()
+    sick, well = ticket(call="sick"), ticket(call="well")
+    assert suspicions.blame(sick, 5.0, 100.0) == "tenant:a"
+    suspicions.answered(well, 99.0)
+    suspicions.answered(sick, 106.0)
+    assert suspicions.blame(sick, 5.0, 106.0) == "tenant:a"
+    suspicions.answered(ticket("b", "other"), 112.0)
+    suspicions.answered(well, 112.0)
+    assert suspicions.blame(sick, 5.0, 113.0) == sick.narrow
+    assert suspicions.blame(well, 5.0, 113.0) == "tenant:a"
+
+
+def test_what_was_learnt_of_a_scope_is_forgotten() -> None:
+    """After five minutes a 429 may mean the tenant again."""
+    suspicions, sick = Suspicions(), ticket(call="sick")
+    suspicions.blame(sick, 5.0, 100.0)
+    suspicions.answered(ticket(call="well"), 105.0)
+    assert suspicions.blame(sick, 5.0, 404.0) == sick.narrow
+    assert suspicions.blame(sick, 5.0, 406.0) == "tenant:a"
+
+
+async def test_a_429_to_a_page_of_a_large_record_holds_the_whole_tenant() -> None:
+    """The record's own bucket is empty while it is paged; that does not make it the culprit."""
+    clock = ShiftedClock()
+    budget = Budget(Role.FETCHER, 1.0, clock)
+    clock.ahead = 100.0
+    page = ticket(call="large")
+    for _ in range(4):
+        await budget.acquire(page)
+    assert budget.throttled(page, 60.0).scope == "tenant:a"
+    with pytest.raises(Throttled):
+        await budget.acquire(ticket(call="small"))

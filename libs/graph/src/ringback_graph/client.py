@@ -124,11 +124,12 @@ class GraphClient:
             status = str(reply.status)
         finally:
             GRAPH_REQUEST_SECONDS.labels(call.operation, status).observe(self.clock.monotonic() - sent)
-        return self._judged(reply, ticket)
+        return self._judged(reply, ticket, sent)
 
-    def _judged(self, reply: Reply, ticket: Ticket) -> Reply:
+    def _judged(self, reply: Reply, ticket: Ticket, sent: float) -> Reply:
         if reply.status == 429 or (reply.status == 503 and "Retry-After" in reply.headers):  # noqa: PLR2004 - HTTP
             raise self.budget.throttled(ticket, retry_after(reply.headers, self.clock.now()))
+        self.budget.answered(ticket, sent)
         if reply.status >= 500:  # noqa: PLR2004 - HTTP
             raise Transient(f"Graph answered {reply.status}")
         return reply

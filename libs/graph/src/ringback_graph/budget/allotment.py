@@ -9,7 +9,7 @@ from itertools import chain
 
 from ringback_graph.budget.bucket import Bucket, Quota
 
-__all__ = ["Allotment", "Frozen", "Priority", "Shares", "Ticket", "record_scope"]
+__all__ = ["Allotment", "Frozen", "Priority", "Shares", "Ticket", "record_scope", "tenant_scope"]
 
 APP = "app"
 _APP_LIMIT, _WINDOW = 15_000, 20.0
@@ -152,15 +152,6 @@ class Allotment:
         for name, bucket in self._buckets(ticket, now):
             if name == scope:
                 bucket.freeze(seconds, now)
-
-    def blame(self, ticket: Ticket, now: float) -> str:
-        """The scope that a 429 to this ticket's request most likely speaks of: Graph does not say.
-
-        A record, LIST or log that has just used up what it had is the likelier culprit; else it is the tenant.
-        """
-        if ticket.narrow is not None and self._bucket(ticket.narrow, now).wait(now) > 0:
-            return ticket.narrow
-        return tenant_scope(ticket.tenant_id)
 
     def frozen(self, ticket: Ticket, now: float) -> Frozen | None:
         """The scope of a ticket that Retry-After holds longest, if one does."""

@@ -8,6 +8,7 @@ from ringback_common.errors import Throttled
 from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_BUDGET_WAITING, GRAPH_THROTTLED
 
 from ringback_graph.budget.allotment import Allotment, Frozen, Shares, Ticket
+from ringback_graph.budget.suspicion import Suspicions
 
 __all__ = ["LONGEST_FREEZE", "Budget", "Role"]
 
@@ -33,6 +34,7 @@ class Budget:
     def __init__(self, role: Role, app_share: float, clock: Clock) -> None:
         self._clock = clock
         self._allotment = Allotment(Shares(tenant=role.value, app=app_share), clock.monotonic())
+        self._suspicions = Suspicions()
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._passed = 0
@@ -62,7 +64,7 @@ class Budget:
         Who waits for that scope goes on waiting, or is sent away if it would take more than `LONGEST_FREEZE`.
         """
         now = self._clock.monotonic()
-        scope = self._allotment.blame(ticket, now)
+        scope = self._suspicions.blame(ticket, seconds, now)
         GRAPH_THROTTLED.labels(scope.partition(":")[0]).inc()
         self._allotment.freeze(scope, seconds, ticket, now)
         for waiting in list(self._allotment.waiting()):
@@ -71,6 +73,10 @@ class Budget:
                 self._dismiss(waiting, frozen)
         self._pump()
         return Throttled(scope, seconds)
+
+    def answered(self, ticket: Ticket, sent: float) -> None:
+        """Graph answered this ticket's request, sent at that monotonic moment, with anything but 429."""
+        self._suspicions.answered(ticket, sent)
 
     def waiting(self) -> int:
         """Requests that wait now."""
