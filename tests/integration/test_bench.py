@@ -78,7 +78,7 @@ AT_LEAST = Goal("store", "5 participants", "ratio", 0.6, "≥ 0.6", at_least=Tru
 def test_a_test_fails_only_past_three_times_the_goal(
     goal: Goal,
     value: float,
-    is_met: bool,
+    is_met: bool,  # noqa: FBT001 - a table
     is_far_off: bool,  # noqa: FBT001 - a table
 ) -> None:
     """Met, missed, and missed by so much that something is broken, on both sides of a limit."""
