@@ -18,6 +18,8 @@ _FINAL_AT_ONCE = frozenset({"lookup", "replay", "canary"})
 _BULK = frozenset({"reconcile", "backfill", "replay", "release"})
 _KEPT_BY_GRAPH = timedelta(days=30)
 _MOST_DIGITS = 6
+_REASONS = {reason.value.encode(): reason for reason in Reason}
+_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, "traceparent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,7 @@ class Request:
 
     def retry_headers(self) -> Headers:
         """Its headers without those of the last deferral and of the last hop's trace; the producer adds this one's."""
-        ours = (ATTEMPT, DUE, REASON, "traceparent")
-        return tuple((name, value) for name, value in self.received.headers if value is not None and name not in ours)
+        return tuple([(n, v) for n, v in self.received.headers if v is not None and n not in _OF_THE_LAST_HOP])
 
 
 def accept(received: Received, now: datetime) -> Request | Drop | Reject:
@@ -108,5 +109,4 @@ def _attempt(value: bytes | None) -> int:
 
 
 def _reason(value: bytes | None) -> Reason | None:
-    known = {reason.value.encode(): reason for reason in Reason}
-    return known.get(value) if value is not None else None
+    return _REASONS.get(value) if value is not None else None
