@@ -24,7 +24,7 @@ from ringback_sink.store.adapters.calls import Calls
 from ringback_sink.store.adapters.database import Database
 from ringback_sink.store.core import columns
 from ringback_sink.store.handlers import RecordsStep
-from ringback_sink.store.telemetry import NUL_REPLACED
+from ringback_sink.store.telemetry import NUL_REPLACED, UNAVAILABLE
 from ringback_testing.call_records import TENANT, call_record, received
 
 pytestmark = pytest.mark.integration
@@ -225,16 +225,24 @@ async def test_a_meeting_of_a_thousand_sessions_is_whole(store: Store) -> None:
     assert await store.counts() == {"call": 1, "call_version": 1, "participant": 400, "session": 1000, "stream": 2000}
 
 
+def given_up_so_far() -> float:
+    """Transactions counted as given up, over all SQLSTATE classes."""
+    (metric,) = UNAVAILABLE.collect()
+    return sum(sample.value for sample in metric.samples if sample.name.endswith("_total"))
+
+
 async def test_a_lost_connection_is_transient_and_the_repeat_stores_once(store: Store, database: str) -> None:
     """A backend that dies in the middle of a batch loses nothing, dead-letters nothing and doubles nothing."""
     batch = [received(call_record(f"c{number}"), number) for number in range(1500)]
     writing = asyncio.create_task(store.step(batch))
     killer = await asyncpg.connect(database)
+    given_up = given_up_so_far()
     while not await killer.fetch(KILL_WRITER):
         await asyncio.sleep(0)
     with pytest.raises(Transient):
         await writing
     await killer.close()
+    assert given_up_so_far() == given_up + 1
     assert store.writer.away is not None
     assert set(await store.step(batch)) == {Emit()}
     assert store.writer.away is None

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 from ringback_common import logs
 from ringback_common.errors import ConfigError, Transient
 
 from ringback_sink.schema import REVISION
-from ringback_sink.store.adapters.failures import translated
+from ringback_sink.store.adapters.failures import StoreUnavailable, translated
 from ringback_sink.store.core.statements import INCOMING
+from ringback_sink.store.telemetry import UNAVAILABLE
 
-__all__ = ["Connection", "Database"]
+__all__ = ["Connection", "Database", "connect"]
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -63,17 +64,19 @@ class Database:
                     connection = await self._connected()
                     async with connection.transaction():
                         yield connection
-            except Transient as failure:
+            except StoreUnavailable as failure:
+                UNAVAILABLE.labels(failure.sqlstate[:2] if failure.sqlstate else "none").inc()
                 self.away = f"The store is away ({failure})."
                 self._forget()
+                raise
+            except asyncio.CancelledError:
+                self._forget()  # cut off on the way in or out, it may still stand in the transaction
                 raise
             self.away = None
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
-                self._dsn, timeout=_CONNECT_SECONDS, command_timeout=_COMMAND_SECONDS, server_settings=_SESSION
-            )
+            self._connection = await connect(self._dsn, command_timeout=_COMMAND_SECONDS, server_settings=_SESSION)
             await self._connection.execute(INCOMING)
         return self._connection
 
@@ -101,7 +104,7 @@ class Database:
             ConfigError: `ringback-sink migrate` has not been run, or not by this release.
         """
         with translated():
-            connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS)
+            connection = await connect(self._dsn)
             try:
                 found = await _revision(connection)
             finally:
@@ -112,6 +115,23 @@ class Database:
                 "run `ringback-sink migrate`."
             )
         self.away = None
+
+
+async def connect(dsn: str, **options: Any) -> Connection:
+    """A connection of one's own.
+
+    Raises:
+        ConfigError: nobody could connect with this DSN.
+        asyncpg.PostgresError: PostgreSQL refuses.
+        OSError: it cannot be reached.
+    """
+    try:
+        return await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS, **options)
+    except ValueError:  # whatever asyncpg says of a DSN quotes it
+        raise ConfigError(
+            "RINGBACK_STORE__DSN, or the file that RINGBACK_STORE__DSN_FILE names, is not a connection string like "
+            "postgresql://user:password@host:5432/database (a password's @ / : ? # must be percent-encoded)."
+        ) from None
 
 
 async def _revision(connection: Connection) -> str | None:

@@ -8,7 +8,7 @@ from ringback_common.errors import ConfigError, RingbackError, Transient
 
 from ringback_sink.store.core.sqlstate import Meaning, meaning
 
-__all__ = ["MissingPartition", "Refused", "translated"]
+__all__ = ["MissingPartition", "Refused", "StoreUnavailable", "translated"]
 
 
 class Refused(RingbackError):  # noqa: N818 - what PostgreSQL did
@@ -27,8 +27,8 @@ class MissingPartition(RingbackError):  # noqa: N818 - what is the matter
 class StoreUnavailable(Transient):
     """PostgreSQL is away, full, locked or shutting down."""
 
-    def __init__(self, sqlstate: str | None) -> None:
-        super().__init__(f"SQLSTATE {sqlstate}" if sqlstate else "connection lost")
+    def __init__(self, sqlstate: str | None, cause: str = "connection lost") -> None:
+        super().__init__(f"SQLSTATE {sqlstate}" if sqlstate else cause)
         self.sqlstate = sqlstate
 
 
@@ -42,8 +42,8 @@ def translated() -> Generator[None]:
         yield
     except asyncpg.PostgresError as failure:
         raise _translated(failure) from None
-    except (asyncpg.ConnectionDoesNotExistError, OSError, TimeoutError):
-        raise StoreUnavailable(None) from None
+    except (OSError, TimeoutError) as failure:
+        raise StoreUnavailable(None, type(failure).__name__) from None
     except asyncpg.InterfaceError as failure:
         if "closed" in str(failure) or "closing" in str(failure):
             raise StoreUnavailable(None) from None
@@ -61,7 +61,7 @@ def _translated(failure: asyncpg.PostgresError) -> Exception:
             return MissingPartition("no partition takes the row")
         case Meaning.CONFIGURATION:
             return ConfigError(
-                f"The store refuses RINGBACK_STORE__DSN (SQLSTATE {sqlstate}): check user, password and database."
+                f"The store refuses RINGBACK_STORE__DSN (SQLSTATE {sqlstate}): check user, password, database, rights."
             )
         case Meaning.BUG:
             return StoreBug(f"SQLSTATE {sqlstate} on table {failure.table_name}")
