@@ -160,12 +160,28 @@ async def test_migrate_waits_and_may_be_repeated(database: str, process: Process
         assert await connection.fetchval("SELECT count(*) FROM callrecords.settled_call") == 0
 
 
+async def test_a_role_without_rights_is_a_mistake_in_the_settings(database: str, process: ProcessFactory) -> None:
+    """Who may not create the schema reads so in one sentence, instead of a bug's place in the code."""
+    async with eyes(database) as connection:
+        name = f"weak_{await connection.fetchval('SELECT current_database()')}"
+        await connection.execute(f"CREATE ROLE {name} LOGIN")
+        try:
+            dsn = database.replace("postgres@", f"{name}@", 1)
+            ended = await process("migrate", ["ringback-sink", "migrate"], {"RINGBACK_STORE__DSN": dsn}, ready=False)
+            assert await ended.exited() == 2
+            assert "RINGBACK_STORE__DSN (SQLSTATE 42501)" in ended.output()
+        finally:
+            await connection.execute(f"DROP ROLE {name}")
+
+
 @pytest.mark.parametrize(
     ("command", "env", "sentence"),
     [
         ("migrate", {}, "RINGBACK_STORE__DSN"),
         ("migrate", {"RINGBACK_STORE__DSN": "mysql://x"}, "RINGBACK_STORE__DSN"),
         ("migrate", {"RINGBACK_STORE__DSN_FILE": "/nowhere"}, "RINGBACK_STORE__DSN_FILE"),
+        ("migrate", {"RINGBACK_STORE__DSN": "postgresql://u:hush@h:port/d"}, "RINGBACK_STORE__DSN"),
+        ("migrate", {"RINGBACK_STORE__DSN": "postgresql://u:hush@h/d?sslmode=yes"}, "RINGBACK_STORE__DSN"),
         ("store", {}, "RINGBACK_KAFKA__BOOTSTRAP_SERVERS"),
         ("store", {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "RINGBACK_STORE__DSN"),
     ],
@@ -177,6 +193,7 @@ async def test_a_settings_mistake_is_one_sentence(
     ended = await process(command, ["ringback-sink", command], env, ready=False)
     assert await ended.exited() == 2
     assert sentence in ended.output()
+    assert "hush" not in ended.output()
     assert len(ended.output().strip().splitlines()) == 1
 
 

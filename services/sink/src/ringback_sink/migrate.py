@@ -13,11 +13,13 @@ from ringback_common import logs
 from ringback_common.clock import SystemClock
 from ringback_common.settings import load
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ringback_sink.schema import REVISION
 from ringback_sink.settings import MigrateProcess
+from ringback_sink.store.adapters.database import connect
 from ringback_sink.store.adapters.failures import translated
 from ringback_sink.store.core import columns
 from ringback_sink.store.core.months import CHILD_TABLES, months_ahead
@@ -55,6 +57,7 @@ async def migrate(dsn: str, now: datetime | None = None) -> None:
         now: the time the partitions are made around, for tests.
 
     Raises:
+        ConfigError: nobody could connect with this DSN.
         asyncpg.PostgresError: PostgreSQL refuses.
         OSError: PostgreSQL cannot be reached.
     """
@@ -72,13 +75,13 @@ async def migrate(dsn: str, now: datetime | None = None) -> None:
 
 @asynccontextmanager
 async def _transaction(dsn: str) -> AsyncGenerator[AsyncConnection]:
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(dsn)
-
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(dsn), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             yield connection
+    except DBAPIError as wrapped:
+        said = wrapped.orig.__cause__ if wrapped.orig is not None else None
+        raise said if isinstance(said, asyncpg.PostgresError) else wrapped from None
     finally:
         await engine.dispose()
 

@@ -29,10 +29,10 @@ async def until_reachable(attempt: Callable[[], Awaitable[None]], stop: asyncio.
     while not stop.is_set():
         try:
             await attempt()
-        except Transient:
+        except Transient as failure:
             if clock.monotonic() - said >= _SAID_EVERY:
                 said = clock.monotonic()
-                _log.warning("The store cannot be reached; waiting for it.")
+                _log.warning("The store cannot be reached; waiting for it.", reason=str(failure))
             await _pause(stop)
         else:
             return True

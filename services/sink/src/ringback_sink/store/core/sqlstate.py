@@ -1,9 +1,10 @@
 """What a failure of PostgreSQL means, by SQLSTATE alone; its message may quote data and is never read.
 
-class 08 40 53 57, state 55P03, none   transient: connection, deadlock, disk or memory, shutdown, lock timeout
+class 08 40 53 57 58, 25006 55P03, none  transient: connection, deadlock, disk or memory, shutdown, lock timeout,
+                                       a standby that was not promoted yet
 23514 without a constraint's name      a month partition (even the DEFAULT one) is missing
 class 22 23 54                         data: a row is refused; find it and reject it
-class 28, states 3D000 3F000           configuration: credentials, database, schema
+class 28, states 3D000 3F000 42501     configuration: credentials, database, schema, rights
 anything else                          a bug: it propagates
 """
 
@@ -29,15 +30,18 @@ class Meaning(Enum):
 
 _CHECK_VIOLATION = "23514"
 _BY_STATE = {
+    "25006": Meaning.TRANSIENT,
     "55P03": Meaning.TRANSIENT,
     "3D000": Meaning.CONFIGURATION,
     "3F000": Meaning.CONFIGURATION,
+    "42501": Meaning.CONFIGURATION,
 }
 _BY_CLASS = {
     "08": Meaning.TRANSIENT,
     "40": Meaning.TRANSIENT,
     "53": Meaning.TRANSIENT,
     "57": Meaning.TRANSIENT,
+    "58": Meaning.TRANSIENT,
     "22": Meaning.DATA,
     "23": Meaning.DATA,
     "54": Meaning.DATA,
