@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from ringback_events import topics
+from ringback_events.keys import control_key
 from ringback_local.kafka import Broker
 from ringback_sink.migrate import migrate
 from ringback_testing import ProcessFactory, eventually
@@ -185,3 +186,31 @@ async def test_an_unknown_call_is_said(database: str) -> None:
     await migrate(database)
     ended = await ringback({"RINGBACK_STORE__DSN": database}, "lookup", "nobody")
     assert (ended.code, "does not know this call" in ended.err) == (1, True)
+
+
+async def test_a_halted_process_is_listed_and_resumed(
+    kafka: Broker, make_topics: Any, topic_prefix: str, kafka_settings: dict[str, str]
+) -> None:
+    """A halt stands until an operator lifts it; a dry run lifts nothing; lifting what is not halted is a mistake."""
+    await make_topics(topics.CONTROL.name)
+    halt = {
+        "kind": "halt",
+        "subject": "fetch",
+        "reason": "schema_invalid",
+        "since": "2026-11-22T10:00:00Z",
+        "by": "fetch",
+    }
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    await producer.start()
+    try:
+        await producer.send_and_wait(
+            topic_prefix + topics.CONTROL.name, json.dumps(halt).encode(), control_key("halt", "fetch")
+        )
+    finally:
+        await producer.stop()
+    assert [row["process"] for row in (await ringback(kafka_settings, "resume", "--json")).document] == ["fetch"]
+    assert "add --yes" in (await ringback(kafka_settings, "resume", "fetch")).err
+    assert len((await ringback(kafka_settings, "resume", "--json")).document) == 1
+    assert (await ringback(kafka_settings, "resume", "fetch", "--yes")).code == 0
+    assert (await ringback(kafka_settings, "resume", "--json")).document == []
+    assert (await ringback(kafka_settings, "resume", "fetch", "--yes")).code == 2

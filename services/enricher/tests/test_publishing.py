@@ -1,5 +1,7 @@
 """The publication plan and the files it depends on: order, identity, size, and what the open tier never holds."""
 
+import base64
+import json
 from pathlib import Path
 
 import orjson
@@ -130,5 +132,14 @@ def test_unusable_token_keys_are_named_and_not_quoted(tmp_path: Path, content: s
     file = tmp_path / "keys.json"
     file.write_text(content)
     with pytest.raises(ConfigError, match="RINGBACK_PRIVACY__KEYS_FILE") as raised:
-        read_token_keys(file)
+        read_token_keys(file, "production")
     assert "c2VjcmV0" not in str(raised.value)
+
+
+def test_keys_for_development_are_refused_in_production(tmp_path: Path) -> None:
+    """What everybody can read in the repository pseudonymises nobody."""
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"active": "dev1", "keys": {"dev1": {"key": base64.b64encode(b"k" * 32).decode()}}}))
+    assert read_token_keys(file, "dev").active == "dev1"
+    with pytest.raises(ConfigError, match="RINGBACK_PRIVACY__KEYS_FILE holds a key for development"):
+        read_token_keys(file, "production")

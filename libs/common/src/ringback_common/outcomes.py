@@ -50,7 +50,6 @@ class Reason(StrEnum):
     WRONG_VERSION = "wrong_version"
     SCHEMA_INVALID = "schema_invalid"
     TOO_OLD = "too_old"
-    NOT_WANTED = "not_wanted"
     UPSTREAM_ERROR = "upstream_error"
     NOT_FOUND = "not_found"
     FORBIDDEN = "forbidden"
@@ -63,8 +62,6 @@ class Reason(StrEnum):
     VERSION_BEHIND = "version_behind"
     VERSION_UNSTABLE = "version_unstable"
     MOVED_TO_BULK = "moved_to_bulk"
-    THROTTLED = "throttled"
-    ALREADY_PUBLISHED = "already_published"
     STORE_REFUSED = "store_refused"
     CANARY = "canary"
 

@@ -57,7 +57,7 @@ async def serve(stop: asyncio.Event) -> None:
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
     tables = Tables(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
-    tokens = Tokens(read_token_keys(settings.privacy.keys_file), settings.privacy.open_tokens)
+    tokens = Tokens(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
     health = Health()
     admin = AdminServer(health, settings.admin)
     await admin.start()
@@ -73,8 +73,8 @@ async def _fetch(
     clock = SystemClock()
     written = (RECORDS, SESSIONS, CALLS)
     async with (
+        GraphClient.open(settings.graph, role=Role.FETCHER) as graph,  # first: Kafka is waited for, a mistake is not
         Stream.open(settings, "fetch", health=health, topics=written, stop=stop) as stream,
-        GraphClient.open(settings.graph, role=Role.FETCHER) as graph,
     ):
         gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
         published = Published(_REMEMBERED_CALLS)

@@ -7,6 +7,7 @@ import typer
 from ringback_common.errors import ConfigError, Transient
 
 from ringback_cli import dead_letters, look, topics
+from ringback_cli.resume import resume
 
 __all__ = ["app", "main"]
 
@@ -17,6 +18,7 @@ app.add_typer(topics.commands, name="topics")
 app.add_typer(dead_letters.commands, name="dlq")
 app.command()(look.status)
 app.command()(look.lookup)
+app.command()(resume)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from ringback_common.settings import KafkaSettings
 from ringback_events.topics import ALL_TOPICS, Topic
 from ringback_stream.connection import client_options, contract_name, full_name
 
-from ringback_cli.topic_plan import Existing
+from ringback_cli.topic_plan import Existing, wanted_configs
 
 __all__ = ["Cluster"]
 
@@ -66,17 +66,16 @@ class Cluster:
 
     async def create(self, topic: Topic, replication: int) -> None:
         """Make a topic as the contract says."""
-        configs = {**topic.kafka_configs(), "min.insync.replicas": str(max(1, replication - 1))}
         name = full_name(self._kafka, topic.name)
-        new = NewTopic(name, topic.partitions, replication, topic_configs=configs)
+        new = NewTopic(name, topic.partitions, replication, topic_configs=wanted_configs(topic, replication))
         answer = await self._admin.create_topics([new])
         for entry in answer.topic_errors:
             _raise_for(entry[1])
 
     async def configure(self, topic: Topic, replication: int) -> None:
         """Set all settings of a topic; Kafka replaces them as a whole, so every one of ours is given."""
-        configs = {**topic.kafka_configs(), "min.insync.replicas": str(max(1, replication - 1))}
-        resource = ConfigResource(ConfigResourceType.TOPIC, full_name(self._kafka, topic.name), configs=configs)
+        name, configs = full_name(self._kafka, topic.name), wanted_configs(topic, replication)
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=configs)
         for answer in await self._admin.alter_configs([resource]):
             for entry in answer.resources:
                 _raise_for(entry[0])

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from base64 import b64encode
 from typing import Annotated, Any, cast
 
 import typer
@@ -9,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.settings import KafkaSettings, load
+from ringback_events.topics import INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS
 from ringback_stream.connection import client_options, full_name
 
 from ringback_cli import store
@@ -23,10 +26,13 @@ COLUMNS = ("where", "at", "reason", "service", "error_class", "attempts", "tenan
 LARGEST = 9 * 1024 * 1024
 """`max.message.bytes` of the restricted dead letters."""
 
+_TOPICS = {INTERNAL_DEAD_LETTERS.name, RESTRICTED_DEAD_LETTERS.name}
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
 Where = Annotated[str, typer.Argument(help="topic/partition/offset, as `ls` prints it.")]
 Limit = Annotated[int, typer.Option(help="At most so many, newest first.", min=1, max=10_000)]
 Reason = Annotated[str | None, typer.Option(help="Only those refused for this reason.")]
-Payload = Annotated[bool, typer.Option("--payload", help="Also print the original bytes; they may hold personal data.")]
+Payload = Annotated[bool, typer.Option("--payload", help="Also the original bytes, base64 with --json; personal data.")]
 
 
 @commands.command()
@@ -49,20 +55,26 @@ def _row(row: Row) -> tuple[Any, ...]:
 def show_one(where: Where, *, payload: Payload = False, as_json: Json = False) -> None:
     """One dead letter, from Kafka: its key, headers and size."""
     record = asyncio.run(_read(*_parsed(where)))
-    headers = [(name, (value or b"").decode("utf-8", "backslashreplace")) for name, value in record.headers]
+    key, headers = _text(record.key), [(name, _text(value)) for name, value in record.headers]
+    size = len(record.value or b"")
     if as_json:
-        typer.echo(json.dumps({"where": where, "headers": dict(headers), "bytes": len(record.value or b"")}))
-    else:
-        show(f"Dead letter {where}, {len(record.value or b'')} bytes", ("header", "value"), headers, as_json=False)
+        content = {"payload": b64encode(record.value or b"").decode()} if payload else {}
+        typer.echo(json.dumps({"where": where, "key": key, "headers": dict(headers), "bytes": size} | content))
+        return
+    show(f"Dead letter {where}, {size} bytes", ("header", "value"), [("(key)", key), *headers], as_json=False)
     if payload:
         tell("The original bytes follow; they may hold personal data.")
-        typer.echo((record.value or b"").decode("utf-8", "backslashreplace"))
+        typer.echo(_text(record.value))
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "backslashreplace")
 
 
 def _parsed(where: str) -> tuple[str, int, int]:
     topic, _, rest = where.partition("/")
     partition, _, offset = rest.partition("/")
-    if not (partition.isdigit() and offset.isdigit()):
+    if topic not in _TOPICS or not (_NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset)):
         raise ConfigError("A dead letter is named topic/partition/offset, as `ringback dlq ls` prints it.")
     return topic, int(partition), int(offset)
 

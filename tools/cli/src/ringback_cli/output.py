@@ -1,6 +1,7 @@
 """What a person or a program reads: a table, a sentence, a progress bar; or one JSON document with `--json`."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -9,12 +10,15 @@ import typer
 from rich.console import Console
 from rich.progress import track as rich_track
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["Json", "show", "tell", "track"]
 
 _Item = TypeVar("_Item")
 _people = Console(stderr=True)
 _out = Console(soft_wrap=True)
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
@@ -45,7 +49,8 @@ def track(items: Sequence[_Item], what: str) -> Iterable[_Item]:
     return rich_track(items, description=what, console=_people, disable=not _people.is_terminal)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
+    """A value as text and nothing else: what others wrote must neither be taken for markup nor steer the terminal."""
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    return "" if value is None else str(value)
+        return Text(value.strftime("%Y-%m-%d %H:%M:%S"))
+    return Text("" if value is None else _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value)))

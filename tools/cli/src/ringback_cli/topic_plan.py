@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ringback_events.topics import Topic
 
-__all__ = ["Difference", "Existing", "compare"]
+__all__ = ["Difference", "Existing", "compare", "wanted_configs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,14 @@ class Difference:
     repairable: bool = True
 
 
+def wanted_configs(topic: Topic, replication: int) -> dict[str, str]:
+    """The contract's settings, and as many replicas in sync as may be asked for while one is away.
+
+    Without the latter an acknowledged record could be in one place only.
+    """
+    return {**topic.kafka_configs(), "min.insync.replicas": str(max(1, replication - 1))}
+
+
 def compare(topics: Sequence[Topic], cluster: Mapping[str, Existing]) -> list[Difference]:
     """Every difference, topic by topic in the contract's order."""
     return [difference for topic in topics for difference in _of_topic(topic, cluster.get(topic.name))]
@@ -48,7 +56,7 @@ def _of_topic(topic: Topic, existing: Existing | None) -> list[Difference]:
     if existing.partitions != topic.partitions:
         wanted, has = str(topic.partitions), str(existing.partitions)
         found.append(Difference(topic.name, "partitions", wanted, has, repairable=False))
-    for name, wanted in topic.kafka_configs().items():
+    for name, wanted in wanted_configs(topic, existing.replication).items():
         has = existing.configs.get(name, "")
         if has != wanted:
             found.append(Difference(topic.name, name, wanted, has))

@@ -6,7 +6,7 @@ import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from ringback_common.errors import ConfigError
-from ringback_common.settings import read_secret
+from ringback_common.settings import read_secret, refuse_dev_keys
 from ringback_events.tokens import TokenKeys
 
 from ringback_enricher.core.sites import SiteMap
@@ -27,18 +27,20 @@ class _Site(BaseModel):
 _SITES = TypeAdapter(list[_Site])
 
 
-def read_token_keys(path: Path) -> TokenKeys:
-    """Read the pseudonym keys (JSON).
+def read_token_keys(path: Path, profile: str) -> TokenKeys:
+    """Read the pseudonym keys (JSON); production takes none that were made for development.
 
     Raises:
         ConfigError: the file cannot be read or used; the sentence quotes nothing of it.
     """
     try:
-        return TokenKeys.model_validate(orjson.loads(read_secret(path, _KEYS_SETTING)))
+        keys = TokenKeys.model_validate(orjson.loads(read_secret(path, _KEYS_SETTING)))
     except orjson.JSONDecodeError:
         raise ConfigError(f"{_KEYS_SETTING} names a file that is no JSON: {path}.") from None
     except ValidationError as invalid:
         raise ConfigError(f"{_KEYS_SETTING} names a file that is not usable: {_mistake(invalid)}.") from None
+    refuse_dev_keys(keys.keys, profile, _KEYS_SETTING)
+    return keys
 
 
 def read_sites(path: Path | None) -> SiteMap:

@@ -1,0 +1,53 @@
+"""`ringback resume`: let a process that halted itself go on, once what made it reject so much is mended."""
+
+import asyncio
+from typing import Annotated
+
+import orjson
+import typer
+from ringback_common.errors import ConfigError
+from ringback_common.outcomes import Message
+from ringback_common.settings import KafkaSettings, load
+from ringback_events.keys import control_key
+from ringback_events.topics import CONTROL
+from ringback_stream.compacted import read_compacted
+from ringback_stream.producer import Producer
+
+from ringback_cli.output import Json, show, tell
+from ringback_cli.settings import KafkaAccess
+
+__all__ = ["resume"]
+
+HALT = "halt"
+COLUMNS = ("process", "reason", "since")
+
+Process = Annotated[str | None, typer.Argument(help="The halted process, e.g. fetch or store; without it, list them.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Act; without it the halt is only shown.")]
+
+
+def resume(process: Process = None, *, yes: Yes = False, as_json: Json = False) -> None:
+    """Lift the halt of a process; it joins its group again within seconds and goes on where it had committed."""
+    kafka = load(KafkaAccess).kafka
+    halts = {name: entry for name, entry in asyncio.run(_halts(kafka)).items() if process in {None, name}}
+    show("Halted", COLUMNS, [(name, *rest) for name, rest in sorted(halts.items())], as_json=as_json)
+    if process is not None and not halts:
+        raise ConfigError(f"{process} is not halted; `ringback resume` without a name lists what is.")
+    if process is not None and yes:
+        asyncio.run(_lift(kafka, process))
+        tell(f"{process} may go on.")
+    elif process is not None:
+        tell("Nothing was changed; add --yes to act.")
+
+
+async def _halts(kafka: KafkaSettings) -> dict[str, tuple[str, str]]:
+    entries = [orjson.loads(value) for value in (await read_compacted(kafka, CONTROL.name)).values()]
+    return {entry["subject"]: (entry["reason"], entry["since"]) for entry in entries if entry["kind"] == HALT}
+
+
+async def _lift(kafka: KafkaSettings, process: str) -> None:
+    producer = Producer(kafka)
+    await producer.start()
+    try:
+        await producer.send(Message(CONTROL.name, control_key(HALT, process), None))
+    finally:
+        await producer.stop()
