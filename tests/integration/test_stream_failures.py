@@ -35,14 +35,19 @@ from ringback_events.topics import (
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
 from ringback_local.topics import create_contract_topics
-from ringback_stream.flows import KeyedFlow, Lane, LaneKind
+from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
 from ringback_stream.group_commit import GroupCommitProducer, Refused
+from ringback_stream.keyed import KeyedRunner
 from ringback_stream.ownership import Ownership
+from ringback_stream.partitions import Partition
 from ringback_stream.run import Stream
+from ringback_stream.settlement import Settlement
 from ringback_stream.watchdog import Standstill, watch
+from ringback_stream.watermarks import Ticket
 from ringback_testing import dump_topic, eventually
 from ringback_testing.fixtures import KafkaBroker, MakeTopics
 from ringback_testing.streaming import committed, producing, running, send_all, settings_for
+from ringback_testing.streaming_process import copy
 
 pytestmark = pytest.mark.integration
 
@@ -285,6 +290,95 @@ async def test_a_stuck_consumer_ends_the_process(kafka: Broker, topic_prefix: st
         await send_all(settings, [fetch("t|2")])
         with pytest.raises(Standstill):
             await asyncio.wait_for(watch(supervisor.consumer, supervisor.assignment, SystemClock(), patience=1.5), 10)
+
+
+class Hanging:
+    """A step that hangs until the gate opens, then publishes where nothing can be written."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.answered = False
+
+    async def __call__(self, records: Sequence[Received]) -> Sequence[Outcome]:
+        """Answer when the gate is open."""
+        await self.gate.wait()
+        self.answered = True
+        return [Emit(((Message(RECORDS.name, b"t|1", b"{}"),),)) for _ in records]
+
+
+@pytest.mark.parametrize("kind", [KeyedFlow, BatchedFlow])
+async def test_a_step_that_hangs_turns_liveness_red_and_a_broker_that_is_away_does_not(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    """Beyond its limit the process asks to be restarted; waiting for Kafka with the answer in hand is no hanging."""
+    monkeypatch.setattr("ringback_stream.consumer.DRAIN_WITHIN", 0.5)
+    await make_topics(*(name for name in NEEDED if name != RECORDS.name))
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    step = Hanging()
+    if kind is KeyedFlow:
+        flow = KeyedFlow(group(), (Lane(FETCH),), step, given_up, step_limit=0.5)
+    else:
+        flow = BatchedFlow(group(), (FETCH,), step, step_limit=0.5)
+    async with running(settings, flow) as process:
+        assert process.health.failing_live() == {}
+        await send_all(settings, [fetch("t|1")])
+        failing = await eventually(process.health.failing_live)
+        assert "hangs" in failing[flow.group]
+        step.gate.set()
+        await eventually(lambda: step.answered)
+        await asyncio.sleep(1.0)  # twice the limit: the answer cannot be written meanwhile
+        assert process.health.failing_live() == {}
+        (supervisor,) = process.stream.supervisors
+        assert supervisor.assignment.watermarks.unfinished == 1
+
+
+async def test_ready_work_that_nobody_starts_is_noticed(kafka: Broker) -> None:
+    """A record in hand, nothing running, nothing to wait for: stuck since it arrived."""
+    settings, clock = settings_for(kafka.bootstrap_servers, ""), SystemClock()
+    flow = KeyedFlow(group(), (Lane(FETCH),), satisfied, given_up)
+    record = Received(FETCH.name, 0, 0, 0, b"t|1", b"{}")
+    async with producing(settings) as producer:
+        settlement = Settlement(producer, "fetch", flow.group, lambda _: True)
+        runner = KeyedRunner(flow, settlement, clock)  # planted: it is never run
+        assert runner.stuck_since is None
+        runner.offer(Ticket(Partition(FETCH.name, 0), 0, 1), record, LaneKind.LIVE)
+        assert runner.stuck_since == runner.oldest_arrival is not None
+
+
+async def test_a_graceful_stop_leaves_the_group_so_that_the_successor_starts_at_once(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """After SIGTERM the group has no member left, and the next one does not wait for a session of 15 s to expire."""
+    topics = await make_topics(*NEEDED)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    name = group()
+
+    async def published(count: int) -> bool:
+        return len(await dump_topic(kafka.bootstrap_servers, topics[RECORDS.name])) == count
+
+    async with copying(kafka.bootstrap_servers, topic_prefix, name) as process:
+        await send_all(settings, [fetch("t|1")])
+        await eventually(lambda: published(1))
+        process.terminate()
+        assert await process.wait() == 0
+    assert await members(kafka, name) == 0
+    await send_all(settings, [fetch("t|2")])
+    began = time.monotonic()
+    async with running(settings, KeyedFlow(name, (Lane(FETCH),), copy, given_up)):
+        await eventually(lambda: published(2))
+    assert time.monotonic() - began < 10
+
+
+async def members(broker: Broker, name: str) -> int:
+    """How many members a group has."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([name])
+    finally:
+        await admin.close()
+    (described,) = answer.groups
+    return len(described[5])
 
 
 async def test_the_status_of_a_flow_is_told(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:

@@ -19,6 +19,7 @@ class Model:
     start: int
     head: int
     unfinished: set[int] = field(default_factory=set)
+    diverted: set[int] = field(default_factory=set)
 
     @property
     def watermark(self) -> int:
@@ -56,19 +57,20 @@ class WatermarkMachine(RuleBasedStateMachine):
         self.tickets = []
 
     @precondition(lambda self: self.model)
-    @rule(data=st.data(), ahead=st.integers(-3, 3))
-    def take(self, data: st.DataObject, ahead: int) -> None:
+    @rule(data=st.data(), ahead=st.integers(-3, 3), diverted=st.booleans())
+    def take(self, data: st.DataObject, ahead: int, *, diverted: bool) -> None:
         """Offer a record at, below or beyond the head."""
         partition = data.draw(st.sampled_from(sorted(self.model)))
         model = self.model[partition]
         offset = max(0, model.head + ahead)
         watermark = self.watermarks.of(partition)
         assert watermark is not None
-        taken = watermark.take(offset)
+        taken = watermark.take(offset, diverted=diverted)
         if offset < model.head:
             assert taken is Taken.REPEAT
         elif taken is Taken.TAKEN:
             model.unfinished.add(offset)
+            model.diverted |= {offset} if diverted else set()
             model.head = offset + 1
             self.tickets.append(self.watermarks.ticket(partition, offset))
         else:
@@ -114,7 +116,9 @@ class WatermarkMachine(RuleBasedStateMachine):
             assert watermark is not None
             assert watermark.lowest_unfinished == model.watermark
             assert self.broker[partition] <= model.watermark
-            assert watermark.span == model.head - model.watermark
+            ahead = {offset for offset in model.diverted if offset >= model.watermark}
+            assert watermark.diverted == len(ahead)
+            assert watermark.span == model.head - model.watermark - len(ahead)
             assert watermark.unfinished == len(model.unfinished)
             assert (watermark.committable or model.watermark) == model.watermark
 

@@ -238,6 +238,50 @@ async def test_five_403_in_a_row_pause_the_tenant(make_bench: Any, request_of: A
     assert topics_of((await bench.step([request_of(min_version=3)]))[0]) == []
 
 
+async def test_a_paused_tenants_records_are_turned_away_at_the_door_but_for_a_probe(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """Deferred as the step would, without Graph; once a minute one comes in, however often it is asked about."""
+    bench = make_bench(*[FORBIDDEN] * 5, found())
+    assert bench.step.divert(request_of()) is None
+    for _ in range(5):
+        await bench.step([request_of()])
+    diverted = bench.step.divert(request_of(tried=(2, Reason.NOT_FOUND)))
+    where, why, headers = deferral(diverted)
+    assert (where, why, headers["ringback_attempt"]) == (FETCH_RETRY_2M.name, Reason.TENANT_PAUSED, b"2")
+    bench.clock.advance(minutes=11)
+    probe = request_of()
+    assert [bench.step.divert(probe), bench.step.divert(probe)] == [None, None]
+    assert deferral(bench.step.divert(request_of()))[0] == FETCH_RETRY_60M.name
+    assert len(bench.graph.asked) == 5
+    assert topics_of((await bench.step([probe]))[0])[0] == [RECORDS.name]
+    assert bench.step.divert(request_of()) is None
+
+
+async def test_a_probe_that_fails_is_followed_by_another_a_minute_later(make_bench: Any, request_of: Any) -> None:
+    """The tenant stays paused; the same record, redelivered, is no probe any more."""
+    bench = make_bench(FORBIDDEN)
+    for _ in range(5):
+        await bench.step([request_of()])
+    bench.clock.advance(seconds=61)
+    probe = request_of()
+    assert bench.step.divert(probe) is None
+    await bench.step([probe])
+    assert len(bench.graph.asked) == 6
+    assert deferral(bench.step.divert(probe))[1] is Reason.TENANT_PAUSED
+    bench.clock.advance(seconds=61)
+    assert bench.step.divert(request_of()) is None
+
+
+async def test_poison_of_a_paused_tenant_is_refused_at_the_door(make_bench: Any, request_of: Any) -> None:
+    """What is no request of the tenant is refused, not deferred for ever; an operator's pause turns away too."""
+    bench = make_bench(FORBIDDEN)
+    bench.operator_pauses[TENANT] = timedelta(minutes=1)
+    assert bench.step.divert(request_of(key=TENANT.encode() + b"|another")) == Reject(Reason.SCHEMA_INVALID, "key")
+    assert bench.step.divert(request_of(age=timedelta(days=31))) == Drop(Reason.TOO_OLD)
+    assert deferral(bench.step.divert(request_of()))[0] == FETCH_RETRY_2M.name
+
+
 async def test_a_long_pause_uses_the_long_tier(make_bench: Any, request_of: Any) -> None:
     """After ten minutes of a pause its records wait an hour."""
     bench = make_bench(FORBIDDEN)

@@ -46,6 +46,7 @@ class BatchedRunner:
         self._roomy.set()
         self._open = False
         self._task: asyncio.Task[None] | None = None
+        self._step_began: float | None = None
 
     # -- the intake's side --
 
@@ -107,6 +108,13 @@ class BatchedRunner:
         oldest = self._batch[0] if self._batch else next(iter(self._waiting), None)
         return None if oldest is None else oldest.arrived
 
+    @property
+    def stuck_since(self) -> float | None:
+        """The running step; or what waits although no batch is in hand."""
+        if self._step_began is not None or self._batch or not self._waiting:
+            return self._step_began
+        return self._waiting[0].arrived
+
     # -- running --
 
     async def run(self) -> None:
@@ -164,7 +172,7 @@ class BatchedRunner:
             attempts += 1
             began = self._clock.monotonic()
             try:
-                outcomes = await self._flow.step(records)
+                outcomes = await self._answer(records, began)
             except Transient as failure:
                 # A batch stands for everybody: what it meets is general, whatever else is known.
                 telemetry.child(telemetry.STEPS, self._flow.group, action_for(failure, Situation.GENERAL)).inc()
@@ -178,6 +186,13 @@ class BatchedRunner:
                 telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
                 telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
                 return outcomes, attempts
+
+    async def _answer(self, records: Sequence[Received], began: float) -> Sequence[Outcome]:
+        self._step_began = began
+        try:
+            return await self._flow.step(records)
+        finally:
+            self._step_began = None
 
     def _has_room(self) -> bool:
         limits = self._flow.limits

@@ -10,6 +10,7 @@ from ringback_events.topics import Topic
 from ringback_stream.ownership import Ownership
 
 __all__ = [
+    "STEP_LIMIT",
     "BatchLimits",
     "BatchStep",
     "BatchedFlow",
@@ -38,6 +39,9 @@ Divert = Callable[[Received], Outcome | None]
 """Asked for each record taken in, and perhaps again for the same one: what becomes of it without a step, or None."""
 OnSettled = Callable[[Sequence[Outcome]], None]
 """Told the outcomes of a step once everything they write is acked; those the broker refused are told as `Reject`."""
+
+STEP_LIMIT = 1200.0
+"""Seconds after which a step counts as hung and liveness turns red; the longest read of Graph gives up after 900."""
 
 
 def nothing_diverted(_: Received) -> None:
@@ -130,6 +134,7 @@ class KeyedFlow:
     caps: Caps = field(default_factory=Caps)
     retry: RetryBudget = field(default_factory=RetryBudget)
     ownership: Ownership | None = None
+    step_limit: float = STEP_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,7 @@ class BatchedFlow:
     step: BatchStep
     limits: BatchLimits = field(default_factory=BatchLimits)
     ownership: Ownership | None = None
+    step_limit: float = STEP_LIMIT
 
     @property
     def lanes(self) -> tuple[Lane, ...]:

@@ -35,6 +35,8 @@ class KeyedRunner:
         self._breaker = Breaker()
         self._running: dict[asyncio.Task[None], Work] = {}
         self._arrivals: dict[Ticket, float] = {}
+        self._stepping: dict[int, float] = {}  # when each step began, in that order
+        self._moved_at = clock.monotonic()
         self._changed = asyncio.Event()
         self._open = False
 
@@ -94,6 +96,16 @@ class KeyedRunner:
         """Records are taken in, and kept here, in order of time."""
         return next(iter(self._arrivals.values()), None)
 
+    @property
+    def stuck_since(self) -> float | None:
+        """The oldest step; or ready work that nobody starts."""
+        if self._stepping:
+            return next(iter(self._stepping.values()))
+        arrived, closed = self.oldest_arrival, self._breaker.state is BreakerState.CLOSED
+        if arrived is None or self._running or not closed or self._queue.next_change(self._clock.monotonic()):
+            return None
+        return max(arrived, self._moved_at)
+
     # -- running --
 
     async def run(self) -> None:
@@ -118,6 +130,7 @@ class KeyedRunner:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
+        self._moved_at = self._clock.monotonic()
         self._changed.set()
 
     async def _change(self) -> None:
@@ -143,7 +156,7 @@ class KeyedRunner:
             root=work.kind is not LaneKind.LIVE,
         ):
             try:
-                outcomes = await self._flow.step(records)
+                outcomes = await self._answer(work, records, began)
             except Transient as failure:
                 await self._failed(work, failure, probe=probe)
                 return
@@ -157,6 +170,13 @@ class KeyedRunner:
                 self._breaker.state is not BreakerState.CLOSED
             )
             await self._settle(work, outcomes, attempts=1)
+
+    async def _answer(self, work: Work, records: Sequence[Received], began: float) -> Sequence[Outcome]:
+        self._stepping[id(work)] = began
+        try:
+            return await self._flow.step(records)
+        finally:
+            del self._stepping[id(work)]
 
     async def _failed(self, work: Work, failure: Transient, *, probe: bool) -> None:
         now = self._clock.monotonic()

@@ -109,6 +109,7 @@ class Stream:
     def _supervise(self, flow: KeyedFlow | BatchedFlow) -> FlowSupervisor:
         supervisor = FlowSupervisor(self._kafka, self._name, flow, self.producer, self.control, self._clock)
         self._health.ready(flow.group, supervisor.not_ready)
+        self._health.live(flow.group, supervisor.not_live)
         self.status.add("stream" if flow.group.endswith(self._name) else flow.group, supervisor.facts)
         return supervisor
 

@@ -41,6 +41,14 @@ class Runner(Protocol):
         """The assignment is lost: cancel what runs, forget everything."""
         ...
 
+    @property
+    def stuck_since(self) -> float | None:
+        """Monotonic time since which the oldest step has run, or since which nothing has although something may.
+
+        None while all that is in hand waits for its time, for an open breaker or for Kafka.
+        """
+        ...
+
     async def run(self) -> None:
         """Run steps for ever; raises whatever is not in the table's hands."""
         ...

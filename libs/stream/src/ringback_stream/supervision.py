@@ -88,6 +88,13 @@ class FlowSupervisor:
             return f"The group {self._flow.group} has not been joined yet."
         return None
 
+    def not_live(self) -> str | None:
+        """The liveness check of this flow; a consumer that stands still is the watchdog's, which ends the process."""
+        since = self.runner.stuck_since if self.runner is not None else None
+        if since is None or self._clock.monotonic() - since < self._flow.step_limit:
+            return None
+        return f"A step of {self._flow.group} hangs, or none is started, for more than {self._flow.step_limit:.0f} s."
+
     def facts(self) -> Iterable[Facts]:
         """What the flow knows, for the status topic."""
         oldest = self._oldest_arrival()

@@ -78,7 +78,11 @@ REBALANCES = catalogue.counter(
 )
 COMMITS = catalogue.counter("ringback_stream_commits", "Commits, by what the broker said.", ("group", "answer"))
 COMMIT_SECONDS = catalogue.histogram("ringback_stream_commit_seconds", "How long an accepted commit took.", ("group",))
-STEPS = catalogue.counter("ringback_stream_steps", "Steps run, by what they led to.", ("group", "action"))
+STEPS = catalogue.counter(
+    "ringback_stream_steps",
+    "Steps that failed in a way that may pass, by what the failure led to: wait, pause, retry or give_up.",
+    ("group", "action"),
+)
 STEP_SECONDS = catalogue.histogram(
     "ringback_stream_step_seconds", "How long a step ran, publishing not included.", ("group",)
 )

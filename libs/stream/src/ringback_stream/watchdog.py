@@ -27,8 +27,8 @@ class Standstill(RingbackError):  # noqa: N818 - the taxonomy's word
 async def watch(consumer: Consumer, assignment: Assignment, clock: Clock, *, patience: float = STANDSTILL) -> None:
     """Look every second, for ever.
 
-    Work in hand is no standstill, however long it takes: steps have their own limits. Neither is a partition kept
-    waiting at a cap or until a retry is due.
+    Work in hand is no standstill, however long it takes: a step that hangs turns liveness red. Neither is a partition
+    kept waiting at a cap or until a retry is due.
 
     Raises:
         Standstill: assigned, behind, nothing in hand, and nothing taken in for `patience` seconds.
