@@ -214,10 +214,13 @@ class TenantsFile:
         """Read the file for the first time.
 
         Raises:
-            ConfigError: as `read_tenants`.
+            ConfigError: as `read_tenants`, with the setting before it.
         """
         self._stamp = self._stamp_now()
-        self._tenants = read_tenants(self._path)
+        try:
+            self._tenants = read_tenants(self._path)
+        except ConfigError as mistake:
+            raise ConfigError(f"RINGBACK_TENANTS_FILE: {mistake}") from None
 
     def reload(self) -> bool:
         """Read the file again if it changed; True if the tenants are others than before."""

@@ -75,8 +75,8 @@ async def _keep(
         return ownership.owns(partition_for(COMMANDS.name, tenant_key(tenant_id), COMMANDS.partitions))
 
     async with (
+        GraphClient.open(settings.graph, role=Role.KEEPER) as graph,  # first: Kafka is waited for, a mistake is not
         Stream.open(settings, "keeper", health=health, topics=(AUDIT,), stop=stop) as stream,
-        GraphClient.open(settings.graph, role=Role.KEEPER) as graph,
     ):
         audit = Audit(stream.producer)
         installation = Installation(settings.installation_id, settings.time_scale)

@@ -8,6 +8,7 @@ from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
 from ringback_common.settings import load
 from ringback_events import topics
+from ringback_stream.connection import client_options
 from ringback_stream.flows import BatchedFlow
 from ringback_stream.run import Stream
 
@@ -25,6 +26,7 @@ async def serve(stop: asyncio.Event) -> None:
     """`ringback-sink store`: consume until `stop` is set."""
     settings = load(StoreProcess)
     dsn = settings.store.connection_string()
+    client_options(settings.kafka)  # PostgreSQL is waited for first, and a mistake about Kafka would go unheard
     logs.configure("store", settings.telemetry.log_level)
     traces.configure("store", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
     metrics.PROCESS_INFO.labels("store", version("ringback-sink")).set(1)
