@@ -1,6 +1,7 @@
 """The whole stack as processes, with a test's hands and eyes: Graph's control, the topics, the store, the spans."""
 
 import asyncio
+import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -123,6 +124,10 @@ class Installation:
         url = f"http://127.0.0.1:{self.stack.processes[name].admin_port}/metrics"
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             return await answer.text()
+
+    def trusted(self) -> ssl.SSLContext:
+        """What a client of the simulator has to trust."""
+        return ssl.create_default_context(cafile=self.stack.simulator.ca_file)
 
     async def subscribed(self) -> bool:
         """Whether every tenant has its subscription."""
