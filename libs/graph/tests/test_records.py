@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from multidict import CIMultiDict
 from ringback_common.errors import Throttled, Transient
 from ringback_graph.answers import (
     AuthFailed,
@@ -303,6 +304,29 @@ async def test_server_errors_and_throttling_are_exceptions(graph: Any, tenant: T
         with pytest.raises(Throttled) as throttled:
             await read(graph, tenant)
         assert (throttled.value.scope, throttled.value.retry_after) == (f"tenant:{tenant.tenant_id}", 17.0)
+
+
+@pytest.mark.parametrize(
+    ("declared", "body"),
+    [
+        ("text/html; charset=utf-8", b"<html>Down for maintenance: https://proxy.test/?u=somebody@example.com</html>"),
+        ("text/html", b'{"id": "looks like JSON"}'),
+        ("application/json", b"<html></html>"),
+        ("application/json", b'{"id": "\xff\xfe'),
+        ("application/json", b""),
+    ],
+)
+async def test_a_200_that_is_not_json_may_pass(
+    graph: Any, tenant: Tenant, reply: Make, declared: str, body: bytes
+) -> None:
+    """A proxy's or maintenance page says nothing about the record or its pages: later, not never; it is not quoted."""
+    page, record = Reply(200, CIMultiDict({"Content-Type": declared}), body), Record(reply, 61)
+    for where in ("$expand", "$skip"):
+        record.before = lambda request, where=where: page if where in request.url else None
+        graph.answer = record
+        with pytest.raises(Transient) as failure:
+            await read(graph, tenant)
+        assert "html" not in str(failure.value)
 
 
 async def test_a_short_retry_after_between_pages_keeps_what_was_read(graph: Any, tenant: Tenant, reply: Make) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+from ringback_common.errors import Transient
 from ringback_graph.answers import Forbidden, Hostile, Malformed, Refused
 from ringback_graph.subscriptions import (
     Conflict,
@@ -17,6 +18,7 @@ from ringback_graph.subscriptions import (
     Subscriptions,
 )
 from ringback_graph.tenants import Tenant
+from ringback_graph.transport import Reply
 
 ID = "7f105c7d-2dc5-4530-97cd-4e7ae6534c07"
 URL = "https://graph.test/v1.0/subscriptions"
@@ -88,6 +90,17 @@ async def test_renewal_is_a_patch(graph: Any, tenant: Tenant, reply: Any) -> Non
     assert await subscriptions.renew(tenant, ID, ENDS) == Gone()
     graph.answer = lambda _: reply(200, ["x"])
     assert await subscriptions.renew(tenant, ID, ENDS) == Malformed("subscription")
+
+
+async def test_a_200_that_is_not_json_may_pass(graph: Any, tenant: Tenant) -> None:
+    """A maintenance page is no subscription and no empty list; a page that was cut off is no subscription either."""
+    graph.answer = lambda _: Reply(200, {"Content-Type": "text/html"}, b"<html></html>")
+    subscriptions = Subscriptions(graph.client())
+    for operation in (subscriptions.list(tenant), subscriptions.create(tenant, NEW)):
+        with pytest.raises(Transient):
+            await operation
+    graph.answer = lambda _: Reply(200, {}, None)
+    assert await subscriptions.list(tenant) == Malformed("json")
 
 
 async def test_deletion(graph: Any, tenant: Tenant, reply: Any) -> None:

@@ -79,6 +79,16 @@ async def test_malformed_truncated_and_foreign(lab: Lab) -> None:
     assert body["sessions@odata.nextLink"].startswith("https://graph.attacker.example/v1.0/")
 
 
+async def test_a_200_of_another_s_making_and_one_of_the_wrong_shape(lab: Lab) -> None:
+    """A maintenance page says 200 and is no JSON; the wrong shape is JSON and no record."""
+    call = await lab.call()
+    await _plan(lab, effect="htmlPage", count=1)
+    page = await _get(lab, call)
+    assert (page.status, page.content_type) == (200, "text/html")
+    await _plan(lab, effect="wrongShape", count=1)
+    assert await (await _get(lab, call)).json() == ["no object"]
+
+
 async def test_redirect_delay_and_oversize(lab: Lab) -> None:
     """A redirect to a stranger, a late answer, and a body that goes on and on."""
     call = await lab.call()

@@ -86,7 +86,7 @@ class Unstable:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A 200 whose body is not what the metadata says."""
+    """A 200 with JSON that is not what the metadata says."""
 
     where: str
 

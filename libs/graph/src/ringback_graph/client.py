@@ -33,6 +33,7 @@ _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}\Z")
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "Ringback"}
 _PREFER = "include-unknown-enum-members"
+_NO_JSON = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +171,15 @@ def _http_date(written: str) -> datetime | None:
 
 
 def json_object(reply: Reply) -> dict[str, Any] | None:
-    """The reply's body, if it is declared as JSON and is a JSON object."""
-    if reply.body is None or "json" not in reply.headers.get("Content-Type", "").lower():
-        return None
-    try:
-        content = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        return None
+    """What a reply says, if it is a JSON object.
+
+    Raises:
+        Transient: a 2xx without any JSON: the page of a proxy, a portal or a maintenance. It is not Graph's word, says
+            nothing about what was asked for, and comes for every request at once.
+    """
+    content = _json(reply)
+    if content is _NO_JSON and reply.body is not None and 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP
+        raise Transient(f"an answer {reply.status} without JSON, so not Graph's")
     return cast("dict[str, Any]", content) if isinstance(content, dict) else None
 
 
@@ -185,3 +188,12 @@ def error_code(reply: Reply) -> str:
     error = (json_object(reply) or {}).get("error")
     code = cast("dict[str, Any]", error).get("code") if isinstance(error, dict) else None
     return code if isinstance(code, str) and _WORD.match(code) else "none"
+
+
+def _json(reply: Reply) -> object:
+    if reply.body is None or "json" not in reply.headers.get("Content-Type", "").lower():
+        return _NO_JSON
+    try:
+        return orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return _NO_JSON

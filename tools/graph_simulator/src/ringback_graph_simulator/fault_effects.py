@@ -67,6 +67,10 @@ class FaultEffects:
             self._rise(fault, exchange)
         elif fault.effect == "malformed":
             response.body = b'{"id": "\xff\xfe, "sessions": [}'
+        elif fault.effect == "wrongShape":
+            response.body = b'["no object"]'
+        elif fault.effect == "htmlPage":
+            return web.Response(text="<html><body>Down for maintenance</body></html>", content_type="text/html")
         elif fault.effect == "foreignNextLink" and isinstance(response.body, bytes):
             response.body = response.body.replace(self._own, b'nextLink":"' + _FOREIGN)
         elif fault.effect == "truncated" and isinstance(response.body, bytes):
