@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from ringback_common.clock import Clock, iso
-from ringback_common.metrics import KEEPER_TENANTS
+from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY, KEEPER_TENANTS
 from ringback_events.platform_events import LifecycleEvent
 from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_stream.status import Facts
@@ -98,6 +98,7 @@ class Rounds:
         for tenant_id in list(self._watches):
             if tenant_id not in self._visiting and not (tenant_id in kept and self._owns(tenant_id)):
                 del self._watches[tenant_id]
+                KEEPER_SUBSCRIPTION_EXPIRY.remove(tenant_id)  # whoever keeps the tenant now tells it
         for situation in Situation:
             count = sum(watch.situation is situation for watch in self._watches.values())
             KEEPER_TENANTS.labels(situation.value).set(count)

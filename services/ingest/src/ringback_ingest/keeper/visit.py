@@ -160,7 +160,8 @@ class Visitor:
         if expires_at is not None:
             KEEPER_SUBSCRIPTION_EXPIRY.labels(tenant.tenant_id).set(expires_at.timestamp())
         if any(isinstance(outcome, Gone) for outcome in outcomes):
-            watch.due_at = self.clock.monotonic()  # a renewal that found nothing: look again and recreate
+            watch.look_again(self.clock.monotonic())
+            watch.removed |= _vanished(actions, outcomes)
 
     def _fail(self, tenant: Tenant, watch: Watch, reason: str, *, wait: float = 0.0) -> None:
         watch.failed(reason, self.clock.monotonic(), wait=wait)
@@ -178,6 +179,15 @@ def _expiry(seen: Sequence[Seen], outcomes: Sequence[Outcome]) -> datetime | Non
     confirmed = [o.expires_at for o in outcomes if isinstance(o, Done) and o.expires_at is not None]
     listed = [s.expires_at for s in seen if s.expires_at is not None]
     return confirmed[-1] if confirmed else max(listed, default=None)
+
+
+def _vanished(actions: Sequence[Action], outcomes: Sequence[Outcome]) -> set[str]:
+    """Renewals that found nothing, whatever Graph's list still shows: the next look recreates instead of renewing."""
+    acted = (action for action in actions if not isinstance(action, Foreign))
+    pairs = zip(acted, outcomes, strict=False)  # what was refused ended the rest
+    return {
+        action.subscription_id for action, outcome in pairs if isinstance(action, Renew) and isinstance(outcome, Gone)
+    }
 
 
 def _word(outcome: Outcome) -> str:

@@ -10,8 +10,8 @@ LOOK_SECONDS = 120.0
 """Between two looks at a healthy tenant; Graph gives no sign when a subscription vanishes."""
 
 _FIRST_RETRY_SECONDS = 5.0
-_LIFECYCLE_SPACING_SECONDS = 5.0
-"""Looks that lifecycle events ask for are at least this far apart, for the events come in bursts."""
+_SPACING_SECONDS = 5.0
+"""Looks that are asked for are at least this far apart: lifecycle events come in bursts, and Graph's list lags."""
 
 
 class Situation(StrEnum):
@@ -60,7 +60,7 @@ class Watch:
                 return
             case _:
                 return
-        earliest = now if self.looked_at is None else self.looked_at + _LIFECYCLE_SPACING_SECONDS
+        earliest = now if self.looked_at is None else self.looked_at + _SPACING_SECONDS
         self.due_at = min(self.due_at, max(now, earliest, self.not_before))
 
     def succeeded(self, situation: Situation, expires_at: datetime | None, now: float, time_scale: float) -> None:
@@ -69,6 +69,10 @@ class Watch:
         self.failures = 0
         self.looked_at = now
         self.due_at = now + LOOK_SECONDS / time_scale
+
+    def look_again(self, now: float) -> None:
+        """What was found is out of date already; Graph may take a while to say so, and is not asked without a pause."""
+        self.due_at = now + _SPACING_SECONDS
 
     def failed(self, reason: str, now: float, *, wait: float = 0.0) -> None:
         """A look failed; the next one comes after a growing pause, and never before `wait` seconds are over."""
