@@ -24,6 +24,8 @@ def page(reports: Sequence[Report]) -> str:
         "",
         *_table(first),
         "",
+        *_also(first),
+        "",
         *_judgement(first),
     ]
     parts += ["", "## Where the time goes", "", *(_costs(costs) if costs else ["No run was profiled."])]
@@ -46,6 +48,15 @@ def _facts(report: Report) -> list[str]:
 def _table(report: Report) -> list[str]:
     rows = [_row(HEADINGS), _row("---" for _ in HEADINGS)]
     return rows + [_row(row) for row in cells(report.lines)]
+
+
+def _also(report: Report) -> list[str]:
+    """What the table has no column for."""
+    return [
+        f"{line.stage}, {line.load}, further: " + ", ".join(f"{name} {value:.1f}" for name, value in line.also.items())
+        for line in report.lines
+        if line.also.keys() - {"postgres_cpu_ms"}
+    ]
 
 
 def _row(values: Iterable[str]) -> str:
