@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_graph.links import HostileLink, checked_link
+from ringback_graph.links import HostileLink, checked_link, checked_page
 from yarl import URL
 
 GRAPH = "https://graph.microsoft.com"
@@ -115,6 +115,54 @@ def test_any_other_link_is_refused_without_being_repeated(link: object) -> None:
     with pytest.raises(HostileLink) as refused:
         checked_link(link, GRAPH)
     assert len(str(refused.value)) < 50
+
+
+CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
+OTHER = "e523d2ed-2966-4b6b-925b-754a88034cc6"
+RECORDS = f"{GRAPH}/v1.0/communications/callRecords"
+
+
+@pytest.mark.parametrize(
+    ("link", "call_id"),
+    [
+        (f"{RECORDS}('{CALL}')/sessions?$expand=segments&$skiptoken=abc", CALL),
+        (f"{RECORDS}/{CALL}/sessions?$skiptoken=abc", CALL),
+        (f"{RECORDS}/{CALL.upper()}/participants_v2?$skiptoken=abc", CALL),
+        (f"{RECORDS}(%27{CALL}%27)/sessions('{OTHER}')/segments?$skiptoken=abc", CALL.upper()),
+        (f"{RECORDS}(id='{CALL}')/sessions?$skiptoken=abc", CALL),
+        (f"{RECORDS}/{CALL}?$expand=sessions&$skiptoken=abc", CALL),
+        (f"{GRAPH}/beta/communications/callrecords/{CALL}/sessions", CALL),
+        (f"{RECORDS}('odd%3Aid')/sessions", "odd:id"),
+        (f"{RECORDS}('it''s')/sessions", "it's"),
+    ],
+)
+def test_a_page_of_the_record_itself_is_followed_in_either_form(link: str, call_id: str) -> None:
+    """Key or segment, escaped or not, in any case."""
+    assert checked_page(link, GRAPH, call_id) == link
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"{RECORDS}('{OTHER}')/sessions?$skiptoken=abc",
+        f"{RECORDS}/{OTHER}/sessions",
+        f"{RECORDS}/{OTHER}/sessions('{CALL}')/segments",
+        f"{RECORDS}/{OTHER}/sessions?id={CALL}",
+        f"{RECORDS}/{CALL}x/sessions",
+        f"{RECORDS}('{CALL}''{OTHER}')/sessions",
+        f"{RECORDS}?$skiptoken=abc",
+        f"{RECORDS}/getPstnCalls(fromDateTime=2019-11-01,toDateTime=2019-12-01)?$skip=1000",
+        f"{GRAPH}/v1.0/users/{CALL}/messages",
+        f"{GRAPH}/v1.0/x/communications/callRecords/{CALL}/sessions",
+        f"{GRAPH}/v1.0/communications/calls/{CALL}",
+    ],
+)
+def test_a_page_of_anything_else_is_refused(link: str) -> None:
+    """Another record, or another path of Graph's own host, gets no request."""
+    assert checked_link(link, GRAPH) == link
+    with pytest.raises(HostileLink) as refused:
+        checked_page(link, GRAPH, CALL)
+    assert refused.value.why == "record"
 
 
 def test_a_configured_port_must_be_there() -> None:

@@ -263,6 +263,25 @@ async def test_the_documented_sample_s_next_link_ends_the_read_before_any_reques
     assert [request.url.split("/")[2] for request in graph.requests] == ["graph.test"]
 
 
+@pytest.mark.parametrize("holder", ["record", "page", "session"])
+async def test_a_next_link_to_another_record_ends_the_read_before_any_request(
+    graph: Any, tenant: Tenant, reply: Make, holder: str
+) -> None:
+    """Wherever the link stands: pages of somebody else's call never become part of this one."""
+    record, foreign = Record(reply, 1), f"{ROOT[:-1]}0/sessions?$skiptoken=a"
+    links = {"record": {"sessions@odata.nextLink": foreign}, "page": {"sessions@odata.nextLink": f"{ROOT}/sessions?a"}}
+    segments = {"sessions": [{"id": "s", "segments@odata.nextLink": foreign}]}
+    record.before = lambda request: reply(
+        200,
+        {"value": [], "@odata.nextLink": foreign}
+        if request.url.endswith("?a")
+        else record.head() | links.get(holder, segments),
+    )
+    graph.answer = record
+    assert await read(graph, tenant) == Hostile("record")
+    assert all(CALL in request.url for request in graph.requests)
+
+
 async def test_a_call_id_cannot_leave_its_path(graph: Any, tenant: Tenant) -> None:
     """An id with slashes or dots is refused before anything is sent."""
     reader = RecordReader(graph.client())

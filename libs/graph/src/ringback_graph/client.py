@@ -16,7 +16,7 @@ from ringback_common.metrics import GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Tokens
 from ringback_graph.budget import Budget, Priority, Role, Ticket
-from ringback_graph.links import HostileLink, checked_link
+from ringback_graph.links import HostileLink, checked_link, checked_page
 from ringback_graph.msal_source import MsalSource
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
@@ -50,6 +50,8 @@ class Call:
     """The scope below the tenant that the request counts against."""
     body: Mapping[str, Any] | None = None
     trace_id: str | None = None
+    record: str | None = None
+    """The id of the only call record that the URL, a next link, may lead to."""
 
     def ticket(self) -> Ticket:
         """The budget this request needs."""
@@ -91,7 +93,7 @@ class GraphClient:
         A 401 is tried once more with a new token.
 
         Raises:
-            HostileLink: the URL is not the tenant's own Graph; nothing was sent.
+            HostileLink: the URL is not the tenant's own Graph, or of another record; nothing was sent.
             Throttled: 429, or 503 with Retry-After; the scope is held for all.
             Transient: 5xx, timeout, connection.
         """
@@ -110,7 +112,10 @@ class GraphClient:
 
     def _check(self, call: Call) -> None:
         try:
-            checked_link(call.url, call.tenant.graph_url)
+            if call.record is None:
+                checked_link(call.url, call.tenant.graph_url)
+            else:
+                checked_page(call.url, call.tenant.graph_url, call.record)
         except HostileLink as hostile:
             GRAPH_REFUSED_LINKS.labels(hostile.why).inc()
             raise

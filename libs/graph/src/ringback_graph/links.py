@@ -2,12 +2,13 @@
 
 A next link is opaque, yet it is data from outside. It is followed only if it is https, on the very host and port the
 tenant is configured for, under `/v1.0/` or `/beta/`, and free of every trick by which two parsers see two addresses.
+That of a record must lead to that record: the token reads all of the tenant's, and pages of another would mix in.
 """
 
 import re
 from urllib.parse import unquote_to_bytes, urlsplit
 
-__all__ = ["HostileLink", "checked_link"]
+__all__ = ["HostileLink", "checked_link", "checked_page"]
 
 _ALLOWED = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]+\Z", re.ASCII)
 """RFC 3986 without the fragment's `#` and the literals' brackets; no space, control, quote, backslash or non-ASCII."""
@@ -19,6 +20,12 @@ _FORBIDDEN_IN_PATH = frozenset("/\\%.;?#") | {chr(code) for code in (*range(0x20
 Of `:` and `@` they do not, for the origin before the path is ours letter by letter; ids may hold both.
 """
 _LONGEST = 8192
+_RECORD = re.compile(
+    r"/(?:v1\.0|beta)/communications/callRecords(?:\((?:id=)?'(?P<key>(?:[^'/]|'')+)'\)|/(?P<name>[^/]+))(?:/.*)?",
+    re.IGNORECASE,
+)
+"""Graph's two forms of a record's address; the names of its path are the same in any case (OData's URL conventions)."""
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 class HostileLink(ValueError):  # noqa: N818 - what it is, in the words of the threat model
@@ -47,6 +54,24 @@ def checked_link(link: object, graph_url: str) -> str:
     path = link.partition("?")[0][len(_origin(graph_url)) :]
     _check_path(path)
     return link
+
+
+def checked_page(link: object, graph_url: str, call_id: str) -> str:
+    """As `checked_link`, if it also leads to that record and nowhere else.
+
+    Raises:
+        HostileLink: it may not be followed.
+    """
+    checked = checked_link(link, graph_url)
+    # Unescaped only now: what passed holds no escape that changes the path's segments.
+    found = _RECORD.fullmatch(_plain(checked.partition("?")[0][len(_origin(graph_url)) :]))
+    if found is None or _canonical(found["name"] or found["key"].replace("''", "'")) != _canonical(call_id):
+        raise HostileLink("record")
+    return checked
+
+
+def _canonical(call_id: str) -> str:
+    return call_id.lower() if _GUID.fullmatch(call_id) else call_id
 
 
 def _origin(graph_url: str) -> str:

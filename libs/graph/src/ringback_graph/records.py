@@ -190,7 +190,7 @@ class _Reading:
         if not isinstance(link, str) or link in self._spent.followed:
             raise _Ends(Malformed("next_link"))
         self._spent.followed.add(link)
-        reply = await self._send("page", link)
+        reply = await self._send("page", link, self._call_id)
         # A token of a page dies with the version it was made for.
         if reply.status in {400, 404, 410}:
             raise _Changed
@@ -226,10 +226,10 @@ class _Reading:
             raise _Ends(Malformed("json"))
         return content
 
-    async def _send(self, operation: str, url: str) -> Reply:
+    async def _send(self, operation: str, url: str, record: str | None = None) -> Reply:
         self._allow()
         scope = record_scope(self._tenant.tenant_id, self._call_id)
-        call = Call(self._tenant, operation, "GET", url, self._priority, scope, trace_id=self._trace_id)
+        call = Call(self._tenant, operation, "GET", url, self._priority, scope, trace_id=self._trace_id, record=record)
         while True:
             self._spent.requests += 1
             try:
