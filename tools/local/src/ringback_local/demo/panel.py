@@ -99,7 +99,7 @@ def screen(reading: Reading, stack: Stack, events: list[str]) -> RenderableType:
         ("accepted", f"{day['accepted']:,}  ({reading.accepted_rate:,.0f}/s)"),
         ("stored versions", f"{store['versions']:,}  ({reading.stored_rate:,.0f}/s)"),
         ("accepted → stored", f"p50 {_ms(store['p50'])}   p99 {_ms(store['p99'])}"),
-        ("streams' verdict", f"{store['good']:,} calls good, {store['poor']:,} poor, of {store['calls']:,}"),
+        ("quality", f"{store['good']:,} calls good, {store['poor']:,} poor, of {store['calls']:,}"),
         ("dead letters", f"{reading.dead_letters:,}"),
     )
     lanes = _grid(*((name.removeprefix("callrecords."), f"{behind:,}") for name, behind in reading.behind.items()))

@@ -28,6 +28,8 @@ def show(
     console.print(_flow(judgement, counts))
     console.print(_latencies(hops))
     console.print(_topics(dumps))
+    if kills:
+        console.print("The latencies hold the kills: a killed member's partitions wait 15 s, its session, for another.")
     for kill in kills:
         console.print(f"killed [bold]{kill.service}[/] while it held {kill.unfinished:,} unfinished")
     for sentence in judgement.worst[:WORST_SHOWN]:
