@@ -1,6 +1,6 @@
 """`python -m bench [webhook|enricher|store|e2e|all]`: measure, print the table, write the figures.
 
-`python -m bench page FIGURES.json [PROFILE.json]` prints docs/performance.md from what runs have written.
+`python -m bench page RUN.json [OTHER.json ...]` prints docs/performance.md from what runs have written.
 """
 
 import argparse

@@ -27,6 +27,8 @@ def page(reports: Sequence[Report]) -> str:
         *_also(first),
         "",
         *_judgement(first),
+        "",
+        *_repeated(reports),
     ]
     parts += ["", "## Where the time goes", "", *(_costs(costs) if costs else ["No run was profiled."])]
     return "\n".join(parts) + "\n"
@@ -48,6 +50,25 @@ def _facts(report: Report) -> list[str]:
 def _table(report: Report) -> list[str]:
     rows = [_row(HEADINGS), _row("---" for _ in HEADINGS)]
     return rows + [_row(row) for row in cells(report.lines)]
+
+
+def _repeated(reports: Sequence[Report]) -> list[str]:
+    """Every goal's figure in each of the runs given: how far a single verdict may be trusted."""
+    runs = [verdicts(report.lines) for report in reports]
+    heads = [f"{one.started[:16]}, load {one.load_average[0]}{', profiled' * one.profiled}" for one in reports]
+    rows = [
+        _row([one[0].goal.stage, one[0].goal.load, one[0].goal.words, *map(_value, one)])
+        for one in zip(*runs, strict=True)
+    ]
+    heading = ("stage", "load", "goal", *heads)
+    words = (
+        "A verdict that changes from run to run is not settled. A load above 1 means that others used the machine too."
+    )
+    return ["## The goals over several runs", "", words, "", _row(heading), _row("---" for _ in heading), *rows]
+
+
+def _value(verdict: Verdict) -> str:
+    return "" if verdict.value is None else f"{verdict.value:.3g} ({verdict.said})"
 
 
 def _also(report: Report) -> list[str]:
