@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 import pytest
-from ringback_common.errors import Transient
+from ringback_common.errors import Throttled, Transient
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted, Tokens
 from ringback_graph.tenants import Tenant
@@ -96,6 +96,47 @@ async def test_an_unreachable_authority_is_transient_and_paced(graph: Any, tenan
         await tokens.get(tenant)
     graph.clock.seconds += 6
     assert await tokens.get(tenant) == "token-1"
+
+
+async def test_the_authority_s_retry_after_is_waited_out(graph: Any, tenant: Tenant) -> None:
+    """Nothing is asked before it is over, and who asks meanwhile hears how long it still is; one of 1 s is no hurry."""
+    asked: list[float] = []
+
+    class Busy:
+        def acquire(self, tenant: Tenant) -> Granted:  # noqa: ARG002 - the port's signature
+            asked.append(graph.clock.seconds - start)
+            if len(asked) < 3:
+                raise Throttled("tenant:t", (40.0, 1.0)[len(asked) - 1])
+            return Granted("good", 3600)
+
+    tokens, start = Tokens(Busy(), graph.clock), graph.clock.seconds
+    left, scopes = dict[float, float](), set[str]()
+    while len(asked) < 3:
+        try:
+            await tokens.get(tenant)
+        except Throttled as throttled:
+            left[graph.clock.seconds - start] = throttled.retry_after
+            scopes.add(throttled.scope)
+        graph.clock.seconds += 1
+    assert asked == [0.0, 40.0, 50.0]
+    assert scopes == {"tenant:t"}
+    assert (left[0.0], left[1.0], left[39.0], left[41.0]) == (40.0, 39.0, 1.0, 9.0)
+
+
+async def test_a_token_serves_while_the_authority_asks_to_wait(graph: Any, tenant: Tenant) -> None:
+    """A refresh ahead of time that is throttled costs nobody anything."""
+    tokens = Tokens(graph.tokens, graph.clock)
+    await tokens.get(tenant)
+    graph.clock.seconds += 3400
+    graph.tokens.refusal = Throttled("tenant:t", 100.0)
+    for _ in range(2):
+        assert await tokens.get(tenant) == "token-1"
+        await landed(tokens, tenant)
+    graph.tokens.refusal = None
+    graph.clock.seconds += 99
+    assert await tokens.get(tenant) == "token-1"
+    await landed(tokens, tenant)
+    assert graph.tokens.given == 1
 
 
 async def test_a_rejected_token_is_replaced_once_for_all(graph: Any, tenant: Tenant) -> None:

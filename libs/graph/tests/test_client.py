@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_graph.budget import Priority
-from ringback_graph.client import Call, retry_after
+from ringback_graph.client import Call
 from ringback_graph.links import HostileLink
+from ringback_graph.retry_after import retry_after
 from ringback_graph.tenants import Tenant
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
-from ringback_common.errors import Transient
+from ringback_common.errors import Throttled, Transient
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted
 from ringback_graph.msal_source import MsalSource
@@ -39,8 +39,8 @@ class Authority:
             found = {"issuer": f"{base}/t", "authorization_endpoint": f"{base}/a", "token_endpoint": f"{base}/token"}
             return self.octets(200, orjson.dumps(found))
         self.forms.append(parse_qs(seen.body.decode()))
-        status, content = self.token
-        return self.octets(status, orjson.dumps(content))
+        status, content, *headers = self.token
+        return self.octets(status, orjson.dumps(content), **dict(*headers))
 
 
 @pytest.fixture
@@ -166,6 +166,40 @@ async def test_an_authority_that_is_not_well_is_transient(
     """5xx and its own word for it may pass."""
     (tmp_path / "secret").write_text("s")
     authority.token = token
+    with pytest.raises(Transient):
+        await ask(authority, at(authority, tenant))
+
+
+@pytest.mark.parametrize(
+    ("token", "seconds"),
+    [
+        ((429, {"error": "temporarily_unavailable"}, {"Retry_After": "37"}), 37.0),
+        ((429, {"error": "invalid_request"}), 10.0),
+        ((503, {}, {"Retry_After": "12"}), 12.0),
+        ((429, {}, {"Retry_After": "86400"}), 3600.0),
+    ],
+)
+async def test_an_authority_that_asks_to_wait_is_heard(
+    authority: Authority, tenant: Tenant, tmp_path: Path, token: object, seconds: float
+) -> None:
+    """Its Retry-After comes through msal, for the whole tenant; it is never a refusal of the credential."""
+    (tmp_path / "secret").write_text("s")
+    authority.token = token
+    with pytest.raises(Throttled) as throttled:
+        await ask(authority, at(authority, tenant))
+    assert (throttled.value.scope, throttled.value.retry_after) == (f"tenant:{tenant.tenant_id}", seconds)
+
+
+@pytest.mark.parametrize("where", ["openid", "token"])
+async def test_a_page_of_somebody_else_is_not_a_refusal(
+    authority: Authority, tenant: Tenant, tmp_path: Path, where: str
+) -> None:
+    """A proxy's or maintenance page with 200 may pass; the credential is not to blame."""
+    (tmp_path / "secret").write_text("s")
+    true = authority.answer
+    authority.server.answer = lambda seen: (
+        authority.octets(200, b"<html></html>", Content_Type="text/html") if where in seen.line else true(seen)
+    )
     with pytest.raises(Transient):
         await ask(authority, at(authority, tenant))
 

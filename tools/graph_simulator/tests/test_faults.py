@@ -133,6 +133,22 @@ async def test_the_token_endpoint_can_fail_too(lab: Lab) -> None:
     assert (await lab.token()).status == 200
 
 
+async def test_the_ledger_shows_who_does_not_wait_for_the_authority(lab: Lab) -> None:
+    """A token request inside its Retry-After is held against the client; one of another tenant is not."""
+    await _plan(lab, effect="throttle", route="token", retryAfter=60, count=1, tenantId=TENANT)
+    assert (await lab.token()).status == 429
+
+    async def impolite() -> bool:
+        await lab.token(_OTHER)
+        await lab.token()
+        return (await lab.ledger("token"))[-1]["insideRetryAfter"]
+
+    await lab.until(impolite)
+    lines = await lab.ledger("token")
+    assert {line["tenantId"] for line in lines if line["insideRetryAfter"]} == {TENANT}
+    assert (await lab.control("GET", "state"))["requests"]["insideRetryAfter"] == 1
+
+
 async def test_a_tenant_may_refuse_the_double_expand(lab: Lab) -> None:
     """Sessions alone and participants alone are served, both at once are a 400."""
     await lab.control("POST", "tenants", {"tenants": [{"tenantId": TENANT, "clientId": "c", "clientSecret": "s"}]})

@@ -45,7 +45,7 @@ def test_scopes_are_those_that_graph_documents() -> None:
 def test_a_request_inside_a_pause_is_seen() -> None:
     """Requests under way when the 429 leaves are no offence, later ones are, those after the wait are not."""
     pauses = Pauses()
-    pauses.begin(("appTenant", "t"), 100.0, 5)
+    pauses.begin(("appTenant", "t"), 100.0, "5")
     scopes = [("appTenant", "t"), ("record", "t|1")]
     assert [pauses.inside(scopes, at) for at in (100.1, 101.0, 104.9, 105.1)] == [False, True, True, False]
     assert not pauses.inside([("appTenant", "other")], 101.0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ringback_common.clock import Clock
-from ringback_common.errors import Transient
+from ringback_common.errors import Throttled, Transient
 from ringback_common.metrics import GRAPH_TOKENS
 
 from ringback_graph.answers import AuthFailed
@@ -22,7 +22,10 @@ Both are at most a half and a tenth of what the token had left when it came. A m
 machine's cache with any rest of life, and comes again: measured from its end alone it would be asked for without pause.
 """
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
-"""Seconds between attempts after failures, doubling: a wrong secret must not hammer the authority."""
+"""Seconds between attempts after failures, doubling: a wrong secret must not hammer the authority.
+
+If the authority itself says how long to wait, it is that long at least.
+"""
 _REJECTED_PAUSE = 60.0
 """Seconds in which a second 401 for a tenant asks for no further token."""
 
@@ -39,7 +42,12 @@ class TokenSource(Protocol):
     """Where tokens come from; blocking, called in a thread."""
 
     def acquire(self, tenant: Tenant) -> Granted | AuthFailed:
-        """A new token, never one given before. Raises Transient if the authority cannot be reached."""
+        """A new token, never one given before.
+
+        Raises:
+            Throttled: the authority asks to wait.
+            Transient: it cannot be reached or is not well.
+        """
         ...
 
 
@@ -52,7 +60,7 @@ class _Entry:
     refresh_at: float = 0.0
     useful_until: float = 0.0
     flight: asyncio.Task[str | AuthFailed] | None = None
-    failure: AuthFailed | None = None
+    failure: AuthFailed | Throttled | None = None
     failures: int = 0
     not_before: float = 0.0
     replaced: float | None = None
@@ -67,7 +75,12 @@ class Tokens:
         self._entries: dict[str, _Entry] = {}
 
     async def get(self, tenant: Tenant) -> str | AuthFailed:
-        """A token that is good for now. Raises Transient if the authority cannot be reached."""
+        """A token that is good for now.
+
+        Raises:
+            Throttled: the authority asks to wait, with the seconds that are left.
+            Transient: it cannot be reached.
+        """
         entry, now = self._entry(tenant), self._clock.monotonic()
         if entry.token is None or now >= entry.useful_until:
             return await self._fetch(entry, now)
@@ -100,7 +113,7 @@ class Tokens:
 
     async def _fetch(self, entry: _Entry, now: float) -> str | AuthFailed:
         if entry.flight is None and now < entry.not_before:
-            return _as_before(entry)
+            return _as_before(entry, now)
         # Shielded: one waiter's cancellation must not take the token from the others.
         return await asyncio.shield(entry.flight or self._start(entry))
 
@@ -112,8 +125,8 @@ class Tokens:
     async def _fly(self, entry: _Entry) -> str | AuthFailed:
         try:
             answer = await asyncio.to_thread(self._source.acquire, entry.tenant)
-        except Transient:
-            self._failed(entry, None)
+        except Transient as failure:
+            self._failed(entry, failure if isinstance(failure, Throttled) else None)
             raise
         finally:
             entry.flight = None
@@ -131,17 +144,22 @@ class Tokens:
         entry.failure, entry.failures, entry.not_before = None, 0, 0.0
         GRAPH_TOKENS.labels("granted").inc()
 
-    def _failed(self, entry: _Entry, failure: AuthFailed | None) -> None:
-        GRAPH_TOKENS.labels("refused" if failure else "unreachable").inc()
+    def _failed(self, entry: _Entry, failure: AuthFailed | Throttled | None) -> None:
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**entry.failures)
+        result = "refused" if failure else "unreachable"
+        if isinstance(failure, Throttled):
+            result, pause = "throttled", max(pause, failure.retry_after)
+        GRAPH_TOKENS.labels(result).inc()
         entry.failure, entry.failures = failure, min(entry.failures + 1, 10)
         entry.not_before = self._clock.monotonic() + pause
 
 
-def _as_before(entry: _Entry) -> AuthFailed:
-    if entry.failure is None:
-        raise Transient("the authority could not be reached a moment ago")
-    return entry.failure
+def _as_before(entry: _Entry, now: float) -> AuthFailed:
+    if isinstance(entry.failure, AuthFailed):
+        return entry.failure
+    if isinstance(entry.failure, Throttled):
+        raise Throttled(entry.failure.scope, entry.not_before - now)
+    raise Transient("the authority could not be reached a moment ago")
 
 
 def _seen(flight: asyncio.Task[str | AuthFailed]) -> None:

@@ -4,8 +4,6 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import orjson
@@ -18,18 +16,13 @@ from ringback_graph.auth import Tokens
 from ringback_graph.budget import Budget, Priority, Role, Ticket
 from ringback_graph.links import HostileLink, checked_link, checked_page
 from ringback_graph.msal_source import MsalSource
+from ringback_graph.retry_after import retry_after
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import HttpTransport, Reply, Request, Transport
 
-__all__ = ["Call", "GraphClient", "error_code", "json_object", "retry_after"]
+__all__ = ["Call", "GraphClient", "error_code", "json_object"]
 
-_DEFAULT_RETRY_AFTER = 10.0
-"""Seconds where a 429 names none: half of Graph's window, after which half of what was used is free again."""
-_SHORTEST_RETRY_AFTER = 1.0
-"""Graph asks never to retry at once; `0` and a date just past would."""
-_LONGEST_RETRY_AFTER = 86_400.0
-_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}\Z")
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "Ringback"}
 _PREFER = "include-unknown-enum-members"
@@ -149,30 +142,6 @@ def _request(call: Call, token: str) -> Request:
         return Request(call.method, call.url, headers)
     headers["Content-Type"] = "application/json"
     return Request(call.method, call.url, headers, orjson.dumps(call.body))
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float:
-    """Seconds to wait: a number, or an HTTP date against the reply's own `Date`, for our clock may be wrong."""
-    written = headers.get("Retry-After", "").strip()
-    if _SECONDS.match(written):
-        return _bounded(float(written))
-    until = _http_date(written)
-    if until is None:
-        return _DEFAULT_RETRY_AFTER
-    since = _http_date(headers.get("Date", "")) or now
-    return _bounded((until - since).total_seconds())
-
-
-def _bounded(seconds: float) -> float:
-    return min(max(_SHORTEST_RETRY_AFTER, seconds), _LONGEST_RETRY_AFTER)
-
-
-def _http_date(written: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(written)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.tzinfo is not None else None
 
 
 def json_object(reply: Reply) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -9,22 +10,35 @@ from typing import Any, cast
 import msal
 import requests
 from msal.exceptions import MsalServiceError
-from ringback_common.errors import Transient
+from ringback_common.errors import Throttled, Transient
 
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted
+from ringback_graph.budget.allotment import tenant_scope
+from ringback_graph.retry_after import retry_after
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Certificate, Tenant
 
 __all__ = ["MsalSource"]
 
 _TIMEOUT = 15.0
+_LONGEST_WAIT = 3600.0
+"""Seconds of the authority's Retry-After that are believed; msal's own cap."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 _PASSING = frozenset({"temporarily_unavailable", "server_error", "timeout", "request_timeout"})
 
 
+class _AskedToWait(Exception):  # noqa: N818 - internal: the authority's Retry-After on its way through msal
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
 class _Session(requests.Session):
     """msal's HTTP client: trusts the configured CA whatever the environment says, and never follows a redirect.
+
+    What msal would take for a refusal of the credential is told apart here: a request to wait, and a page that is not
+    the authority's at all.
 
     requests lets REQUESTS_CA_BUNDLE and the proxy variables override a session unless `trust_env` is off.
     """
@@ -40,7 +54,12 @@ class _Session(requests.Session):
         """As requests', with our timeout and without redirects."""
         kwargs.setdefault("timeout", _TIMEOUT)
         kwargs["allow_redirects"] = False
-        return super().request(method, url, *args, **kwargs)
+        reply = super().request(method, url, *args, **kwargs)
+        if reply.status_code == 429 or (reply.status_code >= 500 and "Retry-After" in reply.headers):  # noqa: PLR2004 - HTTP
+            raise _AskedToWait(min(_LONGEST_WAIT, retry_after(reply.headers, datetime.now(UTC))))
+        if reply.status_code == 200 and "json" not in reply.headers.get("Content-Type", "").lower():  # noqa: PLR2004 - HTTP
+            raise requests.exceptions.InvalidJSONError
+        return reply
 
 
 class _Unreadable(Exception):  # noqa: N818 - internal: the credential's files cannot be used
@@ -59,9 +78,12 @@ class MsalSource:
         self._session = _Session(settings)
 
     def acquire(self, tenant: Tenant) -> Granted | AuthFailed:
-        """A new token. Raises Transient if the authority cannot be reached or is not well."""
+        """A new token. Raises Throttled and Transient, as `TokenSource.acquire`."""
         try:
             return _read(self._ask(tenant))
+        except _AskedToWait as asked:
+            # No other request of the tenant can be sent either: without a token there is nothing to send it with.
+            raise Throttled(tenant_scope(tenant.tenant_id), asked.seconds) from None
         except (requests.RequestException, MsalServiceError) as failure:
             raise Transient(f"request to the authority failed: {type(failure).__name__}") from None
         except _Unreadable:

@@ -100,7 +100,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _graph_application(graph: Graph) -> web.Application:
     app = web.Application(client_max_size=1 << 20)
-    AuthorityRoutes(graph.authority, graph.faults, graph.ledger, graph.clock, graph.root).add_to(app)
+    AuthorityRoutes(graph.authority, graph.effects, graph.ledger, graph.clock, graph.root).add_to(app)
     gate, pages = Gate(graph.authority, graph.clock), Pages(graph.world, graph.root)
     routes = GraphRoutes(graph.world, pages, graph.service, gate, graph.effects, graph.ledger, graph.clock)
     app.router.add_route("*", "/{tail:.*}", routes.handle)

@@ -7,8 +7,10 @@ import orjson
 from aiohttp import web
 
 from ringback_graph_simulator.clock import GraphClock
-from ringback_graph_simulator.faults import Faults
+from ringback_graph_simulator.fault_effects import FaultEffects
+from ringback_graph_simulator.faults import Fault
 from ringback_graph_simulator.ledger import Ledger
+from ringback_graph_simulator.throttle import Pauses
 from ringback_graph_simulator.tokens import Authority, Refused, fingerprint
 
 __all__ = ["AuthorityRoutes"]
@@ -17,9 +19,12 @@ __all__ = ["AuthorityRoutes"]
 class AuthorityRoutes:
     """Discovery and tokens; every answer is in the ledger, no secret is."""
 
-    def __init__(self, authority: Authority, faults: Faults, ledger: Ledger, clock: GraphClock, root: str) -> None:
+    def __init__(
+        self, authority: Authority, effects: FaultEffects, ledger: Ledger, clock: GraphClock, root: str
+    ) -> None:
         self._authority = authority
-        self._faults = faults
+        self._effects = effects
+        self._pauses = Pauses()
         self._ledger = ledger
         self._clock = clock
         self._root = root
@@ -46,36 +51,35 @@ class AuthorityRoutes:
         )
 
     async def _token(self, request: web.Request) -> web.Response:
-        tenant = request.match_info["tenant"]
+        tenant, begun = request.match_info["tenant"].lower(), self._clock.now()
         form = {name: str(value) for name, value in (await request.post()).items()}
-        fault = self._faults.draw("token", tenant.lower(), None, 1, self._clock.now())
+        inside = self._pauses.inside([("token", tenant)], begun)
+        status, body, headers = await self._answer(tenant, form)
+        self._effects.inside_retry_after += inside
+        self._ledger.write(
+            "token", at=self._clock.now(), tenantId=tenant, clientId=form.get("client_id"), status=status,
+            token=fingerprint(body["access_token"]) if status == 200 else None, insideRetryAfter=inside,
+        )  # fmt: skip
+        return _json(body, status, headers)
+
+    async def _answer(self, tenant: str, form: dict[str, str]) -> tuple[int, dict[str, Any], dict[str, str]]:
+        fault = self._effects.faults.draw("token", tenant, None, 1, self._clock.now())
         if fault is not None and fault.effect in {"delay", "hang"}:
             await asyncio.sleep(fault.seconds)
         elif fault is not None:
-            headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
-            body = {"error": "temporarily_unavailable", "error_description": fault.code, "error_codes": [90033]}
-            return self._noted(tenant, form, body, fault.status, headers)
+            return self._fault(tenant, fault)
         try:
             audience = f"{self._root}/{tenant}/oauth2/v2.0/token"
-            body = self._authority.issue(tenant, form, audience=audience, now=self._clock.now())
+            return 200, self._authority.issue(tenant, form, audience=audience, now=self._clock.now()), {}
         except Refused as refused:
-            return self._noted(tenant, form, refused.body, refused.status)
-        return self._noted(tenant, form, body, 200)
+            return refused.status, refused.body, {}
 
-    def _noted(
-        self,
-        tenant: str,
-        form: dict[str, str],
-        body: dict[str, Any],
-        status: int,
-        headers: dict[str, str] | None = None,
-    ) -> web.Response:
-        token = fingerprint(body["access_token"]) if status == 200 else None
-        client = form.get("client_id")
-        self._ledger.write(
-            "token", at=self._clock.now(), tenantId=tenant.lower(), clientId=client, status=status, token=token
-        )
-        return _json(body, status, headers)
+    def _fault(self, tenant: str, fault: Fault) -> tuple[int, dict[str, Any], dict[str, str]]:
+        body = {"error": "temporarily_unavailable", "error_description": fault.code, "error_codes": [90033]}
+        if fault.retry_after is None:
+            return fault.status, body, {}
+        self._pauses.begin(("token", tenant), self._clock.now(), fault.retry_after)
+        return fault.status, body, {"Retry-After": fault.retry_after}
 
 
 def _json(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

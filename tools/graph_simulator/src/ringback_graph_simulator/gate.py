@@ -1,6 +1,5 @@
 """What every Graph request passes first: the token, the budgets, the pauses it was told to keep."""
 
-import email.utils
 from http import HTTPStatus
 
 from aiohttp import web
@@ -34,7 +33,7 @@ class Gate:
         verdict = self._throttle.check(scopes, exchange.begun)
         if verdict is not None:
             exchange.over_budget = verdict.scope
-            self._pause((verdict.scope, scopes[verdict.scope]), str(verdict.retry_after))
+            self._pauses.begin((verdict.scope, scopes[verdict.scope]), self._clock.now(), str(verdict.retry_after))
             headers = {"Retry-After": str(verdict.retry_after)}
             raise GraphError(HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", "Too many requests.", headers)
         return tenant
@@ -46,7 +45,7 @@ class Gate:
         scopes = self._scopes(exchange, tenant)
         wanted = "record" if fault.call_id else "list" if fault.route == "list" else "appTenant"
         name = wanted if wanted in scopes else "subscriptions"
-        self._pause((name, scopes[name]), fault.retry_after)
+        self._pauses.begin((name, scopes[name]), self._clock.now(), fault.retry_after)
 
     def _authenticate(self, request: web.Request, exchange: Exchange) -> Tenant:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -58,14 +57,6 @@ class Gate:
             raise GraphError(HTTPStatus.UNAUTHORIZED, "InvalidAuthenticationToken", sentence, headers)
         exchange.tenant_id = grant.tenant.tenant_id
         return grant.tenant
-
-    def _pause(self, scope: tuple[str, ...], retry_after: str) -> None:
-        now = self._clock.now()
-        try:
-            seconds = float(retry_after)
-        except ValueError:
-            seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - now
-        self._pauses.begin(scope, now, seconds)
 
     @staticmethod
     def _scopes(exchange: Exchange, tenant: Tenant) -> dict[str, str]:

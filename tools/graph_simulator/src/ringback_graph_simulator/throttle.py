@@ -1,5 +1,6 @@
 """Graph's budgets in sliding windows (graph.md 4.1). Requests go on counting while they are refused."""
 
+import email.utils
 import math
 from collections import deque
 from dataclasses import dataclass, field
@@ -93,11 +94,12 @@ class Pauses:
     def __init__(self) -> None:
         self._pauses: dict[tuple[str, ...], tuple[float, float]] = {}
 
-    def begin(self, scope: tuple[str, ...], now: float, retry_after: float) -> None:
-        """A 429 is on its way; requests already under way for a moment more are no offence."""
+    def begin(self, scope: tuple[str, ...], now: float, retry_after: str) -> None:
+        """A 429 with this Retry-After is on its way; requests already under way for a moment more are no offence."""
+        seconds = _seconds(retry_after, now)
         told, until = self._pauses.get(scope, (now + _TOLD_S, 0.0))
         still = until > now
-        self._pauses[scope] = (told if still else now + _TOLD_S, max(until, now + retry_after))
+        self._pauses[scope] = (told if still else now + _TOLD_S, max(until, now + seconds))
 
     def inside(self, scopes: list[tuple[str, ...]], now: float) -> bool:
         """Whether a request that starts now breaks a pause of any of these scopes."""
@@ -107,3 +109,10 @@ class Pauses:
             if (pause := self._pauses.get(scope))
             for began, until in (pause,)
         )
+
+
+def _seconds(retry_after: str, now: float) -> float:
+    try:
+        return float(retry_after)
+    except ValueError:
+        return email.utils.parsedate_to_datetime(retry_after).timestamp() - now
