@@ -1,5 +1,6 @@
 """Reading whole records."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -206,6 +207,33 @@ async def test_a_graph_that_refuses_both_expands_is_remembered(graph: Any, tenan
     found = await reader.read(tenant, CALL, BULK)
     assert isinstance(found, Found)
     assert len(graph.requests) == 1
+
+
+async def test_both_expands_are_tried_again_after_an_hour_by_one_read(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """One odd 400 costs a tenant a second request for an hour, not for the life of the process."""
+    record = Record(reply)
+    record.refuses_both = True
+    graph.answer = record
+    reader = RecordReader(graph.client())
+
+    async def tried() -> list[bool]:
+        """For each of two reads at once, whether it tried the double form."""
+        graph.requests.clear()
+        found = await asyncio.gather(*(reader.read(tenant, CALL, BULK) for _ in range(2)))
+        assert all(isinstance(each, Found) and len(each.record["participants_v2"]) == 2 for each in found)
+        firsts = [request.url for request in graph.requests if "$expand" in request.url]
+        return sorted("participants_v2" in url for url in firsts)
+
+    await reader.read(tenant, CALL, BULK)
+    graph.clock.seconds += 3599
+    assert await tried() == [False, False]
+    graph.clock.seconds += 2
+    assert await tried() == [False, False, True]
+    record.refuses_both = False
+    assert await tried() == [False, False]
+    graph.clock.seconds += 3600
+    assert await tried() == [False, True]
+    assert await tried() == [True, True]
 
 
 async def test_a_400_for_another_reason_is_not_remembered(graph: Any, tenant: Tenant, reply: Make) -> None:

@@ -29,6 +29,7 @@ from ringback_graph.budget import Priority
 from ringback_graph.budget.allotment import record_scope
 from ringback_graph.budget.gate import LONGEST_FREEZE
 from ringback_graph.client import Call, GraphClient, error_code, json_object
+from ringback_graph.expands import Expands
 from ringback_graph.links import HostileLink
 from ringback_graph.parse import integer
 from ringback_graph.tenants import Tenant
@@ -93,12 +94,12 @@ class _Spent:
 
 
 class RecordReader:
-    """Reads records; remembers which tenants' Graph refuses sessions and participants in one expand."""
+    """Reads records; remembers for an hour which tenants' Graph refuses sessions and participants in one expand."""
 
     def __init__(self, client: GraphClient, limits: ReadLimits | None = None) -> None:
         self._client = client
         self._limits = limits or ReadLimits()
-        self._separate: set[str] = set()
+        self._expands = Expands()
 
     async def read(self, tenant: Tenant, call_id: str, priority: Priority, trace_id: str | None = None) -> Answer:
         """One whole version of a record, or why there is none.
@@ -107,7 +108,7 @@ class RecordReader:
             Transient: timeout, connection, 5xx, or the read took too long.
             Throttled: Graph asks to wait; the scope is already held.
         """
-        reading = _Reading(self._client, self._limits, self._separate, tenant, call_id, priority, trace_id)
+        reading = _Reading(self._client, self._limits, self._expands, tenant, call_id, priority, trace_id)
         try:
             return await reading.run()
         except _Ends as end:
@@ -123,13 +124,13 @@ class _Reading:
         self,
         client: GraphClient,
         limits: ReadLimits,
-        separate: set[str],
+        expands: Expands,
         tenant: Tenant,
         call_id: str,
         priority: Priority,
         trace_id: str | None,
     ) -> None:
-        self._client, self._limits, self._separate = client, limits, separate
+        self._client, self._limits, self._expands = client, limits, expands
         self._tenant, self._call_id, self._priority, self._trace_id = tenant, call_id, priority, trace_id
         self._url = f"{tenant.graph_url}/v1.0/communications/callRecords/{quote(call_id, safe='')}"
         self._spent = _Spent(client.clock.monotonic())
@@ -146,24 +147,27 @@ class _Reading:
 
     async def _attempt(self) -> Found:
         started = self._client.clock.now()
-        record = await self._record()
+        separate, record = await self._record()
         await self._pages(record)
-        if self._tenant.tenant_id in self._separate and record.get("type") != "peerToPeer":
+        if separate and record.get("type") != "peerToPeer":
             await self._participants(record)
         if self._spent.replies > 1:
             await self._unchanged(record)
         return self._found(record, started)
 
-    async def _record(self) -> dict[str, Any]:
-        """The record with the first page of its sessions and, unless this Graph refuses, of its participants."""
-        if self._tenant.tenant_id in self._separate:
-            return await self._get("record", f"{self._url}?{_SESSIONS}")
+    async def _record(self) -> tuple[bool, dict[str, Any]]:
+        """The record with its first sessions and, unless they must be asked for separately, its first participants."""
+        tenant_id = self._tenant.tenant_id
+        if self._expands.separate(tenant_id, self._client.clock.monotonic()):
+            return True, await self._get("record", f"{self._url}?{_SESSIONS}")
         reply = await self._send("record", f"{self._url}?{_SESSIONS},participants_v2")
         if reply.status != 400:  # noqa: PLR2004 - HTTP
-            return self._checked(reply)
+            record = self._checked(reply)
+            self._expands.accepted(tenant_id)
+            return False, record
         record = await self._get("record", f"{self._url}?{_SESSIONS}")
-        self._separate.add(self._tenant.tenant_id)
-        return record
+        self._expands.refused(tenant_id, self._client.clock.monotonic())
+        return True, record
 
     async def _participants(self, record: dict[str, Any]) -> None:
         page = await self._get("page", f"{self._url}/participants_v2")
