@@ -1,11 +1,13 @@
 """The webhook's own HTTP connection, over real sockets: what general servers lack, and what they all must have."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ringback_ingest.webhook.adapters import server
+from ringback_common.metrics import WEBHOOK_ITEMS
+from ringback_ingest.webhook.adapters import connection, server
 from ringback_ingest.webhook.adapters.server import HttpServer
 from ringback_testing import eventually
 from ringback_testing.webhook import Connect, RecordingWriter, post, status
@@ -46,6 +48,34 @@ async def test_unavailable_at_once(connect: Connect, writer: RecordingWriter, it
     await client.send(post(body(item(clientState="forged"))))
     assert status(await client.answer()) == 202
     assert writer.writes == 0
+
+
+async def test_one_deadline_for_body_and_kafka(
+    connect: Connect, writer: RecordingWriter, item: Item, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a slow body took of the time Graph waits is not Kafka's any more; a late acknowledgement answers nothing."""
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.6)
+    writer.gate.clear()
+    before = counted("unavailable"), counted("accepted")
+    client = await connect()
+    head, _, content = post(body(item()), "Expect: 100-continue").partition(b"\r\n\r\n")
+    await client.send(head + b"\r\n\r\n")
+    await client.reader.readuntil(b"\r\n\r\n")  # 100: the head is through
+    began = time.monotonic()
+    await asyncio.sleep(0.4)  # the slow body itself
+    await client.send(content)
+    assert status(await client.answer()) == 503
+    assert time.monotonic() - began < 0.9
+    writer.gate.set()
+    await eventually(lambda: len(writer.written) == 1)
+    await client.send(post(b"{}"))
+    assert status(await client.answer()) == 202
+    assert (counted("unavailable"), counted("accepted")) == (before[0] + 1, before[1])
+
+
+def counted(outcome: str) -> float:
+    """Items counted so far."""
+    return WEBHOOK_ITEMS.labels(outcome)._value.get()
 
 
 async def test_forger_learns_nothing(connect: Connect, writer: RecordingWriter, item: Item, body: Body) -> None:

@@ -14,6 +14,7 @@ from ringback_ingest.keys_file import KeysFile
 from ringback_ingest.settings import WebhookSection
 from ringback_ingest.webhook.adapters.server import HttpServer
 from ringback_ingest.webhook.core.genuine import genuine_at
+from ringback_ingest.webhook.core.limits import KAFKA_SECONDS
 from ringback_ingest.webhook.entry import Entry
 
 __all__ = ["WebhookSettings", "serve"]
@@ -42,7 +43,7 @@ class _Webhook:
         self._clock = SystemClock()
         client_options(settings.kafka)  # the producer connects in the background, where a mistake would go unheard
         self._keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile)
-        self._producer = GroupCommitProducer(settings.kafka)
+        self._producer = GroupCommitProducer(settings.kafka, deadline=KAFKA_SECONDS)
         self._entry = Entry(self._producer, genuine_at(self._keys.ring, self._clock.now()), self._clock)
         self._server = HttpServer(self._entry, settings.webhook.host, settings.webhook.port)
         self._health = Health()

@@ -14,6 +14,7 @@ from ringback_ingest.client_state import NotificationQuery
 from ringback_ingest.webhook.adapters.connection import Reply
 from ringback_ingest.webhook.adapters.spans import as_headers, begin
 from ringback_ingest.webhook.core.admission import Status
+from ringback_ingest.webhook.core.limits import KAFKA_SECONDS
 from ringback_ingest.webhook.core.notifications import Arrival, Genuine, Refused, take
 
 __all__ = ["Entry", "Writer"]
@@ -43,13 +44,14 @@ class Writer(Protocol):
 class _Post:
     """A POST that waits for its records to be durable."""
 
-    __slots__ = ("began", "items", "reply", "span")
+    __slots__ = ("answered", "began", "items", "reply", "span")
 
     def __init__(self, items: int, reply: Reply, span: Span, began: float) -> None:
         self.items = items
         self.reply = reply
         self.span = span
         self.began = began
+        self.answered = False
 
 
 class Entry:
@@ -64,8 +66,8 @@ class Entry:
         self._posts: list[_Post] = []
         self._writes: set[asyncio.Task[None]] = set()
 
-    def take(self, query: NotificationQuery, body: bytes, reply: Reply) -> None:
-        """Answer 202 when every genuine item is durable or none was genuine, 503 when that cannot be said."""
+    def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> None:
+        """Answer 202 when every genuine item is durable or none was genuine, 503 when that cannot be said in time."""
         span = begin()
         arrival = Arrival(query.slot, iso(self._clock.now()), as_headers(span))
         taken = take(body, arrival, self.genuine)
@@ -77,11 +79,14 @@ class Entry:
         elif not self._writer.accepting:
             self._answer(post, Status.UNAVAILABLE)
         else:
-            self._join(post, taken.messages)
+            self._join(post, taken.messages, answer_by)
 
-    def _join(self, post: _Post, messages: list[Message]) -> None:
+    def _join(self, post: _Post, messages: list[Message], answer_by: float) -> None:
+        loop = asyncio.get_running_loop()
+        if answer_by < loop.time() + KAFKA_SECONDS:  # the body took its time; else the writer's own deadline is earlier
+            loop.call_at(answer_by, self._answer, post, Status.UNAVAILABLE)
         if not self._posts:
-            asyncio.get_running_loop().call_soon(self._leave)
+            loop.call_soon(self._leave)
         self._posts.append(post)
         self._messages.extend(messages)
 
@@ -104,6 +109,9 @@ class Entry:
                 self._answer(post, status)
 
     def _answer(self, post: _Post, status: Status) -> None:
+        if post.answered:
+            return
+        post.answered = True
         if post.items:
             (_ACCEPTED if status is Status.ACCEPTED else _UNAVAILABLE).inc(post.items)
             WEBHOOK_ANSWER_SECONDS.observe(self._clock.monotonic() - post.began)

@@ -15,7 +15,14 @@ from ringback_ingest.client_state import NotificationQuery
 from ringback_ingest.webhook.adapters.responses import CONTINUE, echo, response
 from ringback_ingest.webhook.core.admission import Admitted, Echo, Status
 from ringback_ingest.webhook.core.exchange import Exchange
-from ringback_ingest.webhook.core.limits import BODY_SECONDS, HEAD_OCTETS, HEAD_SECONDS, IDLE_SECONDS, REQUEST_OCTETS
+from ringback_ingest.webhook.core.limits import (
+    ANSWER_SECONDS,
+    BODY_SECONDS,
+    HEAD_OCTETS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    REQUEST_OCTETS,
+)
 
 __all__ = ["Connection", "Handler", "Hub", "Reply"]
 
@@ -34,8 +41,8 @@ class Reply(Protocol):
 class Handler(Protocol):
     """What becomes of a whole, admitted POST."""
 
-    def take(self, query: NotificationQuery, body: bytes, reply: Reply) -> None:
-        """Judge the body and answer, at once or when Kafka has."""
+    def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> None:
+        """Judge the body and answer, at once or when Kafka has, but not after `answer_by`, in the loop's time."""
         ...
 
 
@@ -76,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._deaf = False
         self._held = 0
         self._unfinished = 0
+        self._answer_by = math.inf
         self.deadline = math.inf
         """Monotonic seconds; the sweep closes what is past it."""
 
@@ -163,7 +171,8 @@ class Connection(asyncio.Protocol):
         if isinstance(exchange.verdict, Status):
             self._refuse(exchange.verdict)
             return
-        self.deadline = self._clock() + BODY_SECONDS
+        now = self._clock()
+        self.deadline, self._answer_by = now + BODY_SECONDS, now + ANSWER_SECONDS
         if exchange.expects_continue and self._parser.get_http_version() == "1.1":
             self._transport.write(CONTINUE)
 
@@ -191,7 +200,7 @@ class Connection(asyncio.Protocol):
             case Echo(token):
                 self._send(Status.OK, echo(token, self._hub.date, close=self._closes()))
             case Admitted(query):
-                self._hub.handler.take(query, exchange.body(), self.reply)
+                self._hub.handler.take(query, exchange.body(), self.reply, self._answer_by)
             case verdict:
                 raise AssertionError(f"a whole request was judged {verdict}")
 

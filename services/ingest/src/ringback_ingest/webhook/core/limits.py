@@ -1,21 +1,26 @@
 """What one request may cost. Everything here is checked before the body is parsed or while it is decoded."""
 
 __all__ = [
+    "ANSWER_SECONDS",
     "BODY_OCTETS",
     "BODY_SECONDS",
     "HEAD_OCTETS",
     "HEAD_SECONDS",
     "IDLE_SECONDS",
     "ITEMS",
+    "KAFKA_SECONDS",
     "REQUEST_OCTETS",
     "TOKEN_OCTETS",
 ]
+
+ANSWER_SECONDS = 2.5
+"""From the end of the head to the answer, whatever the body and Kafka took of it; Graph waits 3 s, the way included."""
 
 BODY_OCTETS = 1024 * 1024
 """Declared and actual. A notification has some 700 octets and Graph batches tens; what is refused is lost after 4 h."""
 
 BODY_SECONDS = 2.0
-"""From the end of the headers. Graph waits 3 s for the whole answer, of which up to 2 s may be Kafka's."""
+"""From the end of the head; a body that takes longer leaves Kafka too little of `ANSWER_SECONDS`."""
 
 HEAD_OCTETS = 16 * 1024
 """Request line and headers together; a validation token of 4 KiB triples at most when it is URL-encoded."""
@@ -28,6 +33,9 @@ IDLE_SECONDS = 75.0
 
 ITEMS = 5_000
 """Notifications in one POST."""
+
+KAFKA_SECONDS = 2.0
+"""From the write to its acknowledgement; less when the body took its time."""
 
 REQUEST_OCTETS = HEAD_OCTETS + 2 * BODY_OCTETS
 """A whole request as it comes: chunks of some size fit; tiny ones, long extensions and trailers do not."""
