@@ -3,7 +3,9 @@
 import asyncio
 from typing import cast
 
+import pytest
 from ringback_common.clock import SystemClock
+from ringback_common.errors import ConfigError
 from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY
 from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_ingest.keeper.core.watch import Watch
@@ -21,12 +23,15 @@ TENANT = Tenant.model_validate(
 )
 
 
-class OneTenant:
-    """A tenants file with one tenant."""
+class Listed:
+    """A tenants file with these tenants."""
+
+    def __init__(self, *tenants: Tenant) -> None:
+        self._tenants = tenants
 
     def all(self) -> dict[str, Tenant]:
-        """The tenant."""
-        return {TENANT.tenant_id: TENANT}
+        """The tenants by id."""
+        return {tenant.tenant_id: tenant for tenant in self._tenants}
 
 
 class ContentVisitor:
@@ -47,7 +52,7 @@ def told() -> list[float]:
 async def test_a_tenant_that_moved_away_is_spoken_for_no_more() -> None:
     """An expiry that nobody renews here would stand still and raise a false alarm days later."""
     owned = {TENANT.tenant_id}
-    tenants, visitor = cast("TenantsFile", OneTenant()), cast("Visitor", ContentVisitor())
+    tenants, visitor = cast("TenantsFile", Listed(TENANT)), cast("Visitor", ContentVisitor())
     stop = asyncio.Event()
     running = asyncio.create_task(Rounds(tenants, owned.__contains__, visitor, SystemClock()).run(stop))
     await eventually(lambda: told() == [1.8e9])
@@ -55,3 +60,33 @@ async def test_a_tenant_that_moved_away_is_spoken_for_no_more() -> None:
     await eventually(lambda: told() == [])
     stop.set()
     await running
+
+
+class FailingVisitor:
+    """Finishes one tenant's visit only after another one's has failed."""
+
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
+        self.failed = asyncio.Event()
+        self.finished: list[str] = []
+
+    async def look(self, tenant: Tenant, _watch: Watch) -> None:
+        """Fail for the one tenant, take longer for the other."""
+        if tenant is TENANT:
+            self.failed.set()
+            raise self.failure
+        await self.failed.wait()
+        await asyncio.sleep(0)
+        self.finished.append(tenant.tenant_id)
+
+
+@pytest.mark.parametrize("failure", [ConfigError("RINGBACK_X is not usable."), KeyError("bug")], ids=["mistake", "bug"])
+async def test_what_a_visit_raises_ends_the_rounds_as_it_is(failure: Exception) -> None:
+    """The exit code hangs on the exception itself, which no group may wrap; visits under way end in order."""
+    other = TENANT.model_copy(update={"tenant_id": "e1f2a3b4-0000-4000-8000-000000000001"})
+    tenants, visitor = cast("TenantsFile", Listed(other, TENANT)), FailingVisitor(failure)
+    rounds = Rounds(tenants, lambda _: True, cast("Visitor", visitor), SystemClock())
+    with pytest.raises(type(failure)) as raised:
+        await asyncio.wait_for(rounds.run(asyncio.Event()), 5)
+    assert raised.value is failure
+    assert visitor.finished == [other.tenant_id]

@@ -53,15 +53,26 @@ class Rounds:
         return True
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Make rounds until `stop` is set; a visit that was begun is finished."""
-        async with asyncio.TaskGroup() as visits:
-            while not stop.is_set():
-                self._forget_lost()
-                for tenant in self._due():
-                    self._visiting.add(tenant.tenant_id)
-                    visits.create_task(self._visit(tenant, self._watches[tenant.tenant_id]))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _TICK_SECONDS)
+        """Make rounds until `stop` is set; a visit that was begun is finished.
+
+        What may pass by itself stays with its tenant; what a visit raises ends the rounds as it is. Not a TaskGroup:
+        it would wrap what the exit code hangs on, and cut off other tenants' visits between a write and its audit.
+
+        Raises:
+            ConfigError: a visit found the configuration unusable.
+        """
+        visits: set[asyncio.Task[None]] = set()
+        while not (stop.is_set() or _failures(visits)):
+            visits = {visit for visit in visits if not visit.done()}
+            self._forget_lost()
+            for tenant in self._due():
+                self._visiting.add(tenant.tenant_id)
+                visits.add(asyncio.create_task(self._visit(tenant, self._watches[tenant.tenant_id])))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _TICK_SECONDS)
+        await asyncio.gather(*visits, return_exceptions=True)
+        for failure in _failures(visits):
+            raise failure
 
     def report(self) -> Iterable[Facts]:
         """What is known of every owned tenant, for the status topic; no subscription ids."""
@@ -102,3 +113,8 @@ class Rounds:
         for situation in Situation:
             count = sum(watch.situation is situation for watch in self._watches.values())
             KEEPER_TENANTS.labels(situation.value).set(count)
+
+
+def _failures(visits: Iterable[asyncio.Task[None]]) -> list[BaseException]:
+    ended = (visit.exception() for visit in visits if visit.done() and not visit.cancelled())
+    return [failure for failure in ended if failure is not None]
