@@ -12,6 +12,7 @@ import requests
 from msal.exceptions import MsalServiceError
 from ringback_common.errors import Throttled, Transient
 
+from ringback_graph import addresses
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted
 from ringback_graph.budget.allotment import tenant_scope
@@ -49,6 +50,9 @@ class _Session(requests.Session):
         self.verify = str(settings.cafile) if settings.cafile else True
         if settings.proxy:
             self.proxies = {"https": settings.proxy}
+            return
+        for host in addresses.PUBLIC_HOSTS:
+            self.mount(f"https://{host}", addresses.PublicAdapter())
 
     def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """As requests', with our timeout and without redirects."""

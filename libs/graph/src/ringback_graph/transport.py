@@ -14,6 +14,7 @@ import aiohttp
 from ringback_common.errors import ConfigError, Transient
 from yarl import URL
 
+from ringback_graph.addresses import PublicResolver
 from ringback_graph.settings import GraphSettings
 
 __all__ = ["HttpTransport", "Reply", "Request", "Transport", "trusted"]
@@ -70,7 +71,9 @@ class HttpTransport:
         Raises:
             ConfigError: the CA file cannot be used.
         """
-        connector = aiohttp.TCPConnector(limit=settings.connections, ssl=trusted(settings), ttl_dns_cache=60)
+        connector = aiohttp.TCPConnector(
+            limit=settings.connections, ssl=trusted(settings), resolver=PublicResolver(), ttl_dns_cache=60
+        )
         # A page must not trickle in for ever: the whole request may take four times the longest silence.
         patience = settings.timeout_seconds
         timeout = aiohttp.ClientTimeout(total=4 * patience, sock_connect=min(10.0, patience), sock_read=patience)
