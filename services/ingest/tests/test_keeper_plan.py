@@ -122,6 +122,23 @@ def test_time_scale(passed: timedelta, actions: tuple[Action, ...]) -> None:
     assert plan([ours(expires_at=NOW - passed + LIFETIME)], replace(WANTED, time_scale=60), NOW) == actions
 
 
+@pytest.mark.parametrize(
+    ("passed", "scale", "actions"),
+    [
+        (timedelta(minutes=29), 1, ()),
+        (timedelta(minutes=30), 1, (Renew("a", Reason.HALF_LIFE),)),
+        (timedelta(minutes=60), 1, (Create(Reason.MISSING),)),
+        (timedelta(seconds=29), 60, ()),
+        (timedelta(seconds=30), 60, (Renew("a", Reason.HALF_LIFE),)),
+    ],
+)
+def test_a_shorter_life_than_asked_for(passed: timedelta, scale: float, actions: tuple[Action, ...]) -> None:
+    """Half of the life Graph granted counts; measured by the one asked for, every look would renew."""
+    life = timedelta(hours=1)
+    wanted = replace(WANTED, granted={"a": life}, time_scale=scale)
+    assert plan([ours(expires_at=NOW - passed + life)], wanted, NOW) == actions
+
+
 def test_lifecycle_address_beside_the_notifications() -> None:
     """A tenant without a lifecycle URL gets the sibling of its notification URL, query kept."""
     assert lifecycle_url_of("https://h/a/notifications?x=1") == "https://h/a/lifecycle?x=1"

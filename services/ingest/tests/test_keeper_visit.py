@@ -188,6 +188,20 @@ async def test_renewal_that_finds_nothing_is_looked_at_again(visitor: Visitor, g
     assert (watch.situation, watch.due_at) == (Situation.ACTIVE, 1120.0)
 
 
+async def test_short_life_is_renewed_at_its_half(visitor: Visitor, graph: FakeGraph) -> None:
+    """Graph grants an hour instead of days: it is asked again after half an hour, not at every look."""
+    watch, hour = Watch(), timedelta(hours=1)
+    graph.planted["renew"] = subscription("a", expires_at=NOW + hour)
+    graph.standing = [subscription("a", expires_at=NOW + timedelta(minutes=1))]
+    await visitor.look(TENANT, watch)
+    graph.standing = [subscription("a", expires_at=NOW + hour)]
+    await visitor.look(TENANT, watch)
+    assert graph.writes() == ["renew"]
+    graph.standing = [subscription("a", expires_at=NOW + hour / 2)]
+    await visitor.look(TENANT, watch)
+    assert graph.writes() == ["renew", "renew"]
+
+
 async def test_conflict_is_a_foreign_subscription(visitor: Visitor, graph: FakeGraph, topic: FakeTopic) -> None:
     """A 409 although the list shows nothing: somebody else's stands there; red, and looked at again as usual."""
     graph.planted["create"] = Conflict("5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f")

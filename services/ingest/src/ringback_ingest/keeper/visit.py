@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ringback_common import logs
 from ringback_common.clock import Clock
@@ -75,14 +75,16 @@ class Visitor:
         if isinstance(seen, Refused):
             self._fail(tenant, watch, seen.reason)
             return
-        desired = self._desired(tenant)
-        actions = plan(seen, desired, self.clock.now(), reauthorize=reauthorize, removed=removed)
+        desired = self._desired(tenant, watch)
+        asked_at = self.clock.now()
+        actions = plan(seen, desired, asked_at, reauthorize=reauthorize, removed=removed)
         outcomes = await self._carry_out(tenant, desired, actions)
         if outcomes and isinstance(outcomes[-1], Refused):
             self._fail(tenant, watch, outcomes[-1].reason)
             return
         watch.reauthorize -= reauthorize
         watch.removed -= removed
+        watch.granted = _granted(watch, seen, outcomes, asked_at)
         self._settle(tenant, watch, seen, actions, outcomes)
 
     async def _carry_out(self, tenant: Tenant, desired: Desired, actions: Sequence[Action]) -> list[Outcome]:
@@ -140,7 +142,7 @@ class Visitor:
             Deed(tenant.tenant_id, f"subscription.{name}", targets, action.reason.value, outcome, self.clock.now())
         )
 
-    def _desired(self, tenant: Tenant) -> Desired:
+    def _desired(self, tenant: Tenant, watch: Watch) -> Desired:
         ring = self.keys.ring
         return Desired(
             notification_url=tenant.notification_url,
@@ -148,6 +150,7 @@ class Visitor:
             query=NotificationQuery(CALL_RECORDS, ring.active.kid, self.installation.id),
             valid_kids=ring.valid_kids(self.clock.now()),
             time_scale=self.installation.time_scale,
+            granted=watch.granted,
         )
 
     def _settle(
@@ -179,6 +182,15 @@ def _expiry(seen: Sequence[Seen], outcomes: Sequence[Outcome]) -> datetime | Non
     confirmed = [o.expires_at for o in outcomes if isinstance(o, Done) and o.expires_at is not None]
     listed = [s.expires_at for s in seen if s.expires_at is not None]
     return confirmed[-1] if confirmed else max(listed, default=None)
+
+
+def _granted(
+    watch: Watch, seen: Sequence[Seen], outcomes: Sequence[Outcome], asked_at: datetime
+) -> dict[str, timedelta]:
+    """The lives Graph granted, of subscriptions that are still there; one that is over at once is nobody's measure."""
+    kept = {s.id: watch.granted[s.id] for s in seen if s.id in watch.granted}
+    confirmed = {o.subscription_id: o.expires_at - asked_at for o in outcomes if isinstance(o, Done) and o.expires_at}
+    return kept | {name: life for name, life in confirmed.items() if life > timedelta(0)}
 
 
 def _vanished(actions: Sequence[Action], outcomes: Sequence[Outcome]) -> set[str]:

@@ -2,14 +2,15 @@
 
 The rules, and where they come from:
 
-- Graph deletes an unrenewed subscription without grace, so it is renewed at half life; a PATCH also reauthorises.
+- Graph deletes an unrenewed subscription without grace, so it is renewed at half life, of the life that it was granted:
+  Graph may grant less than was asked for. A PATCH also reauthorises.
 - `reauthorize` is never used: together with a PATCH within ten minutes it leaves the subscription inconsistent.
 - Graph refuses a second subscription of the same resource and changeType (409), so a replacement is deleted first.
 - Adopted is only what carries our installation id and a key we can still check: anything else would deliver
   notifications that the webhook must take for forged.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -74,6 +75,7 @@ class Desired:
         query: slot, active kid and installation id.
         valid_kids: key ids whose clientState the webhook accepts now.
         time_scale: how much faster than in reality subscriptions age; 1 outside development.
+        granted: how long the subscriptions live that Graph was seen to grant a life, by id; others `LIFETIME`.
     """
 
     notification_url: str = field(repr=False)
@@ -81,6 +83,11 @@ class Desired:
     query: NotificationQuery
     valid_kids: frozenset[str]
     time_scale: float = 1.0
+    granted: Mapping[str, timedelta] = field(default_factory=dict[str, timedelta])
+
+    def life(self, subscription_id: str) -> timedelta:
+        """How long a subscription lives from its creation or last renewal."""
+        return self.granted.get(subscription_id, LIFETIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +160,15 @@ def _same_subject(seen: Seen) -> bool:
 
 
 def _alive(seen: Seen, desired: Desired, now: datetime) -> bool:
-    return seen.expires_at is None or _age(seen.expires_at, desired, now) < LIFETIME
+    return _spent(seen, desired, now) < 1
 
 
-def _age(expires_at: datetime, desired: Desired, now: datetime) -> timedelta:
-    """How much of its life is over, taking it for as long as we would have made it; scaled like the simulator's."""
-    return (now - (expires_at - LIFETIME)) * desired.time_scale
+def _spent(seen: Seen, desired: Desired, now: datetime) -> float:
+    """The share of its life that is over, scaled like the simulator's; a half when its expiry could not be read."""
+    if seen.expires_at is None:
+        return 0.5
+    life = desired.life(seen.id)
+    return (now - (seen.expires_at - life)) * desired.time_scale / life
 
 
 def _adoptable(seen: Seen, desired: Desired) -> bool:
@@ -192,7 +202,7 @@ def _same_place(one: str, other: str) -> bool:
 def _renewal(kept: Seen, desired: Desired, now: datetime, reauthorize: frozenset[str]) -> Sequence[Action]:
     if kept.id in reauthorize:
         return (Renew(kept.id, Reason.REAUTHORIZATION_REQUIRED),)
-    if kept.expires_at is None or _age(kept.expires_at, desired, now) >= LIFETIME / 2:
+    if _spent(kept, desired, now) >= 0.5:  # noqa: PLR2004 - half life
         return (Renew(kept.id, Reason.HALF_LIFE),)
     return ()
 

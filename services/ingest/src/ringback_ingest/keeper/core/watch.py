@@ -1,7 +1,7 @@
 """What the keeper knows about one tenant it owns, and when it looks at it next."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 __all__ = ["Situation", "Watch"]
@@ -31,6 +31,7 @@ class Watch:
         due_at: when to look at it next.
         reauthorize: subscriptions Graph wants reauthorised.
         removed: subscriptions Graph says it removed.
+        granted: how long Graph let subscriptions live when it was last asked, by id.
         missed: `missed` events so far; the back-fill they ask for is not part of the keeper yet.
         reason: why it is failing, a bounded word.
         failures: looks in a row that failed.
@@ -45,6 +46,7 @@ class Watch:
     missed: int = 0
     reauthorize: set[str] = field(default_factory=set[str])
     removed: set[str] = field(default_factory=set[str])
+    granted: dict[str, timedelta] = field(default_factory=dict[str, timedelta])
     failures: int = 0
     not_before: float = 0.0
 
