@@ -312,6 +312,23 @@ async def test_the_row_ends_the_trace_of_its_notification(store: Store, monkeypa
     assert sorted(spans) == [(name, 7, 7), (name, 9, 9)]
 
 
+async def test_a_clock_that_runs_ahead_keeps_no_dead_process_green(store: Store) -> None:
+    """A report is as old as the earlier of its own time and the store's, and the instance that lives is shown."""
+    await store.eyes.execute(
+        "INSERT INTO callrecords.status (process, instance, tenant_id, reported_at, state, detail, stored_at) "
+        "SELECT process, instance, '', now() + told, 'ok', '{}', now() - kept FROM (VALUES "
+        "('fetch', 'ahead, dead', interval '1 hour', interval '31 s'), ('fetch', 'lives', '-2 s', '2 s'), "
+        "('keeper', 'ahead, dead', '1 hour', '31 s'), ('store', 'ahead, lives', '1 hour', '2 s'), "
+        "('webhook', 'long dead, stored late', '-31 s', '0 s')) AS reports (process, instance, told, kept)"
+    )
+    assert await store.rows("SELECT process, instance, state FROM callrecords.status_now ORDER BY process") == [
+        ("fetch", "lives", "ok"),
+        ("keeper", "ahead, dead", "unknown"),
+        ("store", "ahead, lives", "ok"),
+        ("webhook", "long dead, stored late", "unknown"),
+    ]
+
+
 async def test_the_views_tell_freshness_settlement_and_the_timeline(store: Store) -> None:
     """The first form of the views answers for stored calls."""
     await store.take(

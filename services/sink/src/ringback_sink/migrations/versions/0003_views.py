@@ -79,13 +79,16 @@ _STATUS_NOW = """
     SELECT process, instance, tenant_id, reported_at, age_seconds,
            CASE WHEN age_seconds <= 30 THEN state ELSE 'unknown' END AS state, detail
     FROM (
-        SELECT s.*, extract(epoch FROM now() - reported_at)::double precision AS age_seconds,
-               row_number() OVER (PARTITION BY process, tenant_id ORDER BY reported_at DESC, instance) AS place
-        FROM callrecords.status s
+        SELECT s.*, extract(epoch FROM now() - heard_at)::double precision AS age_seconds,
+               row_number() OVER (PARTITION BY process, tenant_id ORDER BY heard_at DESC, instance) AS place
+        FROM callrecords.status s CROSS JOIN LATERAL (SELECT least(s.reported_at, s.stored_at) AS heard_at) heard
     ) reports
     WHERE age_seconds <= 30 OR place = 1
     """
-"""An instance that was replaced disappears as soon as another one speaks; silence of all shows as unknown."""
+"""An instance that was replaced disappears as soon as another one speaks; silence of all shows as unknown.
+
+A report counts from its own clock or from the store's, whichever is earlier: a clock that runs ahead does not keep a
+dead process green, nor does a store that catches up on old reports."""
 
 _COMMENTS = {
     "freshness": "Per tenant: when something was last stored, and how long the last hour''s versions took.",

@@ -22,7 +22,7 @@ _REPORT = """
         stored_at = clock_timestamp()
     WHERE excluded.reported_at > status.reported_at
 """
-_FORGET = "DELETE FROM callrecords.status WHERE reported_at < now() - interval '1 day'"
+_FORGET = "DELETE FROM callrecords.status WHERE least(reported_at, stored_at) < now() - interval '1 day'"
 """An instance silent for a day will not speak again: instances are new at each start."""
 
 
