@@ -3,18 +3,17 @@
 import gzip
 import traceback
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ringback_common.errors import ConfigError, Transient
+from ringback_common.errors import Transient
 from ringback_graph.answers import AuthFailed, Hostile, Refused
 from ringback_graph.budget import Priority, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import RecordReader
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import HttpTransport, Request, trusted
+from ringback_graph.transport import HttpTransport, Request
 
 MIB = 1024 * 1024
 
@@ -129,14 +128,6 @@ async def test_an_unknown_ca_gets_no_request(https: Any) -> None:
         with pytest.raises(Transient):
             await transport.send(get(f"{server.url}/v1.0/a"))
     assert server.seen == []
-
-
-def test_an_unusable_ca_file_is_a_setting_mistake(tmp_path: Path) -> None:
-    """One sentence that names the setting."""
-    (tmp_path / "empty.pem").write_text("nothing")
-    for path in (tmp_path / "none.pem", tmp_path / "empty.pem"):
-        with pytest.raises(ConfigError, match="RINGBACK_GRAPH__CAFILE"):
-            trusted(GraphSettings(cafile=path))
 
 
 async def test_no_token_ever_reaches_a_foreign_host(https: Any, octets: Any, graph: Any, tenant: Tenant) -> None:

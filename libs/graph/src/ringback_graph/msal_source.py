@@ -19,6 +19,7 @@ from ringback_graph.budget.allotment import tenant_scope
 from ringback_graph.retry_after import retry_after
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Certificate, Tenant
+from ringback_graph.trust import authorities
 
 __all__ = ["MsalSource"]
 
@@ -36,7 +37,7 @@ class _AskedToWait(Exception):  # noqa: N818 - internal: the authority's Retry-A
 
 
 class _Session(requests.Session):
-    """msal's HTTP client: trusts the configured CA whatever the environment says, and never follows a redirect.
+    """msal's HTTP client: trusts whom Graph's transport trusts, and never follows a redirect.
 
     What msal would take for a refusal of the credential is told apart here: a request to wait, and a page that is not
     the authority's at all.
@@ -47,7 +48,7 @@ class _Session(requests.Session):
     def __init__(self, settings: GraphSettings) -> None:
         super().__init__()
         self.trust_env = False
-        self.verify = str(settings.cafile) if settings.cafile else True
+        self.verify = str(authorities(settings))
         if settings.proxy:
             self.proxies = {"https": settings.proxy}
             return

@@ -3,7 +3,6 @@
 aiohttp is used as it is: behind httpx's interface the same requests cost twice the processor time.
 """
 
-import ssl
 import zlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -11,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import aiohttp
-from ringback_common.errors import ConfigError, Transient
+from ringback_common.errors import Transient
 from yarl import URL
 
 from ringback_graph.addresses import PublicResolver
 from ringback_graph.settings import GraphSettings
+from ringback_graph.trust import trusted
 
-__all__ = ["HttpTransport", "Reply", "Request", "Transport", "trusted"]
+__all__ = ["HttpTransport", "Reply", "Request", "Transport"]
 
 LARGEST_REPLY = 32 * 1024 * 1024
 """Octets after decompression; a page of 60 sessions has some 300 KiB."""
@@ -150,15 +150,3 @@ class _Gunzip(_Plain):
         if not self._inflate.eof:
             raise zlib.error("the body ends early")
         return super().whole()
-
-
-def trusted(settings: GraphSettings) -> ssl.SSLContext:
-    """The certificate authorities of `GRAPH__CAFILE`, else the system's.
-
-    Raises:
-        ConfigError: the file cannot be read or holds no certificate.
-    """
-    try:
-        return ssl.create_default_context(cafile=str(settings.cafile) if settings.cafile else None)
-    except (OSError, ssl.SSLError):
-        raise ConfigError(f"RINGBACK_GRAPH__CAFILE names a file without certificates: {settings.cafile}.") from None
