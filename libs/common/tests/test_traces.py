@@ -68,3 +68,18 @@ def test_a_failure_is_told_by_its_class_alone(exporter: InMemorySpanExporter) ->
     (failed,) = exporter.get_finished_spans()
     assert (failed.status.status_code, failed.status.description) == (trace.StatusCode.ERROR, "ValueError")
     assert failed.events == ()
+
+
+def test_a_process_that_does_not_trace_passes_on_what_others_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a provider nothing is recorded; the record's own trace goes on, a root begins none."""
+    monkeypatch.setattr(trace, "get_tracer", trace.NoOpTracerProvider().get_tracer)
+    headers = (("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),)
+    with traces.span("process a-topic", parent=headers):
+        assert traces.inject() == headers
+        with traces.span("inner"):
+            assert traces.inject() == headers
+    with traces.span("process a-topic", parent=headers, root=True):
+        assert traces.inject() == ()
+    with traces.span("process a-topic", parent=()):
+        assert traces.inject() == ()
+    assert traces.inject() == ()

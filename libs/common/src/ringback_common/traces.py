@@ -7,10 +7,10 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
@@ -75,12 +75,16 @@ def span(
         links: headers of further records it works for.
         root: begin a new trace and link to `parent` instead.
     """
+    tracer = trace.get_tracer(_SCOPE)
+    if not isinstance(tracer, Tracer):
+        with _passed_on(Context() if root else parent_of(parent or ())) as current:
+            yield current
+        return
     above = parent_of(parent) if parent is not None else None
     linked = [context for context in (parent_of(headers) for headers in links[:_MAX_LINKS]) if context is not None]
     if root:
         linked = ([above] if above is not None else []) + linked
         above = Context()
-    tracer = trace.get_tracer(_SCOPE)
     made = [Link(trace.get_current_span(context).get_span_context()) for context in linked]
     with tracer.start_as_current_span(
         name, context=above, kind=kind, links=made, record_exception=False, set_status_on_exception=False
@@ -90,6 +94,19 @@ def span(
         except Exception as failure:
             current.set_status(Status(StatusCode.ERROR, type(failure).__name__))
             raise
+
+
+@contextmanager
+def _passed_on(above: Context | None) -> Generator[Span]:
+    """Tracing is off: nothing is recorded, but a trace that others keep goes on behind us."""
+    if above is None:
+        yield trace.INVALID_SPAN
+        return
+    token = attach(above)
+    try:
+        yield trace.get_current_span()
+    finally:
+        detach(token)
 
 
 def inject() -> tuple[tuple[str, bytes], ...]:

@@ -166,9 +166,8 @@ class KeyedRunner:
             telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
             telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
             self._breaker.succeeded(probe=probe)
-            telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(
-                self._breaker.state is not BreakerState.CLOSED
-            )
+            if probe:  # no other success changes what it lets through
+                telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
             await self._settle(work, outcomes, attempts=1)
 
     async def _answer(self, work: Work, records: Sequence[Received], began: float) -> Sequence[Outcome]:

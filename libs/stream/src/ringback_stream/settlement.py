@@ -64,7 +64,8 @@ class Settlement:
         for answer in answers:
             performing = _refused(answer) if too_large else answer
             try:
-                await self._perform(performing, attempts)
+                if not self._finish_at_once(performing):
+                    await self._perform(performing, attempts)
             except TooLarge:
                 too_large, performing = True, _refused(answer)
                 await self._perform(performing, attempts)
