@@ -1,5 +1,7 @@
 """Process: exit codes and signals."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -49,6 +51,30 @@ def test_a_failure_nobody_waits_for_is_told_without_its_message() -> None:
     assert ended.returncode == 0
     assert "ValueError" in ended.stdout
     assert "Abbie" not in ended.stdout + ended.stderr
+
+
+BEGIN = """from ringback_common import metrics, process, settings
+    process.begin("example", settings.load(settings.ProcessSettings))
+    print(metrics.exposition().decode())"""
+
+
+def test_a_beginning_tells_process_version_and_unread_variables() -> None:
+    """Whoever misspelt a setting reads its name, never its value, and nothing of settings that are read."""
+    env = os.environ | {
+        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "k:9092",
+        "RINGBACK_INSTALLATION_ID": "test",
+        "RINGBACK_STORE__DSN": "postgres://u:hush@h/d",
+        "RINGBACK_TELEMETRI__OTLP_ENDPOINT": "https://u:hush@h",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(body=BEGIN)], capture_output=True, text=True, check=False, env=env
+    )
+    said = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    assert [(line["level"], line["process"], line["setting"]) for line in said] == [
+        ("WARNING", "example", "RINGBACK_TELEMETRI__OTLP_ENDPOINT")
+    ]
+    assert 'ringback_process_info{process="example",version="' in ended.stdout
+    assert "hush" not in ended.stdout + ended.stderr
 
 
 def test_sigterm_sets_the_stop_event_and_ends_with_zero() -> None:

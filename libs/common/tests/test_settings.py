@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ringback_common.errors import ConfigError
-from ringback_common.settings import ProcessSettings, Section, load, read_secret, refuse_dev_keys, shown
+from ringback_common.settings import ProcessSettings, Section, load, read_secret, refuse_dev_keys, shown, unread
 
 
 class StoreSection(Section):
@@ -60,6 +60,13 @@ def test_a_mistake_is_one_sentence_that_names_the_setting(
     assert str(caught.value).startswith(sentence)
     assert "hush" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_variable_that_no_process_reads_is_found() -> None:
+    """A misspelt section, a forgotten underscore; neither another process' setting nor another program's."""
+    misspelt = ["RINGBACK_KAFKA_TOPIC_PREFIX", "RINGBACK_TELEMETRI__LOG_LEVEL", "ringback_profil"]
+    read = ["RINGBACK_SITES_FILE", "RINGBACK_WEBHOOK__PORT", "ringback_profile", "PATH", "MY_RINGBACK_X"]
+    assert unread([*read, *misspelt]) == misspelt
 
 
 def test_shown_settings_withhold_the_connection_string(monkeypatch: pytest.MonkeyPatch) -> None:

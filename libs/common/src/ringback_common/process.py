@@ -1,17 +1,21 @@
 """How a process begins and ends: one event loop, one stop signal, three exit codes."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Any, NoReturn
 
 import uvloop
 
-from ringback_common import logs
+from ringback_common import logs, traces
 from ringback_common.errors import ConfigError
+from ringback_common.metrics import PROCESS_INFO
+from ringback_common.settings import EnvironmentSettings, ProcessSettings, TelemetrySettings, unread
 
-__all__ = ["EXIT_CONFIGURATION", "EXIT_CRASH", "EXIT_OK", "run"]
+__all__ = ["EXIT_CONFIGURATION", "EXIT_CRASH", "EXIT_OK", "begin", "run"]
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIGURATION = 0, 1, 2
 
@@ -19,6 +23,21 @@ Main = Callable[[asyncio.Event], Awaitable[int | None]]
 """Runs until the event is set, then finishes its work; returns an exit code, None for 0."""
 
 _log = logs.logger(__name__)
+
+
+def begin(process: str, settings: EnvironmentSettings) -> None:
+    """Turn logs, traces and the process' own metric on, and name the variables that no process reads.
+
+    Args:
+        process: the name in logs, traces and metrics.
+        settings: a process without telemetry settings, such as a job, gets their defaults.
+    """
+    telemetry = settings.telemetry if isinstance(settings, ProcessSettings) else TelemetrySettings()
+    logs.configure(process, telemetry.log_level)
+    traces.configure(process, endpoint=telemetry.otlp_endpoint, ratio=telemetry.trace_ratio)
+    PROCESS_INFO.labels(process, version("ringback-common")).set(1)  # all members are released under one version
+    for name in unread(os.environ):
+        _log.warning("A variable that no process reads; it may be misspelt.", setting=name)
 
 
 def run(main: Main) -> NoReturn:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ringback_common.errors import ConfigError
 
 __all__ = [
+    "HEADS",
     "AdminSettings",
     "EnvironmentSettings",
     "KafkaSettings",
@@ -25,9 +26,18 @@ __all__ = [
     "read_secret",
     "refuse_dev_keys",
     "shown",
+    "unread",
 ]
 
 PREFIX = "RINGBACK_"
+
+HEADS = frozenset({
+    "ADMIN", "GRAPH", "INSTALLATION_ID", "KAFKA", "PRIVACY", "PROFILE", "RULES", "SITES_FILE", "STORE", "TELEMETRY",
+    "TENANTS_FILE", "TIME_SCALE", "WEBHOOK",
+})  # fmt: skip
+"""How the names go on that any process reads, up to the first `__`: processes share environments, and what another one
+reads is no mistake. tests/contract compares it with the settings classes, which this package may not import."""
+
 _Settings = TypeVar("_Settings", bound="EnvironmentSettings")
 
 
@@ -145,6 +155,12 @@ def load(settings: type[_Settings]) -> _Settings:
     if loaded.time_scale != 1 and loaded.profile != "dev":
         raise ConfigError("RINGBACK_TIME_SCALE is for the dev profile only: remove it or set RINGBACK_PROFILE=dev.")
     return loaded
+
+
+def unread(names: Iterable[str]) -> list[str]:
+    """Of the names of environment variables those of ours that no process reads, such as misspelt ones."""
+    ours = (name for name in names if name.upper().startswith(PREFIX))
+    return sorted(name for name in ours if name.upper().removeprefix(PREFIX).partition("__")[0] not in HEADS)
 
 
 def _sentence(settings: type[EnvironmentSettings], invalid: ValidationError) -> str:

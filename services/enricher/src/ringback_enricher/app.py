@@ -10,9 +10,9 @@ import asyncio
 import gc
 from datetime import UTC, datetime, timedelta
 
-from ringback_common import logs, traces
 from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
+from ringback_common.process import begin
 from ringback_common.settings import load
 from ringback_events.tokens import Tokens
 from ringback_events.topics import CALLS, FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M, RECORDS, SESSIONS
@@ -52,8 +52,7 @@ async def serve(stop: asyncio.Event) -> None:
         ConfigError: a setting, one of its files or a topic is not usable.
     """
     settings = load(FetchSettings)
-    logs.configure("fetch", settings.telemetry.log_level)
-    traces.configure("fetch", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
+    begin("fetch", settings)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
     tables = Tables(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)

@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from ringback_common import logs
 from ringback_common.clock import SystemClock
+from ringback_common.process import begin
 from ringback_common.settings import load
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -36,8 +37,9 @@ _log = logs.logger(__name__)
 
 async def serve(stop: asyncio.Event) -> None:
     """`ringback-sink migrate` as a process: waits for PostgreSQL, migrates, ends."""
-    dsn = load(MigrateProcess).store.connection_string()
-    logs.configure("migrate")
+    settings = load(MigrateProcess)
+    dsn = settings.store.connection_string()
+    begin("migrate", settings)
 
     async def attempt() -> None:
         with translated():

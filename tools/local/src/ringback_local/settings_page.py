@@ -32,7 +32,8 @@ _HEAD = """# Settings
 Generated from the settings classes of the processes by `make contracts`; do not edit. Settings are environment
 variables; a secret is a file, and the variable names the file. A missing or unusable variable ends the process with
 exit code 2 and one sentence that names it; so does a misspelt name below a section the process reads
-(`RINGBACK_KAFKA__TYPO`). Other unknown variables are ignored.
+(`RINGBACK_KAFKA__TYPO`). Any other variable that begins with `RINGBACK_` and that no process reads is named in a
+warning at the start; those that other processes read are passed over.
 
 | variable | read by | default | what it says |
 |---|---|---|---|

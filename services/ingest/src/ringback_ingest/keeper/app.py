@@ -5,9 +5,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from ringback_common import logs, traces
 from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
+from ringback_common.process import begin
 from ringback_common.settings import ProcessSettings, load
 from ringback_events.keys import tenant_key
 from ringback_events.partition import partition_for
@@ -51,8 +51,7 @@ async def serve(stop: asyncio.Event) -> None:
         ConfigError: a setting, the tenants file, the keys file or a topic is not usable.
     """
     settings = load(KeeperSettings)
-    logs.configure("keeper", settings.telemetry.log_level)
-    traces.configure("keeper", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
+    begin("keeper", settings)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
     keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile)

@@ -3,9 +3,10 @@
 import asyncio
 import gc
 
-from ringback_common import logs, traces
+from ringback_common import logs
 from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
+from ringback_common.process import begin
 from ringback_common.settings import ProcessSettings, load
 from ringback_stream.connection import client_options
 from ringback_stream.group_commit import GroupCommitProducer
@@ -87,8 +88,7 @@ async def serve(stop: asyncio.Event) -> None:
         ConfigError: a setting or the keys file is not usable.
     """
     settings = load(WebhookSettings)
-    logs.configure("webhook", settings.telemetry.log_level)
-    traces.configure("webhook", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
+    begin("webhook", settings)
     webhook = _Webhook(settings)
     await webhook.start()
     await stop.wait()

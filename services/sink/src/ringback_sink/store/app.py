@@ -1,11 +1,10 @@
 """Wires the store: topics in, two steps, one PostgreSQL."""
 
 import asyncio
-from importlib.metadata import version
 
-from ringback_common import logs, metrics, traces
 from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
+from ringback_common.process import begin
 from ringback_common.settings import load
 from ringback_events import topics
 from ringback_stream.connection import client_options
@@ -27,9 +26,7 @@ async def serve(stop: asyncio.Event) -> None:
     settings = load(StoreProcess)
     dsn = settings.store.connection_string()
     client_options(settings.kafka)  # PostgreSQL is waited for first, and a mistake about Kafka would go unheard
-    logs.configure("store", settings.telemetry.log_level)
-    traces.configure("store", endpoint=settings.telemetry.otlp_endpoint, ratio=settings.telemetry.trace_ratio)
-    metrics.PROCESS_INFO.labels("store", version("ringback-sink")).set(1)
+    begin("store", settings)
     health = Health()
     admin = AdminServer(health, settings.admin)
     await admin.start()
