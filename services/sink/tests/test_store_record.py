@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_events.record import CallRecord
 from ringback_sink.store.core.columns import members
-from ringback_sink.store.core.record import decode
+from ringback_sink.store.core.record import LARGEST_RECORD, decode
 from ringback_testing.call_records import call_record, received
 
 GOOD = received(call_record("c", parties=2))
@@ -80,3 +80,10 @@ def test_the_reader_knows_every_member_of_the_contract() -> None:
     record = decode(GOOD)
     names = {field.encode_name for field in msgspec.structs.fields(record)}  # pyright: ignore[reportArgumentType]
     assert names == {member.field.alias for member in members(CallRecord)}
+
+
+def test_a_record_too_large_for_the_memory_is_not_even_decoded() -> None:
+    """One octet decides; what a record becomes while it is decoded and turned into rows is several times its size."""
+    value = (GOOD.value or b"").ljust(LARGEST_RECORD)  # JSON may end in white space
+    assert not isinstance(decode(replace(GOOD, value=value)), Reject)
+    assert decode(replace(GOOD, value=value + b" ")) == Reject(Reason.TOO_LARGE)

@@ -13,7 +13,16 @@ from ringback_events.record import CallRecord
 
 from ringback_sink.store.core.columns import Member, members
 
-__all__ = ["Record", "StoredSession", "decode"]
+__all__ = ["LARGEST_RECORD", "Record", "StoredSession", "decode"]
+
+LARGEST_RECORD = 64 * 1024 * 1024
+"""Bytes of a value that is still decoded: some 6,500 sessions with all their streams.
+
+The process itself takes 75 MiB. While a record becomes rows it takes 4.3 times its size, 5.1 times with as large a one
+behind it: 75 + 5.1 · 64 = 400 MiB. What is larger is rejected undecoded, but read, unpacked and written to the dead
+letters all the same, which takes 5.3 times its size. A read of Graph ends at 64 MiB, so that 90 MiB are the most that
+is published: 75 + 5.3 · 90 = 550 MiB. Hence the 640 MiB of deploy/k8s/base/store; measured by
+tests/integration/test_store_memory.py."""
 
 _Instant = Annotated[
     str,
@@ -89,6 +98,8 @@ def decode(received: Received) -> Record | Reject:
 
     `error_class` of a rejection is the exception's name or the path of the member that does not fit, never a value.
     """
+    if len(received.value or b"") > LARGEST_RECORD:
+        return Reject(Reason.TOO_LARGE)
     if any(name == "ce_dataschema" and value != _SCHEMA for name, value in received.headers):
         return Reject(Reason.WRONG_VERSION)
     try:

@@ -1,0 +1,92 @@
+"""`ringback-sink store` and the largest meetings: within the memory it has in production."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+import yaml
+from aiokafka import AIOKafkaProducer
+from ringback_common.outcomes import Received
+from ringback_events import topics
+from ringback_local.kafka import Broker
+from ringback_sink.migrate import migrate
+from ringback_sink.store.core.record import LARGEST_RECORD
+from ringback_testing import ProcessFactory, eventually
+from ringback_testing.call_records import call_record, received
+from ringback_testing.fixtures import MakeTopics
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+DEPLOYMENT = Path(__file__).parents[2] / "deploy" / "k8s" / "base" / "store" / "deployment.yaml"
+TOPICS = (topics.RECORDS, topics.STATUS, topics.CONTROL, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS)
+LARGEST_PUBLISHED = 90 * 1024 * 1024
+"""A read of Graph ends at 64 MiB; what is derived of it adds less than half."""
+
+
+def granted() -> int:
+    """MiB the store may take in production."""
+    pod: Any = yaml.safe_load(DEPLOYMENT.read_text(encoding="utf-8"))["spec"]["template"]["spec"]
+    return int(pod["containers"][0]["resources"]["limits"]["memory"].removesuffix("Mi"))
+
+
+def peak(pid: int) -> int:
+    """MiB a process has had at most."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+    assert found is not None
+    return int(found[1]) // 1024
+
+
+def meeting(name: str, octets: int) -> Received:
+    """A record of about this size, two thirds of it Graph's own JSON."""
+    record = call_record(name, parties=2)
+    told: dict[str, Any] = orjson.loads(record.model_dump_json(by_alias=True))
+    session: dict[str, Any] = told["sessions"][0]
+    raw = {"id": "0" * 36, "segments": [session | {"media": session["streams"] * 2}]}
+    count = octets // (len(orjson.dumps(session)) + len(orjson.dumps(raw)) + 2)
+    told["sessions"] = [session | {"ordinal": n, "sessionId": f"{n:036}"} for n in range(count)]
+    told["sessionCount"] = count
+    told["graph"] = {"sessions": [raw | {"id": f"{n:036}"} for n in range(count)]}
+    return received(record, value=orjson.dumps(told))
+
+
+async def test_the_largest_meetings_fit_in_the_memory_granted(
+    kafka: Broker, make_topics: MakeTopics, topic_prefix: str, database: str, process: ProcessFactory
+) -> None:
+    """Two of them in a row are stored, a larger one becomes a dead letter, and none gets the process killed."""
+    await make_topics(*(topic.name for topic in TOPICS))
+    await migrate(database)
+    env = {
+        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
+        "RINGBACK_STORE__DSN": database,
+    }
+    store = await process("store", ["ringback-sink", "store"], env)
+    records = [meeting(f"c{n}", LARGEST_RECORD - 1024 * 1024) for n in range(2)]
+    await produce(kafka, topic_prefix, [*records, meeting("too large", LARGEST_PUBLISHED)])
+    eyes = await asyncpg.connect(database)
+    try:
+        await eventually(lambda: eyes.fetchval("SELECT count(*) = 1 FROM callrecords.dead_letter"), 90)
+        await eventually(lambda: eyes.fetchval("SELECT count(*) = 2 FROM callrecords.call"), 90)
+        assert await eyes.fetchval("SELECT reason FROM callrecords.dead_letter") == "too_large"
+    finally:
+        await eyes.close()
+    assert peak(store.pid) < 0.9 * granted()
+    assert await store.stop() == 0
+
+
+async def produce(broker: Broker, prefix: str, records: list[Received]) -> None:
+    """Write records to one partition, so that they come one behind the other."""
+    largest = 2 * LARGEST_PUBLISHED  # aiokafka asks before it compresses
+    producer = AIOKafkaProducer(
+        bootstrap_servers=broker.bootstrap_servers, compression_type="zstd", max_request_size=largest
+    )
+    await producer.start()
+    try:
+        for one in records:
+            headers = list(one.headers)
+            await producer.send_and_wait(prefix + one.topic, one.value, one.key, partition=0, headers=headers)
+    finally:
+        await producer.stop()
