@@ -243,6 +243,40 @@ async def test_waiters_are_served_in_order_and_a_cancelled_one_frees_its_place()
     assert budget.waiting() == 0
 
 
+def test_who_comes_first_passes_by_and_nobody_passes_those_who_wait() -> None:
+    """With all lines empty a request costs its tokens and no place in a line; while a ticket waits, none."""
+    allotment = Allotment(Shares(tenant=1.0), 0.0)
+    assert not any(allotment.pass_by(ticket(tenant), 0.0) for tenant in "ab")
+    assert [allotment.pass_by(ticket("a", "x"), 10.0) for _ in range(5)] == [True] * 4 + [False]
+    allotment.ask(ticket("a", "x"))
+    assert allotment.grant(10.0)[0] == []
+    assert not allotment.pass_by(ticket("b", "y"), 10.0)
+    assert len(allotment.grant(11.0)[0]) == 1
+    assert allotment.pass_by(ticket("b", "y"), 11.0)
+
+
+async def test_a_newcomer_neither_delays_nor_is_delayed_by_those_who_wait() -> None:
+    """Whoever may go first wakes the line, in whatever order they came."""
+    budget, done, clock = Budget(Role.FETCHER, 1.0, SystemClock()), dict[str, float](), SystemClock()
+
+    async def pass_as(name: str, one: Ticket) -> None:
+        await budget.acquire(one)
+        done[name] = clock.monotonic() - began
+
+    await asyncio.sleep(0.1)
+    for name in ("slow", "quick", "late"):
+        await budget.acquire(ticket(name, "warm"))
+    budget.throttled(ticket("slow"), 1.0)
+    budget.throttled(ticket("quick"), 0.4)
+    budget.throttled(ticket("late"), 0.7)
+    began = clock.monotonic()
+    async with asyncio.timeout(3), asyncio.TaskGroup() as group:
+        for name in ("slow", "quick", "late"):
+            group.create_task(pass_as(name, ticket(name)))
+    assert list(done) == ["quick", "late", "slow"]
+    assert done["quick"] < 0.6
+
+
 async def test_a_long_retry_after_sends_waiters_away_and_a_short_one_makes_them_wait() -> None:
     """Over 30 s the caller is told at once; below it the request waits in place and nothing passes early."""
     clock = ShiftedClock()

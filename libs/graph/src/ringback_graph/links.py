@@ -6,6 +6,7 @@ That of a record must lead to that record: the token reads all of the tenant's, 
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urlsplit
 
 __all__ = ["HostileLink", "checked_link", "checked_page"]
@@ -13,6 +14,8 @@ __all__ = ["HostileLink", "checked_link", "checked_page"]
 _ALLOWED = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]+\Z", re.ASCII)
 """RFC 3986 without the fragment's `#` and the literals' brackets; no space, control, quote, backslash or non-ASCII."""
 _PATH = re.compile(r"/(?:v1\.0|beta)(?:/[A-Za-z0-9\-._~!$&'()*+,=:@%]+)+\Z", re.ASCII)
+_DOTS = re.compile(r"/\.*(?:/|\Z)")
+"""A segment of dots alone, or of nothing."""
 _ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})", re.ASCII)
 _FORBIDDEN_IN_PATH = frozenset("/\\%.;?#") | {chr(code) for code in (*range(0x20), 0x7F)}
 """Escapes of these in a path change its segments for one reader and not for another.
@@ -74,6 +77,7 @@ def _canonical(call_id: str) -> str:
     return call_id.lower() if _GUID.fullmatch(call_id) else call_id
 
 
+@lru_cache
 def _origin(graph_url: str) -> str:
     split = urlsplit(graph_url)
     return f"https://{split.netloc.lower()}"
@@ -89,8 +93,15 @@ def _check_origin(link: str, graph_url: str) -> None:
 def _check_path(path: str) -> None:
     if _PATH.match(path) is None:
         raise HostileLink("path")
-    if any(segment.strip(".") == "" for segment in path.split("/")[1:]):
+    if _DOTS.search(path) is not None:
         raise HostileLink("dot_segment")
+    if "$metadata" in path.lower():
+        raise HostileLink("metadata")
+    if "%" in path:
+        _check_escapes(path)
+
+
+def _check_escapes(path: str) -> None:
     escapes = _ESCAPED.findall(path)
     if len(escapes) != path.count("%") or any(chr(int(code, 16)) in _FORBIDDEN_IN_PATH for code in escapes):
         raise HostileLink("escape")

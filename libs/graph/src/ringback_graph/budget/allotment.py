@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain
+from operator import itemgetter
 
 from ringback_graph.budget.bucket import Bucket, Quota
 
@@ -122,6 +123,22 @@ class Allotment:
         self._turns: dict[str, _Turn] = {}
         self._turn = _Turn()
 
+    def pass_by(self, ticket: Ticket, now: float) -> bool:
+        """Whether the request may be sent at once: nobody stands in any line, and every scope lets it pass."""
+        if self._lines:
+            return False
+        if self.pause(ticket, now) > 0:
+            return False
+        for _, bucket in self._buckets(ticket, now):
+            bucket.take()
+        for turn in (self._turn, self._turns.setdefault(ticket.tenant_id, _Turn())):
+            turn.granted(ticket.priority, bulk_waits=False)
+        return True
+
+    def pause(self, ticket: Ticket, now: float) -> float:
+        """Seconds until this request could be sent if it were alone; not above 0 means now."""
+        return max(bucket.wait(now) for _, bucket in self._buckets(ticket, now))
+
     def ask(self, ticket: Ticket) -> None:
         """Put a ticket at the end of its tenant's line."""
         self._lines.setdefault(ticket.tenant_id, _Line()).lane(ticket.priority).append(ticket)
@@ -145,7 +162,7 @@ class Allotment:
         while self._app.wait(now) <= 0 and (ticket := self._next(now)) is not None:
             self._take(ticket, now)
             granted.append(ticket)
-        return granted, min((self._pause(line, now) for line in self._lines.values()), default=None)
+        return granted, self._shortest_pause(now) if self._lines else None
 
     def freeze(self, scope: str, seconds: float, ticket: Ticket, now: float) -> None:
         """Hold one of a ticket's scopes, as Graph asked."""
@@ -155,9 +172,9 @@ class Allotment:
 
     def frozen(self, ticket: Ticket, now: float) -> Frozen | None:
         """The scope of a ticket that Retry-After holds longest, if one does."""
-        held = [Frozen(name, bucket.frozen_for(now)) for name, bucket in self._buckets(ticket, now)]
-        longest = max(held, key=lambda each: each.seconds)
-        return longest if longest.seconds > 0 else None
+        held = [(bucket.frozen_for(now), name) for name, bucket in self._buckets(ticket, now)]
+        seconds, scope = max(held, key=itemgetter(0))
+        return Frozen(scope, seconds) if seconds > 0 else None
 
     def forget(self, now: float) -> None:
         """Drop the buckets of records that are as full as new ones: what bounds the memory."""
@@ -203,15 +220,27 @@ class Allotment:
         self._lines.move_to_end(ticket.tenant_id)
         self._tidy(ticket.tenant_id, line)
 
-    def _pause(self, line: _Line, now: float) -> float:
-        """Seconds until a tenant may send something; the tenant's own pause ends the search, no ticket can beat it."""
+    def _shortest_pause(self, now: float) -> float:
+        """Seconds until somebody may send something.
+
+        It runs over all lines at each grant, so it looks no further into one than it must.
+        """
+        app, shortest = self._app.wait(now), math.inf
+        for line in self._lines.values():
+            first = line.live[0] if line.live else line.bulk[0]
+            least = max(app, self._tenant(first, now).wait(now))
+            if least < shortest:
+                shortest = min(shortest, self._line_pause(line, least, now))
+        return shortest
+
+    def _line_pause(self, line: _Line, least: float, now: float) -> float:
+        """The same for one tenant; its own pause ends the search, no ticket can beat it."""
         shortest = math.inf
         for ticket in chain(line.live, line.bulk):
-            least = max(self._app.wait(now), self._tenant(ticket, now).wait(now))
             narrow = self._bucket(ticket.narrow, now).wait(now) if ticket.narrow is not None else 0.0
-            shortest = min(shortest, max(least, narrow))
-            if shortest <= least:
-                break
+            if narrow <= least:
+                return least
+            shortest = min(shortest, narrow)
         return shortest
 
     def _buckets(self, ticket: Ticket, now: float) -> Iterator[tuple[str, Bucket]]:

@@ -1,13 +1,14 @@
 """Waiting for the budget: the shell around `Allotment`."""
 
 import asyncio
+import math
 from enum import Enum
 
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled
 from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_BUDGET_WAITING, GRAPH_THROTTLED
 
-from ringback_graph.budget.allotment import Allotment, Frozen, Shares, Ticket
+from ringback_graph.budget.allotment import Allotment, Frozen, Priority, Shares, Ticket
 from ringback_graph.budget.suspicion import Suspicions
 
 __all__ = ["LONGEST_FREEZE", "Budget", "Role"]
@@ -15,6 +16,7 @@ __all__ = ["LONGEST_FREEZE", "Budget", "Role"]
 LONGEST_FREEZE = 30.0
 """Seconds of Retry-After that a request waits out in place; a longer one is for the caller, who pauses the tenant."""
 _FORGET_EVERY = 256
+_WAITED = {priority: GRAPH_BUDGET_WAIT.labels(priority.value) for priority in Priority}
 
 
 class Role(Enum):
@@ -37,6 +39,7 @@ class Budget:
         self._suspicions = Suspicions()
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf
         self._passed = 0
 
     async def acquire(self, ticket: Ticket) -> None:
@@ -46,17 +49,24 @@ class Budget:
             Throttled: a scope is held by Retry-After for more than `LONGEST_FREEZE`.
         """
         asked = self._clock.monotonic()
+        if self._allotment.pass_by(ticket, asked):
+            self._tidy(1, asked)
+            _WAITED[ticket.priority].observe(0.0)
+            return
         _refuse(self._allotment.frozen(ticket, asked))
+        await self._stand_in_line(ticket, asked)
+        _WAITED[ticket.priority].observe(self._clock.monotonic() - asked)
+
+    async def _stand_in_line(self, ticket: Ticket, now: float) -> None:
         future = asyncio.get_running_loop().create_future()
         self._futures[ticket] = future
         self._allotment.ask(ticket)
-        self._pump()
+        self._consider(ticket, now)
         try:
             await future
         finally:
             self._futures.pop(ticket, None)
             self._allotment.withdraw(ticket)
-        GRAPH_BUDGET_WAIT.labels(ticket.priority.value).observe(self._clock.monotonic() - asked)
 
     def throttled(self, ticket: Ticket, seconds: float) -> Throttled:
         """Graph answered this ticket's request with 429: hold the scope it speaks of and say so.
@@ -88,6 +98,14 @@ class Budget:
         if future is not None and not future.done():
             future.set_exception(Throttled(frozen.scope, frozen.seconds))
 
+    def _consider(self, ticket: Ticket, now: float) -> None:
+        """Somebody has come: who stood there before still waits for the timer, so this ticket alone decides."""
+        pause = self._allotment.pause(ticket, now)
+        if pause <= 0:
+            self._pump()
+        elif now + pause < self._due:
+            self._wake(pause, now)
+
     def _pump(self) -> None:
         now = self._clock.monotonic()
         granted, pause = self._allotment.grant(now)
@@ -97,13 +115,14 @@ class Budget:
                 future.set_result(None)
         GRAPH_BUDGET_WAITING.set(len(self._futures))
         self._tidy(len(granted), now)
-        self._wake(pause)
+        self._wake(pause, now)
 
-    def _wake(self, pause: float | None) -> None:
+    def _wake(self, pause: float | None, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
         self._timer = None if pause is None else loop.call_later(pause, self._pump)
+        self._due = math.inf if pause is None else now + pause
 
     def _tidy(self, granted: int, now: float) -> None:
         self._passed += granted
