@@ -9,7 +9,7 @@ import re
 
 from ringback_events.fields import OpenAs
 
-__all__ = ["UNKNOWN", "as_label", "as_prefix", "as_version", "gate"]
+__all__ = ["UNKNOWN", "Labels", "as_label", "as_prefix", "as_version", "gate"]
 
 UNKNOWN = "unknown"
 """Stands for a value that may not enter the open tier; also what Graph says when it does not know."""
@@ -56,7 +56,11 @@ def _may_be_address(value: str) -> bool:
     return not value.startswith(("0.", "1."))
 
 
-class _Gate(dict[str, str | None]):
+Labels = dict[str | None, str | None]
+"""From a string to its open form; null stays null."""
+
+
+class _Gate(Labels):
     """Remembers what each distinct value became: a million records hold a few hundred distinct labels."""
 
     _MOST = 4096  # hostile input could bring a new value each time
@@ -65,15 +69,15 @@ class _Gate(dict[str, str | None]):
         super().__init__()
         self._rule = {OpenAs.LABEL: as_label, OpenAs.VERSION: as_version, OpenAs.PREFIX: as_prefix}[opens]
 
-    def __missing__(self, value: str) -> str | None:
+    def __missing__(self, value: str | None) -> str | None:
         if len(self) >= self._MOST:
             self.clear()
-        opened = self[value] = self._rule(value)
+        opened = self[value] = None if value is None else self._rule(value)
         return opened
 
 
-def gate(opens: OpenAs) -> dict[str, str | None]:
-    """A mapping from every string to its open form by the rule, remembered, bounded.
+def gate(opens: OpenAs) -> Labels:
+    """A mapping from every string, and null, to its open form by the rule, remembered, bounded.
 
     Raises:
         KeyError: the rule is not about a string's form.

@@ -5,19 +5,22 @@ passes the gate of `ringback_events.labels`. What no model names is dropped. So 
 nothing here knows a field by name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from ringback_events.fields import Event, OpenAs, Privacy
-from ringback_events.labels import gate
+from ringback_events.labels import Labels, gate
 
 __all__ = ["Wire", "opener", "privacy_of"]
 
 Wire = dict[str, Any]
 Opener = Callable[[Wire], Wire]
+_Known = dict[int, Wire]
+"""What objects met so far became, by identity; kept no longer than the event that holds them all is opened."""
+_Nested = Callable[[Any, _Known], Any]
 
 _OPEN = frozenset({Privacy.C0, Privacy.C1})
 _MOST_PLANS = 1024  # sets of members seen; a well-meaning publisher has a handful
@@ -43,6 +46,11 @@ def opener(source: type[Event], target: type[Event]) -> Opener:
     Raises:
         TypeError: an open member is free-form (`dict`, `Any`) or its nested shape has no open twin.
     """
+    opens = _compiled(source, target)
+    return lambda wire: opens(wire, {})
+
+
+def _compiled(source: type[Event], target: type[Event]) -> _Nested:
     rules = _Rules()
     for name, target_info in target.model_fields.items():
         info = source.model_fields.get(name)
@@ -56,8 +64,8 @@ class _Rules:
     """How the members of one shape open, by wire name; what is in none of the three stays closed."""
 
     plain: set[str] = field(default_factory=set[str])
-    gated: dict[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
-    nested: dict[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
+    gated: dict[str, Labels] = field(default_factory=dict[str, Labels])
+    nested: dict[str, _Nested] = field(default_factory=dict[str, _Nested])
 
 
 def _add(rules: _Rules, info: FieldInfo, target_info: FieldInfo) -> None:
@@ -67,55 +75,75 @@ def _add(rules: _Rules, info: FieldInfo, target_info: FieldInfo) -> None:
         twin = _event_in(target_info.annotation)
         if twin is None:
             raise TypeError(f"{model.__name__} has no open twin")
-        rules.nested[wire_name] = _each(opener(model, twin)) if many else opener(model, twin)
+        rules.nested[wire_name] = _each(_compiled(model, twin)) if many else _once(_compiled(model, twin))
     elif _is_free_form(info.annotation):
         raise TypeError(f"{wire_name} is free-form and cannot be open")
-    elif (rule := _gate_rule(info)) is not None:
-        rules.gated[wire_name] = _each_once(gate(rule)) if many else gate(rule).__getitem__
-    else:
+    elif (rule := _gate_rule(info)) is None:
         rules.plain.add(wire_name)
+    elif many:
+        rules.nested[wire_name] = _each_label(gate(rule))
+    else:
+        rules.gated[wire_name] = gate(rule)
 
 
-def _each(open_one: Opener) -> Callable[[list[Wire]], list[Wire]]:
-    return lambda wires: [open_one(wire) for wire in wires]
+def _each(open_one: _Nested) -> _Nested:
+    return lambda wires, known: [open_one(wire, known) for wire in wires]
 
 
-def _each_once(gated: Mapping[str, Any]) -> Callable[[list[str]], list[Any]]:
-    return lambda values: list(dict.fromkeys(gated[value] for value in values))
+def _each_label(labels: Labels) -> _Nested:
+    return lambda values, _: list(dict.fromkeys([labels[value] for value in values]))
+
+
+def _once(open_one: _Nested) -> _Nested:
+    """Open an object that several hold only once: the streams of one media share both its networks."""
+
+    def opened(wire: Wire, known: _Known) -> Wire:
+        found = known.get(id(wire))
+        if found is None:
+            found = known[id(wire)] = open_one(wire, known)
+        return found
+
+    return opened
 
 
 class _Plan(NamedTuple):
     """What to do with a dict that has exactly certain members; dicts of one origin have few such sets."""
 
     closed: tuple[str, ...]
-    changed: tuple[tuple[str, Callable[[Any], Any]], ...]
+    gated: tuple[tuple[str, Labels], ...]
+    nested: tuple[tuple[str, _Nested], ...]
 
 
-def _function(rules: _Rules) -> Opener:
-    known = rules.plain | rules.gated.keys() | rules.nested.keys()
-    changed = rules.gated | rules.nested
+def _plan(rules: _Rules, names: tuple[str, ...]) -> _Plan:
+    known = rules.plain.union(rules.gated, rules.nested)
+    return _Plan(
+        tuple(name for name in names if name not in known),
+        tuple((name, rules.gated[name]) for name in names if name in rules.gated),
+        tuple((name, rules.nested[name]) for name in names if name in rules.nested),
+    )
+
+
+def _function(rules: _Rules) -> _Nested:
     plans: dict[tuple[str, ...], _Plan] = {}
 
     def learn(names: tuple[str, ...]) -> _Plan:
         if len(plans) >= _MOST_PLANS:
             plans.clear()
-        plan = plans[names] = _Plan(
-            tuple(name for name in names if name not in known),
-            tuple((name, changed[name]) for name in names if name in changed),
-        )
+        plan = plans[names] = _plan(rules, names)
         return plan
 
-    def opened(wire: Wire) -> Wire:
+    def opened(wire: Wire, known: _Known) -> Wire:
         # To copy a dict and delete what is closed takes half the time of picking what is open, member by member.
         names = tuple(wire)
-        plan = plans.get(names) or learn(names)
+        closed, gated, nested = plans.get(names) or learn(names)
         out = wire.copy()
-        for name in plan.closed:
+        for name in closed:
             del out[name]
-        for name, change in plan.changed:
-            value = out[name]
-            if value is not None:
-                out[name] = change(value)
+        for name, labels in gated:
+            out[name] = labels[out[name]]
+        for name, opens in nested:
+            if (value := out[name]) is not None:
+                out[name] = opens(value, known)
         return out
 
     return opened
