@@ -9,6 +9,7 @@ import pytest
 from ringback_common.metrics import WEBHOOK_ITEMS
 from ringback_ingest.webhook.adapters import connection, server
 from ringback_ingest.webhook.adapters.server import HttpServer
+from ringback_ingest.webhook.core.limits import ITEMS
 from ringback_testing import eventually
 from ringback_testing.webhook import Connect, RecordingWriter, post, status
 
@@ -87,6 +88,20 @@ async def test_forger_learns_nothing(connect: Connect, writer: RecordingWriter, 
         head = await client.answer()
         answers.add(b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(b"date")))
     assert answers == {b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"}
+    assert len(writer.written) == 1
+
+
+async def test_too_many_items_are_not_accepted(
+    connect: Connect, writer: RecordingWriter, item: Item, body: Body
+) -> None:
+    """A genuine item among more than are looked at is not lost in silence: 413, counted, and the next POST is taken."""
+    before = counted("too_many_items")
+    client = await connect()
+    await client.send(post(body(item(), *[{}] * ITEMS)))
+    assert status(await client.answer()) == 413
+    assert counted("too_many_items") == before + 1
+    await client.send(post(body(item())))
+    assert status(await client.answer()) == 202
     assert len(writer.written) == 1
 
 

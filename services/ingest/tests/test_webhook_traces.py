@@ -1,6 +1,7 @@
 """The trace of a POST: its server span is the parent that the record's headers name."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -43,7 +44,7 @@ async def test_server_span_is_the_records_parent(
     monkeypatch.setattr(spans, "_TRACER", provider.get_tracer("test"))
     writer, answers = AcceptingWriter(), list[Status]()
     entry = Entry(writer, genuine_at(ring, datetime(2026, 11, 22, 12, 0, tzinfo=UTC)), SystemClock())
-    entry.take(NotificationQuery(CALL_RECORDS), body(item(), item()), answers.append)
+    entry.take(NotificationQuery(CALL_RECORDS), body(item(), item()), answers.append, math.inf)
     assert exporter.get_finished_spans() == ()
     while entry._writes or not answers:
         await asyncio.sleep(0)

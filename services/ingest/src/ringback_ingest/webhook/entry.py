@@ -67,14 +67,19 @@ class Entry:
         self._writes: set[asyncio.Task[None]] = set()
 
     def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> None:
-        """Answer 202 when every genuine item is durable or none was genuine, 503 when that cannot be said in time."""
+        """Answer 202 when every genuine item is durable or none was genuine, 503 when that cannot be said in time.
+
+        413 says that the items were too many to be looked at: 202 would lose the genuine ones among them in silence.
+        """
         span = begin()
         arrival = Arrival(query.slot, iso(self._clock.now()), as_headers(span))
         taken = take(body, arrival, self.genuine)
         for reason in taken.refused:
             _REFUSED[reason].inc()
         post = _Post(len(taken.messages), reply, span, self._clock.monotonic())
-        if not taken.messages:
+        if Refused.TOO_MANY_ITEMS in taken.refused:
+            self._answer(post, Status.TOO_LARGE)
+        elif not taken.messages:
             self._answer(post, Status.ACCEPTED)
         elif not self._writer.accepting:
             self._answer(post, Status.UNAVAILABLE)

@@ -32,7 +32,7 @@ IDLE_SECONDS = 75.0
 """Between two requests of a connection; longer than the 60 s at which common load balancers give up first."""
 
 ITEMS = 5_000
-"""Notifications in one POST."""
+"""Notifications in one POST, far beyond the tens that Graph sends; more are answered 413 like a body too large."""
 
 KAFKA_SECONDS = 2.0
 """From the write to its acknowledgement; less when the body took its time."""

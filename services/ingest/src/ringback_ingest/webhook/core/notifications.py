@@ -1,7 +1,7 @@
 """From the body of a POST to the records it becomes. Nothing here raises: what cannot be used is counted.
 
 A malformed or forged item is answered 202 like a good one: a 4xx would make Graph send it again for four hours, and
-would tell a forger what is wrong.
+would tell a forger what is wrong. Only what was not looked at, too many items, may not be answered so.
 """
 
 import re
