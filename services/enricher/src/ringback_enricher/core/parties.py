@@ -15,6 +15,8 @@ from ringback_enricher.core.verdicts import worst
 
 __all__ = ["Party", "Roster", "counts", "merged", "relation"]
 
+_USER = Kind.USER.value
+
 _Key = str | tuple[str | None, ...]
 
 
@@ -147,21 +149,22 @@ class Roster:
         if party is None:
             party = self._known[key] = Party(len(self.parties), identity)
             self.parties.append(party)
-        else:
+        elif identity != party.identity:
             party.identity = merged(party.identity, identity)
         return party
 
 
 def counts(parties: Iterable[PartyWire]) -> CountsWire:
     """Who took part, as counts."""
-    kinds = [(party["kind"], party["relation"]) for party in parties]
-    users, guests, phones = (sum(kind == each for kind, _ in kinds) for each in (Kind.USER, Kind.GUEST, Kind.PHONE))
+    everybody = list(parties)
+    kinds = [party["kind"] for party in everybody]
+    users, guests, phones = kinds.count(_USER), kinds.count(Kind.GUEST.value), kinds.count(Kind.PHONE.value)
     return {
         "parties": len(kinds),
         "people": users + guests + phones,
         "users": users,
         "guests": guests,
-        "externals": kinds.count((Kind.USER.value, "external")),
+        "externals": sum(party["kind"] == _USER and party["relation"] == "external" for party in everybody),
         "phones": phones,
-        "applications": sum(kind == Kind.APPLICATION for kind, _ in kinds),
+        "applications": kinds.count(Kind.APPLICATION.value),
     }
