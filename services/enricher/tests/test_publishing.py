@@ -7,15 +7,16 @@ from pathlib import Path
 import orjson
 import pytest
 from ringback_common.errors import ConfigError
-from ringback_common.outcomes import Reason, Reject
+from ringback_common.outcomes import Emit, Message, Reason, Reject
 from ringback_enricher.adapters.files import read_sites, read_token_keys
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.publishing import publication
 from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.rules import CQD_2026_1
 from ringback_enricher.core.sites import SiteMap
+from ringback_events.headers import VersionHeaders
 from ringback_events.open import OpenCall, OpenSession, SessionsCompleted
-from ringback_events.topics import RECORDS
+from ringback_events.topics import CALLS, RECORDS
 from ringback_events.wire import CallRecordWire
 from ringback_testing.graph_records import ALICE, BOB, CALL, TENANT, meeting
 
@@ -82,19 +83,25 @@ def test_a_call_without_sessions_still_gets_its_marker() -> None:
     assert orjson.loads(stages[1][0].value or b"")["sessionCount"] == 0
 
 
+def acked_call(key: bytes, version: int) -> Emit:
+    """The outcome of a step that published this version of a call."""
+    headers = VersionHeaders(TENANT, CALL, version, 1, "2026-11-02T10:00:00Z").call()
+    return Emit(((Message(CALLS.name, key, b"{}", headers),),))
+
+
 def test_the_memory_is_bounded() -> None:
     """The oldest call is forgotten, and published again when it comes."""
     memory = Published(2)
     for key in (b"a", b"b", b"c"):
-        memory.remember(key, (), (1, 1))
+        memory.acked([acked_call(key, 1)])
     assert [memory.holds(key, (1, 1)) for key in (b"a", b"b", b"c")] == [False, True, True]
 
 
 def test_the_memory_never_goes_back() -> None:
     """A forced publication of an older version does not make the newer one look new."""
     memory = Published(2)
-    memory.remember(b"a", (), (3, 1))
-    memory.remember(b"a", (), (2, 1))
+    memory.acked([acked_call(b"a", 3)])
+    memory.acked([acked_call(b"a", 2)])
     assert memory.holds(b"a", (3, 1))
 
 
