@@ -22,19 +22,16 @@ up: kafka ## Run everything in the foreground until Ctrl-C
 	@$(BIN)/ringback-local up
 
 ##@ Check
-test: check kafka ## Lint, types, import rules and all tests; the one command before a change lands
+test: check kafka ## Lint, types, import rules and all tests; before a change lands
 	@$(BIN)/pytest $(TESTS) --durations=15 $(ARGS)
 
-unit: setup ## The members' unit tests only: seconds, no Kafka, no network
+unit: setup ## The members' unit tests only, no Kafka and no PostgreSQL; with `check`, before a commit
 	@$(BIN)/pytest libs services tools $(ARGS)
-
-fault: kafka ## Break things on purpose: kill, freeze, cut, throttle
-	@$(BIN)/pytest tests/fault --durations=15 $(ARGS)
 
 bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="store --seconds 3" narrows
 	@$(BIN)/python -m bench $(ARGS)
 
-check: lint types imports ## Everything that needs no running code
+check: lint types imports ## Lint, types and import rules; runs no test
 
 lint: setup ## Ruff: rules and format
 	@$(STAGE) lint $(BIN)/ruff check .
@@ -65,4 +62,4 @@ clean: ## Remove everything made here: environment, tools, jars, runs, caches
 	rm -rf .venv .tools .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo up test unit fault bench check lint types imports setup kafka contracts format clean
+.PHONY: help demo up test unit bench check lint types imports setup kafka contracts format clean
