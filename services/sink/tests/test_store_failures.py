@@ -56,6 +56,7 @@ def test_sqlstate_decides(sqlstate: str | None, constraint: str | None, expected
         (ConnectionRefusedError(111, "refused"), Transient),
         (TimeoutError(), Transient),
         (asyncpg.InterfaceError("connection is closed"), Transient),
+        (asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"), Transient),
         (asyncpg.CheckViolationError("no partition of relation"), MissingPartition),
         (asyncpg.InvalidTextRepresentationError("invalid input: Zoë Müller"), Refused),
         (asyncpg.InvalidPasswordError("password of secret"), ConfigError),
