@@ -34,9 +34,7 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
-from ringback_local.topics import create_contract_topics
 from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
-from ringback_stream.group_commit import GroupCommitProducer, Refused
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.ownership import Ownership
 from ringback_stream.partitions import Partition
@@ -45,7 +43,7 @@ from ringback_stream.settlement import Settlement
 from ringback_stream.watchdog import Standstill, watch
 from ringback_stream.watermarks import Ticket
 from ringback_testing import dump_topic, eventually
-from ringback_testing.fixtures import KafkaBroker, MakeTopics
+from ringback_testing.fixtures import MakeTopics
 from ringback_testing.streaming import committed, producing, running, send_all, settings_for
 from ringback_testing.streaming_process import copy
 
@@ -415,58 +413,6 @@ async def test_the_record_is_parent_of_the_step_and_the_step_of_what_it_publishe
     version, trace_id, parent, _ = dict(record.headers)["traceparent"].decode().split("-")
     assert (version, trace_id) == ("00", trace.format_trace_id(root.get_span_context().trace_id))
     assert parent == trace.format_span_id(step_span.context.span_id)
-
-
-async def test_group_commit_acknowledges_many_writers(
-    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
-) -> None:
-    """A thousand concurrent writes, each to its tenant's partition, all there when the last returns."""
-    topics = await make_topics(*NEEDED)
-    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
-    producer = GroupCommitProducer(settings.kafka)
-    with pytest.raises(Refused):
-        await producer.write([fetch("t|too early")])
-    await producer.start()
-    await eventually(lambda: producer.accepting)
-    await asyncio.gather(*(producer.write([fetch(f"t{n % 30}|{n}"), fetch(f"t{n % 7}|x{n}")]) for n in range(1000)))
-    await producer.stop()
-    records = await dump_topic(kafka.bootstrap_servers, topics[FETCH.name])
-    assert len(records) == 2000
-    places = {(record.key.partition(b"|")[0], record.partition) for record in records}
-    assert len(places) == len({tenant for tenant, _ in places}) == 30
-
-
-async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_resolves(
-    kafka_broker: KafkaBroker,
-) -> None:
-    """A frozen broker: the first write fails at its deadline, later ones at once; thawed, writes are accepted again."""
-    broker = kafka_broker()
-    settings = settings_for(broker.bootstrap_servers, "")
-    await _create(broker, FETCH.name)
-    producer = GroupCommitProducer(settings.kafka, deadline=0.5)
-    await producer.start()
-    await eventually(lambda: producer.accepting)
-    await producer.write([fetch("t|warm")])
-    broker.pause()
-    try:
-        with pytest.raises(Transient, match="deadline"):
-            await producer.write([fetch("t|1")])
-        await eventually(lambda: not producer.accepting)
-        began = time.monotonic()
-        with pytest.raises(Refused):
-            await producer.write([fetch("t|2")])
-        assert time.monotonic() - began < 0.1
-    finally:
-        broker.resume()
-    await eventually(lambda: producer.accepting)
-    await producer.write([fetch("t|3")])
-    await producer.stop()
-    keys = [record.key for record in await dump_topic(broker.bootstrap_servers, FETCH.name)]
-    assert keys == [b"t|warm", b"t|1", b"t|3"]
-
-
-async def _create(broker: Broker, name: str) -> None:
-    await create_contract_topics(broker.bootstrap_servers, "", names=(name,))
 
 
 async def _delete(broker: Broker, name: str) -> None:

@@ -99,15 +99,18 @@ class GroupCommitProducer:
         self._stopping = True
         self._wake.set()
         if self._task is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._task), self._deadline)
+            await asyncio.wait((self._task,), timeout=self._deadline)
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait((self._task,))  # how it ended is what `failed` tells
         self._fail_waiting("stopping")
         if self._client is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._client.retire(), self._deadline)
+
+    async def failed(self) -> None:
+        """Wait for the background work to end by itself, which it never should; raises whatever ended it."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
 
     async def write(self, messages: Sequence[Message]) -> None:
         """Write messages; returns when all in-sync replicas have all of them.

@@ -63,6 +63,16 @@ class _Webhook:
         gc.freeze()  # what is alive now stays: the collector need not walk it again for every few hundred POSTs
         _log.info("The webhook listens.", port=self._server.port)
 
+    async def until(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`; a bug in the producer's background raises: every POST would be answered 503 ever after."""
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        failed = asyncio.create_task(self._producer.failed(), name="producer-failed")
+        done, pending = await asyncio.wait((stopping, failed), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if failed in done:
+            failed.result()
+
     async def stop(self) -> None:
         """Unready first, then no new connection, then the answers that are due, the producer last."""
         self._stopping = True
@@ -91,5 +101,5 @@ async def serve(stop: asyncio.Event) -> None:
     begin("webhook", settings)
     webhook = _Webhook(settings)
     await webhook.start()
-    await stop.wait()
+    await webhook.until(stop)
     await webhook.stop()
