@@ -45,7 +45,7 @@ def translated() -> Generator[None]:
     except (OSError, TimeoutError) as failure:
         raise StoreUnavailable(None, type(failure).__name__) from None
     except asyncpg.InternalClientError:
-        # PostgreSQL's error came in while a COPY was about to begin, and asyncpg lost it: a new connection hears it again.
+        # PostgreSQL's error came in as a COPY was about to begin, and asyncpg lost it: a new connection hears it again.
         raise StoreUnavailable(None, "connection out of step") from None
     except asyncpg.InterfaceError as failure:
         if "closed" in str(failure) or "closing" in str(failure):
