@@ -88,7 +88,10 @@ def _judgement(report: Report) -> list[str]:
     missed = [one for one in verdicts(report.lines) if one.said != "met"]
     said = [_sentence(one) for one in missed] or ["- Every goal that can be measured without peers is met."]
     peers = [f"- {stage}: {words}." for stage, words in PEER_GOALS]
-    intro = "Goals beside other systems, not measured until those are contestants of a run (`bench/contestant.py`):"
+    intro = (
+        "Goals beside other systems (Bento: stream processing out of ready-made parts, in Go; Quix Streams: a Python "
+        "library), not measured until those are contestants of a run (`bench/contestant.py`):"
+    )
     return ["## Not met, or not measured", "", *said, "", intro, "", *peers]
 
 
