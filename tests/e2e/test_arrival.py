@@ -77,9 +77,14 @@ async def test_no_token_follows_a_foreign_next_link(installation: Installation) 
         hostile = renamed(meeting())
         link = f"https://localhost:{catcher.port}/v1.0/communications/callRecords/{hostile['id']}/sessions?$skiptoken=a"
         await installation.install(hostile | {"sessions@odata.nextLink": link}, "untouched")
+        await eventually(lambda: _ended(installation, hostile["id"]), 60)
+        assert (catcher.connections, catcher.heads) == (0, [])
         await _is_refused(installation, hostile["id"])
-        assert catcher.connections == 0
-        assert catcher.heads == []
+
+
+async def _ended(installation: Installation, call_id: str) -> bool:
+    """Whether the call was published or refused."""
+    return bool(await installation.on(CALLS, call_id) or await installation.on(INTERNAL_DEAD_LETTERS, call_id))
 
 
 async def _is_refused(installation: Installation, call_id: str) -> None:
