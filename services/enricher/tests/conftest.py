@@ -15,7 +15,7 @@ from ringback_enricher.core.requests import ATTEMPT, REASON
 from ringback_enricher.core.rules import CQD_2026_1
 from ringback_enricher.core.sites import SiteMap
 from ringback_enricher.gate import TenantGate
-from ringback_enricher.handlers import FetchStep, Shop
+from ringback_enricher.handlers import Dependencies, FetchStep
 from ringback_events.keys import call_key
 from ringback_events.topics import FETCH, Topic
 from ringback_graph.answers import Found
@@ -100,7 +100,7 @@ def make_bench() -> MakeBench:
         gate = TenantGate(clock, time_scale, pauses.get)
         tenant = Tenant.model_construct(tenant_id=TENANT)
         published = Published(100)
-        shop = Shop(
+        given = Dependencies(
             records=graph,
             tenant=lambda tenant_id: tenant if known and tenant_id == TENANT else None,
             gate=gate,
@@ -110,7 +110,7 @@ def make_bench() -> MakeBench:
             clock=clock,
             time_scale=time_scale,
         )
-        return Bench(FetchStep(shop), published, clock, graph, gate, pauses)
+        return Bench(FetchStep(given), published, clock, graph, gate, pauses)
 
     return make
 

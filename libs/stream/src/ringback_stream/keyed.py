@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Outcome, Received
@@ -20,8 +19,6 @@ from ringback_stream.settlement import Answered, Settlement
 from ringback_stream.watermarks import Ticket, Watermark
 
 __all__ = ["KeyedRunner"]
-
-_log = logs.logger(__name__)
 
 
 class KeyedRunner:

@@ -8,6 +8,7 @@ Microsoft Graph
 
 import asyncio
 import gc
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from ringback_common.clock import SystemClock
@@ -23,6 +24,7 @@ from ringback_graph.tenants import TenantsFile
 from ringback_stream.control import ControlTable
 from ringback_stream.flows import KeyedFlow, Lane, LaneKind
 from ringback_stream.run import Stream
+from ringback_stream.status import Facts
 
 from ringback_enricher.adapters.files import read_sites, read_token_keys
 from ringback_enricher.adapters.graph import GraphRecords
@@ -30,7 +32,7 @@ from ringback_enricher.core.memory import Published
 from ringback_enricher.core.records import Tables
 from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
 from ringback_enricher.gate import TenantGate
-from ringback_enricher.handlers import FetchStep, Shop
+from ringback_enricher.handlers import Dependencies, FetchStep
 from ringback_enricher.settings import FetchSettings
 
 __all__ = ["serve"]
@@ -78,7 +80,7 @@ async def _fetch(
         gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
         published = Published(_REMEMBERED_CALLS)
         step = FetchStep(
-            Shop(
+            Dependencies(
                 records=GraphRecords(RecordReader(graph)),
                 tenant=tenants.get,
                 gate=gate,
@@ -89,6 +91,7 @@ async def _fetch(
                 time_scale=settings.time_scale,
             )
         )
+        stream.status.add("tenants", lambda: _tenants(tenants, gate.paused()))
         flow = KeyedFlow(
             group=_GROUP,
             lanes=(
@@ -116,3 +119,11 @@ async def _fetch(
 def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | None:
     entry = control.get("pause", tenant_id)
     return None if entry is None else datetime.now(UTC) - entry.since
+
+
+def _tenants(tenants: TenantsFile, paused: Mapping[str, str]) -> list[Facts]:
+    """Every tenant of the file, so that one that answers again turns green again."""
+    return [
+        Facts("paused" if tenant in paused else "ok", {"reason": paused.get(tenant)}, tenant)
+        for tenant in tenants.all()
+    ]

@@ -9,7 +9,7 @@ from ringback_common.clock import Clock, iso
 from ringback_common.errors import Throttled
 from ringback_common.metrics import ENRICHER_FETCHES, ENRICHER_FRESHNESS_SECONDS, ENRICHER_SPARED
 from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received, Reject
-from ringback_events.keys import canonical_id, tenant_of
+from ringback_events.keys import call_key, canonical_id, tenant_of
 from ringback_graph.answers import Found
 from ringback_graph.tenants import Tenant
 
@@ -22,7 +22,7 @@ from ringback_enricher.core.requests import Request, accept
 from ringback_enricher.core.tenants import Signal
 from ringback_enricher.gate import Place, TenantGate
 
-__all__ = ["FetchStep", "Records", "Shop"]
+__all__ = ["Dependencies", "FetchStep", "Records"]
 
 _DEFERRED_AT_ONCE = timedelta(0)
 
@@ -36,7 +36,7 @@ class Records(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class Dependencies:
     """What a step works with; none of it changes from one call to the next."""
 
     records: Records
@@ -52,8 +52,8 @@ class Shop:
 class FetchStep:
     """Turns the requests of one call into its published version, or into what the failure table says."""
 
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
+    def __init__(self, given: Dependencies) -> None:
+        self._with = given
 
     async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
         """Answer every record in hand.
@@ -62,7 +62,7 @@ class FetchStep:
             Transient: Graph is away; nothing was decided.
             Throttled: Graph said how long to wait.
         """
-        now = self._shop.clock.now()
+        now = self._with.clock.now()
         accepted = [accept(received, now) for received in waiting]
         requests = [each for each in accepted if isinstance(each, Request)]
         if not requests:
@@ -72,21 +72,21 @@ class FetchStep:
 
     def exhausted(self, received: Received, _attempts: int) -> Outcome:
         """What becomes of a record that alone keeps failing: the tiers, for a day."""
-        request = accept(received, self._shop.clock.now())
+        request = accept(received, self._with.clock.now())
         if not isinstance(request, Request):
             return request
         return decide(Reason.UPSTREAM_ERROR, request, self._schedule())
 
     def held(self, received: Received) -> Outcome:
         """What becomes of a record whose tenant has been throttled for long: it makes room for others."""
-        request = accept(received, self._shop.clock.now())
+        request = accept(received, self._with.clock.now())
         return defer_paused(request, _DEFERRED_AT_ONCE, self._schedule()) if isinstance(request, Request) else request
 
     def divert(self, received: Received) -> Outcome | None:
         """What becomes of a record of a paused tenant: it is put aside at the door, before others wait behind it."""
         if received.key is None:
             return None
-        paused_for = self._shop.gate.turns_away(tenant_of(received.key), _place(received))
+        paused_for = self._with.gate.turns_away(tenant_of(received.key), _place(received))
         if paused_for is None:
             return None
         schedule = self._schedule()
@@ -95,16 +95,16 @@ class FetchStep:
 
     async def _answer(self, requests: Sequence[Request]) -> list[Outcome]:
         tenant_id = requests[0].tenant_id
-        tenant = self._shop.tenant(tenant_id)
+        tenant = self._with.tenant(tenant_id)
         if tenant is None:
             return self._each(requests, Reason.UNKNOWN_TENANT)
         places = [_place(request.received) for request in requests]
-        paused_for = self._shop.gate.paused_for(tenant_id, places)
+        paused_for = self._with.gate.paused_for(tenant_id, places)
         if paused_for is not None:
             return self._deferred(requests, paused_for)
         try:
             bulk = any(request.is_bulk for request in requests)
-            answer = await self._shop.records.read(tenant, requests[0].call_id, bulk=bulk)
+            answer = await self._with.records.read(tenant, requests[0].call_id, bulk=bulk)
         except Throttled as throttled:
             if not self._is_pause(tenant_id, throttled):
                 raise
@@ -113,12 +113,12 @@ class FetchStep:
 
     def _is_pause(self, tenant_id: str, throttled: Throttled) -> bool:
         whole_tenant = throttled.scope == f"tenant:{tenant_id}"
-        return whole_tenant and self._shop.gate.throttled(tenant_id, throttled.retry_after)
+        return whole_tenant and self._with.gate.throttled(tenant_id, throttled.retry_after)
 
     def _unread(self, requests: Sequence[Request], answer: Unread) -> list[Outcome]:
         tenant_id = requests[0].tenant_id
         ENRICHER_FETCHES.labels(answer.reason).inc()
-        self._shop.gate.observe(tenant_id, answer.signal)
+        self._with.gate.observe(tenant_id, answer.signal)
         if answer.signal is Signal.AUTH_FAILING:
             return self._deferred(requests, _DEFERRED_AT_ONCE)
         if answer.reason is Reason.MOVED_TO_BULK:
@@ -127,29 +127,29 @@ class FetchStep:
 
     def _found(self, requests: Sequence[Request], found: Found) -> list[Outcome]:
         first = requests[0]
-        self._shop.gate.observe(first.tenant_id, Signal.ANSWERED)
+        self._with.gate.observe(first.tenant_id, Signal.ANSWERED)
         if not _is_record_of(found.record, first.call_id):
             ENRICHER_FETCHES.labels(Reason.MALFORMED_RECORD).inc()
             return self._each(requests, Reason.MALFORMED_RECORD, "id")
         ENRICHER_FETCHES.labels("found").inc()
         received_at = min(request.received_at for request in requests)
-        ENRICHER_FRESHNESS_SECONDS.observe(max(0.0, (self._shop.clock.now() - received_at).total_seconds()))
+        ENRICHER_FRESHNESS_SECONDS.observe(max(0.0, (self._with.clock.now() - received_at).total_seconds()))
         stages = self._publication(requests, found, iso(received_at))
         if isinstance(stages, Reject):
             return [stages] * len(requests)
         return self._settled(requests, found.version, stages)
 
     def _publication(self, requests: Sequence[Request], found: Found, received_at: str) -> Stages | Reject:
-        shop, key = self._shop, _key(requests[0])
-        version = (found.version, shop.tables.revision)
-        if shop.published.spares(key, requests, version):
+        given, key = self._with, call_key(requests[0].tenant_id, requests[0].call_id)
+        version = (found.version, given.tables.revision)
+        if given.published.spares(key, requests, version):
             ENRICHER_SPARED.inc()
             return ()
         canary = all(request.is_canary for request in requests)
-        replay = shop.published.holds(key, version) or any(request.source == "replay" for request in requests)
+        replay = given.published.holds(key, version) or any(request.source == "replay" for request in requests)
         occasion = Occasion(requests[0].tenant_id, requests[0].call_id, received_at, iso(found.started_at))
-        record = derive(found.record, occasion, shop.tables)
-        return publication(record, shop.tokens, replay=replay, canary=canary)
+        record = derive(found.record, occasion, given.tables)
+        return publication(record, given.tokens, replay=replay, canary=canary)
 
     def _settled(self, requests: Sequence[Request], version: int, stages: Stages) -> list[Outcome]:
         """The first request carries the publication; the runtime finishes none of a step before all of it is acked."""
@@ -174,11 +174,7 @@ class FetchStep:
         return [defer_paused(request, paused_for, schedule) for request in requests]
 
     def _schedule(self) -> Schedule:
-        return Schedule(self._shop.clock.now(), self._shop.time_scale)
-
-
-def _key(request: Request) -> bytes:
-    return f"{request.tenant_id}|{request.call_id}".encode()
+        return Schedule(self._with.clock.now(), self._with.time_scale)
 
 
 def _place(received: Received) -> Place:
