@@ -102,7 +102,7 @@ class Client:
         """Send one message and wait until all in-sync replicas have it; raises what aiokafka raises."""
         self._begin()
         try:
-            acked = await self.producer.send(
+            acked: Any = await self.producer.send(
                 full_name(self._kafka, message.topic),
                 key=message.key,
                 value=message.value,

@@ -8,7 +8,7 @@ Lists of shapes are tables of their own. The migrations spell the same columns o
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
@@ -92,7 +92,7 @@ def _columns(model: type[Event], prefix: str = "", *, nullable: bool = False) ->
 
 def _comment(field: FieldInfo) -> str:
     extra = field.json_schema_extra
-    facts: Mapping[str, object] = extra if isinstance(extra, dict) else {}
+    facts = cast("Mapping[str, object]", extra if isinstance(extra, dict) else {})
     unit = f" Unit: {facts['x-unit']}." if "x-unit" in facts else ""
     return f"{field.description}{unit} Class {facts.get('x-privacy')}."
 
