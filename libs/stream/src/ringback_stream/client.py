@@ -6,7 +6,7 @@ OUT_OF_ORDER_SEQUENCE_NUMBER; so do some broker restarts. Such a client is *pois
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -102,12 +102,15 @@ class Client:
         """Send one message and wait until all in-sync replicas have it; raises what aiokafka raises."""
         self._begin()
         try:
-            acked: Any = await self.producer.send(
-                full_name(self._kafka, message.topic),
-                key=message.key,
-                value=message.value,
-                partition=await self.partition_of(message.topic, message.key),
-                headers=list(traced(message)),
+            acked = cast(
+                "asyncio.Future[object]",
+                await self.producer.send(
+                    full_name(self._kafka, message.topic),
+                    key=message.key,
+                    value=message.value,
+                    partition=await self.partition_of(message.topic, message.key),
+                    headers=list(traced(message)),
+                ),
             )
             await acked
         finally:
