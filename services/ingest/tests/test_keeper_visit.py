@@ -9,7 +9,8 @@ import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Message
 from ringback_events.platform_events import AuditEntry
-from ringback_graph.answers import Forbidden
+from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
+from ringback_graph.answers import Refused as GraphRefused
 from ringback_graph.subscriptions import Conflict, Deleted, Gone, NewSubscription, Subscription
 from ringback_graph.tenants import Credential, Tenant
 from ringback_ingest.client_state import NotificationQuery, client_state, new_keys_file
@@ -231,6 +232,34 @@ async def test_failed_deletion_creates_nothing(visitor: Visitor, graph: FakeGrap
     graph.planted["delete"] = Forbidden("x")
     await visitor.look(moved, Watch())
     assert graph.writes() == ["delete"]
+
+
+FAILURES = {
+    "timeout, connection, 5xx": (Transient("timeout"), "transient"),
+    "429": (Throttled("tenant:x", 700.0), "throttled"),
+    "no token": (AuthFailed("invalid_client"), "auth_failed"),
+    "403": (Forbidden("ExtensionError"), "forbidden"),
+    "other 4xx": (GraphRefused(400, "InvalidRequest"), "status_400"),
+    "wrong shape": (Malformed("value"), "malformed_answer"),
+    "foreign link": (Hostile("host"), "malformed_answer"),
+}
+"""What Graph or the way to it may do to the keeper, and the reason its status names."""
+
+
+@pytest.mark.parametrize("request_name", ["list", "create"])
+@pytest.mark.parametrize(("failure", "reason"), FAILURES.values(), ids=FAILURES.keys())
+async def test_every_failure_keeps_the_tenant_due_and_names_itself(
+    visitor: Visitor, graph: FakeGraph, failure: object, reason: str, request_name: str
+) -> None:
+    """The rows of the failure table that concern the keeper: nothing is given up, the tenant is due again, later."""
+    graph.planted[request_name] = failure
+    watch = Watch()
+    await visitor.look(TENANT, watch)
+    assert watch.reason == reason
+    assert watch.due_at > 1000.0
+    graph.planted.clear()
+    await visitor.look(TENANT, watch)
+    assert (watch.reason, graph.writes()[-1]) == (None, "create")
 
 
 @pytest.mark.parametrize("request_name", ["list", "create"])
