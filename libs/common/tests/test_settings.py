@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ringback_common.errors import ConfigError
-from ringback_common.settings import ProcessSettings, Section, load, read_secret, refuse_dev_keys, shown, unread
+from ringback_common.settings import ProcessSettings, Section, load, read_secret, refuse_dev_keys, unread
 
 
 class StoreSection(Section):
@@ -67,15 +67,6 @@ def test_a_variable_that_no_process_reads_is_found() -> None:
     misspelt = ["RINGBACK_KAFKA_TOPIC_PREFIX", "RINGBACK_TELEMETRI__LOG_LEVEL", "ringback_profil"]
     read = ["RINGBACK_SITES_FILE", "RINGBACK_WEBHOOK__PORT", "ringback_profile", "PATH", "MY_RINGBACK_X"]
     assert unread([*read, *misspelt]) == misspelt
-
-
-def test_shown_settings_withhold_the_connection_string(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start-up log shows every effective setting but no credential."""
-    monkeypatch.setenv("RINGBACK_STORE__DSN", "postgres://u:hush@h/d")
-    lines = dict(shown(load(Example)))
-    assert lines["RINGBACK_STORE__DSN"] == "(withheld)"
-    assert lines["RINGBACK_KAFKA__BOOTSTRAP_SERVERS"] == "localhost:9092"
-    assert "hush" not in repr(lines)
 
 
 @pytest.mark.parametrize(("profile", "key_id"), [("dev", "dev1"), ("dev", "k1"), ("production", "k1")])

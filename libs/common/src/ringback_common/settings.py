@@ -4,9 +4,9 @@ Every variable starts with `RINGBACK_` and nests by `__`: `RINGBACK_KAFKA__BOOTS
 only names of files.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,7 +25,6 @@ __all__ = [
     "load",
     "read_secret",
     "refuse_dev_keys",
-    "shown",
     "unread",
 ]
 
@@ -228,17 +227,3 @@ def refuse_dev_keys(key_ids: Iterable[str], profile: str, setting: str) -> None:
             f"{setting} holds a key for development (its id begins with dev): "
             "make one of your own or set RINGBACK_PROFILE=dev."
         )
-
-
-def shown(settings: BaseModel, path: str = PREFIX.rstrip("_")) -> Iterator[tuple[str, str]]:
-    """The effective settings as (variable, value) for the start-up log; connection strings are withheld."""
-    for name, value in settings:
-        variable = f"{path}_{name.upper()}" if path == PREFIX.rstrip("_") else f"{path}__{name.upper()}"
-        if isinstance(value, BaseModel):
-            yield from shown(value, variable)
-        else:
-            yield variable, _masked(name, value)
-
-
-def _masked(name: str, value: Any) -> str:
-    return "(withheld)" if value is not None and name in {"dsn", "sasl_username"} else str(value)

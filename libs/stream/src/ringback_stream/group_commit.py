@@ -81,11 +81,6 @@ class GroupCommitProducer:
         self._stopping = False
 
     @property
-    def connected(self) -> bool:
-        """Whether Kafka has answered since the start or the last refused batch."""
-        return self._client is not None
-
-    @property
     def accepting(self) -> bool:
         """Whether a write would be tried."""
         return self._refusal(0) is None

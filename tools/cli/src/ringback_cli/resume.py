@@ -6,11 +6,10 @@ from typing import Annotated
 import orjson
 import typer
 from ringback_common.errors import ConfigError
-from ringback_common.outcomes import Message
 from ringback_common.settings import KafkaSettings, load
-from ringback_events.keys import control_key
 from ringback_events.topics import CONTROL
 from ringback_stream.compacted import read_compacted
+from ringback_stream.control import ControlTable
 from ringback_stream.producer import Producer
 
 from ringback_cli.output import Json, show, tell
@@ -48,6 +47,6 @@ async def _lift(kafka: KafkaSettings, process: str) -> None:
     producer = Producer(kafka)
     await producer.start()
     try:
-        await producer.send(Message(CONTROL.name, control_key(HALT, process), None))
+        await ControlTable(kafka, producer).lift(HALT, process)
     finally:
         await producer.stop()
