@@ -1,5 +1,7 @@
 """Faults on demand, each as a client meets it."""
 
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -52,6 +54,43 @@ async def test_a_throttled_subscription_service_knows_who_did_not_wait(lab: Lab)
         return (await lab.ledger("request"))[-1]["insideRetryAfter"]
 
     await lab.until(impolite)
+
+
+async def test_a_wait_told_as_a_date_counts_from_the_answer(lab: Lab) -> None:
+    """Retry-After as an HTTP date that many seconds ahead, for Graph and for the authority."""
+    call = await lab.call()
+    await _plan(lab, effect="throttle", retryAfter=60, retryAfterAsDate=True, count=1)
+    told = parsedate_to_datetime((await _get(lab, call)).headers["Retry-After"]).timestamp()
+    assert time.time() + 55 < told <= time.time() + 60
+
+
+async def test_a_refusal_with_a_claims_challenge(lab: Lab) -> None:
+    """401 with the header that the order named."""
+    call = await lab.call()
+    challenge = 'Bearer error="insufficient_claims", claims="eyJh"'
+    await _plan(lab, effect="status", status=401, count=1, headers={"WWW-Authenticate": challenge})
+    answer = await _get(lab, call)
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, challenge)
+
+
+async def test_an_answer_held_back_is_stale_when_it_arrives(lab: Lab) -> None:
+    """The version rises while the answer with the older one is on its way."""
+    call = await lab.call()
+    await _plan(lab, effect="versionRise", route="record", holdSeconds=0.3, count=1)
+    begun = time.monotonic()
+    stale = await (await _get(lab, call)).json()
+    assert time.monotonic() - begun >= 0.3
+    assert (stale["version"], (await (await _get(lab, call)).json())["version"]) == (1, 2)
+
+
+async def test_latency_is_no_fault(lab: Lab) -> None:
+    """Every answer takes as long as ordered, and the ledger shows no fault for it."""
+    call = await lab.call()
+    await lab.control("PATCH", "graph", {"latencySeconds": 0.2})
+    assert (await _get(lab, call)).status == 200
+    (line,) = [line for line in await lab.ledger("request") if line["route"] == "record"]
+    assert line["end"] - line["at"] >= 0.19
+    assert line["fault"] is None
 
 
 async def test_a_fault_stays_in_its_scope(lab: Lab) -> None:

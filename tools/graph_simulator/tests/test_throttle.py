@@ -42,13 +42,51 @@ def test_scopes_are_those_that_graph_documents() -> None:
     assert throttle.check({"appTenant": "t|a", "record": "t|2"}, 0.0) is None
 
 
+_SCOPES = [("appTenant", "t"), ("record", "t|1")]
+
+
 def test_a_request_inside_a_pause_is_seen() -> None:
     """Requests under way when the 429 leaves are no offence, later ones are, those after the wait are not."""
     pauses = Pauses()
-    pauses.begin(("appTenant", "t"), 100.0, "5")
-    scopes = [("appTenant", "t"), ("record", "t|1")]
-    assert [pauses.inside(scopes, at) for at in (100.1, 101.0, 104.9, 105.1)] == [False, True, True, False]
-    assert not pauses.inside([("appTenant", "other")], 101.0)
+    pauses.begin(("appTenant", "t"), 100.0, "5", "c1")
+    moments = (100.8, 101.0, 104.9, 105.1)
+    assert [pauses.inside(_SCOPES, at, "c1") for at in moments] == [False, True, True, False]
+    assert not pauses.inside([("appTenant", "other")], 102.0, "c1")
+
+
+def test_a_client_is_told_when_it_uses_the_connection_again() -> None:
+    """Other connections may carry what was sent before; not once the first has been used, nor two seconds later."""
+    pauses = Pauses()
+    pauses.begin(("appTenant", "t"), 100.0, "5", "c1")
+    assert [pauses.inside(_SCOPES, 101.6, "c2"), pauses.inside(_SCOPES, 101.7, "c1")] == [False, True]
+    assert pauses.inside(_SCOPES, 101.8, "c2")
+    pauses.begin(("record", "t|1"), 200.0, "5", "c1")
+    assert [pauses.inside(_SCOPES, at, "c2") for at in (201.9, 202.1, 205.1)] == [False, True, False]
+
+
+def test_a_longer_pause_takes_the_place_of_a_shorter() -> None:
+    """A second 429 over another connection: both tell the client, and the later end counts."""
+    pauses = Pauses()
+    pauses.begin(("appTenant", "t"), 100.0, "2", "c1")
+    pauses.begin(("appTenant", "t"), 100.1, "9", "c2")
+    assert pauses.inside(_SCOPES, 103.0, "c3")
+    assert not pauses.inside(_SCOPES, 109.2, "c2")
+
+
+def test_what_began_before_the_last_answer_may_come_for_a_second() -> None:
+    """The answers to sixty requests leave one after the other; so do the handshakes of those that are not read yet."""
+    pauses = Pauses()
+    pauses.begin(("appTenant", "t"), 100.0, "5", "c1")
+    pauses.begin(("appTenant", "t"), 100.8, "5", "c2")
+    assert [pauses.inside(_SCOPES, at, "c1") for at in (101.6, 101.8)] == [False, True]
+
+
+def test_whoever_asks_on_and_on_is_seen() -> None:
+    """Its own later answers excuse nothing."""
+    pauses = Pauses()
+    for tenth in range(50):
+        pauses.begin(("appTenant", "t"), 100.0 + tenth / 10, "5", "c1")
+    assert [pauses.inside(_SCOPES, at, "c1") for at in (101.7, 101.9)] == [False, True]
 
 
 async def test_a_record_read_too_often_is_throttled_and_the_ledger_tells(lab: Lab) -> None:

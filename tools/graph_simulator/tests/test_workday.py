@@ -1,9 +1,14 @@
 """The workday: everything that must occur does, and the reckoning closes."""
 
+import asyncio
+
 import orjson
+import pytest
 
 from .conftest import TENANT, Lab
 
+_HOUR = 3600 / 3000
+"""Seconds, in a test that says so."""
 _OTHER = "22222222-474c-4d40-900c-6265431fd81f"
 
 
@@ -42,6 +47,23 @@ async def test_a_seed_repeats_a_workday(lab: Lab) -> None:
     await lab.control("DELETE", "workday")
     assert not (await lab.control("GET", "workday"))["running"]
     await lab.control("POST", "workday", {"tenants": [TENANT], "calls": 1, "shapes": {"picnic": 1}}, status=400)
+
+
+@pytest.mark.parametrize("time_scale", [3000.0])
+async def test_a_lagging_replica_has_caught_up_after_an_hour(lab: Lab) -> None:
+    """Who asks at once is told 404, who asks for the first time an hour of Graph's later is not."""
+    order = {"tenants": [TENANT], "calls": 6, "durationSeconds": 0.1, "specials": False, "notFoundFirstShare": 1.0}
+    await lab.control("POST", "workday", order | {"plantedDrops": 0, "throttleStorm": False})
+
+    async def done() -> bool:
+        return len(await _expected(lab)) == 6
+
+    await lab.until(done)
+    early, *late = [f"communications/callRecords/{entry['callId']}" for entry in await _expected(lab)]
+    await asyncio.sleep(0.5 * _HOUR)
+    assert (await lab.graph("GET", early)).status == 404
+    await asyncio.sleep(0.7 * _HOUR)
+    assert [(await lab.graph("GET", path)).status for path in late] == [200] * 5
 
 
 async def test_mistakes_are_answered_with_a_sentence(lab: Lab) -> None:

@@ -76,10 +76,11 @@ class AuthorityRoutes:
 
     def _fault(self, tenant: str, fault: Fault) -> tuple[int, dict[str, Any], dict[str, str]]:
         body = {"error": "temporarily_unavailable", "error_description": fault.code, "error_codes": [90033]}
-        if fault.retry_after is None:
-            return fault.status, body, {}
-        self._pauses.begin(("token", tenant), self._clock.now(), fault.retry_after)
-        return fault.status, body, {"Retry-After": fault.retry_after}
+        retry_after = fault.retry_after_at(self._clock.now())
+        if retry_after is None:
+            return fault.status, body, fault.headers
+        self._pauses.begin(("token", tenant), self._clock.now(), retry_after)
+        return fault.status, body, fault.headers | {"Retry-After": retry_after}
 
 
 def _json(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

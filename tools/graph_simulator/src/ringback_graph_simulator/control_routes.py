@@ -65,6 +65,7 @@ class ControlRoutes:
         route("DELETE", "/control/faults", self._clear_faults)
         route("DELETE", "/control/faults/{fault}", self._clear_faults)
         route("PATCH", "/control/delivery", self._delivery)
+        route("PATCH", "/control/graph", self._latency)
         route("GET", "/control/subscriptions", self._subscriptions)
         route("DELETE", "/control/subscriptions/{id}", self._lose)
         route("POST", "/control/subscriptions/{id}/lifecycle", self._lifecycle)
@@ -156,6 +157,10 @@ class ControlRoutes:
         delivery.settings = dataclasses.replace(delivery.settings, **changed)
         delivery.changed()
         return _json({name: getattr(delivery.settings, member) for name, member in _SETTINGS.items()})
+
+    async def _latency(self, request: web.Request) -> web.Response:
+        self._graph.effects.latency = float((await _body(request))["latencySeconds"])
+        return _json({"latencySeconds": self._graph.effects.latency})
 
     async def _subscriptions(self, _: web.Request) -> web.Response:
         held = self._graph.service.subscriptions

@@ -27,6 +27,7 @@ class Exchange:
         route: record, versionCheck, sessions, participants, list, subscriptions or unknown.
         target: call or subscription id of the path.
         action: `reauthorize`, or empty.
+        connection: the client's address and port.
         page: 1 for the first response that carries children of this kind.
     """
 
@@ -34,6 +35,7 @@ class Exchange:
     route: str
     target: str | None
     action: str = ""
+    connection: str = ""
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     tenant_id: str | None = None
     token: str | None = None

@@ -33,6 +33,8 @@ class FaultEffects:
         self.by_status: Counter[int] = Counter()
         self.inside_retry_after = 0
         self.over_budget: Counter[str] = Counter()
+        self.latency = 0.0
+        """Seconds every answer takes, faults or not."""
         self._world = world
         self._announcer = announcer
         self._ledger = ledger
@@ -45,6 +47,11 @@ class FaultEffects:
         exchange.fault = None if fault is None else fault.id
         return fault
 
+    async def take_time(self) -> None:
+        """What an answer takes anyway."""
+        if self.latency:
+            await asyncio.sleep(self.latency)
+
     async def before(self, fault: Fault, exchange: Exchange, tenant: Tenant, gate: Gate) -> None:
         """Wait, or raise GraphError instead of an answer."""
         if fault.effect == "delay":
@@ -53,8 +60,9 @@ class FaultEffects:
             self._ledger.write("request", **exchange.line(end=self._clock.now(), status=None, size=0))
             await asyncio.sleep(_HANG_S)
         elif fault.effect in {"status", "throttle"}:
-            gate.pause_for(fault, exchange, tenant)
-            headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+            retry_after = fault.retry_after_at(self._clock.now())
+            gate.pause_for(fault, exchange, tenant, retry_after)
+            headers = fault.headers | ({} if retry_after is None else {"Retry-After": retry_after})
             raise GraphError(fault.status, fault.code, "A fault was planned here.", headers)
         elif fault.effect == "redirect":
             raise GraphError(HTTPStatus.FOUND, "Found", "Moved.", {"Location": _FOREIGN.decode()})
@@ -77,6 +85,8 @@ class FaultEffects:
             return await self._truncated(request, response)
         elif fault.effect == "oversize":
             return await self._oversize(request)
+        if fault.hold:
+            await asyncio.sleep(fault.hold)
         return response
 
     def count(self, status: int, exchange: Exchange) -> None:

@@ -1,5 +1,6 @@
 """Faults on demand: what goes wrong, where, how often."""
 
+import email.utils
 import itertools
 import random
 from dataclasses import dataclass, field
@@ -41,6 +42,9 @@ class Fault:
         left: how often it still happens; None is without end.
         until: seconds since the epoch after which it is over.
         notify: tell subscribers of the version that a versionRise makes.
+        as_date: whether Retry-After is told as an HTTP date instead of seconds.
+        headers: further headers of a refusal, e.g. a claims challenge.
+        hold: seconds the answer is kept back once it has been made; it may be stale when it arrives.
     """
 
     id: str
@@ -57,6 +61,9 @@ class Fault:
     until: float | None = None
     probability: float = 1.0
     notify: bool = False
+    as_date: bool = False
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    hold: float = 0.0
     fired: int = 0
 
     def view(self) -> dict[str, Any]:
@@ -65,6 +72,12 @@ class Fault:
             "id": self.id, "effect": self.effect, "route": self.route, "tenantId": self.tenant_id,
             "callId": self.call_id, "page": self.page, "left": self.left, "fired": self.fired,
         }  # fmt: skip
+
+    def retry_after_at(self, now: float) -> str | None:
+        """The value of Retry-After in an answer that leaves now."""
+        if self.retry_after is None or not self.as_date:
+            return self.retry_after
+        return email.utils.formatdate(now + float(self.retry_after), usegmt=True)
 
     def covers(self, route: str, tenant_id: str | None, call_id: str | None, page: int) -> bool:
         """Whether a request lies in this fault's scope."""
@@ -110,6 +123,9 @@ class Faults:
             until=None if duration is None else now + float(duration),
             probability=float(body.get("probability", 1)),
             notify=bool(body.get("notify", False)),
+            as_date=bool(body.get("retryAfterAsDate", False)),
+            headers={str(name): str(value) for name, value in dict(body.get("headers", {})).items()},
+            hold=float(body.get("holdSeconds", 0)),
         )
         self._planned[fault.id] = fault
         return fault

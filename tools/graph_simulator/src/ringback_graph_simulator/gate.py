@@ -29,23 +29,24 @@ class Gate:
         if exchange.route == "unknown":
             raise GraphError(HTTPStatus.BAD_REQUEST, "BadRequest", "Resource not found for the segment.")
         scopes = self._scopes(exchange, tenant)
-        exchange.inside_retry_after = self._pauses.inside(list(scopes.items()), exchange.begun)
+        exchange.inside_retry_after = self._pauses.inside(list(scopes.items()), exchange.begun, exchange.connection)
         verdict = self._throttle.check(scopes, exchange.begun)
         if verdict is not None:
             exchange.over_budget = verdict.scope
-            self._pauses.begin((verdict.scope, scopes[verdict.scope]), self._clock.now(), str(verdict.retry_after))
+            scope = (verdict.scope, scopes[verdict.scope])
+            self._pauses.begin(scope, self._clock.now(), str(verdict.retry_after), exchange.connection)
             headers = {"Retry-After": str(verdict.retry_after)}
             raise GraphError(HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", "Too many requests.", headers)
         return tenant
 
-    def pause_for(self, fault: Fault, exchange: Exchange, tenant: Tenant) -> None:
+    def pause_for(self, fault: Fault, exchange: Exchange, tenant: Tenant, retry_after: str | None) -> None:
         """A fault told the client to wait: as far as the fault reaches."""
-        if fault.retry_after is None:
+        if retry_after is None:
             return
         scopes = self._scopes(exchange, tenant)
         wanted = "record" if fault.call_id else "list" if fault.route == "list" else "appTenant"
         name = wanted if wanted in scopes else "subscriptions"
-        self._pauses.begin((name, scopes[name]), self._clock.now(), fault.retry_after)
+        self._pauses.begin((name, scopes[name]), self._clock.now(), retry_after, exchange.connection)
 
     def _authenticate(self, request: web.Request, exchange: Exchange) -> Tenant:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -58,6 +58,7 @@ class GraphRoutes:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Any Graph request; what it came to is in the ledger before the answer leaves."""
         exchange = read_path(request, self._clock.now())
+        exchange.connection = _peer(request)
         try:
             response = await self._faulted(request, exchange)
         except GraphError as refusal:
@@ -72,6 +73,7 @@ class GraphRoutes:
     async def _faulted(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         tenant = self._gate.admit(request, exchange)
         exchange.page = self._page_number(request, exchange)
+        await self._effects.take_time()
         fault = self._effects.draw(exchange)
         if fault is not None:
             await self._effects.before(fault, exchange, tenant, self._gate)
@@ -176,6 +178,12 @@ class GraphRoutes:
     def _json(body: bytes, status: int = HTTPStatus.OK) -> web.Response:
         content = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
         return web.Response(body=body, status=status, headers={"Content-Type": content})
+
+
+def _peer(request: web.Request) -> str:
+    """Which connection it came over; empty once that is gone."""
+    peer = None if request.transport is None else request.transport.get_extra_info("peername")
+    return "" if peer is None else f"{peer[0]}:{peer[1]}"
 
 
 def _one(view: dict[str, Any]) -> bytes:

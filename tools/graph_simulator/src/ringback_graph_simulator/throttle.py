@@ -17,7 +17,8 @@ LIMITS = {
 }
 """Requests and seconds by scope: per app, tenant, both; per call record; LIST and subscription writes per both."""
 
-_TOLD_S = 0.25
+_TOLD_S = 0.9
+_CERTAINLY_TOLD_S = 2.0
 _ROUNDING_S = 0.02
 _FLOAT_S = 1e-6  # instants are floats: who waits to the microsecond is not refused for the last bit
 
@@ -88,27 +89,55 @@ class Throttle:
             }
 
 
+@dataclass(slots=True)
+class _Pause:
+    """One scope's wait. `carriers` are the connections its answers went out on; `known` is when the client knew.
+
+    `first` is when the first of those answers left, `last` the last of those that belong to it.
+    """
+
+    first: float
+    last: float
+    until: float
+    carriers: set[str]
+    known: float
+
+
 class Pauses:
-    """Who was told to wait, until when: a request that starts inside a pause is impolite."""
+    """Who was told to wait, until when: a request that starts inside a pause is impolite if the client had been told.
+
+    A client has read an answer when it sends something else over the same connection. Until then requests that were on
+    their way, or that a busy machine handed over late, are no offence; two seconds later no machine is that busy. Nor
+    is what comes within 0.9 s of an answer: sixty requests that begin at once over new connections are a second of
+    handshakes, and as many answers. Who asks on and on is refused on and on, which excuses nothing.
+    """
 
     def __init__(self) -> None:
-        self._pauses: dict[tuple[str, ...], tuple[float, float]] = {}
+        self._pauses: dict[tuple[str, ...], _Pause] = {}
 
-    def begin(self, scope: tuple[str, ...], now: float, retry_after: str) -> None:
-        """A 429 with this Retry-After is on its way; requests already under way for a moment more are no offence."""
-        seconds = _seconds(retry_after, now)
-        told, until = self._pauses.get(scope, (now + _TOLD_S, 0.0))
-        still = until > now
-        self._pauses[scope] = (told if still else now + _TOLD_S, max(until, now + seconds))
+    def begin(self, scope: tuple[str, ...], now: float, retry_after: str, connection: str = "") -> None:
+        """A 429 with this Retry-After leaves over that connection."""
+        until = now + _seconds(retry_after, now)
+        pause = self._pauses.get(scope)
+        if pause is None or pause.until <= now:
+            self._pauses[scope] = _Pause(now, now, until, {connection}, now + _CERTAINLY_TOLD_S)
+        else:
+            pause.last, pause.until = min(now, pause.first + _TOLD_S), max(pause.until, until)
+            pause.carriers.add(connection)
 
-    def inside(self, scopes: list[tuple[str, ...]], now: float) -> bool:
+    def inside(self, scopes: list[tuple[str, ...]], now: float, connection: str = "") -> bool:
         """Whether a request that starts now breaks a pause of any of these scopes."""
-        return any(
-            began < now < until - _ROUNDING_S
-            for scope in scopes
-            if (pause := self._pauses.get(scope))
-            for began, until in (pause,)
-        )
+        pauses = [pause for scope in scopes if (pause := self._pauses.get(scope))]
+        broken = [self._breaks(pause, now, connection) for pause in pauses]  # each pause takes note
+        return any(broken)
+
+    @staticmethod
+    def _breaks(pause: _Pause, now: float, connection: str) -> bool:
+        if not pause.last + _TOLD_S < now < pause.until - _ROUNDING_S:
+            return False
+        if connection in pause.carriers:
+            pause.known = min(pause.known, now)
+        return now >= pause.known
 
 
 def _seconds(retry_after: str, now: float) -> float:

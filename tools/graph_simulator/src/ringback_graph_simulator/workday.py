@@ -16,7 +16,8 @@ _WEIGHTS: dict[str, float] = {
     "peerToPeer": 50, "smallMeeting": 27, "pstn": 8, "guest": 5, "queue": 4, "meeting": 3, "failed": 3,
 }  # fmt: skip
 _SPECIALS = ("largeMeeting", "webinar", "queue", "guest", "failed", "pstn")
-_NOT_FOUND_S = 90.0
+_NOT_FOUND_S, _CAUGHT_UP_S = 90.0, 3600.0
+"""When a call appears that is not found at first; and when the last replica knows it, whoever asks it first."""
 _STORM_ANSWERS, _STORM_RETRY_AFTER_S = 12, 2
 _OLD_SHARE, _THIRD_VERSION_SHARE = 0.03, 0.25
 
@@ -108,12 +109,18 @@ class Workday:
         hidden = index == self._at(0.3) if special else rng.random() < self.order.not_found_share
         old = rng.random() < _OLD_SHARE or (self.order.specials and index == self._at(0.15))
         call = self._add(tenant_id, index, shape, old=old, hidden=hidden)
-        call.absences = 1 if hidden else 0
+        if hidden:
+            self._lag(call)
         if shape in {"largeMeeting", "webinar"}:
             self._requests.world.plant(call, shape)
         self._requests.announcer.changed(call)
         if rng.random() < self.order.late_share or (special and index == self._at(0.05)):
             self._late(call, rng)
+
+    def _lag(self, call: Call) -> None:
+        clock = self._requests.world.clock
+        call.absences = 1
+        self._requests.timetable.at(clock.now() + clock.scaled(_CAUGHT_UP_S), lambda: setattr(call, "absences", 0))
 
     def _at(self, share: float) -> int:
         return int(self.order.calls * share)
