@@ -21,10 +21,13 @@ from ringback_local.run_folder import tenants_of
 from ringback_local.stack import Stack, StackOptions
 
 from ringback_testing.span_collector import SpanCollector, open_span_collector
+from ringback_testing.transcript import TRANSCRIPT, secrets_of
 from ringback_testing.waiting import eventually
 
 SERVICES = ("webhook", "keeper", "enricher", "store")
 DSN_PASSWORD = "pw-kept-in-the-connection-string"
+GRAPH_TIMEOUT_SECONDS = 10.0
+"""How long Graph may be silent; in production thrice as long, which only the tests that wait for it would notice."""
 
 
 @dataclass
@@ -148,10 +151,11 @@ async def open_installation(tenants: int = 3) -> AsyncIterator[Installation]:
             tenants=tenants,
             time_scale=1.0,
             seed=seed_of_neighbours(tenants),
-            env=dict.fromkeys(SERVICES, _traced(collector)),
+            env=dict.fromkeys(SERVICES, _traced(collector) | _patience()),
             dsn_password=DSN_PASSWORD,
         )
         stack = await opened.enter_async_context(Stack(options))
+        opened.callback(transcribe, stack)
         prefix = stack.processes["webhook"].spec.env["RINGBACK_KAFKA__TOPIC_PREFIX"]
         installation = Installation(
             stack=stack,
@@ -164,6 +168,17 @@ async def open_installation(tenants: int = 3) -> AsyncIterator[Installation]:
         )
         await eventually(installation.subscribed, 60)
         yield installation
+
+
+def transcribe(stack: Stack) -> None:
+    """Have what a stack's services logged searched with everything else this session says."""
+    for name in SERVICES:
+        TRANSCRIPT.plant(secrets_of(stack.processes[name].spec.env))
+        TRANSCRIPT.said(f"log of {name}", (stack.run_folder / f"{name}.log").read_bytes())
+
+
+def _patience() -> dict[str, str]:
+    return {"RINGBACK_GRAPH__TIMEOUT_SECONDS": str(GRAPH_TIMEOUT_SECONDS)}
 
 
 def _traced(collector: SpanCollector) -> dict[str, str]:

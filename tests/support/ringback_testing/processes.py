@@ -11,6 +11,7 @@ import orjson
 from ringback_local.child import Child, clean_environment, installed
 from ringback_local.ports import lease_ports
 
+from ringback_testing.transcript import TRANSCRIPT, secrets_of
 from ringback_testing.waiting import eventually
 
 
@@ -43,7 +44,9 @@ class RunningProcess:
     async def metrics(self) -> str:
         """The text of /metrics."""
         async with aiohttp.ClientSession() as session, session.get(self._admin("/metrics")) as answer:
-            return await answer.text()
+            text = await answer.text()
+        TRANSCRIPT.said(f"metrics of {self._child.name}", text.encode())
+        return text
 
     async def ready(self) -> bool:
         """Whether /readyz answers 200 now."""
@@ -123,6 +126,8 @@ class ProcessFactory:
         self._count += 1
         log_file = self._folder / f"{name}-{self._count}.log"
         child = Child(name, installed(command), _environment(port, env or {}), log_file)
+        TRANSCRIPT.plant(await asyncio.to_thread(secrets_of, env or {}))
+        self._resources.callback(lambda: TRANSCRIPT.said(f"log of {name}", log_file.read_bytes()))
         self._resources.callback(child.stop, 10.0)
         await asyncio.to_thread(log_file.touch)
         child.spawn()

@@ -1,8 +1,11 @@
 """Read topics from outside, with a client of the test's own."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from ringback_testing.transcript import TRANSCRIPT
 
 
 async def dump_topic(bootstrap_servers: str, name: str) -> list[Any]:
@@ -13,9 +16,17 @@ async def dump_topic(bootstrap_servers: str, name: str) -> list[Any]:
     consumer = AIOKafkaConsumer(name, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        return await _read_to_end(consumer)
+        records = await _read_to_end(consumer)
     finally:
         await consumer.stop()
+    TRANSCRIPT.said(f"headers on {name}", headers_of(records))
+    return records
+
+
+def headers_of(records: Iterable[Any]) -> bytes:
+    """All headers of some records, names and values: what a dead letter tells whoever may not read its value."""
+    parts = [part for record in records for name, value in record.headers for part in (name.encode(), value or b"")]
+    return b"\n".join(parts)
 
 
 async def _read_to_end(consumer: AIOKafkaConsumer) -> list[Any]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from ringback_testing.transcript import TRANSCRIPT
+
 
 @dataclass(frozen=True)
 class CollectedSpan:
@@ -51,6 +53,7 @@ def open_span_collector() -> Iterator[SpanCollector]:
         server.shutdown()
         server.server_close()
         thread.join()
+        TRANSCRIPT.said("spans", b"\n".join(collector.exports))
 
 
 class _Handler(BaseHTTPRequestHandler):

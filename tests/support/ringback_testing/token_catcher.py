@@ -1,4 +1,4 @@
-"""An https server that a token must never reach: it shows a certificate the processes trust, and keeps what comes."""
+"""Servers that nothing may reach: one with a certificate the processes trust, which keeps what comes, and a proxy."""
 
 import asyncio
 import ssl
@@ -37,3 +37,17 @@ async def open_token_catcher(certificate: Path, key: Path) -> AsyncIterator[Toke
     catcher.port = server.sockets[0].getsockname()[1]
     async with server:
         yield catcher
+
+
+class UnaskedProxy:
+    """Listens where the environment says a proxy is; nobody may come."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.connections = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Count a connection and close it."""
+        del reader
+        self.connections += 1
+        writer.close()

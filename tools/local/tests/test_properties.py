@@ -3,7 +3,7 @@
 import uuid
 from pathlib import Path
 
-from ringback_local.kafka.properties import NodeAddress, cluster_id, render, server_properties
+from ringback_local.kafka.properties import Listener, NodeAddress, cluster_id, render, server_properties
 
 ONE = [NodeAddress(1, 18001, 18002)]
 THREE = [NodeAddress(1, 18001, 18002), NodeAddress(2, 18003, 18004), NodeAddress(3, 18005, 18006)]
@@ -23,6 +23,16 @@ def test_one_node_asks_for_no_more_replicas_than_there_are() -> None:
     only = server_properties(ONE[0], ONE, Path("/data"), {})
     assert {value for name, value in only.items() if "replication.factor" in name or "isr" in name} == {"1"}
     assert only["auto.create.topics.enable"] == "false"
+
+
+def test_a_further_listener_is_bound_here_and_advertised_elsewhere() -> None:
+    """Whoever comes in by that door is sent to the proxy before it; brokers and the rest use the ordinary one."""
+    node = NodeAddress(1, 18001, 18002, (Listener("STORE", 18003, ("198.18.0.1", 18004)),))
+    only = server_properties(node, [node], Path("/data"), {})
+    assert "STORE://127.0.0.1:18003" in only["listeners"].split(",")
+    assert only["advertised.listeners"] == "PLAINTEXT://127.0.0.1:18001,STORE://198.18.0.1:18004"
+    assert "STORE:PLAINTEXT" in only["listener.security.protocol.map"].split(",")
+    assert only["inter.broker.listener.name"] == "PLAINTEXT"
 
 
 def test_extra_properties_win() -> None:

@@ -1,5 +1,6 @@
 """The files of a run are what the services read, and the owner's alone."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -94,11 +95,25 @@ def test_every_process_comes_after_one_named_before_it(secrets: Secrets) -> None
         seen.add(spec.name)
 
 
+NOBODY = 4_194_305
+"""One more than the greatest process id that Linux gives away."""
+
+
 def test_only_the_newest_runs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An eleventh run removes the oldest and nothing else."""
     monkeypatch.setenv("RINGBACK_LOCAL_FOLDER", str(tmp_path))
-    old = [tmp_path / f"run-2020010{number}T000000-1" for number in range(1, 10)]
-    for run in [*old, tmp_path / "run-20191231T000000-1"]:
+    old = [tmp_path / f"run-2020010{number}T000000-{NOBODY}" for number in range(1, 10)]
+    for run in [*old, tmp_path / f"run-20191231T000000-{NOBODY}"]:
         run.mkdir()
     newest = make_run_folder()
     assert sorted(tmp_path.glob("run-*")) == [*old, newest]
+
+
+def test_a_run_that_goes_on_keeps_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs begin beside it, the secrets of a living one are not taken from it."""
+    monkeypatch.setenv("RINGBACK_LOCAL_FOLDER", str(tmp_path))
+    living = tmp_path / f"run-20191231T000000-{os.getpid()}"
+    for run in [living, *(tmp_path / f"run-2020010{number}T000000-{NOBODY}" for number in range(1, 10))]:
+        run.mkdir()
+    make_run_folder()
+    assert living.is_dir()

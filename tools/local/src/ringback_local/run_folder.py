@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
+import psutil
 import yaml
 
 from ringback_local.folders import local_folder
@@ -44,13 +45,19 @@ def tenants_of(seed: int, count: int) -> list[SimulatedTenant]:
 
 
 def make_run_folder(now: datetime | None = None) -> Path:
-    """A new `.local/run-<time>-<pid>`, for the owner only; the oldest beyond ten are removed."""
+    """A new `.local/run-<time>-<pid>`, for the owner only; the oldest beyond ten are removed, unless they still run."""
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S")
     folder = local_folder() / f"run-{stamp}-{os.getpid()}"
     folder.mkdir(mode=0o700)
     for old in sorted(local_folder().glob("run-*"))[:-_KEPT_RUNS]:
-        shutil.rmtree(old, ignore_errors=True)
+        if not _runs(old):
+            shutil.rmtree(old, ignore_errors=True)
     return folder
+
+
+def _runs(folder: Path) -> bool:
+    owner = folder.name.rpartition("-")[2]
+    return owner.isdigit() and psutil.pid_exists(int(owner))
 
 
 def write_secrets(folder: Path, tenants: Sequence[SimulatedTenant], addresses: Addresses, dsn: str) -> Secrets:

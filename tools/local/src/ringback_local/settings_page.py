@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ringback_cli.settings import KafkaAccess, StoreAccess
 from ringback_common.settings import PREFIX
-from ringback_enricher.settings import FetchSettings
+from ringback_enricher.settings import FetchSettings, RederiveSettings
 from ringback_ingest.keeper.app import KeeperSettings
 from ringback_ingest.webhook.app import WebhookSettings
 from ringback_sink.settings import MigrateProcess, StoreProcess
@@ -20,6 +20,7 @@ PROCESSES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("webhook", WebhookSettings),
     ("keeper", KeeperSettings),
     ("fetch", FetchSettings),
+    ("rederive", RederiveSettings),
     ("store", StoreProcess),
     ("migrate", MigrateProcess),
     ("ringback", KafkaAccess),

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from ringback_common.process import EXIT_CONFIGURATION
 
 from ringback_local.child import Child, clean_environment, installed
 from ringback_local.kafka import Broker, open_broker
+from ringback_local.kafka.properties import Listener
 from ringback_local.ports import lease_ports
 from ringback_local.postgres import Postgres, open_postgres
 from ringback_local.run_folder import make_run_folder, tenants_of, write_secrets
@@ -25,7 +26,7 @@ from ringback_local.supervised import Event, ProcessHealth, Supervised
 from ringback_local.supervisor import Supervisor
 from ringback_local.topics import create_contract_topics
 
-__all__ = ["Stack", "StackOptions"]
+__all__ = ["Adapt", "Stack", "StackOptions"]
 
 _SERVICES = ("store", "enricher", "webhook", "keeper")
 
@@ -36,18 +37,24 @@ class StackOptions:
 
     Attributes:
         tenants: how many tenants the simulator has.
+        brokers: how many Kafka nodes; with three, topics are replicated to all and two must have a record.
         time_scale: how much faster Graph's slowness passes.
         seed: of the simulator and of the tenants' ids.
         without: names of processes to leave out.
         extra: further processes, started after the usual ones.
-        env: settings on top, by name of the process.
+        env: settings on top, by name of the process; `migrate` is one, too.
         ready_seconds: how long all processes together may take to become ready.
         broker_properties: Kafka's, over the usual ones.
         store_settings: PostgreSQL's, over the usual ones.
+        own_servers: never take a Kafka or a PostgreSQL that is named in the environment, for runs that break them.
+        listeners: further doors of Kafka's first node.
+        broker_folder: where Kafka keeps its data; else below `.local/`.
+        store_folder: where PostgreSQL keeps its data; else where its user can enter.
         dsn_password: stands in the connection string; a PostgreSQL of ours trusts everybody and never asks for it.
     """
 
     tenants: int = 3
+    brokers: int = 1
     time_scale: float = 60.0
     seed: int = 1
     without: frozenset[str] = frozenset()
@@ -56,7 +63,15 @@ class StackOptions:
     ready_seconds: float = 90.0
     broker_properties: Mapping[str, str] = field(default_factory=dict[str, str])
     store_settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    own_servers: bool = False
+    listeners: tuple[Listener, ...] = ()
+    broker_folder: Path | None = None
+    store_folder: Path | None = None
     dsn_password: str = ""
+
+
+Adapt = Callable[["Stack", Sequence[ProcessSpec]], Awaitable[Sequence[ProcessSpec]]]
+"""Asked once Kafka and PostgreSQL run, before a process starts: it returns the processes to start instead."""
 
 
 class Stack:
@@ -71,9 +86,12 @@ class Stack:
     dsn: str
     run_folder: Path
     tenants: list[str]
+    addresses: Addresses
+    secrets: Secrets
 
-    def __init__(self, options: StackOptions | None = None) -> None:
+    def __init__(self, options: StackOptions | None = None, adapt: Adapt | None = None) -> None:
         self.options = options or StackOptions()
+        self._adapt = adapt
         self._open = AsyncExitStack()
         self._supervisor: Supervisor | None = None
 
@@ -124,6 +142,10 @@ class Stack:
         """SIGKILL to a process; it is started again."""
         self.supervisor.kill(name)
 
+    def terminate(self, name: str) -> None:
+        """SIGTERM to a process; it is started again once it has ended, see `events` for its exit code."""
+        self.supervisor.terminate(name)
+
     def pause(self, name: str) -> None:
         """SIGSTOP to a process."""
         self.supervisor.pause(name)
@@ -138,20 +160,34 @@ class Stack:
 
     async def _start(self, opening: AsyncExitStack) -> None:
         self.run_folder = make_run_folder()
-        self.broker = opening.enter_context(open_broker(properties=self.options.broker_properties))
-        self.postgres = opening.enter_context(open_postgres(self.options.store_settings))
+        self._open_servers(opening)
         self.dsn = self._with_password(
             await _make_database(self.postgres, self._own_name("ringback", owned=self.postgres.owned))
         )
-        addresses = self._addresses(opening.enter_context(lease_ports(3 + len(_SERVICES))))
+        self.addresses = self._addresses(opening.enter_context(lease_ports(3 + len(_SERVICES))))
         simulated = tenants_of(self.options.seed, self.options.tenants)
         self.tenants = [tenant.tenant_id for tenant in simulated]
-        secrets = write_secrets(self.run_folder, simulated, addresses, self.dsn)
-        await create_contract_topics(addresses.bootstrap_servers, addresses.topic_prefix)
-        await self._migrate(secrets)
-        specs = self._specs(addresses, secrets)
+        self.secrets = write_secrets(self.run_folder, simulated, self.addresses, self.dsn)
+        await create_contract_topics(self.bootstrap_servers, self.addresses.topic_prefix, self._replication())
+        await self._migrate()
+        specs: Sequence[ProcessSpec] = self._specs()
+        if self._adapt is not None:
+            specs = await self._adapt(self, specs)
         self._supervisor = await opening.enter_async_context(Supervisor(specs, self.run_folder))
         await self._supervisor.all_ready(self.options.ready_seconds)
+
+    def _open_servers(self, opening: AsyncExitStack) -> None:
+        given, own = self.options, self.options.own_servers
+        self.broker = opening.enter_context(
+            open_broker(
+                given.brokers,
+                given.broker_properties,
+                own=own,
+                listeners=given.listeners,
+                folder=given.broker_folder,
+            )
+        )
+        self.postgres = opening.enter_context(open_postgres(given.store_settings, own=own, folder=given.store_folder))
 
     def _own_name(self, name: str, *, owned: bool) -> str:
         """A name nobody else uses on a server that is not ours alone."""
@@ -170,8 +206,11 @@ class Stack:
         admin_ports: dict[str, int] = dict(zip(_SERVICES, admin, strict=True))
         return Addresses(self.bootstrap_servers, prefix, graph, control, webhook, admin_ports)
 
-    def _specs(self, addresses: Addresses, secrets: Secrets) -> list[ProcessSpec]:
-        usual = process_specs(addresses, secrets, self.options.time_scale, self.options.seed)
+    def _replication(self) -> int:
+        return min(3, self.options.brokers) if self.broker.owned else 1
+
+    def _specs(self) -> list[ProcessSpec]:
+        usual = process_specs(self.addresses, self.secrets, self.options.time_scale, self.options.seed)
         wanted = [spec for spec in (*usual, *self.options.extra) if spec.name not in self.options.without]
         names = {spec.name for spec in wanted}
         return [self._adapted(spec, names) for spec in wanted]
@@ -180,8 +219,9 @@ class Stack:
         env = {**spec.env, **self.options.env.get(spec.name, {})}
         return dataclasses.replace(spec, env=env, after=tuple(name for name in spec.after if name in names))
 
-    async def _migrate(self, secrets: Secrets) -> None:
-        settings = {"RINGBACK_PROFILE": "dev", "RINGBACK_STORE__DSN_FILE": str(secrets.dsn)}
+    async def _migrate(self) -> None:
+        settings = {"RINGBACK_PROFILE": "dev", "RINGBACK_STORE__DSN_FILE": str(self.secrets.dsn)}
+        settings |= self.options.env.get("migrate", {})
         command = installed(["ringback-sink", "migrate"])
         child = Child("migrate", command, clean_environment(settings), self.run_folder / "migrate.log")
         child.spawn()

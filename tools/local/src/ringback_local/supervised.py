@@ -134,6 +134,10 @@ class Supervised:
         self._child.kill()
         self._not_ready(State.RESTARTING, "It was killed.")
 
+    def terminate(self) -> None:
+        """SIGTERM; it will be started again once it has ended, and its `died` event tells the exit code."""
+        self._child.terminate()
+
     def pause(self) -> None:
         """SIGSTOP."""
         self._child.pause()

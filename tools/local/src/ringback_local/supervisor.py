@@ -83,6 +83,10 @@ class Supervisor:
         """SIGKILL; it is started again after a pause."""
         self._processes[name].kill()
 
+    def terminate(self, name: str) -> None:
+        """SIGTERM; it is started again once it has ended."""
+        self._processes[name].terminate()
+
     def pause(self, name: str) -> None:
         """SIGSTOP; it is not taken for dead."""
         self._processes[name].pause()

@@ -10,6 +10,9 @@ from ringback_events.topics import ALL_TOPICS, Topic, topic
 
 __all__ = ["create_contract_topics", "delete_topics"]
 
+_USABLE_MS = 120_000
+"""Some 300 logs are made one after another: 2 s on a quiet machine, a minute on one with thirty others at work."""
+
 
 async def create_contract_topics(
     bootstrap_servers: str, prefix: str = "", replication: int = 1, names: Iterable[str] | None = None
@@ -38,7 +41,7 @@ async def create_contract_topics(
 async def _wait_usable(bootstrap_servers: str, prefix: str, wanted: Iterable[Topic]) -> None:
     """Wait until every partition answers for its offsets: a broker acknowledges a topic before it has made its logs."""
     partitions = [TopicPartition(prefix + one.name, number) for one in wanted for number in range(one.partitions)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, request_timeout_ms=_USABLE_MS)
     await consumer.start()
     try:
         await consumer.end_offsets(partitions)

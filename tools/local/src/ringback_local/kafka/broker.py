@@ -16,6 +16,11 @@ class Node(Protocol):
         """Its process id."""
         ...
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        ...
+
     def spawn(self) -> None:
         """Start without waiting."""
         ...

@@ -48,6 +48,11 @@ class ContainerNode:
         engine.reload()
         return int(engine.attrs["State"]["Pid"])
 
+    @property
+    def running(self) -> bool:
+        """Whether its container was started and has not ended."""
+        return self._created and self._running()
+
     def spawn(self) -> None:
         """Start the container without waiting for Kafka."""
         if self._created:
@@ -75,7 +80,7 @@ class ContainerNode:
 
     def kill(self) -> None:
         """SIGKILL, if it runs."""
-        if self._created and self._running():
+        if self.running:
             self._engine().kill()
 
     def pause(self) -> None:

@@ -40,6 +40,11 @@ class JarNode:
         """The broker's process id."""
         return self._child.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether its process was started and has not ended."""
+        return self._child.running
+
     def format(self, cluster: str) -> None:
         """Prepare the empty data folder for a cluster of this id.
 

@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["NodeAddress", "cluster_id", "render", "server_properties"]
+__all__ = ["Listener", "NodeAddress", "cluster_id", "render", "server_properties"]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A further door of a node, on the loopback address: whoever comes in there is told to come to `advertised`.
+
+    Attributes:
+        name: capitals.
+        advertised: host and port of something that leads back to `port`.
+    """
+
+    name: str
+    port: int
+    advertised: tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -16,6 +30,7 @@ class NodeAddress:
     node_id: int
     port: int
     controller_port: int
+    further: tuple[Listener, ...] = ()
 
 
 def cluster_id(value: uuid.UUID) -> str:
@@ -31,15 +46,26 @@ def server_properties(
     return {
         "process.roles": "broker,controller",
         "node.id": str(node.node_id),
-        "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}",
-        "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        **_listeners(node),
         "controller.quorum.voters": ",".join(f"{n.node_id}@127.0.0.1:{n.controller_port}" for n in cluster),
         "log.dirs": str(data),
         **_replication(replicas),
         **_FOR_ONE_MACHINE,
         **extra,
+    }
+
+
+def _listeners(node: NodeAddress) -> dict[str, str]:
+    own = f"PLAINTEXT://127.0.0.1:{node.port}"
+    bound = [own, *(f"{each.name}://127.0.0.1:{each.port}" for each in node.further)]
+    advertised = [own, *("{}://{}:{}".format(each.name, *each.advertised) for each in node.further)]
+    names = ["PLAINTEXT", "CONTROLLER", *(each.name for each in node.further)]
+    return {
+        "listeners": ",".join([*bound, f"CONTROLLER://127.0.0.1:{node.controller_port}"]),
+        "advertised.listeners": ",".join(advertised),
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
     }
 
 

@@ -37,6 +37,15 @@ class ContainerServer:
         engine.reload()
         return int(engine.attrs["State"]["Pid"])
 
+    @property
+    def running(self) -> bool:
+        """Whether its container was started and has not ended."""
+        if not self._created:
+            return False
+        engine = self._engine()
+        engine.reload()
+        return engine.status in {"running", "paused"}
+
     def start(self, timeout: float = 60.0) -> None:
         """Start, and return when it accepts connections; raises StartFailed."""
         if self._created:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from ringback_local.choice import Machine, Provider, store_provider
 from ringback_local.machine import look, prefers_docker
 from ringback_local.ports import lease_ports
 from ringback_local.postgres.container import open_container_server
-from ringback_local.postgres.server import Postgres
+from ringback_local.postgres.server import Postgres, Server
 from ringback_local.postgres.wheel import open_wheel_server
 
 __all__ = ["NAMED_STORE", "open_postgres"]
@@ -17,12 +18,15 @@ NAMED_STORE = "RINGBACK_STORE__DSN"
 
 
 @contextmanager
-def open_postgres(settings: Mapping[str, str] | None = None, *, own: bool = False) -> Generator[Postgres]:
+def open_postgres(
+    settings: Mapping[str, str] | None = None, *, own: bool = False, folder: Path | None = None
+) -> Generator[Postgres]:
     """Yield a PostgreSQL that accepts connections, and take it down afterwards if it is ours.
 
     Args:
         settings: server settings over the usual ones, e.g. `{"fsync": "on"}`; not for a server that was named.
         own: never take the one named in the environment, for tests that break it.
+        folder: where a server from the wheel keeps its data; its user must be able to enter it.
 
     Raises:
         ConfigError: no PostgreSQL can be run here.
@@ -34,6 +38,13 @@ def open_postgres(settings: Mapping[str, str] | None = None, *, own: bool = Fals
     if provider is Provider.GIVEN:
         yield Postgres(named)
         return
-    open_server = open_wheel_server if provider is Provider.NATIVE else open_container_server
-    with lease_ports(1) as [port], open_server(port, settings or {}) as server:
+    with lease_ports(1) as [port], _open_server(provider, port, settings or {}, folder) as server:
         yield Postgres(f"postgresql://postgres@127.0.0.1:{port}/postgres", server)
+
+
+def _open_server(
+    provider: Provider, port: int, settings: Mapping[str, str], folder: Path | None
+) -> AbstractContextManager[Server]:
+    if provider is Provider.NATIVE:
+        return open_wheel_server(port, settings, folder)
+    return open_container_server(port, settings)

@@ -18,6 +18,11 @@ class Server(Protocol):
         """The postmaster's process id."""
         ...
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        ...
+
     def start(self, timeout: float = ...) -> None:
         """Start, and return when it accepts connections."""
         ...
@@ -55,6 +60,11 @@ class Postgres:
     def pid(self) -> int:
         """The postmaster's process id; raises NotOurs."""
         return self._ours().pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended; raises NotOurs."""
+        return self._ours().running
 
     def start(self, timeout: float = 60.0) -> None:
         """Start, and return when it accepts connections; raises NotOurs."""

@@ -52,6 +52,11 @@ class WheelServer:
         """The postmaster's process id."""
         return self._child.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether its process was started and has not ended."""
+        return self._child.running
+
     def initialise(self) -> None:
         """Make the data folder; raises StartFailed."""
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"]
@@ -103,9 +108,9 @@ _FOR_ONE_MACHINE = {
 
 
 @contextmanager
-def open_wheel_server(port: int, settings: Mapping[str, str]) -> Generator[WheelServer]:
+def open_wheel_server(port: int, settings: Mapping[str, str], parent: Path | None = None) -> Generator[WheelServer]:
     """Yield a running server on this port, removed with its data afterwards; raises StartFailed."""
-    with scratch_folder("postgres", _data_parent()) as folder:
+    with scratch_folder("postgres", parent or _data_parent()) as folder:
         user = _user()
         data = folder / "data"
         data.mkdir(mode=0o700)

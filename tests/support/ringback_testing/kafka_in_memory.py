@@ -1,0 +1,219 @@
+"""The edge of aiokafka as the runtime uses it, in memory: a log, a group's offsets, and answers a test decides about.
+
+It judges every commit as the broker sees it: never back, and never over a record whose effect is not written.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError, KafkaConnectionError
+from ringback_common.errors import Transient
+from ringback_common.outcomes import Headers, Message
+
+__all__ = ["Answer", "Entry", "GroupInMemory", "LogInMemory", "ProducerInMemory"]
+
+OF = "of"
+"""Header of a message: the records whose effect it is, as `topic|partition|offset`, by commas."""
+
+
+class Answer(Enum):
+    """What becomes of the next commit."""
+
+    ACCEPTED = auto()
+    UNANSWERED = auto()
+    """The broker never saw it."""
+    ACCEPTED_IN_SILENCE = auto()
+    """The broker took it, its answer was lost."""
+    LATE = auto()
+    """The broker takes its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record of the log, with the attributes of aiokafka's."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name in the header `of`."""
+        return f"{self.topic}|{self.partition}|{self.offset}"
+
+
+@dataclass
+class LogInMemory:
+    """What lies in the partitions, what the group has committed, and what was really worked on."""
+
+    entries: dict[TopicPartition, list[Entry]]
+    done: set[str] = field(default_factory=set[str])
+    """Names of the records whose effect is written."""
+    times: Counter[str] = field(default_factory=Counter[str])
+    committed: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    ends: Counter[TopicPartition] = field(default_factory=Counter[TopicPartition])
+
+    def append(self, place: TopicPartition, key: bytes, headers: Headers, stamp: int, gap: int) -> Entry:
+        """Add a record; `gap` offsets before it are missing, as after compaction."""
+        offset = self.ends[place] + gap
+        entry = Entry(place.topic, place.partition, offset, stamp, key, b"{}", headers)
+        self.entries[place].append(entry)
+        self.ends[place] = offset + 1
+        return entry
+
+    def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        """Take a commit; it fails the test if it says too much or goes back."""
+        for place, offset in offsets.items():
+            assert offset >= self.committed.get(place, 0), f"{place} goes back from {self.committed[place]} to {offset}"
+            lost = [
+                entry.name for entry in self.entries[place] if entry.offset < offset and entry.name not in self.done
+            ]
+            assert not lost, f"{offset} is committed over {lost}"
+            self.committed[place] = offset
+
+    def effect(self, headers: Sequence[tuple[str, bytes]]) -> None:
+        """Note whose effect a written message is."""
+        told = {name: value.decode() for name, value in headers}
+        if "ringback_dlq_topic" in told:
+            told[OF] = "|".join(told[f"ringback_dlq_{part}"] for part in ("topic", "partition", "offset"))
+        for name in told[OF].split(","):
+            self.done.add(name)
+            self.times[name] += 1
+
+
+class GroupInMemory:
+    """One member's consumer."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self._log = log
+        self._assigned: set[TopicPartition] = set()
+        self.position: dict[TopicPartition, int] = {}
+        self.paused: set[TopicPartition] = set()
+        self._lost: set[TopicPartition] = set()
+        self.answers: list[Answer] = []
+        self.generation = 0
+        self.is_member = False
+        self.refused_in: int | None = None
+        """The generation in which a commit was refused last."""
+        self.gate = asyncio.Event()
+
+    def join(self, places: Collection[TopicPartition]) -> None:
+        """A new generation with these partitions; pauses are forgotten, as aiokafka forgets them."""
+        self.generation += 1
+        self.is_member, self._assigned = True, set(places)
+        self.paused.clear()
+
+    def leave(self) -> None:
+        """The generation is over: from now on every commit is refused."""
+        self.is_member = False
+        self._assigned = set()
+
+    def assignment(self) -> set[TopicPartition]:
+        """What is assigned."""
+        return self._assigned
+
+    def poll(self, place: TopicPartition, most: int, skip: int) -> list[Entry]:
+        """The next records of a partition; `skip` of them are lost on the way, though never twice running.
+
+        What is missing again after a seek back does not exist: that is how the runtime tells a gap from a loss.
+        """
+        if place in self.paused or place not in self._assigned:
+            return []
+        skip = 0 if place in self._lost else skip
+        (self._lost.add if skip else self._lost.discard)(place)
+        ahead = [entry for entry in self._log.entries[place] if entry.offset >= self.position[place]][: most + skip]
+        if ahead:
+            self.position[place] = ahead[-1].offset + 1
+        return ahead[skip:]
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        """Go to an offset."""
+        self.position[place] = offset
+
+    def pause(self, place: TopicPartition) -> None:
+        """Deliver no more of a partition."""
+        self.paused.add(place)
+
+    def resume(self, place: TopicPartition) -> None:
+        """Deliver it again."""
+        self.paused.discard(place)
+
+    def highwater(self, place: TopicPartition) -> int:
+        """The end of a partition."""
+        return self._log.ends[place]
+
+    async def committed(self, place: TopicPartition) -> int | None:
+        """The group's offset."""
+        return self._log.committed.get(place)
+
+    async def beginning_offsets(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log begins."""
+        return dict.fromkeys(places, 0)
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        """Commit, if the generation still holds when the broker gets to it."""
+        sent_in, answer = self.generation, self.answers.pop(0) if self.answers else Answer.ACCEPTED
+        if answer is Answer.LATE:
+            await self.gate.wait()
+        if answer is Answer.UNANSWERED:
+            raise KafkaConnectionError
+        if not self.is_member or sent_in != self.generation:
+            self.refused_in = sent_in
+            raise CommitFailedError
+        self._log.commit(offsets)
+        if answer is Answer.ACCEPTED_IN_SILENCE:
+            raise KafkaConnectionError
+
+
+class ProducerInMemory:
+    """The producer: messages are written when the gate is open, whoever still waits for them."""
+
+    def __init__(self, log: LogInMemory) -> None:
+        self._log = log
+        self._writing: set[asyncio.Task[None]] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.refuses = 0
+        """So many of the next writes are refused for now."""
+
+    async def stages(self, stages: Sequence[Sequence[Message]]) -> None:
+        """Write stage after stage."""
+        for stage in stages:
+            await asyncio.gather(*(self.send(message) for message in stage))
+
+    async def send(self, message: Message) -> None:
+        """Write one message; it arrives even if the one who waits is cancelled."""
+        if self.refuses:
+            self.refuses -= 1
+            raise Transient("not now")
+        await asyncio.shield(self._start(self._write(message)))
+
+    async def send_together(self, messages: Sequence[Message], acked: Callable[[int], None]) -> list[int]:
+        """Write many; what is refused comes back."""
+        unwritten: list[int] = []
+        for index, message in enumerate(messages):
+            if self.refuses:
+                self.refuses -= 1
+                unwritten.append(index)
+            else:
+                await asyncio.shield(self._start(self._write(message)))
+                acked(index)
+        return unwritten
+
+    def _start(self, writing: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(writing)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return task
+
+    async def _write(self, message: Message) -> None:
+        await self.gate.wait()
+        self._log.effect([(name, value) for name, value in message.headers])

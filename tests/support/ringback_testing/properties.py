@@ -1,0 +1,13 @@
+"""How many examples a property test draws."""
+
+import os
+
+from hypothesis import settings
+
+__all__ = ["examples"]
+
+
+def examples(usual: int, **more: int) -> settings:
+    """The usual number of examples, times `RINGBACK_TEST_EXAMPLES` for a long run."""
+    times = int(os.environ.get("RINGBACK_TEST_EXAMPLES", "1"))
+    return settings(max_examples=usual * times, deadline=None, **more)
