@@ -44,6 +44,37 @@ def test_a_foreign_message_is_scrubbed(canary: str) -> None:
     assert "failed on (withheld) here" in line
 
 
+def test_what_a_library_repeats_is_heard_once_in_ten_seconds_and_counted() -> None:
+    """The first of a kind is written at once, the next after ten seconds says for how many it stands."""
+    once = logs.OnceAWhile()
+    looked_at = [record("aiokafka", "cannot connect to %s", at, created=at) for at in (100.0, 101.0, 109.9, 110.0)]
+    assert [once.filter(each) for each in looked_at] == [True, False, False, True]
+    lines = [json.loads(logs.JsonFormatter("test").format(looked_at[at])) for at in (0, 3)]
+    assert [line.get("count") for line in lines] == [None, 3]
+
+
+def test_no_other_sentence_is_held_back_for_one_that_is_repeated() -> None:
+    """Another library, another sentence and our own lines pass."""
+    once = logs.OnceAWhile()
+    said = [record("aiokafka", "a"), record("aiokafka", "b"), record("asyncio", "a")]
+    ours = [record("ringback_stream", "a", ringback_fields={}) for _ in range(2)]
+    assert all(once.filter(each) for each in (*said, *ours))
+
+
+def test_a_clock_set_back_silences_nobody() -> None:
+    """A sentence from before the last one of its kind is written."""
+    once = logs.OnceAWhile()
+    assert [once.filter(record("aiokafka", "a", created=at)) for at in (100.0, 50.0)] == [True, True]
+
+
+def test_sentences_that_never_repeat_do_not_pile_up() -> None:
+    """A library that fills its own templates takes bounded memory."""
+    once = logs.OnceAWhile()
+    for at in range(2000):
+        once.filter(record("asyncio", f"task {at}"))
+    assert len(once._said) <= 500
+
+
 def test_only_allowed_fields_are_written(capsys: pytest.CaptureFixture[str]) -> None:
     """A field the allow-list does not know is withheld and counted."""
     logs.configure("test")

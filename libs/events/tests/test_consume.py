@@ -78,6 +78,14 @@ def test_a_marker_without_its_sessions_gives_nothing(published: Callable[..., Ev
     assert len(whole(assembler, published())) == 1
 
 
+def test_a_marker_without_its_sessions_still_ends_what_is_older(published: Callable[..., Events]) -> None:
+    """v3 whole, the marker of v4 alone, v2 replayed: v2 is not passed off as the newest."""
+    assembler = SessionAssembler()
+    given = whole(assembler, [*published(3), published(4)[-1], *published(2), *published(3)])
+    assert [each.version for each in given] == [3]
+    assert [each.version for each in whole(assembler, published(4))] == [4]
+
+
 def test_offsets_to_commit(published: Callable[..., Events]) -> None:
     """While sessions wait for their marker, their first offset is the one to commit."""
     assembler = SessionAssembler()

@@ -6,6 +6,7 @@ from ringback_events.headers import (
     EventHeaders,
     Headers,
     VersionHeaders,
+    audit_headers,
     fetch_request_headers,
     lifecycle_headers,
     read_headers,
@@ -113,3 +114,10 @@ def test_headers_are_text_and_named_as_cloudevents_wants() -> None:
         if name.startswith("ce_"):
             assert name[3:].isalnum()
             assert name == name.lower()
+
+
+def test_an_audit_entry_about_no_tenant_names_none() -> None:
+    """What an operator does to letters of several tenants is said without inventing one."""
+    headers = read_headers(audit_headers(tenant_id=None, action="dead_letter.release", entry_id="r:1", at=TIME))
+    assert (headers.id, headers.subject, headers.tenant_id) == ("r:1", "dead_letter.release", None)
+    assert headers.source == "/ringback/restricted.audit"

@@ -184,7 +184,7 @@ async def test_a_live_record_of_more_than_eight_requests_goes_to_bulk(graph: Any
 
 
 async def test_a_graph_that_refuses_both_expands_is_remembered(graph: Any, tenant: Tenant, reply: Make) -> None:
-    """A 400 is remembered per tenant; participants are then a second request, for group calls only."""
+    """A 400 is remembered per tenant; participants are then a second request, whatever kind of call it is."""
     record = Record(reply, 3, 131)
     record.refuses_both = True
     graph.answer = record
@@ -204,7 +204,7 @@ async def test_a_graph_that_refuses_both_expands_is_remembered(graph: Any, tenan
     record.type = "peerToPeer"
     found = await reader.read(tenant, CALL, BULK)
     assert isinstance(found, Found)
-    assert len(graph.requests) == 1
+    assert len(found.record["participants_v2"]) == 131
 
 
 async def test_both_expands_are_tried_again_after_an_hour_by_one_read(graph: Any, tenant: Tenant, reply: Make) -> None:

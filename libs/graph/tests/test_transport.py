@@ -64,6 +64,18 @@ async def test_a_body_above_the_cap_is_cut_off(https: Any, octets: Any, *, decla
         assert (await transport.send(get(f"{server.url}/v1.0/a"))).body == body
 
 
+@pytest.mark.parametrize("unit", [b"{},", b"[],", b"0,", b'"",', b"[[", b'{"":'])
+async def test_a_body_of_too_many_values_is_no_reply(https: Any, octets: Any, unit: bytes) -> None:
+    """Eleven million empty objects fit into the cap on octets and would cost twenty times as much; text does not."""
+    server = await https()
+    server.answer = lambda _: octets(200, unit * (6 * MIB // len(unit)))
+    async with HttpTransport.open(settings(server)) as transport:
+        assert (await transport.send(get(f"{server.url}/v1.0/a"))).body is None
+        text = b'"' + b"a" * (6 * MIB) + b'"'
+        server.answer = lambda _: octets(200, text)
+        assert (await transport.send(get(f"{server.url}/v1.0/a"))).body == text
+
+
 async def test_a_gzip_bomb_is_cut_off_at_the_cap(https: Any, octets: Any) -> None:
     """64 MiB of zeros in 64 KiB of gzip never become 64 MiB of ours; an honest gzip body is read."""
     server = await https()

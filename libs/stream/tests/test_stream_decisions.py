@@ -165,6 +165,13 @@ def test_a_due_time_is_read_from_hostile_headers(
     assert due_ms(Received(FETCH, 0, 0, 0, b"k", b"v", headers)) == due
 
 
+@pytest.mark.parametrize(("due", "expected"), [(1_000, 1_000), (121_000, 121_000), (10_921_000, 121_000)])
+def test_a_record_is_due_at_the_end_of_its_lane_s_wait_whatever_clock_wrote_it(due: int, expected: int) -> None:
+    """A clock three hours ahead delays nothing; what is due earlier stays so. The broker's stamp is everybody's."""
+    deferred = Received(FETCH, 0, 0, 1_000, b"k", b"v", (("ringback_due", str(due).encode()),))
+    assert due_ms(deferred, longest_wait=120.0) == expected
+
+
 def test_ownership_lasts_six_seconds_from_the_sending_of_the_proof() -> None:
     """Every topic's partition of the number must be proved, and a late proof counts from when it was sent."""
     clock = HandClock()

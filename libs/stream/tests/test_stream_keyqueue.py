@@ -204,3 +204,19 @@ def test_a_tenants_bulk_keys_leave_room_for_its_live_ones() -> None:
         waiting.offer(item(f"t|{number}", 10 + number), 0.0)
     assert waiting.tenant_is_full(item("t|new", 5).received, LaneKind.LIVE)
     assert not waiting.tenant_is_full(item("t|new", 5).received, LaneKind.BULK)
+
+
+def test_what_came_while_a_step_ran_is_not_given_back() -> None:
+    """The step read for it, too; whoever gets it next would not know, and publish the same again."""
+    waiting = queue(interval=2.0)
+    waiting.offer(item("a|1", 0), 0.0)
+    waiting.offer(item("a|2", 1), 0.0)
+    work = waiting.next(0.0)
+    assert work is not None
+    waiting.offer(item("a|1", 2), 0.5)
+    assert waiting.overtaken(lambda _: False) == []
+    waiting.finish(work, 1.0)
+    assert waiting.overtaken(lambda _: False) == [b"a|1"]
+    assert sorted(waiting.overtaken(lambda ticket: ticket.offset == 1)) == [b"a|1", b"a|2"]
+    assert offsets(waiting.begin(b"a|1", 1.0)) == [2]
+    assert waiting.overtaken(lambda _: False) == []

@@ -1,7 +1,8 @@
 """Logs as JSON lines. Fields come from an allow-list; no payload, no identity, no exception message gets through.
 
 INFO is lifecycle, WARNING is unexpected with nothing lost, ERROR is data loss or work for an operator. There is no line
-per event. Messages are constant sentences: what varies goes into fields.
+per event. Messages are constant sentences: what varies goes into fields. A foreign library that says the same over and
+over is heard once in ten seconds: an outage must not bury what it is about.
 """
 
 import json
@@ -10,7 +11,7 @@ import re
 import sys
 import traceback
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from opentelemetry import trace
 
@@ -28,6 +29,10 @@ FIELDS = frozenset({
 """Names a log line may carry. Call, tenant and subscription ids are pseudonymous (C1); nothing above C1 is here."""
 
 _RESERVED = "ringback_fields"
+_LEFT_OUT = "ringback_left_out"
+_QUIET_SECONDS = 10.0
+_SENTENCES = 500
+"""Foreign sentences remembered at most; a library that fills its own templates must not fill our memory."""
 _PERSONAL = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{6,15}|\b\d{1,3}(?:\.\d{1,3}){3}\b|\beyJ[\w-]+\.[\w.-]+"
     r"|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{0,4}|teamsvisitor:\w+",
@@ -53,6 +58,8 @@ class JsonFormatter(logging.Formatter):
             "message": str(record.msg) if hasattr(record, _RESERVED) else _scrubbed(str(record.msg)),
         }
         line.update(getattr(record, _RESERVED, {}))
+        if left_out := getattr(record, _LEFT_OUT, 0):
+            line["count"] = left_out + 1
         if record.exc_info and record.exc_info[0] is not None:
             line["error_class"] = record.exc_info[0].__name__
             line["at"] = _place(record)
@@ -60,6 +67,32 @@ class JsonFormatter(logging.Formatter):
         if context.is_valid:
             line["trace_id"] = f"{context.trace_id:032x}"
         return json.dumps(line, ensure_ascii=True, default=str)
+
+
+class OnceAWhile(logging.Filter):
+    """Lets a sentence of a foreign library through once in ten seconds; the next says how many it stands for.
+
+    With its broker away aiokafka writes some hundred lines a second, all of three templates.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if hasattr(record, _RESERVED):
+            return True
+        sentence = (record.name, str(record.msg))
+        since, left_out = self._said.get(sentence, (float("-inf"), 0))
+        if 0 <= record.created - since < _QUIET_SECONDS:
+            self._said[sentence] = (since, left_out + 1)
+            return False
+        if len(self._said) >= _SENTENCES:
+            self._said.clear()
+        self._said[sentence] = (record.created, 0)
+        setattr(record, _LEFT_OUT, left_out)
+        return True
 
 
 def _scrubbed(template: str) -> str:
@@ -110,10 +143,17 @@ def logger(name: str) -> Logger:
     return Logger(name)
 
 
-def configure(process: str, level: str = "INFO") -> None:
-    """Send every log line of the process to standard output as JSON; foreign libraries speak from WARNING on."""
-    handler = logging.StreamHandler(sys.stdout)
+def configure(process: str, level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Send every log line of the process to standard output as JSON; foreign libraries speak from WARNING on.
+
+    Args:
+        process: the name in each line.
+        level: least level of our own lines.
+        stream: another place than standard output, for a command whose answer goes there.
+    """
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter(process))
+    handler.addFilter(OnceAWhile())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import uvloop
 
@@ -25,15 +25,16 @@ Main = Callable[[asyncio.Event], Awaitable[int | None]]
 _log = logs.logger(__name__)
 
 
-def begin(process: str, settings: EnvironmentSettings) -> None:
+def begin(process: str, settings: EnvironmentSettings, log_stream: TextIO | None = None) -> None:
     """Turn logs, traces and the process' own metric on, and name the variables that no process reads.
 
     Args:
         process: the name in logs, traces and metrics.
         settings: a process without telemetry settings, such as a job, gets their defaults.
+        log_stream: another place for the log than standard output, for a command whose answer goes there.
     """
     telemetry = settings.telemetry if isinstance(settings, ProcessSettings) else TelemetrySettings()
-    logs.configure(process, telemetry.log_level)
+    logs.configure(process, telemetry.log_level, log_stream)
     traces.configure(process, endpoint=telemetry.otlp_endpoint, ratio=telemetry.trace_ratio)
     PROCESS_INFO.labels(process, version("ringback-common")).set(1)  # all members are released under one version
     for name in unread(os.environ):

@@ -68,6 +68,11 @@ class KafkaSettings(Section):
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
     """Put before every topic name, for installations that share a cluster."""
 
+    @property
+    def servers(self) -> list[str]:
+        """The bootstrap servers one by one: not every client library takes them joined by commas."""
+        return [server.strip() for server in self.bootstrap_servers.split(",") if server.strip()]
+
 
 class AdminSettings(Section):
     """Where liveness, readiness and metrics are served; never routed to the outside."""

@@ -78,7 +78,8 @@ class SessionsOfVersion:
 class _Held:
     version: int
     revision: int
-    first_offset: int
+    first_offset: int | None = None
+    """Of its first session in hand; None while no session waits for the marker."""
     sessions: dict[int, OpenSession] = field(default_factory=dict[int, OpenSession])
     finished: bool = False
 
@@ -87,7 +88,8 @@ class SessionAssembler:
     """Collects the sessions of each call's newest version until they are whole; one per assigned partition.
 
     Repeats and older versions are dropped, an unfinished version gives way to a newer one. A marker that finds sessions
-    missing (reading began between them) gives nothing: they come again only with the next version or a replay.
+    missing (reading began between them) gives nothing: they come again only with the next version or a replay, and
+    what is older than that marker stays dropped.
 
     Args:
         remember: how many calls are kept in mind; an older version of a call forgotten since is taken for new.
@@ -107,26 +109,28 @@ class SessionAssembler:
         key = (event.tenant_id, event.call_id)
         held = self._calls.get(key)
         if newer(event, held):
-            held = self._calls[key] = _Held(event.version, event.revision, offset)
+            held = self._calls[key] = _Held(event.version, event.revision)
             self._calls.move_to_end(key)
             self._forget_oldest()
         if held is None or held.finished or newer(held, event):
             return None
         if isinstance(event, OpenSession):
+            held.first_offset = offset if held.first_offset is None else held.first_offset
             held.sessions.setdefault(event.ordinal, event)
             return None
         return self._finish(held, event)
 
     def resume_from(self, next_offset: int) -> int:
         """The offset to commit: the lowest whose sessions still wait for their marker, else `next_offset`."""
-        return min((held.first_offset for held in self._calls.values() if not held.finished), default=next_offset)
+        waiting = (held.first_offset for held in self._calls.values() if held.first_offset is not None)
+        return min(waiting, default=next_offset)
 
     def _finish(self, held: _Held, marker: SessionsCompleted) -> SessionsOfVersion | None:
-        if len(held.sessions) != marker.session_count:
-            del self._calls[marker.tenant_id, marker.call_id]
-            return None
         sessions = tuple(held.sessions[ordinal] for ordinal in sorted(held.sessions))
-        held.finished, held.sessions = True, {}
+        held.first_offset, held.sessions = None, {}
+        if len(sessions) != marker.session_count:
+            return None
+        held.finished = True
         return SessionsOfVersion(marker.tenant_id, marker.call_id, marker.version, marker.revision, sessions)
 
     def _forget_oldest(self) -> None:

@@ -14,6 +14,7 @@ from ringback_events.topics import AUDIT, CALLS, FETCH, LIFECYCLE, RECORDS, SESS
 __all__ = [
     "CONTENT_TYPE",
     "REPLAY",
+    "RUN",
     "EventHeaders",
     "Headers",
     "VersionHeaders",
@@ -29,6 +30,8 @@ Headers = tuple[tuple[str, bytes], ...]
 CONTENT_TYPE = "content-type"
 REPLAY = "ringback_replay"
 """Marks a re-publication (replay, back-fill, re-derivation); its value is `true`."""
+RUN = "ringback_run"
+"""Which run of an operator's command wrote a release or replay; the audit entries of the run have it in their ids."""
 
 _LONGEST_VALUE = 1024
 _LONGEST_NUMBER = 19  # digits of 2**63 - 1
@@ -152,8 +155,14 @@ def lifecycle_headers(*, tenant_id: str, subscription_id: str, lifecycle_event: 
     return identity + _about(tenant, subscription_id, received_at) + _LIFECYCLE_EVENT
 
 
-def audit_headers(*, tenant_id: str, action: str, entry_id: str, at: str) -> Headers:
-    """Headers of an audit entry about a tenant; `entry_id` is the writer's own: what was done twice was done twice."""
+def audit_headers(*, tenant_id: str | None, action: str, entry_id: str, at: str) -> Headers:
+    """Headers of an audit entry; `entry_id` is the writer's own: what was done twice was done twice.
+
+    What was done to no tenant, or to several, has no `ce_tenantid` and the source `/ringback/restricted.audit`.
+    """
+    if tenant_id is None:
+        told: Headers = (("ce_subject", action.encode()), ("ce_time", at.encode()))
+        return (("ce_id", entry_id.encode()), ("ce_source", b"/ringback/restricted.audit"), *told, *_AUDIT_ENTRY)
     tenant = canonical_id(tenant_id)
     identity: Headers = (("ce_id", entry_id.encode()), ("ce_source", _source(tenant, AUDIT)))
     return identity + _about(tenant, action, at) + _AUDIT_ENTRY

@@ -56,4 +56,4 @@ class AuditEntry(Event):
     targets: list[str] = member(C1, "Ids of what it was done to; empty when nothing came to be.")
     reason: str = member(C0, "Why, one of a bounded set, or the operator's ticket.")
     at: AwareDatetime = member(C0, "When, UTC.")
-    outcome: str = member(C0, "done, gone, conflict, or the class of the failure.")
+    outcome: str = member(C0, "begun, done, incomplete, gone, conflict, or the class of the failure.")

@@ -7,7 +7,7 @@ equal. Names carry no installation prefix; only the Kafka runtime and the operat
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["ALL_TOPICS", "Cleanup", "KeyRule", "Tier", "Topic", "topic"]
+__all__ = ["ALL_TOPICS", "FETCH_LANES", "Cleanup", "KeyRule", "Tier", "Topic", "topic"]
 
 _KIB = 1024
 _MIB = 1024 * _KIB
@@ -112,6 +112,8 @@ FETCH = _kept("internal.fetch", 12, _BY_TENANT, 7, "fetch-request")
 FETCH_BULK = _kept("internal.fetch-bulk", 12, _BY_TENANT, 7, "fetch-request")
 FETCH_RETRY_2M = _kept("internal.fetch-retry-2m", 12, _BY_TENANT, 7, "fetch-request")
 FETCH_RETRY_60M = _kept("internal.fetch-retry-60m", 12, _BY_TENANT, 7, "fetch-request")
+FETCH_LANES = (FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M)
+"""The lanes of the enricher: at once, in bulk, and two on which requests wait for their time."""
 LIFECYCLE = _kept("internal.lifecycle", 12, _BY_TENANT, 7, "lifecycle-event")
 COMMANDS = _kept("internal.commands", 12, _BY_TENANT, 7)
 KEEPER_STATE = _compacted("internal.keeper-state", 12, _BY_TENANT)
@@ -135,10 +137,7 @@ OPEN_EMERGENCIES = _kept("open.emergencies", 12, _BY_KEY, 30)
 CENSUS = _kept("open.census", 12, _BY_TENANT, 35)
 
 ALL_TOPICS: tuple[Topic, ...] = (
-    FETCH,
-    FETCH_BULK,
-    FETCH_RETRY_2M,
-    FETCH_RETRY_60M,
+    *FETCH_LANES,
     LIFECYCLE,
     COMMANDS,
     KEEPER_STATE,

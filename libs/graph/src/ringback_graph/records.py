@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote
+from uuid import UUID
 
 from ringback_common.errors import Throttled, Transient
 
@@ -42,6 +43,7 @@ _VERSION = "$select=id,version,lastModifiedDateTime"
 _NEXT = "@odata.nextLink"
 _MORE_SEGMENTS = f"segments{_NEXT}"
 _OK = 200
+_NOBODY_S = str(UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,24 @@ class RecordReader:
         except HostileLink as hostile:
             return Hostile(hostile.why)
 
+    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool:
+        """Whether Graph answers this tenant, whatever it says.
+
+        Args:
+            tenant: who asks.
+            call_id: the record to ask for, as a read would begin; by default the version of one that nobody has.
+        """
+        name, query = (_NOBODY_S, _VERSION) if call_id is None else (call_id, _SESSIONS)
+        url = f"{tenant.graph_url}/v1.0/communications/callRecords/{quote(name, safe='')}?{query}"
+        call = Call(tenant, "witness", "GET", url, Priority.LIVE, record_scope(tenant.tenant_id, name))
+        try:
+            await self._client.send(call)
+        except Throttled:
+            return True
+        except Transient:
+            return False
+        return True
+
 
 class _Reading:
     """One read of one record."""
@@ -149,7 +169,7 @@ class _Reading:
         started = self._client.clock.now()
         separate, record = await self._record()
         await self._pages(record)
-        if separate and record.get("type") != "peerToPeer":
+        if separate:
             await self._participants(record)
         if self._spent.replies > 1:
             await self._unchanged(record)

@@ -21,6 +21,10 @@ __all__ = ["HttpTransport", "Reply", "Request", "Transport"]
 
 LARGEST_REPLY = 32 * 1024 * 1024
 """Octets after decompression; a page of 60 sessions has some 300 KiB."""
+_SMALL_REPLY = 4 * 1024 * 1024
+"""Octets that cannot hold enough values to matter."""
+_MOST_VALUES = 1_000_000
+"""Values in one reply: 32 MiB of empty objects would be eleven million, and 700 MiB of ours; a page has some 10,000."""
 _CHUNK = 64 * 1024
 _GZIP = 31
 """zlib's window bits for a gzip wrapper and nothing else."""
@@ -44,7 +48,7 @@ class Reply:
     headers: Mapping[str, str] = field(repr=False)
     """Case-insensitive."""
     body: bytes | None = field(repr=False)
-    """None: it was larger than the cap and is cut off."""
+    """None: it was larger than the cap and is cut off, or holds more values than a parser should make of it."""
 
 
 class Transport(Protocol):
@@ -113,7 +117,13 @@ class HttpTransport:
         async for chunk in response.content.iter_chunked(_CHUNK):
             if not plain.feed(chunk):
                 return None
-        return plain.whole()
+        whole = plain.whole()
+        return whole if len(whole) <= _SMALL_REPLY or _values(whole) <= _MOST_VALUES else None
+
+
+def _values(body: bytes) -> int:
+    """At least as many as a JSON parser would make: each value but the first follows one of these."""
+    return body.count(b",") + body.count(b"{") + body.count(b"[")
 
 
 class _Plain:

@@ -82,6 +82,10 @@ class BatchedRunner:
         self._open = True
         self._changed.set()
 
+    def close(self) -> None:
+        """Begin no batch any more."""
+        self._open = False
+
     async def drain(self, seconds: float) -> None:
         """What waits is given back at once; the running batch gets until the deadline."""
         self._open = False

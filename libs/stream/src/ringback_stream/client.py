@@ -31,6 +31,8 @@ LARGEST_REQUEST = 160 * 1024 * 1024
 """Bytes before compression, which is what aiokafka checks; zstd takes 16:1, so 8 MiB on the wire may be 128 here."""
 _BATCH = 256 * 1024
 _STOP_WITHIN = 30.0
+_METADATA_BACKOFF = 0.1
+"""Seconds, aiokafka's own `retry_backoff_ms`."""
 
 POISON = (
     MessageSizeTooLargeError,
@@ -40,6 +42,24 @@ POISON = (
     ProducerClosed,
 )
 """Answers after which an idempotent producer is of no more use."""
+
+
+def pace(producer: AIOKafkaProducer) -> None:
+    """Let a failed refresh of metadata take as long as the backoff between two.
+
+    While a partition's leader is unknown, aiokafka's sender asks for metadata as soon as the last answer is in. A
+    broker that refuses connections answers at once: a thousand attempts and log lines a second, while it is away.
+    """
+    client: Any = producer.client
+    refresh = client._metadata_update  # noqa: SLF001 - it has no public place to wait in
+
+    async def paced(*given: Any) -> bool:
+        refreshed: bool = await refresh(*given)
+        if not refreshed:
+            await asyncio.sleep(_METADATA_BACKOFF)
+        return refreshed
+
+    client._metadata_update = paced  # noqa: SLF001 - the same
 
 
 def octets_of(message: Message) -> int:
@@ -77,6 +97,7 @@ class Client:
             retry_backoff_ms=100,
             connections_max_idle_ms=180_000,
         )
+        pace(self.producer)
 
     async def start(self) -> None:
         """Connect.

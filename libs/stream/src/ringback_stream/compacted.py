@@ -1,5 +1,6 @@
 """Reading a compacted topic: the newest value of each key."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
@@ -11,16 +12,23 @@ from ringback_common.settings import KafkaSettings
 
 from ringback_stream.connection import client_options, full_name
 from ringback_stream.records import Record
+from ringback_stream.standstill import Standstill
 
-__all__ = ["Batches", "open_reader", "partition_numbers", "read_compacted", "read_to_end"]
+__all__ = ["Batches", "open_reader", "partition_numbers", "read_compacted", "read_to_end", "stop_reader"]
 
 _POLL_MS = 500
 
 Batches = Mapping[TopicPartition, Sequence[Record]]
 
 
-def open_reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
-    """A consumer without a group, which commits nothing; start it before use."""
+def open_reader(kafka: KafkaSettings, *, wait_ms: int = 500) -> AIOKafkaConsumer:
+    """A consumer without a group, which commits nothing; start it before use.
+
+    Args:
+        kafka: where.
+        wait_ms: how long the broker may hold back an answer for want of records; whoever goes from partition to
+            partition waits for it at each.
+    """
     options: dict[str, Any] = dict(client_options(kafka))
     return AIOKafkaConsumer(
         **options,
@@ -28,9 +36,25 @@ def open_reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_max_wait_ms=500,
+        fetch_max_wait_ms=wait_ms,
         connections_max_idle_ms=180_000,
     )
+
+
+async def stop_reader(reader: AIOKafkaConsumer) -> None:
+    """Stop a reader, started or not; also while Kafka is away.
+
+    Then a fetch of aiokafka's sleeps between two attempts; the reader cancels the fetch and raises that cancellation as
+    its own. In a task apart it ends there, and is not taken for a cancellation of the caller.
+    """
+    client: Any = reader._client  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - a stop cut short leaves it open
+    stopping = asyncio.create_task(reader.stop(), name="stop")
+    try:
+        await asyncio.wait((stopping,))
+        if not stopping.cancelled():
+            stopping.result()
+    finally:
+        await client.close()
 
 
 async def read_compacted(
@@ -55,7 +79,7 @@ async def read_compacted(
     except KafkaError as failure:
         raise Transient(f"Kafka cannot be read ({type(failure).__name__}).") from None
     finally:
-        await reader.stop()
+        await stop_reader(reader)
     return {key: value for key, value in values.items() if value is not None}
 
 
@@ -78,22 +102,24 @@ async def partition_numbers(kafka: KafkaSettings, topic: str) -> frozenset[int]:
 
 
 async def read_to_end(reader: AIOKafkaConsumer, topic: str, partitions: Collection[int]) -> dict[bytes, bytes | None]:
-    """Assign the partitions to a started reader and read them to their present end; it stays there, ready to follow."""
+    """Assign the partitions to a started reader and read them to their present end; it stays there, ready to follow.
+
+    Raises:
+        Transient: Kafka went away meanwhile and stays away.
+    """
     assigned = [TopicPartition(topic, number) for number in sorted(partitions)]
     reader.assign(assigned)
     await reader.seek_to_beginning(*assigned)
     ends = cast("Mapping[TopicPartition, int]", await reader.end_offsets(assigned))
     values: dict[bytes, bytes | None] = {}
-    while await _is_behind(reader, ends):
+    standstill = Standstill()
+    while (positions := await _positions(reader, assigned)) and any(positions[one] < ends[one] for one in assigned):
+        standstill.seen(positions)
         batches = cast("Batches", await reader.getmany(timeout_ms=_POLL_MS))
         for records in batches.values():
             values.update((record.key or b"", record.value) for record in records)
     return values
 
 
-async def _is_behind(reader: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
-    for partition, end in ends.items():
-        position: int = await reader.position(partition)
-        if position < end:
-            return True
-    return False
+async def _positions(reader: AIOKafkaConsumer, assigned: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    return {one: await reader.position(one) for one in assigned}

@@ -3,17 +3,42 @@
 import ssl
 from typing import Any, TypedDict
 
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from ringback_common.errors import ConfigError
 from ringback_common.settings import KafkaSettings, read_secret
 
-__all__ = ["ClientOptions", "client_options", "contract_name", "faststream_security", "full_name"]
+__all__ = ["ClientOptions", "client_options", "contract_name", "faststream_security", "full_name", "nobody_answers"]
+
+
+_connections: Any = AIOKafkaConnection
+_send = _connections.send
+
+
+def _send_or_say_broken(connection: Any, request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002 - aiokafka's own signature
+    """Send a request; raises KafkaConnectionError if the transport is closed, as aiokafka means to.
+
+    It takes an OSError for that. uvloop raises RuntimeError, which ended aiokafka's coordinator: the consumer stood
+    still until the watchdog ended the process (aiokafka's issue 1038).
+    """
+    try:
+        return _send(connection, request, expect_response)
+    except RuntimeError as failure:
+        writer = connection._writer  # noqa: SLF001 - the same
+        if writer is None or not writer.transport.is_closing():
+            raise
+        connection.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError("The connection is closed.") from failure
+
+
+_connections.send = _send_or_say_broken
 
 
 class ClientOptions(TypedDict, total=False):
     """Keyword arguments of any aiokafka client."""
 
-    bootstrap_servers: str
+    bootstrap_servers: list[str]
     security_protocol: str
     ssl_context: ssl.SSLContext | None
     sasl_mechanism: str
@@ -23,6 +48,11 @@ class ClientOptions(TypedDict, total=False):
     request_timeout_ms: int
 
 
+def nobody_answers(kafka: KafkaSettings) -> ConfigError:
+    """For a command, which does not wait for its Kafka."""
+    return ConfigError(f"No Kafka answers at RINGBACK_KAFKA__BOOTSTRAP_SERVERS={kafka.bootstrap_servers}.")
+
+
 def client_options(kafka: KafkaSettings) -> ClientOptions:
     """The connection of the settings.
 
@@ -30,7 +60,7 @@ def client_options(kafka: KafkaSettings) -> ClientOptions:
         ConfigError: a secret or certificate cannot be read, or SASL lacks its parts.
     """
     options = ClientOptions(
-        bootstrap_servers=kafka.bootstrap_servers,
+        bootstrap_servers=kafka.servers,
         security_protocol=kafka.security_protocol,
         ssl_context=_ssl_context(kafka) if "SSL" in kafka.security_protocol.split("_") else None,
         # Event Hubs closes connections idle for 240 s; a refresh every 180 s keeps them, and finds new leaders.

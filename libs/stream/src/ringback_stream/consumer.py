@@ -6,7 +6,7 @@ FastStream's own acknowledgements, parsers and decoders are switched off: a batc
 
 import asyncio
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -29,16 +29,25 @@ from ringback_stream.partitions import Partition
 from ringback_stream.records import Record
 from ringback_stream.runner import Runner
 
-__all__ = ["DRAIN_WITHIN", "Consumer"]
+__all__ = ["DRAIN_WITHIN", "GIVE_UP_WITHIN", "Consumer"]
 
 _log = logs.logger(__name__)
 
-DRAIN_WITHIN = 15.0
-"""Seconds running steps get at a revoke or stop; below the 20 s a rebalance waits for us."""
+DRAIN_WITHIN = 10.0
+"""Seconds running steps get at a revoke or stop."""
+GIVE_UP_WITHIN = 15.0
+"""Seconds for steps and last commit together. With the 3 s until a heartbeat tells of a rebalance it stays below the
+20 s which that waits for us: who is later is expelled, and what it did is done again."""
 _SESSION_MS, _HEARTBEAT_MS, _REBALANCE_MS, _MAX_POLL_MS = 15_000, 3_000, 20_000, 300_000
 _POLL_MS = 5
 """FastStream sleeps this long after an empty poll: half of it is added to a record's latency when idle."""
-_RETRY_START = 1.0
+_POLLED_FIRST, _POLLED_MOST, _POLLED_OCTETS = 32, 256, 4 * 1024 * 1024
+"""Records of the first poll and of any; bytes aimed at, by the mean of the poll before. They stand in memory before
+anything is refused: when a poll brought 2,000, a backlog of calls of 86 KB took the store to 900 MiB."""
+_FETCHED, _FETCHED_OF_ONE = 4 * 1024 * 1024, 512 * 1024
+"""Bytes, compressed, of an answer of the broker, and of one partition in it: the hard bound of what a poll finds. Both
+are exceeded for a single larger batch that comes first."""
+_RETRY_START, _COMMIT_AGAIN = 1.0, 0.1
 
 
 class Consumer:
@@ -61,6 +70,8 @@ class Consumer:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with what FastStream or aiokafka would have swallowed."""
         self.joined = False
+        self._ending = asyncio.Event()
+        self._giving_up = asyncio.Lock()
         self.intake = Intake(flow, runner, diversion, assignment, clock)
         self._broker = _broker(kafka)
         topics = [full_name(kafka, lane.topic.name) for lane in flow.lanes]
@@ -80,11 +91,11 @@ class Consumer:
             partition_assignment_strategy=(RangePartitionAssignor,),
             isolation_level="read_committed",
             batch_timeout_ms=_POLL_MS,
-            max_records=flow.limits.records if isinstance(flow, BatchedFlow) else 256,
+            max_records=_POLLED_FIRST,
             fetch_min_bytes=1,
             fetch_max_wait_ms=20,
-            fetch_max_bytes=16 * 1024 * 1024,
-            max_partition_fetch_bytes=2 * 1024 * 1024,
+            fetch_max_bytes=_FETCHED,
+            max_partition_fetch_bytes=_FETCHED_OF_ONE,
             check_crcs=True,
         )
         self._subscriber(self._receive)
@@ -96,14 +107,16 @@ class Consumer:
 
     async def stop(self) -> None:
         """Take nothing more, finish what runs, commit, leave the group."""
+        self._ending.set()
         await self._give_up("stopped")
-        await self._app.stop()
+        await self._leave()
 
     async def abandon(self) -> None:
         """Leave the group without a commit: after a bug nothing more is said about what is finished."""
+        self._ending.set()
         self.lost()
         self._assignment.end("abandoned")
-        await self._app.stop()
+        await self._leave()
 
     def lost(self) -> None:
         """The broker says the assignment is somebody else's: everything is dropped until the next one."""
@@ -127,9 +140,17 @@ class Consumer:
         end: int | None = client.highwater(named)
         return watermark is not None and end is not None and watermark.head < end
 
+    async def _leave(self) -> None:
+        """Leave the group and close; a fetch that slept cuts aiokafka's stop short, see `stop_reader`."""
+        client = self.client
+        await self._app.stop()
+        if client is not None:
+            await client._client.close()  # noqa: SLF001 - the same
+
     async def _receive(self, message: Any) -> None:
         records: Sequence[Record] = message.raw_message
         with self._failing_loudly():
+            self._subscriber.max_records = _portion(records)
             await self._diversion.room()
             await self._runner.room()
             self.intake.take(self.client, [(contract_name(self._kafka, record.topic), record) for record in records])
@@ -142,9 +163,21 @@ class Consumer:
             await self._give_up("revoked")
 
     async def assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """A new assignment: every partition begins at its committed offset, by an explicit seek."""
-        with self._failing_loudly():
-            await self._begin(partitions)
+        """A new assignment: every partition begins at its committed offset, by an explicit seek.
+
+        Given up when the consumer ends: aiokafka waits for this before it stops, and no longer answers what it waits
+        for.
+        """
+        beginning = asyncio.create_task(self._begin(partitions), name="begin")
+        ending = asyncio.create_task(self._ending.wait(), name="ending")
+        try:
+            with self._failing_loudly():
+                await asyncio.wait((beginning, ending), return_when=asyncio.FIRST_COMPLETED)
+                if beginning.done():
+                    beginning.result()
+        finally:
+            beginning.cancel()
+            ending.cancel()
 
     @contextmanager
     def _failing_loudly(self) -> Generator[None]:
@@ -157,12 +190,28 @@ class Consumer:
             raise
 
     async def _give_up(self, how: str) -> None:
-        self.intake.close()
-        self._assignment.disown()
-        await asyncio.gather(self._diversion.drain(DRAIN_WITHIN), self._runner.drain(DRAIN_WITHIN))
-        if self.client is not None and self._assignment.watermarks.partitions:
+        """A stop may come in the middle of a revoke: one after the other, the second finds nothing left."""
+        async with self._giving_up:
+            self.intake.close()
+            self._assignment.disown()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GIVE_UP_WITHIN):
+                    await self._drain()
+                    await self._commit_the_last()
+            self._assignment.end(how)
+
+    async def _drain(self) -> None:
+        """One after the other: a diverted record that is written may overtake one that waits for its step."""
+        began = asyncio.get_running_loop().time()
+        self._runner.close()
+        await self._diversion.drain(DRAIN_WITHIN)
+        await self._runner.drain(max(0.0, began + DRAIN_WITHIN - asyncio.get_running_loop().time()))
+
+    async def _commit_the_last(self) -> None:
+        """Until the broker has it: nobody repeats this commit later."""
+        while self.client is not None and self._assignment.watermarks.committable():
             await self._assignment.commit(self.client)
-        self._assignment.end(how)
+            await asyncio.sleep(_COMMIT_AGAIN)
 
     async def _begin(self, partitions: Collection[TopicPartition]) -> None:
         client = self.client
@@ -173,6 +222,8 @@ class Consumer:
             except KafkaError as failure:
                 _log.warning("The committed offsets cannot be read; trying again.", error_class=type(failure).__name__)
                 await asyncio.sleep(_RETRY_START)
+        if self._ending.is_set():
+            return
         for partition, start in starts.items():
             client.seek(partition, start)
         ours = {Partition(contract_name(self._kafka, tp.topic), tp.partition): at for tp, at in starts.items()}
@@ -182,9 +233,6 @@ class Consumer:
         self.intake.open()
         self.joined = True
         _log.info("Partitions are assigned.", group=self._flow.group, partitions=len(ours))
-
-    def _named(self, partition: Partition) -> TopicPartition:
-        return TopicPartition(full_name(self._kafka, partition.topic), partition.number)
 
 
 class _Rebalance(ConsumerRebalanceListener):
@@ -203,6 +251,15 @@ class _Rebalance(ConsumerRebalanceListener):
         await self._consumer.assigned(assigned)
 
 
+def _portion(records: Sequence[Record]) -> int:
+    """How many records the next poll may bring, if they are as large as these.
+
+    Two at least: whoever asks for the only record of a batch and no more leaves aiokafka holding the unpacked batch.
+    """
+    octets = sum(len(record.value or b"") for record in records) or 1
+    return max(2, min(_POLLED_MOST, _POLLED_OCTETS * len(records) // octets))
+
+
 async def _starts(client: Any, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
     committed = {partition: await client.committed(partition) for partition in partitions}
     fresh = [partition for partition, offset in committed.items() if offset is None]
@@ -213,7 +270,7 @@ async def _starts(client: Any, partitions: Collection[TopicPartition]) -> Mappin
 def _broker(kafka: KafkaSettings) -> KafkaBroker:
     options = client_options(kafka)
     return KafkaBroker(
-        kafka.bootstrap_servers,
+        kafka.servers,
         security=faststream_security(options),
         client_id="ringback",
         consumer_only=True,

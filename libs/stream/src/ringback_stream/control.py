@@ -17,7 +17,7 @@ from ringback_events.keys import control_key
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import CONTROL
 
-from ringback_stream.compacted import Batches, open_reader, read_to_end
+from ringback_stream.compacted import Batches, open_reader, read_to_end, stop_reader
 from ringback_stream.connection import full_name
 from ringback_stream.producer import Producer
 
@@ -52,8 +52,11 @@ class ControlTable:
             await reader.start()
             values = await read_to_end(reader, full_name(self._kafka, CONTROL.name), range(CONTROL.partitions))
         except KafkaError as failure:
-            await reader.stop()
+            await stop_reader(reader)
             raise Transient(f"Kafka cannot be read ({type(failure).__name__}).") from None
+        except BaseException:  # told to stop while it reads: nobody else knows of this reader yet
+            await stop_reader(reader)
+            raise
         for key, value in values.items():
             self._apply(key, value)
         self._reader = reader
@@ -66,7 +69,7 @@ class ControlTable:
             with suppress(asyncio.CancelledError):
                 await self._task
         if self._reader is not None:
-            await self._reader.stop()
+            await stop_reader(self._reader)
 
     def get(self, kind: str, subject: str) -> ControlEntry | None:
         """The entry about a subject, if there is one."""

@@ -7,6 +7,7 @@ slots, its keys per tenant and its span; the rule of commit is the same: never a
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ringback_common import logs
 from ringback_common.clock import Clock
@@ -27,6 +28,8 @@ harmless, for a deferred request is one that comes again anyway. At 15,000/s one
 for most of a second before they wait too."""
 _WAITING, _WAITING_OCTETS = 1000, 4 * 1024 * 1024
 """What gathers while a round is under way: with the round itself at most 2,000 records, 8 MiB and one poll more."""
+_LOOK = 0.005
+"""Seconds between looks at whether all is written, while draining."""
 _ROOM_WITHIN = 0.25
 """Seconds the intake waits for room; then it pauses: that discards prefetched records, but polling must go on."""
 
@@ -95,10 +98,11 @@ class Diversion:
         self._changed.set()
 
     async def drain(self, seconds: float) -> None:
-        """What waits is given back at once; the round under way gets until the deadline."""
-        self._open = False
-        if self._round is not None:
-            await asyncio.wait((self._round,), timeout=seconds)
+        """What waits and the round under way get until the deadline: they are decided, and only to be written."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._oldest and self._open:  # noqa: ASYNC110 - rounds end in several places
+                    await asyncio.sleep(_LOOK)
         self.drop()
 
     def drop(self) -> None:
@@ -112,15 +116,21 @@ class Diversion:
     async def run(self) -> None:
         """One round after the other, for ever."""
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                while not (self._open and self._waiting):
-                    self._changed.clear()
-                    await self._changed.wait()
-                answers = tuple(self._waiting)
-                self._clear()
-                self._round = tasks.create_task(self._settle(answers), name="diverted")
-                await asyncio.wait((self._round,))
-                self._round = None
+            try:
+                while True:
+                    await self._next_round(tasks)
+            finally:
+                self._open = False
+
+    async def _next_round(self, tasks: asyncio.TaskGroup) -> None:
+        while not (self._open and self._waiting):
+            self._changed.clear()
+            await self._changed.wait()
+        answers = tuple(self._waiting)
+        self._clear()
+        self._round = tasks.create_task(self._settle(answers), name="diverted")
+        await asyncio.wait((self._round,))
+        self._round = None
 
     async def _settle(self, answers: Sequence[Answered]) -> None:
         await self._settlement.settle_together(answers)

@@ -1,5 +1,6 @@
 """What a service says about a flow of records: where from, what to do, within which limits."""
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -53,17 +54,25 @@ class LaneKind(IntEnum):
 
     LIVE = 0
     RETRY = 1
-    """A record is held back until the moment its `ringback_due` header names."""
+    """A record is held back until the moment its `ringback_due` header names, within the lane's longest wait."""
     BULK = 2
     """Has slots of its own and never holds live back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One topic of a flow."""
+    """One topic of a flow.
+
+    Attributes:
+        topic: which.
+        kind: what it is to the flow.
+        longest_wait: of a retry lane, the seconds after the broker's time stamp at which its records are due, whatever
+            they say: who wrote more was wrong about the time, and was heard of once that clock was set right again.
+    """
 
     topic: Topic
     kind: LaneKind = LaneKind.LIVE
+    longest_wait: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ class BatchLimits:
     """
 
     records: int = 2000
-    octets: int = 16 * 1024 * 1024
+    octets: int = 8 * 1024 * 1024
     wait: float = 0.005
     retry_first: float = 0.5
     retry_longest: float = 15.0

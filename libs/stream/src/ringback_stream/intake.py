@@ -14,7 +14,7 @@ from ringback_common.outcomes import Outcome, Received
 from ringback_stream import telemetry
 from ringback_stream.assignment import Assignment
 from ringback_stream.diversion import Diversion
-from ringback_stream.flows import BatchedFlow, KeyedFlow, LaneKind
+from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
 from ringback_stream.lanes import due_ms
 from ringback_stream.partitions import Partition
 from ringback_stream.records import Record, received
@@ -40,7 +40,7 @@ class Intake:
     ) -> None:
         self._group = flow.group
         self._diversion = diversion
-        self._kinds = {lane.topic.name: lane.kind for lane in flow.lanes}
+        self._lanes = {lane.topic.name: lane for lane in flow.lanes}
         self._runner = runner
         self._assignment = assignment
         self._clock = clock
@@ -91,13 +91,13 @@ class Intake:
 
     def _admit(self, client: Any, partition: Partition, watermark: Watermark, record: Record) -> bool:
         named = TopicPartition(record.topic, record.partition)
-        kind = self._kinds[partition.topic]
+        lane = self._lanes[partition.topic]
         if record.offset < watermark.head:
             return True  # a seek back delivers twice
         taking = received(partition.topic, record)
-        not_due = self._not_due(taking, kind)
+        not_due = self._not_due(taking, lane)
         outcome = self._diversion.outcome(taking) if not_due is None else None
-        may_go_on = not_due or self._refusal(watermark, taking, kind, outcome)
+        may_go_on = not_due or self._refusal(watermark, taking, lane.kind, outcome)
         if may_go_on is not None:
             client.pause(named)
             client.seek(named, watermark.head)
@@ -108,7 +108,7 @@ class Intake:
             return False
         ticket = self._assignment.take(partition, record.offset)
         if outcome is None:
-            self._runner.offer(ticket, taking, kind)
+            self._runner.offer(ticket, taking, lane.kind)
         else:
             self._diversion.offer(ticket, taking, outcome)
         return True
@@ -123,8 +123,8 @@ class Intake:
             return None
         return lambda: may_go_on() or self._diversion.outcome(taking) is not None
 
-    def _not_due(self, record: Received, kind: LaneKind) -> MayGoOn | None:
-        due = due_ms(record) if kind is LaneKind.RETRY else None
+    def _not_due(self, record: Received, lane: Lane) -> MayGoOn | None:
+        due = due_ms(record, lane.longest_wait) if lane.kind is LaneKind.RETRY else None
         if due is None or self._now_ms() >= due:
             return None
         return lambda: self._now_ms() >= due

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled, Transient
@@ -20,19 +21,34 @@ from ringback_stream.watermarks import Ticket, Watermark
 
 __all__ = ["KeyedRunner"]
 
+_PUT_OFF_WITHIN = 2.0
+"""Seconds to write, at the end of a drain, what was cut off to where held records go."""
+
 
 class KeyedRunner:
-    """Runs a keyed flow; see `ringback_stream.runner.Runner` for what each method promises."""
+    """Runs a keyed flow; see `ringback_stream.runner.Runner` for what each method promises.
 
-    def __init__(self, flow: KeyedFlow, settlement: Settlement, clock: Clock) -> None:
+    Args:
+        flow: what to run.
+        settlement: carries out what steps say.
+        clock: monotonic time.
+        is_overtaken: whether a newer record of the same partition is finished.
+    """
+
+    def __init__(
+        self, flow: KeyedFlow, settlement: Settlement, clock: Clock, is_overtaken: Callable[[Ticket], bool]
+    ) -> None:
         self._flow = flow
         self._settlement = settlement
         self._clock = clock
+        self._is_overtaken = is_overtaken
+        self._tasks: asyncio.TaskGroup | None = None
         self._queue = KeyQueue(flow.caps, flow.key_interval)
         self._breaker = Breaker()
         self._running: dict[asyncio.Task[None], Work] = {}
         self._arrivals: dict[Ticket, float] = {}
         self._stepping: dict[int, float] = {}  # when each step began, in that order
+        self._settling: set[bytes] = set()  # keys whose step has answered
         self._moved_at = clock.monotonic()
         self._changed = asyncio.Event()
         self._open = False
@@ -45,10 +61,10 @@ class KeyedRunner:
         received: Received,
         kind: LaneKind,
     ) -> MayGoOn | None:
-        """Refuse at the span, at the tenant's keys, and while the breaker is open."""
+        """Refuse at the span, at the tenant's keys, and while the breaker is open and has something to probe with."""
         caps = self._flow.caps
-        if self._breaker.state is not BreakerState.CLOSED:
-            return lambda: self._breaker.state is BreakerState.CLOSED
+        if self._held_by_breaker():
+            return lambda: not self._held_by_breaker()
         if watermark.span >= caps.span:
             self._press()
             return lambda: watermark.span <= caps.low * caps.span
@@ -72,12 +88,23 @@ class KeyedRunner:
         self._open = True
         self._changed.set()
 
-    async def drain(self, seconds: float) -> None:
-        """What waits is given back at once; what runs gets until the deadline."""
+    def close(self) -> None:
+        """Start nothing more of what waits."""
         self._open = False
-        if self._running:
-            await asyncio.wait(tuple(self._running), timeout=seconds)
-        self.drop()
+
+    async def drain(self, seconds: float) -> None:
+        """What runs gets until the deadline, and so does what was overtaken; the rest is given back.
+
+        A commit cannot say "all but this one": what waits below a finished record would repeat it. So an overtaken step
+        that is not done by then is cut off, and its records go where held ones go.
+        """
+        self._open = False
+        try:
+            if not await self._finish(seconds, put_off=False):
+                await self._cut_off()
+                await self._finish(_PUT_OFF_WITHIN, put_off=True)
+        finally:
+            self.drop()
 
     def drop(self) -> None:
         """Cancel what runs and forget everything."""
@@ -108,9 +135,50 @@ class KeyedRunner:
     async def run(self) -> None:
         """Start whatever may start, whenever something changes or becomes due."""
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._start_all(tasks)
-                await self._change()
+            self._tasks = tasks
+            try:
+                while True:
+                    self._start_all(tasks)
+                    await self._change()
+            finally:
+                self._tasks = None
+
+    async def _finish(self, seconds: float, *, put_off: bool) -> bool:
+        """Wait until nothing runs and nothing is overtaken; False if that takes longer."""
+        begun: set[bytes] = set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._close_gaps(begun, put_off=put_off):
+                    await asyncio.wait(tuple(self._running), return_when=asyncio.FIRST_COMPLETED)
+                return True
+        return False
+
+    async def _cut_off(self) -> None:
+        """Cancel the steps that have no answer yet; what is being written may already be read by others."""
+        cut = {task: work for task, work in self._running.items() if work.key not in self._settling}
+        for task in cut:
+            task.cancel()
+        if cut:
+            await asyncio.wait(tuple(cut), timeout=_PUT_OFF_WITHIN)
+        now = self._clock.monotonic()
+        for task, work in cut.items():
+            if task.cancelled() and work.items[0].ticket in self._arrivals:  # the assignment may be lost meanwhile
+                self._queue.again(work, now, now)
+
+    def _close_gaps(self, begun: set[bytes], *, put_off: bool) -> bool:
+        """Start what was overtaken, each key once; what may not run now, or failed, goes where held records go.
+
+        Returns whether anything runs.
+        """
+        now = self._clock.monotonic()
+        may_not = put_off or self._breaker.state is not BreakerState.CLOSED
+        for name in self._queue.overtaken(self._is_overtaken):
+            held = may_not or name in begun or self._queue.is_held(name, now)
+            may_start = self._flow.on_held is not None if held else self._queue.has_slot(name)
+            if may_start and self._tasks is not None:
+                begun.add(name)
+                self._start(self._tasks, self._queue.begin(name, now), held=held)
+        return bool(self._running)
 
     def _start_all(self, tasks: asyncio.TaskGroup) -> None:
         now = self._clock.monotonic()
@@ -229,12 +297,20 @@ class KeyedRunner:
         answers = [
             Answered(item.ticket, item.received, outcome) for item, outcome in zip(work.items, outcomes, strict=True)
         ]
-        done = await self._settlement.settle(answers, attempts)
+        self._settling.add(work.key)
+        try:
+            done = await self._settlement.settle(answers, attempts)
+        finally:
+            self._settling.discard(work.key)
         if self._flow.on_settled is not None:
             self._flow.on_settled(done)
         for item in work.items:
             self._arrivals.pop(item.ticket, None)
         self._queue.finish(work, self._clock.monotonic())
+
+    def _held_by_breaker(self) -> bool:
+        # An assignment that ends takes its records along: with empty hands nobody could ever probe.
+        return self._breaker.state is not BreakerState.CLOSED and bool(self._arrivals)
 
     def _press(self) -> None:
         if self._queue.paused_tenants:

@@ -5,6 +5,7 @@ Pure: told the time, it answers what to start. A key is *ready*, *delayed* (in-p
 """
 
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -51,6 +52,8 @@ class _Key:
     """Whether only bulk records asked for it so far."""
     waiting: list[Item] = field(default_factory=list[Item])
     running: bool = False
+    came_meanwhile: bool = False
+    """Whether a step has finished that ran when what waits came: elsewhere it would be asked for again."""
     place: LaneKind | None = None
     """The queue it is ready in; entries of other queues are stale and skipped."""
     not_before: float = 0.0
@@ -170,6 +173,32 @@ class KeyQueue:
             self._pressed.discard(tenant)
         return None
 
+    def overtaken(self, is_overtaken: Callable[[Ticket], bool]) -> list[bytes]:
+        """Keys that wait with a record of which this is true, or that came while a step ran for its key; due or not."""
+        return [
+            name
+            for name, key in self._keys.items()
+            if not key.running and (key.came_meanwhile or any(is_overtaken(item.ticket) for item in key.waiting))
+        ]
+
+    def is_held(self, name: bytes, now: float) -> bool:
+        """Whether the tenant of a key was told to wait."""
+        self._wake(now)
+        return self._keys[name].tenant in self._held_until
+
+    def has_slot(self, name: bytes) -> bool:
+        """Whether a waiting key may run beside what runs."""
+        key = self._keys[name]
+        bulk = min(item.kind for item in key.waiting) is LaneKind.BULK
+        slots = self._caps.in_flight_bulk if bulk else self._caps.in_flight
+        return self._slots[bulk] < slots and self._running[key.tenant, bulk] < self._caps.in_flight_per_tenant
+
+    def begin(self, name: bytes, now: float) -> Work:
+        """Start a waiting key out of its turn."""
+        key = self._keys[name]
+        key.place = min(item.kind for item in key.waiting)
+        return self._begin(name, key, now)
+
     def next_change(self, now: float) -> float | None:
         """The monotonic time at which something not startable now may become so by itself."""
         moments = [self._delayed[0][0]] if self._delayed else []
@@ -183,6 +212,7 @@ class KeyQueue:
         key = self._stop(work)
         key.attempts, key.failing_since = 0, None
         if key.waiting:
+            key.came_meanwhile = True
             key.not_before = self._earliest(work.key)
             self._place(work.key, key, now)
         else:

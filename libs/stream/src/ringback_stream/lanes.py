@@ -1,5 +1,7 @@
 """Headers of the retry lanes: when a record is due."""
 
+import math
+
 from ringback_common.outcomes import Received
 
 __all__ = ["ATTEMPT", "DUE", "LAST_REASON", "due_ms"]
@@ -14,9 +16,15 @@ LAST_REASON = "ringback_reason"
 _LONGEST = 16
 
 
-def due_ms(received: Received) -> int | None:
-    """When a deferred record is due; None if it does not say: it is due now. The last of repeated headers counts."""
+def due_ms(received: Received, longest_wait: float = math.inf) -> float | None:
+    """When a deferred record is due; None if it does not say: it is due now. The last of repeated headers counts.
+
+    Args:
+        received: the record.
+        longest_wait: seconds after the broker's time stamp at which it is due whatever it says.
+    """
     for name, value in reversed(received.headers):
         if name == DUE:
-            return int(value) if value is not None and value.isdigit() and len(value) <= _LONGEST else None
+            plain = value is not None and value.isdigit() and len(value) <= _LONGEST
+            return min(int(value), received.timestamp_ms + longest_wait * 1000) if plain and value else None
     return None

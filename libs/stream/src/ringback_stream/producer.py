@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from ringback_common import logs
 from ringback_common.errors import ConfigError, RingbackError, Transient
 from ringback_common.outcomes import Message
@@ -125,6 +125,7 @@ class Producer:
         return sorted(unwritten)
 
     async def _deliver(self, message: Message) -> None:
+        """Send once; aiokafka's KafkaTimeoutError is that of its own queue, where a batch that waits lets none in."""
         for _ in range(_TRIES):
             client = self._client
             try:
@@ -137,7 +138,7 @@ class Producer:
             except TopicAuthorizationFailedError:
                 raise ConfigError(f"This process may not write the topic {message.topic}: check its ACLs.") from None
             except KafkaError as failure:
-                if not failure.retriable:
+                if not (failure.retriable or isinstance(failure, KafkaTimeoutError)):
                     raise
                 raise Transient(f"Kafka did not take a message ({type(failure).__name__}).") from None
         raise Transient("Kafka refused a message in three producers.")

@@ -33,8 +33,12 @@ class Runner(Protocol):
         """A new assignment begins: start steps again."""
         ...
 
+    def close(self) -> None:
+        """Start nothing more; what runs goes on."""
+        ...
+
     async def drain(self, seconds: float) -> None:
-        """Start nothing more, wait for what runs, cancel the rest at the deadline, forget everything."""
+        """Finish what runs and what was overtaken by newer records, cancel the rest at the deadline, forget all."""
         ...
 
     def drop(self) -> None:

@@ -74,14 +74,18 @@ class Settlement:
         return done
 
     async def settle_each(self, answers: Sequence[Answered], attempts: int = 1) -> None:
-        """Carry out the outcomes of a mixed batch, side by side; each record stands for itself.
+        """Carry out the outcomes of a mixed batch, some side by side; each record stands for itself.
+
+        In portions of what may be refused in a row: where a whole batch is refused, the rest of it stays where it is.
 
         Raises:
-            DeadLetterLimit: too many rejects; everything given is finished.
+            DeadLetterLimit: too many rejects; the records up to some point are finished, the others are not.
         """
-        writing = [answer for answer in answers if not self._finish_at_once(answer)]
-        await asyncio.gather(*(self._perform_alone(answer, attempts) for answer in writing))
-        self._check_limit()
+        for first in range(0, len(answers), RejectLimit.IN_A_ROW):
+            portion = answers[first : first + RejectLimit.IN_A_ROW]
+            writing = [answer for answer in portion if not self._finish_at_once(answer)]
+            await asyncio.gather(*(self._perform_alone(answer, attempts) for answer in writing))
+            self._check_limit()
 
     async def settle_together(self, answers: Sequence[Answered]) -> None:
         """Carry out many small outcomes in few batches; each record is finished as its message is acked.

@@ -62,7 +62,8 @@ class StatusReporter:
     async def report(self) -> None:
         """Write one report of each part."""
         for part, ask in self._parts.items():
-            for facts in ask():
+            # A part may be asked about what changes while the report before is on its way.
+            for facts in tuple(ask()):
                 await self._producer.send(self._message(f"{self._process}/{part}", facts))
 
     def _message(self, process: str, facts: Facts) -> Message:

@@ -111,7 +111,7 @@ class FlowSupervisor:
     async def _consume(self, stop: asyncio.Event) -> None:
         assignment = self._new_assignment(lambda: consumer.lost())  # noqa: PLW0108 - it is made below
         settlement = Settlement(self._producer, self._process, self._flow.group, assignment.finish)
-        runner = self._runner(settlement)
+        runner = self._runner(settlement, assignment)
         diversion = Diversion(self._flow.divert, settlement, self._clock)
         consumer = Consumer(self._kafka, self._flow, runner, diversion, assignment, self._clock)
         self.assignment, self.runner, self.diversion, self.consumer = assignment, runner, diversion, consumer
@@ -182,10 +182,10 @@ class FlowSupervisor:
             self._flow.group, self._clock, lambda topic: full_name(self._kafka, topic), on_lost, self._flow.ownership
         )
 
-    def _runner(self, settlement: Settlement) -> Runner:
+    def _runner(self, settlement: Settlement, assignment: Assignment) -> Runner:
         match self._flow:
             case KeyedFlow():
-                return KeyedRunner(self._flow, settlement, self._clock)
+                return KeyedRunner(self._flow, settlement, self._clock, assignment.watermarks.is_overtaken)
             case BatchedFlow():
                 return BatchedRunner(self._flow, settlement, self._clock)
 

@@ -45,6 +45,7 @@ class Watermark:
         self._diverted: deque[int] = deque()  # ascending, from the watermark to the head, finished or not
         self._head = start
         self._committed = start
+        self._highest_finished = start - 1
         self._doubted: int | None = None
 
     @property
@@ -67,6 +68,11 @@ class Watermark:
     def committed(self) -> int:
         """The newest offset the broker has accepted."""
         return self._committed
+
+    @property
+    def highest_finished(self) -> int:
+        """The newest finished offset; above an unfinished one it is repeated unless that one is finished too."""
+        return self._highest_finished
 
     @property
     def span(self) -> int:
@@ -110,6 +116,7 @@ class Watermark:
         if not self.lowest_unfinished <= offset < self._head or offset in self._finished:
             raise ValueError(f"offset {offset} is not unfinished")
         self._finished.add(offset)
+        self._highest_finished = max(self._highest_finished, offset)
         while self._taken and self._taken[0] in self._finished:
             self._finished.discard(self._taken.popleft())
         lowest = self.lowest_unfinished
@@ -168,6 +175,11 @@ class Watermarks:
             return False
         self._by_partition[ticket.partition].finish(ticket.offset)
         return True
+
+    def is_overtaken(self, ticket: Ticket) -> bool:
+        """Whether a newer record of its partition is finished: given back now, it would repeat that one."""
+        watermark = self._by_partition.get(ticket.partition) if ticket.epoch == self._epoch else None
+        return watermark is not None and ticket.offset < watermark.highest_finished
 
     def committable(self) -> dict[Partition, int]:
         """What to commit now, by partition."""

@@ -1,0 +1,440 @@
+"""The whole of the runtime between poll and commit, under every interleaving, against a set of offsets.
+
+Real are Consumer, Intake, Assignment, Watermarks, Ownership, KeyedRunner, KeyQueue, Breaker, Diversion and Settlement.
+In memory is only what aiokafka does: a broker cannot be told when to answer, and takes real seconds for a rebalance.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from itertools import cycle
+from typing import Any
+
+from aiokafka import TopicPartition
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from ringback_common.errors import Throttled, Transient
+from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
+from ringback_common.settings import KafkaSettings
+from ringback_events.topics import FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M
+from ringback_stream.assignment import Assignment
+from ringback_stream.consumer import DRAIN_WITHIN, GIVE_UP_WITHIN, Consumer
+from ringback_stream.diversion import Diversion
+from ringback_stream.flows import Caps, KeyedFlow, Lane, LaneKind
+from ringback_stream.keyed import KeyedRunner
+from ringback_stream.ownership import Ownership
+from ringback_stream.partitions import Partition
+from ringback_stream.settlement import Settlement
+from ringback_testing.kafka_in_memory import Answer, Entry, GroupInMemory, LogInMemory, ProducerInMemory
+from ringback_testing.properties import examples
+from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
+
+PLACES = tuple(
+    TopicPartition(topic.name, number) for topic in (FETCH, FETCH_BULK, FETCH_RETRY_2M) for number in range(2)
+)
+CAPS = Caps(in_flight=3, in_flight_per_tenant=2, in_flight_bulk=1, span=6, keys_per_tenant=4)
+KEYS = tuple(f"{tenant}|{call}".encode() for tenant in "abc" for call in range(5))
+ANSWERS = ("publish", "publish", "drop", "nothing", "reject", "transient", "throttled")
+REFUSALS = {"reject": Reject(Reason.NOT_FOUND), "drop": Drop(Reason.TOO_OLD), "nothing": Emit()}
+
+
+class Step:
+    """A step under way: what it was given, and the answer it waits for."""
+
+    def __init__(self, records: Sequence[Received]) -> None:
+        self.records = records
+        self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.is_cancelled = False
+        self.is_bulk = all(record.topic == FETCH_BULK.name for record in records)
+
+    @property
+    def key(self) -> bytes:
+        """Of all its records."""
+        return self.records[0].key or b""
+
+    @property
+    def tenant(self) -> str:
+        """Whose call it is."""
+        return self.key.decode().partition("|")[0]
+
+
+def name_of(record: Received) -> str:
+    """As `Entry.name`."""
+    return f"{record.topic}|{record.partition}|{record.offset}"
+
+
+def effect_of(*records: Received, topic: str = FETCH_RETRY_60M.name) -> Message:
+    """A message that says whose effect it is."""
+    return Message(topic, records[0].key or b"", b"", (("of", ",".join(map(name_of, records)).encode()),))
+
+
+class World:
+    """One process with its flow; made inside the loop."""
+
+    def __init__(self, log: LogInMemory, clock: VirtualClock) -> None:
+        self.log, self.clock = log, clock
+        self.steps: list[Step] = []
+        self.paused_tenants: set[bytes] = set()
+        self.held_until: dict[str, float] = {}
+        self.at_once: Iterator[str] | None = None
+        """While set, what each step answers as soon as it begins."""
+        self.group, self.producer = GroupInMemory(log), ProducerInMemory(log)
+        flow = KeyedFlow(
+            group="model",
+            lanes=(Lane(FETCH), Lane(FETCH_BULK, LaneKind.BULK), Lane(FETCH_RETRY_2M, LaneKind.RETRY)),
+            step=self._step,
+            on_exhausted=lambda record, _: Emit(((effect_of(record),),)),
+            on_held=lambda record: Emit(((effect_of(record),),)),
+            divert=self._divert,
+            caps=CAPS,
+            key_interval=0.5,
+        )
+        kafka = KafkaSettings(bootstrap_servers="nowhere:1")
+        self.assignment = Assignment("model", clock, str, lambda: self.consumer.lost(), Ownership(clock))  # noqa: PLW0108 - it is made below
+        producer: Any = self.producer
+        settlement = Settlement(producer, "model", "model", self.assignment.finish)
+        self.runner = KeyedRunner(flow, settlement, clock, self.assignment.watermarks.is_overtaken)
+        self.diversion = Diversion(self._divert, settlement, clock)
+        self.consumer = Consumer(kafka, flow, self.runner, self.diversion, self.assignment, clock)
+        client: Any = self.group
+        self.consumer._subscriber.consumer = client
+        self.background = [
+            asyncio.ensure_future(coroutine)
+            for coroutine in (
+                self.runner.run(),
+                self.diversion.run(),
+                self.assignment.keep_committing(lambda: client),
+                self._let_in(),
+            )
+        ]
+
+    async def _let_in(self) -> None:
+        while True:
+            await asyncio.sleep(0.02)
+            self.consumer.intake.look_again(self.group)
+
+    def _divert(self, record: Received) -> Outcome | None:
+        paused = (record.key or b"").partition(b"|")[0] in self.paused_tenants
+        return Emit(((effect_of(record),),)) if paused else None
+
+    async def _step(self, records: Sequence[Received]) -> Sequence[Outcome]:
+        step = Step(records)
+        self.steps.append(step)
+        if self.at_once is not None:
+            step.answer.set_result(next(self.at_once))
+        self._check_slots()
+        assert self.clock.monotonic() >= self.held_until.get(step.tenant, 0.0), "inside a Retry-After"
+        try:
+            return self._outcomes(step, await step.answer)
+        except asyncio.CancelledError:
+            step.is_cancelled = True
+            raise
+        finally:
+            self.steps.remove(step)
+
+    def _check_slots(self) -> None:
+        live = [step for step in self.steps if not step.is_bulk]
+        tenants = [step.key.partition(b"|")[0] for step in live]
+        assert len({step.key for step in self.steps}) == len(self.steps), "two steps of one key"
+        assert len(self.steps) - len(live) <= CAPS.in_flight_bulk
+        assert len(live) <= CAPS.in_flight
+        assert all(tenants.count(tenant) <= CAPS.in_flight_per_tenant for tenant in tenants)
+
+    def _outcomes(self, step: Step, answer: str) -> Sequence[Outcome]:
+        others = len(step.records) - 1
+        if answer == "transient":
+            raise Transient("later")
+        if answer == "throttled":
+            self.held_until[step.tenant] = self.clock.monotonic() + 3.0
+            raise Throttled(f"tenant:{step.tenant}", 3.0)
+        if answer == "publish":
+            message = effect_of(*step.records, topic=FETCH.name)
+            return [Emit(((message,),)), *[Emit()] * others]
+        if answer != "reject":  # to be counted is all the effect there is
+            self.log.done.update(map(name_of, step.records))
+        return [REFUSALS[answer]] * (others + 1)
+
+
+class ConsumerMachine(RuleBasedStateMachine):
+    """Poll, finish, fail, divert, commit, revoke, lose and seek in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = VirtualTimeLoop()
+        self.clock = VirtualClock(self.loop)
+        self.log = LogInMemory({place: [] for place in PLACES})
+        self.world = self.run(self._make())
+        self.epochs = 0
+
+    async def _make(self) -> World:
+        return World(self.log, self.clock)
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Let the loop run as long as that takes."""
+        return self.loop.run_until_complete(coroutine)
+
+    @property
+    def assigned(self) -> list[TopicPartition]:
+        """What this member has."""
+        return sorted(self.world.group.assignment())
+
+    # -- the log --
+
+    @initialize()
+    def some_records(self) -> None:
+        """Never begin with nothing to do, nor without a partition."""
+        for number, place in enumerate(PLACES):
+            self.produce(place, list(KEYS[number : number + 10]), 0, 0.0)
+        self.assign(set(PLACES))
+
+    @rule(
+        place=st.sampled_from(PLACES),
+        keys=st.lists(st.sampled_from(KEYS), min_size=1, max_size=9),
+        gap=st.sampled_from([0, 0, 0, 2]),
+        due=st.sampled_from([0.0, 0.0, 2.0, 30.0]),
+    )
+    def produce(self, place: TopicPartition, keys: list[bytes], gap: int, due: float) -> None:
+        """Records arrive; of a retry lane with a due time, after compaction with a gap."""
+        stamp = int(self.clock.now().timestamp() * 1000)
+        headers = (
+            (("ringback_due", str(int(stamp + due * 1000)).encode()),) if place.topic == FETCH_RETRY_2M.name else ()
+        )
+        for key in keys:
+            self.log.append(place, key, headers, stamp, gap)
+
+    # -- taking in --
+
+    @precondition(lambda self: self.assigned)
+    @rule(data=st.data(), most=st.integers(1, 9), skip=st.sampled_from([0, 0, 0, 1, 3]))
+    def poll(self, data: st.DataObject, most: int, skip: int) -> None:
+        """A poll or a few: records of one partition each, some of them perhaps lost on the way."""
+        for place in data.draw(st.lists(st.sampled_from(self.assigned), min_size=1, max_size=4)):
+            self.run(self._receive(self.world.group.poll(place, most, skip)))
+
+    @rule(most=st.integers(1, 9))
+    def poll_everything(self, most: int) -> None:
+        """A poll of every partition."""
+        for place in self.assigned:
+            self.run(self._receive(self.world.group.poll(place, most, 0)))
+
+    @precondition(lambda self: self.assigned)
+    @rule(data=st.data())
+    def poll_again(self, data: st.DataObject) -> None:
+        """A batch that was fetched before a seek comes once more."""
+        place = data.draw(st.sampled_from(self.assigned))
+        position = self.world.group.position[place]
+        stale = [entry for entry in self.log.entries[place] if entry.offset < position][-3:]
+        self.run(self._receive(stale))
+
+    async def _receive(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            message: Any = type("Batch", (), {"raw_message": list(entries)})()
+            await self.world.consumer._receive(message)
+        await asyncio.sleep(0)
+
+    # -- working --
+
+    @precondition(lambda self: self.assigned)
+    @rule(data=st.data(), answers=st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=6))
+    def answer(self, data: st.DataObject, answers: list[str]) -> None:
+        """Any running steps come to their ends, in any order; with none running, records are polled first."""
+        if not self.world.steps:
+            self.poll_everything(9)
+        for answer in answers:
+            waiting = [step for step in self.world.steps if not step.answer.done()]
+            if waiting:
+                data.draw(st.sampled_from(waiting)).answer.set_result(answer)
+                self.run(asyncio.sleep(0.001))
+
+    @precondition(lambda self: self.assigned)
+    @rule(data=st.data(), seconds=st.sampled_from([1.0, 2.0, 4.0]))
+    def throttle(self, data: st.DataObject, seconds: float) -> None:
+        """Graph asks a tenant to wait, and time passes."""
+        self.answer(data, ["throttled"])
+        self.run(asyncio.sleep(seconds))
+
+    @rule(seconds=st.sampled_from([0.3, 1.0, 3.0, 40.0]))
+    def wait(self, seconds: float) -> None:
+        """Time passes: commits, retries, due times, probes."""
+        self.run(asyncio.sleep(seconds))
+
+    @rule(tenants=st.sets(st.sampled_from([b"a", b"b"])), is_open=st.booleans())
+    def pause_tenants(self, tenants: set[bytes], *, is_open: bool) -> None:
+        """The records of these tenants are diverted from now on, into a Kafka that may take its time."""
+        self.world.paused_tenants = tenants
+        self.producer(0, is_open=is_open)
+        self.poll_everything(4)
+        self.poll_everything(9)
+
+    @rule(refuses=st.integers(0, 3), is_open=st.booleans())
+    def producer(self, refuses: int, *, is_open: bool) -> None:
+        """Kafka takes no more messages for now, or refuses a few."""
+        self.world.producer.refuses = refuses
+        gate = self.world.producer.gate
+        gate.set() if is_open else gate.clear()
+        self.run(asyncio.sleep(0.001))
+
+    # -- committing --
+
+    @rule(answers=st.lists(st.sampled_from(Answer), max_size=3))
+    def commits(self, answers: list[Answer]) -> None:
+        """What becomes of the next commits; two of them are due."""
+        self.world.group.answers = answers
+        self.run(asyncio.sleep(0.5))
+
+    @rule()
+    def let_commits_through(self) -> None:
+        """The broker gets to the commits it has let wait."""
+        self.world.group.gate.set()
+        self.run(asyncio.sleep(0.001))
+        self.world.group.gate.clear()
+
+    # -- the group --
+
+    @precondition(lambda self: self.assigned)
+    @rule(ends=st.lists(st.tuples(st.floats(0, 20), st.sampled_from(["publish", "drop", "transient"])), max_size=4))
+    def revoke(self, ends: list[tuple[float, str]]) -> None:
+        """A rebalance: some running steps end while it drains, some after the deadline."""
+        for (delay, answer), step in zip(ends, self.world.steps, strict=False):
+            self.loop.call_later(delay, lambda a=answer, s=step: s.answer.done() or s.answer.set_result(a))
+        began, ending = self.loop.time(), list(zip(ends, self.world.steps, strict=False))
+        self.run(self.world.consumer.revoked())
+        if self.world.group.is_member:  # else a commit finds out, and all is dropped at once
+            assert not [step for (delay, _), step in ending if delay < DRAIN_WITHIN and step.is_cancelled]
+        assert not self.world.diversion._waiting
+        assert self.loop.time() - began < GIVE_UP_WITHIN + 0.1
+        assert self.world.assignment.watermarks.partitions == set()
+        self.world.group.leave()
+
+    @precondition(lambda self: self.assigned and self.world.group.is_member)
+    @rule(
+        answers=st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=4),
+        refuses=st.integers(0, 2),
+        silent=st.integers(0, 2),
+        hangs=st.sampled_from(["nothing", "nothing", "what begins now", "everything"]),
+    )
+    def revoke_repeats_nothing(self, answers: list[str], refuses: int, silent: int, hangs: str) -> None:
+        """Where Kafka answers, nothing that is finished stands above what is given back, though a step may hang."""
+        world, gaps = self.world, list[Partition]()
+        world.producer.gate.set()
+        world.group.gate.set()
+        world.producer.refuses = refuses
+        world.group.answers = [Answer.UNANSWERED] * silent if hangs == "nothing" else []  # else there is no time for it
+        told = cycle(answers)
+        world.at_once = told if hangs == "nothing" else None
+        for step in [step for step in world.steps if not step.answer.done() and hangs != "everything"]:
+            step.answer.set_result(next(told))
+        end = world.assignment.end
+
+        def ended(how: str) -> None:
+            for partition in world.assignment.watermarks.partitions:
+                watermark = world.assignment.watermarks.of(partition)
+                assert watermark is not None
+                at = TopicPartition(partition.topic, partition.number)
+                if self.log.committed.get(at, 0) <= watermark.highest_finished:
+                    gaps.append(partition)
+            end(how)
+
+        world.assignment.end = ended
+        try:
+            self.run(world.consumer.revoked())
+        finally:
+            world.at_once, world.assignment.end = None, end
+        world.group.leave()
+        world.group.gate.clear()
+        assert not gaps
+
+    @precondition(lambda self: self.assigned)
+    @rule(seconds=st.sampled_from([0.0, 0.1, 3.0]))
+    def lose(self, seconds: float) -> None:
+        """The broker gives the partitions to somebody else and says nothing; a commit finds out."""
+        self.world.group.is_member = False
+        self.run(asyncio.sleep(seconds))
+
+    @precondition(lambda self: not self.world.group.is_member)
+    @rule(count=st.integers(1, 5), place=st.sampled_from(PLACES))
+    def others_work(self, count: int, place: TopicPartition) -> None:
+        """Whoever has the partition now goes on with it."""
+        ahead = [entry for entry in self.log.entries[place] if entry.offset >= self.log.committed.get(place, 0)][:count]
+        self.log.done.update(entry.name for entry in ahead)
+        if ahead:
+            self.log.commit({place: ahead[-1].offset + 1})
+
+    @precondition(lambda self: not self.world.group.is_member)
+    @rule(places=st.sets(st.sampled_from(PLACES), min_size=1))
+    def assign(self, places: set[TopicPartition]) -> None:
+        """A new generation; what was held until now is revoked first, as aiokafka does."""
+        if self.assigned:
+            self.run(self.world.consumer.revoked())
+        self.world.group.join(places)
+        self.run(self.world.consumer.assigned(places))
+        assert self.world.assignment.watermarks.epoch > self.epochs
+        self.epochs = self.world.assignment.watermarks.epoch
+
+    # -- what must hold --
+
+    @invariant()
+    def nobody_has_failed(self) -> None:
+        """No background task ended, nothing was swallowed."""
+        for task in (*self.world.background, self.world.consumer.failed):
+            if task.done():
+                task.result()
+                raise AssertionError(f"{task} is over")
+
+    @invariant()
+    def what_is_in_hand_stays_within_its_caps(self) -> None:
+        """The span per partition, the unfinished keys per tenant."""
+        for place in PLACES:
+            watermark = self.world.assignment.watermarks.of(Partition(place.topic, place.partition))
+            if watermark is not None:
+                ahead = [each for each in self.log.entries[place] if watermark.lowest_unfinished <= each.offset]
+                in_hand = [each for each in ahead if each.offset < watermark.head]  # what a gap lacks is not repeated
+                assert len(in_hand) - watermark.diverted <= CAPS.span
+                assert watermark.committed <= watermark.lowest_unfinished <= watermark.head
+                assert watermark.committed <= self.log.committed.get(place, 0)
+        counted = self.world.runner._queue._tenant_keys.values()
+        assert max(counted, default=0) <= CAPS.keys_per_tenant
+
+    @invariant()
+    def a_refused_commit_ends_everything(self) -> None:
+        """The first refusal means the assignment is somebody else's: nothing of it goes on, not even in the runner."""
+        if self.world.group.refused_in == self.world.group.generation:
+            assert self.world.assignment.watermarks.partitions == set()
+            assert not self.world.runner._running
+            assert self.world.runner.oldest_arrival is self.world.diversion.oldest_arrival is None
+
+    def teardown(self) -> None:
+        """Left alone, everything is worked on and every partition is committed to its end."""
+        try:
+            self.run(self._settle())
+            assert all(self.log.committed.get(place, 0) == self.log.ends[place] for place in PLACES)
+            assert self.world.assignment.watermarks.unfinished == 0
+            assert self.world.runner.oldest_arrival is self.world.diversion.oldest_arrival is None
+        finally:
+            for task in self.world.background:
+                task.cancel()
+            self.run(asyncio.sleep(0))
+            self.loop.close()
+
+    async def _settle(self) -> None:
+        world = self.world
+        world.group.answers, world.producer.refuses, world.paused_tenants = [], 0, set()
+        world.group.gate.set()
+        world.producer.gate.set()
+        if self.assigned:
+            await world.consumer.revoked()
+        world.group.join(PLACES)
+        await world.consumer.assigned(PLACES)
+        for _ in range(2000):
+            self.nobody_has_failed()
+            for place in PLACES:
+                await self._receive(world.group.poll(place, 9, 0))
+            for step in world.steps:
+                if not step.answer.done():
+                    step.answer.set_result("publish")
+            await asyncio.sleep(0.5)
+            if all(self.log.committed.get(place, 0) == self.log.ends[place] for place in PLACES):
+                return
+
+
+ConsumerMachine.TestCase.settings = examples(100, stateful_step_count=40)
+TestConsumer = ConsumerMachine.TestCase

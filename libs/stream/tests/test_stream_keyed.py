@@ -1,0 +1,98 @@
+"""The keyed runner and its breaker: whatever happens to what is in hand, somebody can still ask."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ringback_common.clock import SystemClock
+from ringback_common.errors import Transient
+from ringback_common.outcomes import Emit, Message, Outcome, Received
+from ringback_events.topics import FETCH
+from ringback_stream.flows import KeyedFlow, Lane, LaneKind
+from ringback_stream.keyed import KeyedRunner
+from ringback_stream.partitions import Partition
+from ringback_stream.settlement import Settlement
+from ringback_stream.watermarks import Ticket, Watermark
+
+PARTITION = Partition(FETCH.name, 0)
+
+
+def _given_up(_record: Received, _attempts: int) -> Outcome:
+    raise AssertionError("nothing is given up while most calls fail")
+
+
+def _offer(runner: KeyedRunner, offset: int) -> None:
+    record = Received(FETCH.name, 0, offset, 0, f"t|{offset}".encode(), b"")
+    assert runner.refusal(Watermark(0), record, LaneKind.LIVE) is None
+    runner.offer(Ticket(PARTITION, offset, 1), record, LaneKind.LIVE)
+
+
+async def test_an_assignment_lost_while_the_breaker_is_open_leaves_the_next_one_a_probe() -> None:
+    """With nothing in hand that could be the probe, a record is let in; and no second one."""
+    away, answered = True, asyncio.Event()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        if away:
+            raise Transient("the other side is away")
+        answered.set()
+        return [Emit()] * len(records)
+
+    nobody: Any = None
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up)
+    runner = KeyedRunner(flow, Settlement(nobody, "s", "g", lambda _ticket: True), SystemClock(), lambda _ticket: False)
+    running = asyncio.create_task(runner.run())
+    runner.resume()
+    later = Received(FETCH.name, 0, 99, 0, b"t|99", b"")
+    for offset in range(12):
+        _offer(runner, offset)
+    async with asyncio.timeout(5):
+        while (may_go_on := runner.refusal(Watermark(0), later, LaneKind.LIVE)) is None:
+            await asyncio.sleep(0.01)
+    assert not may_go_on()
+    runner.drop()
+    away = False
+    assert may_go_on()
+    runner.resume()
+    _offer(runner, 20)
+    assert runner.refusal(Watermark(0), later, LaneKind.LIVE) is not None
+    async with asyncio.timeout(5):
+        await answered.wait()
+    assert runner.refusal(Watermark(0), later, LaneKind.LIVE) is None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_is_being_written_when_the_drain_is_over_is_not_written_once_more() -> None:
+    """A step that has its answer is left to its ack; one that has none goes where held records go."""
+    written, acks = list[str](), asyncio.Event()
+    elsewhere = Message("elsewhere", b"", b"")
+
+    class Slow:
+        async def stages(self, stages: Sequence[Sequence[Message]]) -> None:
+            written.append(stages[0][0].topic)
+            if stages[0][0] is not elsewhere:
+                await acks.wait()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        if records[0].offset == 1:
+            await asyncio.Event().wait()
+        return [Emit(((Message("here", b"", b""),),))]
+
+    producer: Any = Slow()
+    finished = list[int]()
+    settlement = Settlement(producer, "s", "g", lambda ticket: finished.append(ticket.offset) is None)
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, on_held=lambda _: Emit(((elsewhere,),)))
+    runner = KeyedRunner(flow, settlement, SystemClock(), lambda _ticket: True)
+    running = asyncio.create_task(runner.run())
+    runner.resume()
+    for offset in range(2):
+        _offer(runner, offset)
+    async with asyncio.timeout(5):
+        while not written:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.3, acks.set)
+        await runner.drain(0.05)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert sorted(finished) == [0, 1]
+    assert sorted(written) == ["elsewhere", "here"]
