@@ -11,11 +11,12 @@ from ringback_common.outcomes import Outcome, Reason, Received
 from ringback_enricher.adapters.graph import Unread
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.records import Tables
-from ringback_enricher.core.requests import ATTEMPT, REASON
+from ringback_enricher.core.requests import ATTEMPT, LOOKS, REASON, looks_header
 from ringback_enricher.core.rules import CQD_2026_1
 from ringback_enricher.core.sites import SiteMap
 from ringback_enricher.gate import TenantGate
 from ringback_enricher.handlers import Dependencies, FetchStep
+from ringback_enricher.witnesses import Witnesses
 from ringback_events.keys import call_key
 from ringback_events.topics import FETCH, Topic
 from ringback_graph.answers import Found
@@ -23,6 +24,8 @@ from ringback_graph.tenants import Tenant
 from ringback_testing.graph_records import CALL, TENANT, meeting
 
 START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
+GRAPH = "https://graph.example"
+OTHER = "another tenant"
 
 
 @dataclass
@@ -50,6 +53,8 @@ class FakeGraph:
 
     answers: list[Found | Unread | Exception]
     asked: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
+    asked_for: list[str] = field(default_factory=list[str])
+    reaches: set[str] = field(default_factory=lambda: {OTHER})
 
     async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:  # noqa: ARG002 - the port has it
         """Answer one read."""
@@ -58,6 +63,12 @@ class FakeGraph:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool:
+        """Answer a tenant, or not; the tenant of the tests is asked for one of its calls."""
+        assert (call_id is None) == (tenant.tenant_id == OTHER)
+        self.asked_for.append(tenant.tenant_id)
+        return tenant.tenant_id in self.reaches
 
 
 @dataclass
@@ -98,12 +109,13 @@ def make_bench() -> MakeBench:
     def make(*answers: Found | Unread | Exception, known: bool = True, time_scale: float = 1.0) -> Bench:
         clock, graph, pauses = FakeClock(), FakeGraph(list(answers)), dict[str, timedelta]()
         gate = TenantGate(clock, time_scale, pauses.get)
-        tenant = Tenant.model_construct(tenant_id=TENANT)
+        tenant, other = (Tenant.model_construct(tenant_id=name, graph_url=GRAPH) for name in (TENANT, OTHER))
         published = Published(100)
         given = Dependencies(
             records=graph,
             tenant=lambda tenant_id: tenant if known and tenant_id == TENANT else None,
             gate=gate,
+            witnesses=Witnesses(graph, lambda: (tenant, other), gate, clock),
             published=published,
             tables=Tables(CQD_2026_1, SiteMap(), revision=1),
             tokens=lambda _record: lambda party: f"token-{party['index']}",
@@ -132,7 +144,10 @@ def _request(
     value["receivedAt"] = (START - age).isoformat()
     if min_version is not None:
         value["minVersion"] = min_version
-    retried = () if tried is None else ((ATTEMPT, str(tried[0]).encode()), (REASON, tried[1].encode()))
+    retried: tuple[tuple[str, bytes], ...] = ()
+    if tried is not None:
+        times, reason = tried
+        retried = ((ATTEMPT, str(times).encode()), (LOOKS, looks_header({reason: times})), (REASON, reason.encode()))
     return _received(topic, key or call_key(TENANT, CALL), orjson.dumps(value), (*headers, *retried))
 
 

@@ -51,8 +51,7 @@ async def test_a_released_request_of_a_refused_record_is_refused_again(make_benc
         (NOT_FOUND, {"tried": (2, Reason.NOT_FOUND)}, FETCH_RETRY_2M, Reason.NOT_FOUND, b"3"),
         (NOT_FOUND, {"tried": (3, Reason.NOT_FOUND)}, FETCH_RETRY_60M, Reason.NOT_FOUND, b"4"),
         (NOT_FOUND, {"tried": (5, Reason.NOT_FOUND)}, FETCH_RETRY_60M, Reason.NOT_FOUND, b"6"),
-        (NOT_FOUND, {"tried": (4, Reason.TENANT_PAUSED)}, FETCH_RETRY_60M, Reason.NOT_FOUND, b"5"),
-        (NOT_FOUND, {"tried": (4, Reason.FORBIDDEN)}, FETCH_RETRY_2M, Reason.NOT_FOUND, b"1"),
+        (NOT_FOUND, {"tried": (4, Reason.FORBIDDEN)}, FETCH_RETRY_2M, Reason.NOT_FOUND, b"5"),
         (NOT_FOUND, {"source": "reconcile"}, FETCH_RETRY_2M, Reason.NOT_FOUND, b"1"),
         (FORBIDDEN, {}, FETCH_RETRY_2M, Reason.FORBIDDEN, b"1"),
         (Unread(Reason.VERSION_UNSTABLE), {}, FETCH_RETRY_2M, Reason.VERSION_UNSTABLE, b"1"),
@@ -152,6 +151,17 @@ async def test_whoever_asks_on_purpose_gets_a_publication(
     (outcome,) = await bench.settled(request_of(source=source))
     assert len(outcome.stages) == 4
     assert ("ringback_replay", b"true") in outcome.stages[0][0].headers
+
+
+async def test_a_released_notification_gets_a_publication_however_old_it_is(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """A release has the bytes of the notification it was; its header says who asks now: in bulk, and on purpose."""
+    bench = make_bench(found())
+    await bench.settled(request_of())
+    (outcome,) = await bench.settled(request_of(age=timedelta(days=10), headers=(("ringback_replay", b"true"),)))
+    assert len(outcome.stages) == 4
+    assert bench.graph.asked[-1][-1] is True
 
 
 async def test_a_publication_that_was_never_acked_spares_nobody(make_bench: Any, request_of: Any, found: Any) -> None:
@@ -345,7 +355,13 @@ async def test_a_deferred_request_keeps_its_bytes_and_identity(make_bench: Any, 
     (outcome,) = await make_bench(NOT_FOUND).step([asked])
     message = outcome.stages[0][0]
     assert (message.key, message.value) == (asked.key, asked.value)
-    assert [name for name, _ in message.headers] == ["ce_id", "ringback_attempt", "ringback_due", "ringback_reason"]
+    assert [name for name, _ in message.headers] == [
+        "ce_id",
+        "ringback_attempt",
+        "ringback_looks",
+        "ringback_reason",
+        "ringback_due",
+    ]
 
 
 async def test_the_due_time_is_divided_by_the_time_scale(make_bench: Any, request_of: Any) -> None:

@@ -1,7 +1,10 @@
 """The publication plan and the files it depends on: order, identity, size, and what the open tier never holds."""
 
 import base64
+import gc
 import json
+import sys
+import tracemalloc
 from pathlib import Path
 
 import orjson
@@ -59,6 +62,21 @@ def test_what_names_a_person_stays_in_the_restricted_tier(record: CallRecordWire
 def test_a_repeat_has_the_same_ids_and_bytes(record: CallRecordWire) -> None:
     """Publishing twice gives equal events, so that consumers may drop the second."""
     assert _plan(record) == _plan(record)
+
+
+def test_a_plan_takes_no_more_memory_than_it_says(record: CallRecordWire) -> None:
+    """It waits for Kafka with up to 63 others: its values are no larger in memory than on the wire."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        plan = publication(record, lambda _: lambda _p: None, replay=False, canary=False)
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    messages = [message for stage in plan for message in stage]
+    headers = sum(len(name) + len(value or b"") + 200 for message in messages for name, value in message.headers)
+    assert taken < 1.1 * sum(sys.getsizeof(message.value) for message in messages) + headers
 
 
 def test_a_record_the_topic_would_refuse_is_published_nowhere(record: CallRecordWire) -> None:

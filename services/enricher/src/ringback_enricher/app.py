@@ -8,10 +8,9 @@ Microsoft Graph
 
 import asyncio
 import gc
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from ringback_common.clock import SystemClock
+from ringback_common.clock import SystemClock, scaled
 from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import load
@@ -28,12 +27,14 @@ from ringback_stream.status import Facts
 
 from ringback_enricher.adapters.files import read_sites, read_token_keys
 from ringback_enricher.adapters.graph import GraphRecords
+from ringback_enricher.core.decisions import TIER_SECONDS
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.records import Tables
 from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
 from ringback_enricher.gate import TenantGate
 from ringback_enricher.handlers import Dependencies, FetchStep
 from ringback_enricher.settings import FetchSettings
+from ringback_enricher.witnesses import Witnesses
 
 __all__ = ["serve"]
 
@@ -79,11 +80,13 @@ async def _fetch(
     ):
         gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
         published = Published(_REMEMBERED_CALLS)
+        records = GraphRecords(RecordReader(graph))
         step = FetchStep(
             Dependencies(
-                records=GraphRecords(RecordReader(graph)),
+                records=records,
                 tenant=tenants.get,
                 gate=gate,
+                witnesses=Witnesses(records, lambda: tuple(tenants.all().values()), gate, clock),
                 published=published,
                 tables=tables,
                 tokens=tokens.for_parties_of,
@@ -91,14 +94,16 @@ async def _fetch(
                 time_scale=settings.time_scale,
             )
         )
-        stream.status.add("tenants", lambda: _tenants(tenants, gate.paused()))
+        stream.status.add("tenants", lambda: _tenants(tenants, gate))
         flow = KeyedFlow(
             group=_GROUP,
             lanes=(
                 Lane(FETCH),
                 Lane(FETCH_BULK, LaneKind.BULK),
-                Lane(FETCH_RETRY_2M, LaneKind.RETRY),
-                Lane(FETCH_RETRY_60M, LaneKind.RETRY),
+                *(
+                    Lane(tier, LaneKind.RETRY, scaled(TIER_SECONDS[tier], settings.time_scale))
+                    for tier in (FETCH_RETRY_2M, FETCH_RETRY_60M)
+                ),
             ),
             step=step,
             on_exhausted=step.exhausted,
@@ -121,9 +126,7 @@ def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | No
     return None if entry is None else datetime.now(UTC) - entry.since
 
 
-def _tenants(tenants: TenantsFile, paused: Mapping[str, str]) -> list[Facts]:
+def _tenants(tenants: TenantsFile, gate: TenantGate) -> list[Facts]:
     """Every tenant of the file, so that one that answers again turns green again."""
-    return [
-        Facts("paused" if tenant in paused else "ok", {"reason": paused.get(tenant)}, tenant)
-        for tenant in tenants.all()
-    ]
+    reasons = {tenant: gate.why_paused(tenant) for tenant in tenants.all()}
+    return [Facts("paused" if reason else "ok", {"reason": reason}, tenant) for tenant, reason in reasons.items()]

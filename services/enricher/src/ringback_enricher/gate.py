@@ -7,7 +7,19 @@ from ringback_common import logs
 from ringback_common.clock import Clock, scaled
 from ringback_common.metrics import ENRICHER_TENANTS_PAUSED
 
-from ringback_enricher.core.tenants import OPEN, PROBE_SECONDS, Signal, TenantState, admit, observe, throttle
+from ringback_enricher.core.tenants import (
+    OPEN,
+    PROBE_SECONDS,
+    SILENT_CALLS,
+    Signal,
+    TenantState,
+    admit,
+    heard,
+    observe,
+    silence,
+    throttle,
+    unanswered,
+)
 
 __all__ = ["TenantGate"]
 
@@ -74,12 +86,37 @@ class TenantGate:
         state = self._states.get(tenant_id, OPEN)
         self._change(tenant_id, state, observe(state, signal, self._clock.monotonic(), self._probe_every))
 
+    def unanswered(self, tenant_id: str, call_id: str) -> bool:
+        """Count a read that Graph did not answer; True if so many were not that somebody else should be asked.
+
+        A paused tenant's was its probe: it stays paused.
+        """
+        state = unanswered(self._states.get(tenant_id, OPEN), call_id)
+        self._states[tenant_id] = state
+        if state.pause is not None:
+            self.silent(tenant_id)
+        return len(state.unanswered) >= SILENT_CALLS
+
+    def heard(self, tenant_id: str) -> None:
+        """Graph answers this tenant after all, be it with a refusal."""
+        state = self._states.get(tenant_id, OPEN)
+        self._change(tenant_id, state, heard(state))
+
+    def silent(self, tenant_id: str) -> None:
+        """Graph answers others, and not this tenant."""
+        state = self._states.get(tenant_id, OPEN)
+        self._change(tenant_id, state, silence(state, self._clock.monotonic(), self._probe_every))
+
     def throttled(self, tenant_id: str, retry_after: float) -> bool:
         """Take a tenant's Retry-After into account; True if it is long enough to pause the tenant."""
         state = self._states.get(tenant_id, OPEN)
         changed = throttle(state, retry_after, self._clock.monotonic())
         self._change(tenant_id, state, changed)
         return changed.pause is not None
+
+    def why_paused(self, tenant_id: str) -> str | None:
+        """Why a tenant is not asked now: an operator's word, else what Graph's answers say; None if it is asked."""
+        return "by_operator" if self._by_operator(tenant_id) is not None else self.paused().get(tenant_id)
 
     def paused(self) -> dict[str, str]:
         """The tenants Graph's answers have paused, and why."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from ringback_common.clock import Clock, iso
-from ringback_common.errors import Throttled
+from ringback_common.errors import Throttled, Transient
 from ringback_common.metrics import ENRICHER_FETCHES, ENRICHER_FRESHNESS_SECONDS, ENRICHER_SPARED
 from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received, Reject
 from ringback_events.keys import call_key, canonical_id, tenant_of
@@ -21,6 +21,7 @@ from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.requests import Request, accept
 from ringback_enricher.core.tenants import Signal
 from ringback_enricher.gate import Place, TenantGate
+from ringback_enricher.witnesses import Witnesses
 
 __all__ = ["Dependencies", "FetchStep", "Records"]
 
@@ -42,6 +43,7 @@ class Dependencies:
     records: Records
     tenant: Callable[[str], Tenant | None]
     gate: TenantGate
+    witnesses: Witnesses
     published: Published
     tables: Tables
     tokens: Tokenizer
@@ -109,11 +111,22 @@ class FetchStep:
             if not self._is_pause(tenant_id, throttled):
                 raise
             return self._deferred(requests, _DEFERRED_AT_ONCE)
+        except Transient:
+            if not await self._is_silence(tenant, requests[0].call_id):
+                raise
+            return self._deferred(requests, _DEFERRED_AT_ONCE)
         return self._found(requests, answer) if isinstance(answer, Found) else self._unread(requests, answer)
 
     def _is_pause(self, tenant_id: str, throttled: Throttled) -> bool:
         whole_tenant = throttled.scope == f"tenant:{tenant_id}"
         return whole_tenant and self._with.gate.throttled(tenant_id, throttled.retry_after)
+
+    async def _is_silence(self, tenant: Tenant, call_id: str) -> bool:
+        """Whether it is this tenant's alone that Graph did not answer."""
+        gate, tenant_id = self._with.gate, tenant.tenant_id
+        if gate.unanswered(tenant_id, call_id) and tenant_id not in gate.paused():
+            await self._with.witnesses.hear(tenant, call_id)
+        return tenant_id in gate.paused()
 
     def _unread(self, requests: Sequence[Request], answer: Unread) -> list[Outcome]:
         tenant_id = requests[0].tenant_id

@@ -1,13 +1,13 @@
-"""What `ringback-enricher fetch` is told."""
+"""What the processes of `ringback-enricher` are told."""
 
 from pathlib import Path
 
 from pydantic import Field
-from ringback_common.settings import ProcessSettings, Section
+from ringback_common.settings import EnvironmentSettings, KafkaSettings, ProcessSettings, Section
 from ringback_events.tokens import TokenPolicy
 from ringback_graph.settings import GraphSettings
 
-__all__ = ["FetchSettings", "PrivacySection", "RulesSection"]
+__all__ = ["FetchSettings", "PrivacySection", "RederiveSettings", "RulesSection"]
 
 
 class PrivacySection(Section):
@@ -34,5 +34,15 @@ class FetchSettings(ProcessSettings):
     sites_file: Path | None = None
     """YAML: a list of `site` with its `subnets`; read at start. Without it there are no sites."""
     graph: GraphSettings = GraphSettings()
+    privacy: PrivacySection
+    rules: RulesSection = RulesSection()
+
+
+class RederiveSettings(EnvironmentSettings):
+    """Settings of a re-derivation, which speaks to Kafka only; what decides the content is as for `fetch`."""
+
+    kafka: KafkaSettings
+    sites_file: Path | None = None
+    """YAML: a list of `site` with its `subnets`; read at start. Without it there are no sites."""
     privacy: PrivacySection
     rules: RulesSection = RulesSection()

@@ -56,6 +56,10 @@ class GraphRecords:
         answer = await self._reader.read(tenant, call_id, Priority.BULK if bulk else Priority.LIVE)
         return answer if isinstance(answer, Found) else _unread(answer)
 
+    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool:
+        """Whether Graph answers this tenant, asked for that call."""
+        return await self._reader.reachable(tenant, call_id)
+
 
 _PLAIN: dict[type[Answer], Unread] = {
     NotFound: Unread(Reason.NOT_FOUND),

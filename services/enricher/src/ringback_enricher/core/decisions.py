@@ -3,6 +3,7 @@
 The table `_PATIENCE` is the failure table of the documentation: how often to look again, on which tier, and what then.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,9 +12,9 @@ from ringback_events import topics
 from ringback_events.keys import call_key
 from ringback_events.topics import Topic
 
-from ringback_enricher.core.requests import ATTEMPT, DUE, REASON, Request
+from ringback_enricher.core.requests import ATTEMPT, DUE, LOOKS, REASON, Request, looks_header
 
-__all__ = ["Schedule", "decide", "defer_paused", "look_again", "move_to_bulk"]
+__all__ = ["TIER_SECONDS", "Schedule", "decide", "defer_paused", "look_again", "move_to_bulk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class _Tier:
 
 _SHORT = _Tier(topics.FETCH_RETRY_2M, timedelta(minutes=2))
 _LONG = _Tier(topics.FETCH_RETRY_60M, timedelta(minutes=60))
+TIER_SECONDS = {tier.topic: tier.wait.total_seconds() for tier in (_SHORT, _LONG)}
+"""How long a request waits on a tier."""
 _SIX_LOOKS = (_SHORT, _SHORT, _SHORT, _LONG, _LONG, _LONG)
 _NO_LOOKS: tuple[_Tier, ...] = ()
 
@@ -36,6 +39,9 @@ _PATIENCE: dict[Reason, tuple[_Tier, ...]] = {
     Reason.UPSTREAM_ERROR: (_SHORT, _SHORT, _SHORT) + (_LONG,) * 24,  # a day
 }
 """The tiers a reason goes through, one look each; a reason that is not here is final at once."""
+
+_MOST_LOOKS = max(len(tiers) for tiers in _PATIENCE.values())
+"""Over all reasons: failures that take turns are together no longer deserving than the most deserving one, a day."""
 
 _NOT_YET = timedelta(minutes=150)
 """Graph's bound for the first version of a record; a 404 after it means "gone"."""
@@ -72,24 +78,27 @@ def decide(reason: Reason, request: Request, schedule: Schedule, error_class: st
 
 
 def look_again(reason: Reason, request: Request, schedule: Schedule) -> Message | None:
-    """The request on its next tier, or None when its looks are used up."""
-    looked = request.attempt if request.deferred_for in (reason, Reason.TENANT_PAUSED) else 0
-    tiers = _PATIENCE.get(reason, _NO_LOOKS)
-    return _on_tier(tiers[looked], request, reason, looked + 1, schedule) if looked < len(tiers) else None
+    """The request on its next tier, or None when its looks are used up; each reason has its own."""
+    tiers, looked = _PATIENCE.get(reason, _NO_LOOKS), request.looks.get(reason, 0)
+    if looked >= len(tiers) or sum(request.looks.values()) >= _MOST_LOOKS:
+        return None
+    return _on_tier(tiers[looked], request, reason, {**request.looks, reason: looked + 1}, schedule)
 
 
 def defer_paused(request: Request, paused_for: timedelta, schedule: Schedule) -> Outcome:
-    """Put a request of a paused tenant aside; its attempts stay, for it was not tried."""
+    """Put a request of a paused tenant aside; its looks stay, for it was not tried."""
     tier = _SHORT if paused_for < schedule.scaled(_SHORT_PAUSE) else _LONG
-    message = _on_tier(tier, request, Reason.TENANT_PAUSED, request.attempt, schedule)
+    message = _on_tier(tier, request, Reason.TENANT_PAUSED, request.looks, schedule)
     return Drop(Reason.CANARY) if request.is_canary else _deferred(message, Reason.TENANT_PAUSED)
 
 
 def move_to_bulk(request: Request) -> Outcome:
-    """Send a live request that turned out large to where it holds nobody back."""
-    headers = (*request.retry_headers(), (ATTEMPT, b"0"), (REASON, Reason.MOVED_TO_BULK.value.encode()))
-    message = _message(topics.FETCH_BULK, request, headers)
-    return _deferred(message, Reason.MOVED_TO_BULK)
+    """Send a live request that turned out large to where it holds nobody back.
+
+    Its looks go along: from a tier it comes back as a live one, is moved again, and would never end.
+    """
+    headers = _headers(request, Reason.MOVED_TO_BULK, request.looks)
+    return _deferred(_message(topics.FETCH_BULK, request, headers), Reason.MOVED_TO_BULK)
 
 
 def _is_final(reason: Reason, request: Request, schedule: Schedule) -> bool:
@@ -99,14 +108,14 @@ def _is_final(reason: Reason, request: Request, schedule: Schedule) -> bool:
     return gone or not request.waits_for_graph
 
 
-def _on_tier(tier: _Tier, request: Request, reason: Reason, attempt: int, schedule: Schedule) -> Message:
-    headers = (
-        *request.retry_headers(),
-        (ATTEMPT, str(attempt).encode()),
-        (DUE, schedule.due(tier.wait)),
-        (REASON, reason.value.encode()),
-    )
+def _on_tier(tier: _Tier, request: Request, reason: Reason, looks: Mapping[Reason, int], schedule: Schedule) -> Message:
+    headers = (*_headers(request, reason, looks), (DUE, schedule.due(tier.wait)))
     return _message(tier.topic, request, headers)
+
+
+def _headers(request: Request, reason: Reason, looks: Mapping[Reason, int]) -> Headers:
+    told = ((ATTEMPT, str(sum(looks.values())).encode()), (LOOKS, looks_header(looks)), (REASON, reason.value.encode()))
+    return (*request.retry_headers(), *told)
 
 
 def _message(topic: Topic, request: Request, headers: Headers) -> Message:

@@ -22,7 +22,7 @@ class Published:
     """
 
     def __init__(self, most: int) -> None:
-        """Take the number of calls to remember; an entry takes some 250 bytes."""
+        """Take the number of calls to remember; an entry takes some 300 bytes."""
         self._most = most
         self._versions: OrderedDict[bytes, _Version] = OrderedDict()
 

@@ -40,7 +40,7 @@ def publication(record: CallRecordWire, tokens: Tokenizer, *, replay: bool, cana
     """
     key = call_key(record["tenantId"], record["callId"])
     headers = _version_headers(record, replay=replay)
-    restricted = Message(topics.RECORDS.name, key, orjson.dumps(record), headers.record())
+    restricted = Message(topics.RECORDS.name, key, _encoded(record), headers.record())
     stages = ((restricted,),) if canary else ((restricted,), *_open_stages(record, tokens, key, headers))
     return stages if all(_fits(message) for stage in stages for message in stage) else Reject(Reason.TOO_LARGE)
 
@@ -49,12 +49,21 @@ def _open_stages(record: CallRecordWire, tokens: Tokenizer, key: bytes, headers:
     opened = project(record, tokens(record))
 
     def of_sessions(event: object, its_headers: Headers) -> Message:
-        return Message(topics.SESSIONS.name, key, orjson.dumps(event), its_headers)
+        return Message(topics.SESSIONS.name, key, _encoded(event), its_headers)
 
     sessions = tuple(of_sessions(session, headers.session(session["ordinal"])) for session in opened.sessions)
     marker = of_sessions(opened.completed, headers.completed())
-    call = Message(topics.CALLS.name, key, orjson.dumps(opened.call), headers.call())
+    call = Message(topics.CALLS.name, key, _encoded(opened.call), headers.call())
     return (sessions, (marker,), (call,)) if sessions else ((marker,), (call,))
+
+
+def _encoded(event: object) -> bytes:
+    """JSON in memory of its own size.
+
+    orjson hands out the buffer it wrote into: in all two to two and a half times as much for a meeting. Sixty-four
+    publications that wait for Kafka would keep all of that.
+    """
+    return bytes(memoryview(orjson.dumps(event)))
 
 
 def _version_headers(record: CallRecordWire, *, replay: bool) -> VersionHeaders:

@@ -1,5 +1,7 @@
 """A fetch request in hand: what it asks for, how often it was tried, and who asks."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -7,19 +9,24 @@ from pydantic import ValidationError
 from ringback_common.outcomes import Drop, Headers, Reason, Received, Reject
 from ringback_events import topics
 from ringback_events.fetch import FetchRequest
+from ringback_events.headers import REPLAY
 from ringback_events.keys import call_key, canonical_id
 
-__all__ = ["ATTEMPT", "DUE", "REASON", "Request", "accept"]
+__all__ = ["ATTEMPT", "DUE", "LOOKS", "REASON", "Request", "accept", "looks_header"]
 
 ATTEMPT, DUE, REASON = "ringback_attempt", "ringback_due", "ringback_reason"
+LOOKS = "ringback_looks"
+"""How often it was deferred for which reason, such as `not_found=3,upstream_error=1`; void without `ringback_attempt`,
+so that whoever takes the attempts away begins anew."""
 
 _LIVE = frozenset({"webhook", "eventhub"})
 _FINAL_AT_ONCE = frozenset({"lookup", "replay", "canary"})
 _BULK = frozenset({"reconcile", "backfill", "replay", "release"})
 _KEPT_BY_GRAPH = timedelta(days=30)
-_MOST_DIGITS = 6
 _REASONS = {reason.value.encode(): reason for reason in Reason}
-_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, "traceparent"})
+_LOOK = re.compile(rb"([a-z_]{1,32})=([0-9]{1,4})(?:,|\Z)")
+_LONGEST_LOOKS = 512
+_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, LOOKS, "traceparent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,7 @@ class Request:
 
     Attributes:
         received: the record as Kafka gave it.
-        attempt: how often it was deferred for `deferred_for` (a pause of its tenant does not count).
-        deferred_for: why it was deferred last, if it was.
+        looks: how often it was deferred for each reason; neither a pause of its tenant nor the bulk lane counts.
     """
 
     received: Received
@@ -38,8 +44,7 @@ class Request:
     source: str
     received_at: datetime
     min_version: int | None
-    attempt: int
-    deferred_for: Reason | None
+    looks: Mapping[Reason, int]
 
     @property
     def is_live(self) -> bool:
@@ -87,11 +92,10 @@ def accept(received: Received, now: datetime) -> Request | Drop | Reject:
         received=received,
         tenant_id=canonical_id(asked.tenant_id),
         call_id=canonical_id(asked.call_id),
-        source=asked.source,
+        source=_source(asked.source, headers.get(REPLAY)),
         received_at=asked.received_at,
         min_version=asked.min_version,
-        attempt=_attempt(headers.get(ATTEMPT)),
-        deferred_for=_reason(headers.get(REASON)),
+        looks=_looks(headers.get(LOOKS)) if headers.get(ATTEMPT) else {},
     )
 
 
@@ -104,9 +108,18 @@ def _refused(invalid: ValidationError) -> Reject:
     return Reject(Reason.SCHEMA_INVALID, f"{name}:{first['type']}")
 
 
-def _attempt(value: bytes | None) -> int:
-    return int(value) if value is not None and value.isdigit() and len(value) <= _MOST_DIGITS else 0
+def _source(told: str, replay: bytes | None) -> str:
+    """Who asks now: a released dead letter has the bytes of the notification it was, and a header that says so."""
+    return "release" if replay == b"true" and told in _LIVE else told
 
 
-def _reason(value: bytes | None) -> Reason | None:
-    return _REASONS.get(value) if value is not None else None
+def looks_header(looks: Mapping[Reason, int]) -> bytes:
+    """The value of `ringback_looks`."""
+    return ",".join(f"{reason.value}={times}" for reason, times in looks.items()).encode()
+
+
+def _looks(value: bytes | None) -> dict[Reason, int]:
+    """Read `ringback_looks`; anybody may have written it, and what cannot be read was no look."""
+    if value is None or len(value) > _LONGEST_LOOKS:
+        return {}
+    return {_REASONS[name]: int(times) for name, times in _LOOK.findall(value) if name in _REASONS}

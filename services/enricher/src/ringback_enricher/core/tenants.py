@@ -1,18 +1,23 @@
 """Whether a tenant may be asked now; a paused one is probed once a minute.
 
-open ──five 403, auth failing, Retry-After > 30 s──► paused ──a probe is answered──► open
+open ──five 403, auth failing, Retry-After > 30 s, silence──► paused ──a probe is answered──► open
 └──a probe fails──► paused, next probe in a minute
+
+Silence: Graph leaves several calls of a tenant unanswered, and asked again answers somebody else but not this tenant.
+When it answers nobody, it is away, and the breaker holds everybody.
 """
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-__all__ = ["OPEN", "Pause", "Signal", "TenantState", "admit", "observe", "throttle"]
+__all__ = ["OPEN", "Pause", "Signal", "TenantState", "admit", "heard", "observe", "silence", "throttle", "unanswered"]
 
 FORBIDDEN_IN_A_ROW = 5
 LONGEST_WAIT_SECONDS = 30.0
 """A longer Retry-After is no wait but a pause."""
 PROBE_SECONDS = 60.0
+SILENT_CALLS = 5
+"""Different calls, so that one sick record, tried again and again, does not pause its tenant."""
 
 
 class Signal(Enum):
@@ -28,7 +33,7 @@ class Pause:
     """A tenant is not asked.
 
     Attributes:
-        why: forbidden, auth_failing or throttled.
+        why: forbidden, auth_failing, throttled or silent.
         since: monotonic seconds.
         next_probe: monotonic seconds; from then on one request may try.
     """
@@ -40,9 +45,16 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class TenantState:
-    """What is known of a tenant; plain and replaced as a whole."""
+    """What is known of a tenant; plain and replaced as a whole.
+
+    Attributes:
+        forbidden: 403 in a row.
+        unanswered: calls that went unanswered since Graph last answered the tenant, up to `SILENT_CALLS`.
+        pause: None while it may be asked.
+    """
 
     forbidden: int = 0
+    unanswered: frozenset[str] = frozenset()
     pause: Pause | None = None
 
 
@@ -64,7 +76,7 @@ def observe(state: TenantState, signal: Signal, now: float, probe_every: float) 
         return OPEN
     if signal is Signal.AUTH_FAILING:
         return _paused(state, "auth_failing", now, now + probe_every)
-    counted = replace(state, forbidden=state.forbidden + 1)
+    counted = TenantState(state.forbidden + 1, pause=state.pause)
     return _paused(counted, "forbidden", now, now + probe_every) if counted.forbidden >= FORBIDDEN_IN_A_ROW else counted
 
 
@@ -75,7 +87,25 @@ def throttle(state: TenantState, retry_after: float, now: float) -> TenantState:
     return _paused(state, "throttled", now, now + retry_after)
 
 
+def unanswered(state: TenantState, call_id: str) -> TenantState:
+    """Count a read that Graph did not answer: a timeout, a broken connection, a 5xx."""
+    if len(state.unanswered) >= SILENT_CALLS:
+        return state
+    return replace(state, unanswered=state.unanswered | {call_id})
+
+
+def heard(state: TenantState) -> TenantState:
+    """The tenant, asked for itself, is answered: it is not silent. What else it is paused for stays."""
+    silent = state.pause is not None and state.pause.why == "silent"
+    return replace(state, unanswered=frozenset(), pause=None if silent else state.pause)
+
+
+def silence(state: TenantState, now: float, probe_every: float) -> TenantState:
+    """Pause a tenant that alone is not answered, or leave it paused: its probe was not."""
+    return _paused(state, "silent", now, now + probe_every)
+
+
 def _paused(state: TenantState, why: str, now: float, next_probe: float) -> TenantState:
     since = now if state.pause is None else state.pause.since
     known = 0.0 if state.pause is None else state.pause.next_probe
-    return replace(state, pause=Pause(why, since, max(known, next_probe)))
+    return replace(state, pause=Pause(state.pause.why if state.pause else why, since, max(known, next_probe)))

@@ -1,0 +1,1 @@
+"""`ringback-enricher rederive`: after a change of the rules, every kept record is derived and published anew."""

@@ -1,0 +1,75 @@
+"""Writes publications no faster than asked for, few at a time, and waits while Kafka is away."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ringback_common import logs
+from ringback_common.clock import Clock
+from ringback_common.errors import Transient
+from ringback_common.outcomes import Message
+from ringback_stream.producer import Producer
+
+__all__ = ["Publisher"]
+
+_log = logs.logger(__name__)
+
+_IN_HAND = 32
+"""Publications under way: four stages of some 5 ms each, so 1,600 a second, more than can be derived."""
+_OCTETS_IN_HAND = 8 * 1024 * 1024
+"""Of the records they are derived from; a larger one goes alone."""
+_BEHIND = 0.1
+"""Seconds of turns that may be caught up after something slow, so that the rate is reached and no burst is made."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+
+
+class Publisher:
+    """One producer, its pace and its room."""
+
+    def __init__(self, producer: Producer, clock: Clock, stop: asyncio.Event, max_rate: float) -> None:
+        """Take the producer, started, and how many publications a second may begin."""
+        self._producer = producer
+        self._clock = clock
+        self._stop = stop
+        self._interval = 1 / max_rate
+        self._next = clock.monotonic()
+        self._count = 0
+        self._octets = 0
+        self._left = asyncio.Event()
+
+    async def turn(self) -> bool:
+        """Wait until the next publication may begin; False if it is told to stop."""
+        now = self._clock.monotonic()
+        self._next = max(self._next + self._interval, now - _BEHIND)
+        if self._next > now:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), self._next - now)
+        return not self._stop.is_set()
+
+    async def enter(self, octets: int) -> None:
+        """Take room for a publication that is derived from so many bytes; waits for others to leave."""
+        while self._count and (self._count >= _IN_HAND or self._octets + octets > _OCTETS_IN_HAND):
+            self._left.clear()
+            await self._left.wait()
+        self._count, self._octets = self._count + 1, self._octets + octets
+
+    def leave(self, octets: int) -> None:
+        """Give the room back."""
+        self._count, self._octets = self._count - 1, self._octets - octets
+        self._left.set()
+
+    async def write(self, stages: Sequence[Sequence[Message]]) -> None:
+        """Write stage after stage, as often as it takes: what is written twice has the same ids.
+
+        Raises:
+            TooLarge: the broker refuses a message; later stages are not begun.
+            ConfigError: a topic may not be written.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._producer.stages(stages)
+            except Transient:
+                _log.warning("Kafka does not take what was derived; waiting.", delay_s=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)

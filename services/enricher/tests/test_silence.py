@@ -1,0 +1,114 @@
+"""A tenant for which Graph falls silent, while it answers others, is paused; silence for everybody is the breaker's."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ringback_common.errors import Transient
+from ringback_common.outcomes import Reason
+from ringback_enricher.core.tenants import (
+    OPEN,
+    PROBE_SECONDS,
+    SILENT_CALLS,
+    Signal,
+    heard,
+    observe,
+    silence,
+    throttle,
+    unanswered,
+)
+from ringback_testing.graph_records import TENANT
+
+OTHER = "another tenant"
+
+
+async def _silence(bench: Any, calls: int = SILENT_CALLS) -> None:
+    """Reads of that many calls in all go unanswered; the last one is the step's own."""
+    for number in range(calls - 1):
+        assert not bench.gate.unanswered(TENANT, f"other-{number}")
+
+
+def test_a_pause_keeps_its_reason_and_its_beginning() -> None:
+    """The gauge that counts paused tenants by reason is lowered by the reason that raised it."""
+    state = silence(observe(OPEN, Signal.AUTH_FAILING, 0.0, PROBE_SECONDS), 90.0, PROBE_SECONDS)
+    assert state.pause is not None
+    assert (state.pause.why, state.pause.since, state.pause.next_probe) == ("auth_failing", 0.0, 150.0)
+
+
+def test_an_answer_to_the_question_lifts_no_pause_but_that_for_silence() -> None:
+    """A witness hears a 401 as an answer, too: what Graph asked for before is still to be respected."""
+    throttled = throttle(unanswered(OPEN, "a"), 300.0, 10.0)
+    assert heard(throttled) == replace(throttled, unanswered=frozenset())
+    assert heard(silence(unanswered(OPEN, "a"), 10.0, PROBE_SECONDS)) == OPEN
+    forbidden = unanswered(observe(OPEN, Signal.FORBIDDEN, 10.0, PROBE_SECONDS), "a")
+    assert heard(forbidden).forbidden == 1
+
+
+@pytest.mark.parametrize("signal", [Signal.ANSWERED, Signal.FORBIDDEN])
+def test_any_answer_ends_the_silence(signal: Signal) -> None:
+    """A 403 is an answer, too: what went unanswered before it no longer counts."""
+    assert observe(unanswered(OPEN, "a"), signal, 31.0, PROBE_SECONDS).unanswered == frozenset()
+
+
+async def test_the_step_puts_a_silent_tenant_s_records_aside(make_bench: Any, request_of: Any, found: Any) -> None:
+    """The fifth is put aside instead of tried again, those after it without asking; an answered probe ends it."""
+    bench = make_bench(Transient("TimeoutError"), found())
+    await _silence(bench)
+    (outcome,) = await bench.step([request_of()])
+    assert outcome.reason is Reason.TENANT_PAUSED
+    assert bench.gate.paused() == {TENANT: "silent"}
+    assert bench.step.divert(request_of()) is not None
+    assert len(bench.graph.asked) == 1
+    bench.clock.advance(seconds=61)
+    probe = request_of()
+    assert bench.step.divert(probe) is None
+    await bench.settled(probe)
+    assert bench.gate.paused() == {}
+
+
+async def test_a_probe_that_is_not_answered_leaves_the_tenant_paused(make_bench: Any, request_of: Any) -> None:
+    """For another minute, its record put aside once more; nobody else is asked for it."""
+    bench = make_bench(Transient("TimeoutError"))
+    await _silence(bench)
+    await bench.step([request_of()])
+    bench.clock.advance(seconds=61)
+    probe = request_of()
+    assert bench.step.divert(probe) is None
+    (outcome,) = await bench.step([probe])
+    assert outcome.reason is Reason.TENANT_PAUSED
+    bench.clock.advance(seconds=59)
+    assert bench.step.divert(request_of()) is not None
+    assert len(bench.graph.asked_for) == 2
+
+
+async def test_the_tenant_and_one_other_are_asked_once_for_all_who_wait(make_bench: Any, request_of: Any) -> None:
+    """Many reads time out together; one question answers for all of them."""
+    bench = make_bench(Transient("TimeoutError"))
+    await _silence(bench)
+    outcomes = await asyncio.gather(*(bench.step([request_of()]) for _ in range(8)))
+    assert {outcome.reason for (outcome,) in outcomes} == {Reason.TENANT_PAUSED}
+    assert sorted(bench.graph.asked_for) == sorted([TENANT, OTHER])
+
+
+@pytest.mark.parametrize("reaches", [set(), {TENANT, OTHER}, {TENANT}])
+async def test_nobody_is_paused_when_graph_is_away_or_back(make_bench: Any, request_of: Any, reaches: set[str]) -> None:
+    """It answers neither, or the tenant as well: the runtime tries again and its breaker counts; asked every 5 s."""
+    bench = make_bench(Transient("TimeoutError"))
+    bench.graph.reaches = reaches
+    await _silence(bench)
+    for _ in range(3):
+        with pytest.raises(Transient):
+            await bench.step([request_of()])
+    assert len(bench.graph.asked_for) == 2
+    assert bench.gate.paused() == {}
+
+
+async def test_one_sick_record_asks_nobody(make_bench: Any, request_of: Any) -> None:
+    """However often it is tried again, and four calls are no silence."""
+    bench = make_bench(Transient("TimeoutError"))
+    await _silence(bench, SILENT_CALLS - 1)
+    for _ in range(20):
+        with pytest.raises(Transient):
+            await bench.step([request_of()])
+    assert bench.graph.asked_for == []
