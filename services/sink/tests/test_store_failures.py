@@ -56,6 +56,8 @@ def test_sqlstate_decides(sqlstate: str | None, constraint: str | None, expected
         (ConnectionRefusedError(111, "refused"), Transient),
         (TimeoutError(), Transient),
         (asyncpg.InterfaceError("connection is closed"), Transient),
+        (asyncpg.InterfaceError("cannot perform operation: another operation is cancelling"), Transient),
+        (asyncpg.InterfaceError("cannot perform operation: another operation is in progress"), Transient),
         (asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"), Transient),
         (asyncpg.CheckViolationError("no partition of relation"), MissingPartition),
         (asyncpg.InvalidTextRepresentationError("invalid input: Zoë Müller"), Refused),
@@ -69,6 +71,19 @@ def test_what_postgresql_says_never_gets_out(raised: Exception, expected: type[E
         raise raised
     assert str(raised) not in str(failure.value) or not str(raised)
     assert failure.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        asyncpg.InterfaceError("the server expects 2 arguments for this query, 1 was passed"),
+        asyncpg.InternalClientError("unexpected number of columns"),
+    ],
+)
+def test_a_wrong_call_of_the_driver_stays_a_bug(raised: Exception) -> None:
+    """What waiting cannot mend is not waited for."""
+    with pytest.raises(type(raised)), translated():
+        raise raised
 
 
 @given(st.lists(st.booleans(), max_size=70))

@@ -66,6 +66,7 @@ def test_a_report_is_read() -> None:
     [
         (None, Reason.UNDECODABLE),
         (b"{", Reason.UNDECODABLE),
+        ((report() or b"").replace(b"store", b"st\xffre"), Reason.UNDECODABLE),
         (b"{}", Reason.SCHEMA_INVALID),
         (report(at="yesterday"), Reason.SCHEMA_INVALID),
         (report(at="2026-11-16T09:00:00"), Reason.SCHEMA_INVALID),

@@ -19,6 +19,9 @@ def changed(**facts: object) -> Received:
     return replace(GOOD, value=orjson.dumps(orjson.loads(GOOD.value or b"") | facts))
 
 
+NO_UTF8 = "UnicodeDecodeError"
+
+
 def without(name: str) -> Received:
     """The good record without a member."""
     told = orjson.loads(GOOD.value or b"")
@@ -32,6 +35,7 @@ def without(name: str) -> Received:
         (replace(GOOD, value=None), Reason.UNDECODABLE, "DecodeError"),
         (replace(GOOD, value=b""), Reason.UNDECODABLE, "DecodeError"),
         (replace(GOOD, value=b"\xff\xfe"), Reason.UNDECODABLE, "DecodeError"),
+        (replace(GOOD, value=(GOOD.value or b"").replace(b'"type":"', b'"type":"\xff')), Reason.UNDECODABLE, NO_UTF8),
         (replace(GOOD, value=(GOOD.value or b"")[:-20]), Reason.UNDECODABLE, "DecodeError"),
         (replace(GOOD, value=b"[" * 100_000), Reason.SCHEMA_INVALID, "$"),
         (replace(GOOD, value=b'{"graph":' + b"[" * 100_000), Reason.UNDECODABLE, "RecursionError"),

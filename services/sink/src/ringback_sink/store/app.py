@@ -49,7 +49,7 @@ async def _consume(settings: StoreProcess, dsn: str, stop: asyncio.Event, health
                 BatchedFlow("ringback-sink-store", (topics.RECORDS,), RecordsStep(Calls(calls), clock)),
                 BatchedFlow(
                     "ringback-sink-store-operations",
-                    (topics.STATUS, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS),
+                    (topics.STATUS, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.AUDIT),
                     OperationsStep(Operations(operations)),
                 ),
             )

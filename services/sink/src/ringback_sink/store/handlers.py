@@ -11,6 +11,7 @@ from ringback_events import topics
 
 from ringback_sink.store.adapters.calls import Calls, Written
 from ringback_sink.store.adapters.operations import Operations
+from ringback_sink.store.core.decisions import Decision, decisions_of
 from ringback_sink.store.core.months import worth_a_partition
 from ringback_sink.store.core.operations import Report, head_of, report_of
 from ringback_sink.store.core.plan import Entry, plan, prepare
@@ -117,22 +118,42 @@ def _is_traced(received: Received) -> bool:
 
 
 class OperationsStep:
-    """Stores the heads of dead letters and the status of processes."""
+    """Stores the heads of dead letters, what operators decided about them, and the status of processes."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
 
     async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
         """The outcome of each record; a dead letter is never rejected, for that would make another one."""
-        reports = [(at, report_of(one)) for at, one in enumerate(waiting) if one.topic == topics.STATUS.name]
-        letters = [(at, head_of(one)) for at, one in enumerate(waiting) if one.topic != topics.STATUS.name]
-        outcomes: dict[int, Outcome] = {at: report for at, report in reports if isinstance(report, Reject)}
-        good = [(at, report) for at, report in reports if isinstance(report, Report)]
-        written = await settle([report for _, report in good], self._operations.write_reports)
-        outcomes.update(zip((at for at, _ in good), written, strict=True))
-        heads = await settle([head for _, head in letters], self._operations.write_heads)
-        for (at, _), outcome in zip(letters, heads, strict=True):
-            outcomes[at] = Drop(Reason.STORE_REFUSED) if isinstance(outcome, Reject) else outcome
-        HEADS.labels("status").inc(len(good))
-        HEADS.labels("dead_letter").inc(len(letters))
+        outcomes: dict[int, Outcome] = {}
+        by_topic: dict[str, list[int]] = {}
+        for at, one in enumerate(waiting):
+            by_topic.setdefault(one.topic, []).append(at)
+        for topic, places in by_topic.items():
+            store = {topics.STATUS.name: self._reports, topics.AUDIT.name: self._decisions}.get(topic, self._heads)
+            outcomes.update(zip(places, await store([waiting[at] for at in places]), strict=True))
         return [outcomes[at] for at in range(len(waiting))]
+
+    async def _reports(self, told: Sequence[Received]) -> list[Outcome]:
+        read = [report_of(one) for one in told]
+        good = [report for report in read if isinstance(report, Report)]
+        written = iter(await settle(good, self._operations.write_reports))
+        HEADS.labels("status").inc(len(good))
+        return [next(written) if isinstance(report, Report) else report for report in read]
+
+    async def _decisions(self, told: Sequence[Received]) -> list[Outcome]:
+        read = [decisions_of(one) for one in told]
+        good = [decisions for decisions in read if not isinstance(decisions, Reject)]
+        written = iter(await settle(good, self._write_decisions))
+        return [decisions if isinstance(decisions, Reject) else next(written) for decisions in read]
+
+    async def _write_decisions(self, entries: Sequence[Sequence[Decision]]) -> None:
+        decisions = [decision for entry in entries for decision in entry]
+        if decisions:  # most entries are about something else
+            await self._operations.write_decisions(decisions)
+            HEADS.labels("dead_letter_decision").inc(len(decisions))
+
+    async def _heads(self, letters: Sequence[Received]) -> list[Outcome]:
+        written = await settle([head_of(letter) for letter in letters], self._operations.write_heads)
+        HEADS.labels("dead_letter").inc(len(letters))
+        return [Drop(Reason.STORE_REFUSED) if isinstance(outcome, Reject) else outcome for outcome in written]

@@ -27,4 +27,6 @@ BISECTIONS = catalogue.counter(
 UNAVAILABLE = catalogue.counter(
     "ringback_store_unavailable", "Transactions given up for now: store away, full, locked.", ("sqlstate_class",)
 )
-HEADS = catalogue.counter("ringback_store_heads", "Dead letters' heads and status reports written.", ("table",))
+HEADS = catalogue.counter(
+    "ringback_store_heads", "Dead letters' heads, decisions about them, and status reports written.", ("table",)
+)

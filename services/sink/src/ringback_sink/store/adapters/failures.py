@@ -32,6 +32,12 @@ class StoreUnavailable(Transient):
         self.sqlstate = sqlstate
 
 
+_CUT_OFF = ("closed", "closing", "another operation")
+"""Of two classes that also mean bugs: a connection that is gone, and one that finds what was cut off still under way,
+be it on rollback or because PostgreSQL's error came in as a COPY was about to begin. A connection here has one user at
+a time, so the operation is never another's."""
+
+
 @contextmanager
 def translated() -> Generator[None]:
     """Turn what asyncpg raises into Transient, Refused, MissingPartition or ConfigError; a bug stays what it is.
@@ -44,11 +50,8 @@ def translated() -> Generator[None]:
         raise _translated(failure) from None
     except (OSError, TimeoutError) as failure:
         raise StoreUnavailable(None, type(failure).__name__) from None
-    except asyncpg.InternalClientError:
-        # PostgreSQL's error came in as a COPY was about to begin, and asyncpg lost it: a new connection hears it again.
-        raise StoreUnavailable(None, "connection out of step") from None
-    except asyncpg.InterfaceError as failure:
-        if "closed" in str(failure) or "closing" in str(failure):
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as failure:
+        if any(word in str(failure) for word in _CUT_OFF):
             raise StoreUnavailable(None) from None
         raise
 

@@ -1,9 +1,10 @@
-"""Writes the tables `dead_letter` and `status`."""
+"""Writes the tables `dead_letter`, `dead_letter_decision` and `status`."""
 
 from collections.abc import Sequence
 from dataclasses import fields
 
 from ringback_sink.store.adapters.database import Database
+from ringback_sink.store.core.decisions import Decision, newest_decisions
 from ringback_sink.store.core.operations import Head, Report, newest_reports
 from ringback_sink.store.core.statements import columns_of
 
@@ -22,12 +23,20 @@ _REPORT = """
         stored_at = clock_timestamp()
     WHERE excluded.reported_at > status.reported_at
 """
+_DECISION = """
+    INSERT INTO callrecords.dead_letter_decision (topic, partition, "offset", decision, decided_by, why, at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (topic, partition, "offset") DO UPDATE
+    SET decision = excluded.decision, decided_by = excluded.decided_by, why = excluded.why, at = excluded.at,
+        stored_at = clock_timestamp()
+    WHERE excluded.at >= dead_letter_decision.at
+"""
 _FORGET = "DELETE FROM callrecords.status WHERE least(reported_at, stored_at) < now() - interval '1 day'"
 """An instance silent for a day will not speak again: instances are new at each start."""
 
 
 class Operations:
-    """What operators look at; both writes may be repeated."""
+    """What operators look at; every write may be repeated."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -47,3 +56,8 @@ class Operations:
         async with self._database.transaction() as connection:
             await connection.executemany(_REPORT, [report.row() for report in newest_reports(reports)])
             await connection.execute(_FORGET)
+
+    async def write_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Keep the newest decision about each dead letter; raises as `write_heads`."""
+        async with self._database.transaction() as connection:
+            await connection.executemany(_DECISION, [one.row() for one in newest_decisions(decisions)])

@@ -9,7 +9,7 @@ import msgspec
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_events.keys import split_call_key
 
-__all__ = ["Head", "Report", "head_of", "newest_reports", "report_of"]
+__all__ = ["Head", "Report", "head_of", "moment", "newest_reports", "report_of"]
 
 _PREFIX = "ringback_dlq_"
 _LONGEST = 256
@@ -57,7 +57,7 @@ def head_of(letter: Received) -> Head:
         source_topic=_text(told, "topic"),
         source_partition=_number(told, "partition", 2**31 - 1),
         source_offset=_number(told, "offset"),
-        source_timestamp=_moment(_number(told, "timestamp", _LAST_MS)),
+        source_timestamp=moment(_number(told, "timestamp", _LAST_MS)),
         service=_text(told, "service"),
         reason=_text(told, "reason"),
         error_class=_text(told, "error_class"),
@@ -66,7 +66,7 @@ def head_of(letter: Received) -> Head:
         tenant_id=_short(tenant_id),
         call_id=_short(call_id),
         octets=len(letter.value or b""),
-        at=_moment(letter.timestamp_ms) or datetime.fromtimestamp(0, UTC),
+        at=moment(letter.timestamp_ms) or datetime.fromtimestamp(0, UTC),
     )
 
 
@@ -85,7 +85,8 @@ def _number(told: Mapping[str, bytes | None], name: str, highest: int = 2**63 - 
     return int(digits) if int(digits) <= highest else None
 
 
-def _moment(timestamp_ms: int | None) -> datetime | None:
+def moment(timestamp_ms: int | None) -> datetime | None:
+    """A record's timestamp, or None for one that no clock tells."""
     if timestamp_ms is None or not 0 <= timestamp_ms <= _LAST_MS:
         return None
     return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
@@ -119,7 +120,7 @@ def report_of(received: Received) -> Report | Reject:
         report = _REPORT.decode(received.value or b"")
     except msgspec.ValidationError:
         return Reject(Reason.SCHEMA_INVALID)
-    except (msgspec.DecodeError, RecursionError) as unreadable:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
         return Reject(Reason.UNDECODABLE, type(unreadable).__name__)
     return report if report.reported_at.tzinfo is not None else Reject(Reason.SCHEMA_INVALID, "$.reportedAt")
 

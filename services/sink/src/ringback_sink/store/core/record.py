@@ -21,8 +21,8 @@ LARGEST_RECORD = 64 * 1024 * 1024
 The process itself takes 75 MiB. While a record becomes rows it takes 4.3 times its size, 5.1 times with as large a one
 behind it: 75 + 5.1 · 64 = 400 MiB. What is larger is rejected undecoded, but read, unpacked and written to the dead
 letters all the same, which takes 5.3 times its size. A read of Graph ends at 64 MiB, so that 90 MiB are the most that
-is published: 75 + 5.3 · 90 = 550 MiB. Hence the 640 MiB of deploy/k8s/base/store; measured by
-tests/integration/test_store_memory.py."""
+is published: 75 + 5.3 · 90 = 550 MiB, and up to 760 while the one before it in its partition and its batch are still
+held. Hence the 896 MiB of deploy/k8s/base/store; measured by tests/integration/test_store_memory.py."""
 
 _Instant = Annotated[
     str,
@@ -106,7 +106,7 @@ def decode(received: Received) -> Record | Reject:
         record = cast("Record", _DECODER.decode(received.value or b""))
     except msgspec.ValidationError as misfit:
         return Reject(Reason.SCHEMA_INVALID, _path(misfit))
-    except (msgspec.DecodeError, RecursionError) as unreadable:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
         return Reject(Reason.UNDECODABLE, type(unreadable).__name__)
     if not bytes(record.graph).startswith(b"{"):
         return Reject(Reason.SCHEMA_INVALID, "$.graph")
