@@ -125,6 +125,30 @@ async def test_slow_head_is_cut(
     assert not http._connections
 
 
+async def test_silence_before_the_first_request_gains_no_time(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head's time runs from the connect; else a slow client could have it twice."""
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 1.0)
+    began = asyncio.get_running_loop().time()
+    client = await connect()
+    await asyncio.sleep(0.8)  # the client's own silence
+    await client.send(b"POST / HT")
+    assert await client.rest() == b""
+    assert asyncio.get_running_loop().time() - began < 1.6
+
+
+@pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/0.9"])
+async def test_another_version_of_http_is_refused(
+    connect: Connect, writer: RecordingWriter, item: Item, body: Body, version: bytes
+) -> None:
+    """The parser reads them as if they were HTTP/1.1; what stands in front may read them otherwise."""
+    client = await connect()
+    await client.send(post(body(item())).replace(b"HTTP/1.1", version, 1))
+    assert status(await client.rest()) == 400
+    assert writer.written == []
+
+
 @pytest.mark.parametrize(
     "head",
     [b"x: y\r\n" * 4000, b"x: " + b"y" * 17000, b"x" * 17000],

@@ -26,6 +26,7 @@ from ringback_ingest.webhook.core.limits import (
 
 __all__ = ["Connection", "Handler", "Hub", "Reply"]
 
+_VERSIONS = frozenset({"1.0", "1.1"})
 _LINGER_SECONDS = 2.0
 """How long a refused client may go on sending; were the socket closed at once, it would see a reset and no answer."""
 
@@ -143,7 +144,8 @@ class Connection(asyncio.Protocol):
         else:
             self._exchange = Exchange()
             self._unfinished = 0
-            self.deadline = self._clock() + HEAD_SECONDS
+            # The first request's time runs since the connect: silence before it gains nothing.
+            self.deadline = min(self.deadline, self._clock() + HEAD_SECONDS)
 
     def on_url(self, part: bytes) -> None:
         """Take a part of the target."""
@@ -163,8 +165,9 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if self._deaf or exchange is None:
             return
-        if self._parser.should_upgrade():
-            # The parser leaves the body of such a request unread: answered 202 it would be lost in silence.
+        if self._parser.should_upgrade() or self._parser.get_http_version() not in _VERSIONS:
+            # The parser leaves the body of an upgrade unread, so that 202 would lose it in silence; and it takes
+            # other versions for HTTP/1.1, which whoever stands in front may not.
             self._refuse(Status.BAD_REQUEST)
             return
         exchange.head_complete(self._parser.get_method())
