@@ -6,7 +6,8 @@ import sys
 import typer
 from ringback_common.errors import ConfigError, Transient
 
-from ringback_cli import dead_letters, look, topics
+from ringback_cli import dead_letters, digest, look, topics
+from ringback_cli.replay import replay
 from ringback_cli.resume import resume
 
 __all__ = ["app", "main"]
@@ -16,9 +17,11 @@ app = typer.Typer(
 )
 app.add_typer(topics.commands, name="topics")
 app.add_typer(dead_letters.commands, name="dlq")
+app.add_typer(digest.commands, name="store")
 app.command()(look.status)
 app.command()(look.lookup)
 app.command()(resume)
+app.command()(replay)
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ from typing import Any, cast
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
-from ringback_common.errors import ConfigError, Transient
+from ringback_common.errors import Transient
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import ALL_TOPICS, Topic
-from ringback_stream.connection import client_options, contract_name, full_name
+from ringback_stream.connection import client_options, contract_name, full_name, nobody_answers
 
 from ringback_cli.topic_plan import Existing, wanted_configs
 
@@ -36,9 +36,7 @@ class Cluster:
         try:
             await admin.start()
         except KafkaConnectionError:
-            raise ConfigError(
-                f"No Kafka answers at RINGBACK_KAFKA__BOOTSTRAP_SERVERS={kafka.bootstrap_servers}."
-            ) from None
+            raise nobody_answers(kafka) from None
         try:
             yield cls(admin, kafka)
         except KafkaError as failed:

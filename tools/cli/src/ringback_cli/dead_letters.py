@@ -2,59 +2,59 @@
 
 import asyncio
 import json
-import re
 from base64 import b64encode
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
-from ringback_common.errors import ConfigError, Transient
-from ringback_common.settings import KafkaSettings, load
-from ringback_events.topics import INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS
-from ringback_stream.connection import client_options, full_name
+from aiokafka import TopicPartition
+from ringback_common.errors import ConfigError
+from ringback_common.settings import load
+from ringback_events.dead_letters import LetterPlace, letter_place
+from ringback_stream.connection import full_name
 
 from ringback_cli import store
+from ringback_cli.decide import discard, release
 from ringback_cli.output import Json, show, tell
+from ringback_cli.reading import connected
 from ringback_cli.settings import KafkaAccess
 from ringback_cli.store import Row, Store
 
 __all__ = ["commands"]
 
 commands = typer.Typer(help="Dead letters.", no_args_is_help=True)
+commands.command()(release)
+commands.command()(discard)
+DECISION = ("decision", "decided_by", "why")
 COLUMNS = ("where", "at", "reason", "service", "error_class", "attempts", "tenant_id", "call_id")
-LARGEST = 9 * 1024 * 1024
-"""`max.message.bytes` of the restricted dead letters."""
-
-_TOPICS = {INTERNAL_DEAD_LETTERS.name, RESTRICTED_DEAD_LETTERS.name}
-_NUMBER = re.compile(r"[0-9]{1,18}")
 
 Where = Annotated[str, typer.Argument(help="topic/partition/offset, as `ls` prints it.")]
 Limit = Annotated[int, typer.Option(help="At most so many, newest first.", min=1, max=10_000)]
 Reason = Annotated[str | None, typer.Option(help="Only those refused for this reason.")]
+Decided = Annotated[bool, typer.Option("--decided", help="Also those released or discarded, and by whom.")]
 Payload = Annotated[bool, typer.Option("--payload", help="Also the original bytes, base64 with --json; personal data.")]
 
 
 @commands.command()
-def ls(*, limit: Limit = 50, reason: Reason = None, as_json: Json = False) -> None:
-    """The newest dead letters, from the store."""
-    rows = asyncio.run(_listed(limit, reason))
-    show("Dead letters", COLUMNS, [_row(row) for row in rows], as_json=as_json)
+def ls(*, limit: Limit = 50, reason: Reason = None, decided: Decided = False, as_json: Json = False) -> None:
+    """The newest dead letters nobody has decided about, from the store."""
+    rows = asyncio.run(_listed(limit, reason, decided=decided))
+    columns = (*COLUMNS, *DECISION) if decided else COLUMNS
+    show("Dead letters", columns, [_row(row, columns) for row in rows], as_json=as_json)
 
 
-async def _listed(limit: int, reason: str | None) -> list[Row]:
+async def _listed(limit: int, reason: str | None, *, decided: bool) -> list[Row]:
     async with Store.connect() as opened:
-        return await opened.rows(store.DEAD_LETTERS, limit, reason)
+        return await opened.rows(store.DEAD_LETTERS, limit, reason, decided)
 
 
-def _row(row: Row) -> tuple[Any, ...]:
-    return (f"{row['topic']}/{row['partition']}/{row['offset']}", *(row[name] for name in COLUMNS[1:]))
+def _row(row: Row, columns: tuple[str, ...]) -> tuple[Any, ...]:
+    return (f"{row['topic']}/{row['partition']}/{row['offset']}", *(row[name] for name in columns[1:]))
 
 
 @commands.command(name="show")
 def show_one(where: Where, *, payload: Payload = False, as_json: Json = False) -> None:
     """One dead letter, from Kafka: its key, headers and size."""
-    record = asyncio.run(_read(*_parsed(where)))
+    record = asyncio.run(_read(_parsed(where)))
     key, headers = _text(record.key), [(name, _text(value)) for name, value in record.headers]
     size = len(record.value or b"")
     if as_json:
@@ -71,27 +71,17 @@ def _text(value: bytes | None) -> str:
     return (value or b"").decode("utf-8", "backslashreplace")
 
 
-def _parsed(where: str) -> tuple[str, int, int]:
-    topic, _, rest = where.partition("/")
-    partition, _, offset = rest.partition("/")
-    if topic not in _TOPICS or not (_NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset)):
+def _parsed(where: str) -> LetterPlace:
+    place = letter_place(where)
+    if place is None:
         raise ConfigError("A dead letter is named topic/partition/offset, as `ringback dlq ls` prints it.")
-    return topic, int(partition), int(offset)
+    return place
 
 
-async def _read(topic: str, partition: int, offset: int) -> Any:
+async def _read(place: LetterPlace) -> Any:
     kafka = load(KafkaAccess).kafka
-    untyped = cast("Any", AIOKafkaConsumer)
-    consumer = untyped(
-        **client_options(kafka), group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=LARGEST
-    )
-    try:
-        await consumer.start()
-        return await _record(consumer, TopicPartition(full_name(kafka, topic), partition), offset)
-    except KafkaError as failed:
-        raise Transient(_why(kafka, failed)) from None
-    finally:
-        await consumer.stop()
+    async with connected(kafka) as consumer:
+        return await _record(consumer, TopicPartition(full_name(kafka, place.topic), place.partition), place.offset)
 
 
 async def _record(consumer: Any, partition: TopicPartition, offset: int) -> Any:
@@ -102,7 +92,3 @@ async def _record(consumer: Any, partition: TopicPartition, offset: int) -> Any:
         raise ConfigError(f"That partition holds offsets {first} to {end - 1}.")
     consumer.seek(partition, offset)
     return await consumer.getone()
-
-
-def _why(kafka: KafkaSettings, failed: KafkaError) -> str:
-    return f"Kafka at {kafka.bootstrap_servers} did not give the record: {type(failed).__name__}."

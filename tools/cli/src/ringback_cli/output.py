@@ -2,17 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import track as rich_track
 from rich.table import Table
 from rich.text import Text
+from ringback_common.errors import ConfigError
 
-__all__ = ["Json", "show", "tell", "track"]
+__all__ = ["Json", "advancing", "moment", "show", "tell", "track"]
 
 _Item = TypeVar("_Item")
 _people = Console(stderr=True)
@@ -47,6 +50,30 @@ def tell(sentence: str) -> None:
 def track(items: Sequence[_Item], what: str) -> Iterable[_Item]:
     """The items, with a progress bar where somebody looks."""
     return rich_track(items, description=what, console=_people, disable=not _people.is_terminal)
+
+
+@contextmanager
+def advancing(total: int, what: str) -> Generator[Callable[[int], None]]:
+    """A function to tell how many more are done, with a progress bar where somebody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_people, disable=not _people.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """A time as an operator writes it, ISO 8601; without an offset it is UTC.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{option} takes a time like 2026-11-22 or 2026-11-22T09:30:00Z.") from None
+    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
 def _cell(value: Any) -> Text:

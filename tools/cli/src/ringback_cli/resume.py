@@ -12,19 +12,21 @@ from ringback_stream.compacted import read_compacted
 from ringback_stream.control import ControlTable
 from ringback_stream.producer import Producer
 
+from ringback_cli.acting import Why, Yes
+from ringback_cli.audit import NOT_STATED, AuditTrail, new_run, operator, reason_of
 from ringback_cli.output import Json, show, tell
 from ringback_cli.settings import KafkaAccess
 
 __all__ = ["resume"]
 
 HALT = "halt"
+LIFT = "halt.lift"
 COLUMNS = ("process", "reason", "since")
 
 Process = Annotated[str | None, typer.Argument(help="The halted process, e.g. fetch or store; without it, list them.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Act; without it the halt is only shown.")]
 
 
-def resume(process: Process = None, *, yes: Yes = False, as_json: Json = False) -> None:
+def resume(process: Process = None, *, why: Why = None, yes: Yes = False, as_json: Json = False) -> None:
     """Lift the halt of a process; it joins its group again within seconds and goes on where it had committed."""
     kafka = load(KafkaAccess).kafka
     halts = {name: entry for name, entry in asyncio.run(_halts(kafka)).items() if process in {None, name}}
@@ -32,7 +34,7 @@ def resume(process: Process = None, *, yes: Yes = False, as_json: Json = False) 
     if process is not None and not halts:
         raise ConfigError(f"{process} is not halted; `ringback resume` without a name lists what is.")
     if process is not None and yes:
-        asyncio.run(_lift(kafka, process))
+        asyncio.run(_lift(kafka, process, NOT_STATED if why is None else reason_of(why)))
         tell(f"{process} may go on.")
     elif process is not None:
         tell("Nothing was changed; add --yes to act.")
@@ -43,10 +45,13 @@ async def _halts(kafka: KafkaSettings) -> dict[str, tuple[str, str]]:
     return {entry["subject"]: (entry["reason"], entry["since"]) for entry in entries if entry["kind"] == HALT}
 
 
-async def _lift(kafka: KafkaSettings, process: str) -> None:
+async def _lift(kafka: KafkaSettings, process: str, why: str) -> None:
     producer = Producer(kafka)
     await producer.start()
     try:
+        audit = AuditTrail(producer, operator(kafka), LIFT, why, new_run())
+        await audit.begin()
         await ControlTable(kafka, producer).lift(HALT, process)
+        await audit.done([process])
     finally:
         await producer.stop()

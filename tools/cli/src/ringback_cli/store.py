@@ -32,8 +32,36 @@ TIMELINE = """
 SELECT at, event, version, since_previous_ms FROM callrecords.call_timeline
 WHERE tenant_id = $1 AND call_id = $2 ORDER BY at"""
 DEAD_LETTERS = """
-SELECT topic, partition, "offset", at, reason, service, error_class, attempts, tenant_id, call_id
-FROM callrecords.dead_letter WHERE ($2::text IS NULL OR reason = $2) ORDER BY at DESC LIMIT $1"""
+SELECT topic, partition, "offset", l.at, l.reason, l.service, l.error_class, l.attempts, l.tenant_id, l.call_id,
+       d.decision, d.decided_by, d.why
+FROM callrecords.dead_letter l
+LEFT JOIN callrecords.dead_letter_decision d USING (topic, partition, "offset")
+WHERE ($2::text IS NULL OR l.reason = $2) AND ($3 OR d.at IS NULL OR d.at < l.at)
+ORDER BY l.at DESC LIMIT $1"""
+CALLS_BETWEEN = """
+SELECT call_id FROM callrecords.call WHERE tenant_id = lower($1) AND call_start >= $2 AND call_start < $3"""
+DIGEST = """
+SELECT part."table", part.day, count(*) AS rows,
+       lpad(to_hex((sum(hashtextextended(part.content::text, 0)::numeric) % 9223372036854775807)::bigint), 16, '0')
+           AS digest
+FROM (
+    SELECT 'call' AS "table", (call_start AT TIME ZONE 'UTC')::date AS day, to_jsonb(c) - $1::text[] AS content
+    FROM callrecords.call c
+    UNION ALL
+    SELECT 'call_version', (start_date_time AT TIME ZONE 'UTC')::date, to_jsonb(v) - $1::text[]
+    FROM callrecords.call_version v
+    UNION ALL
+    SELECT 'participant', (call_start AT TIME ZONE 'UTC')::date, to_jsonb(p) - $1::text[]
+    FROM callrecords.participant p
+    UNION ALL
+    SELECT 'session', (call_start AT TIME ZONE 'UTC')::date, to_jsonb(s) - $1::text[] FROM callrecords.session s
+    UNION ALL
+    SELECT 'stream', (call_start AT TIME ZONE 'UTC')::date, to_jsonb(s) - $1::text[] FROM callrecords.stream s
+) part
+WHERE ($2::date IS NULL OR day >= $2) AND ($3::date IS NULL OR day < $3)
+GROUP BY part."table", part.day ORDER BY part.day, part."table"
+"""
+"""The sum of the rows' hashes: equal content gives an equal digest, in whatever order it was written."""
 
 
 class Store:
@@ -52,7 +80,8 @@ class Store:
             Transient: nothing answers there.
         """
         try:
-            connection = await asyncpg.connect(load(StoreAccess).store.connection_string(), timeout=10)
+            dsn = load(StoreAccess).store.connection_string()
+            connection = await asyncpg.connect(dsn, timeout=10, server_settings={"timezone": "UTC"})
         except (OSError, TimeoutError):
             raise Transient("The store does not answer at RINGBACK_STORE__DSN.") from None
         except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as refused:

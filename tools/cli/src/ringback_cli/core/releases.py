@@ -1,0 +1,69 @@
+"""From a dead letter back to the record it was."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import ValidationError
+from ringback_common.outcomes import Headers, Message, Received
+from ringback_events.fetch import FetchRequest
+from ringback_events.headers import REPLAY, RUN
+from ringback_events.topics import ALL_TOPICS, FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M
+from ringback_stream.dead_letters import PREFIX
+from ringback_stream.lanes import ATTEMPT, DUE, LAST_REASON
+
+from ringback_cli.core.letters import letter_of
+
+__all__ = ["KEPT_BY_GRAPH", "Unreleasable", "release_of"]
+
+KEPT_BY_GRAPH = timedelta(days=30)
+"""The enricher drops a request for an older call without asking."""
+
+_RETRY_TIERS = frozenset({FETCH_RETRY_2M.name, FETCH_RETRY_60M.name})
+_FETCH_LANES = frozenset({FETCH.name, FETCH_BULK.name}) | _RETRY_TIERS
+_SOURCES = frozenset(topic.name for topic in ALL_TOPICS if topic.dead_letters is not None)
+_OF_THE_LAST_WAY = frozenset({ATTEMPT, DUE, LAST_REASON, REPLAY, RUN, "traceparent", "tracestate"})
+"""Attempts begin anew, and so does the trace: a release must not reopen one that is ten days old."""
+
+
+class Unreleasable(StrEnum):
+    """Why a dead letter stays where it is."""
+
+    NO_SOURCE = "no_source"
+    """It does not name a topic of the contract that it came from."""
+    TOO_OLD = "too_old"
+    """Graph no longer has the call, and the enricher would drop the request."""
+
+
+def release_of(received: Received, run: str, now: datetime) -> Message | Unreleasable:
+    """The record a dead letter was, for its source topic; from a retry tier for the bulk lane.
+
+    Key, value and headers are the original ones, without what the refusal and the last way through the retry tiers
+    added. Two headers are new: `ringback_replay: true`, and `ringback_run` with the run of the command.
+    """
+    source = letter_of(received).source
+    if source not in _SOURCES:
+        return Unreleasable.NO_SOURCE
+    if source in _FETCH_LANES and _is_too_old(received.value, now):
+        return Unreleasable.TOO_OLD
+    target = FETCH_BULK.name if source in _RETRY_TIERS else source
+    return Message(target, received.key or b"", received.value, (*_original(received), *_marks(run)))
+
+
+def _original(received: Received) -> Headers:
+    return tuple(
+        (name, value or b"")
+        for name, value in received.headers
+        if not name.startswith(PREFIX) and name not in _OF_THE_LAST_WAY
+    )
+
+
+def _marks(run: str) -> Headers:
+    return ((REPLAY, b"true"), (RUN, run.encode()))
+
+
+def _is_too_old(value: bytes | None, now: datetime) -> bool:
+    """What is no fetch request has no age; whether it is one by now, the enricher will say."""
+    try:
+        return now - FetchRequest.model_validate_json(value or b"").received_at > KEPT_BY_GRAPH
+    except ValidationError:
+        return False

@@ -1,0 +1,43 @@
+"""`ringback store digest`: whether two stores, or one before and after, hold the same calls."""
+
+import asyncio
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from ringback_cli import store
+from ringback_cli.output import Json, moment, show
+from ringback_cli.store import Row, Store
+
+__all__ = ["commands"]
+
+commands = typer.Typer(help="The store as a whole.", no_args_is_help=True)
+COLUMNS = ("day", "table", "rows", "digest")
+OF_THE_WAY = ("stored_at", "first_stored_at", "fetched_at", "received_at")
+"""Columns that say when something came, which differs from one way to the next; what came does not."""
+
+From = Annotated[str | None, typer.Option("--from", help="Calls that began on this day or later, UTC.")]
+To = Annotated[str | None, typer.Option("--to", help="Calls that began before this day.")]
+
+
+@commands.callback()
+def store_group() -> None:
+    """The store as a whole."""
+
+
+@commands.command()
+def digest(*, since: From = None, until: To = None, as_json: Json = False) -> None:
+    """A digest of the content of each table, day by day, whatever the order it was written in."""
+    rows = asyncio.run(_digests(_day(since, "--from"), _day(until, "--to")))
+    show("Digests", COLUMNS, [tuple(row[name] for name in COLUMNS) for row in rows], as_json=as_json)
+
+
+async def _digests(since: date | None, until: date | None) -> list[Row]:
+    async with Store.connect() as opened:
+        return await opened.rows(store.DIGEST, OF_THE_WAY, since, until)
+
+
+def _day(text: str | None, option: str) -> date | None:
+    told = moment(text, option)
+    return None if told is None else told.date()

@@ -1,0 +1,107 @@
+"""Reads topics from a moment to their present end, without a group and without a trace."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, cast
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from ringback_common.errors import Transient
+from ringback_common.outcomes import Received
+from ringback_common.settings import KafkaSettings
+from ringback_events.dead_letters import DECISIONS, DONE, LetterPlace, letter_place
+from ringback_events.headers import read_headers
+from ringback_events.topics import AUDIT
+from ringback_stream.compacted import Batches, partition_numbers, stop_reader
+from ringback_stream.connection import client_options, full_name
+from ringback_stream.records import received
+from ringback_stream.standstill import Standstill
+
+from ringback_cli.core.letters import letter_of
+
+__all__ = ["LARGEST", "connected", "decisions", "scan"]
+
+LARGEST = 9 * 1024 * 1024
+"""`max.message.bytes` of the restricted dead letters."""
+_POLL_MS, _AT_ONCE = 500, 200
+_Ends = Mapping[TopicPartition, int]
+
+
+@asynccontextmanager
+async def connected(kafka: KafkaSettings) -> AsyncGenerator[Any]:
+    """A consumer for the length of a command.
+
+    Raises:
+        Transient: Kafka does not answer.
+    """
+    untyped = cast("Any", AIOKafkaConsumer)
+    consumer = untyped(
+        **client_options(kafka), group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=LARGEST
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    except KafkaError as failed:
+        raise Transient(f"Kafka at {kafka.bootstrap_servers} cannot be read: {type(failed).__name__}.") from None
+    finally:
+        await stop_reader(consumer)
+
+
+async def scan(kafka: KafkaSettings, topic: str, since: datetime | None = None) -> AsyncGenerator[Received]:
+    """The records of a topic that the broker took since a moment, up to its end when the reading began.
+
+    Raises:
+        ConfigError: the topic does not exist.
+        Transient: Kafka does not answer.
+    """
+    async with connected(kafka) as consumer:
+        numbers = await partition_numbers(kafka, topic)
+        assigned = [TopicPartition(full_name(kafka, topic), number) for number in sorted(numbers)]
+        consumer.assign(assigned)
+        ends: _Ends = await consumer.end_offsets(assigned)
+        await _seek(consumer, ends, since)
+        standstill = Standstill()
+        while left := await _left(consumer, ends):
+            standstill.seen(left)
+            batches: Batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
+            for one, records in batches.items():
+                for record in records:
+                    if record.offset < ends[one]:
+                        yield received(topic, record)
+
+
+async def _left(consumer: Any, ends: _Ends) -> dict[TopicPartition, int]:
+    """Offsets still to be passed, of partitions that are not read to their end."""
+    positions: dict[TopicPartition, int] = {one: await consumer.position(one) for one in ends}
+    return {one: end - positions[one] for one, end in ends.items() if positions[one] < end}
+
+
+async def _seek(consumer: Any, ends: _Ends, since: datetime | None) -> None:
+    """Every partition is given its position: a reset asked for would race with the one aiokafka begins by itself."""
+    first: Mapping[TopicPartition, int] = await consumer.beginning_offsets(list(ends))
+    if since is not None:
+        found = await consumer.offsets_for_times(dict.fromkeys(ends, int(since.timestamp() * 1000)))
+        first = {one: ends[one] if at is None else at.offset for one, at in found.items()}
+    for one, offset in first.items():
+        consumer.seek(one, offset)
+
+
+async def decisions(kafka: KafkaSettings, since: datetime | None) -> dict[LetterPlace, datetime]:
+    """When each dead letter was last released or discarded, by the audit trail since a moment.
+
+    Raises:
+        ConfigError: the audit topic does not exist.
+        Transient: Kafka does not answer.
+    """
+    decided: dict[LetterPlace, datetime] = {}
+    async for one in scan(kafka, AUDIT.name, since):
+        if read_headers(one.headers).subject not in DECISIONS:
+            continue
+        entry: dict[str, Any] = orjson.loads(one.value or b"{}")
+        at = letter_of(one).at
+        for place in map(letter_place, entry.get("targets", ()) if entry.get("outcome") == DONE else ()):
+            if place is not None:
+                decided[place] = max(at, decided.get(place, at))
+    return decided
