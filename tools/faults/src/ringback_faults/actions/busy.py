@@ -1,0 +1,48 @@
+"""Moments at which a fault hurts, and the moment it is over: told by the broker and by /readyz."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from aiokafka.errors import KafkaError
+from ringback_events import topics
+from ringback_local.demo.lanes import ENRICHER, SINK
+from ringback_local.polling import until
+
+from ringback_faults.scene import Scene
+
+__all__ = ["READY_SECONDS", "again_ready", "respawned", "until_busy"]
+
+READY_SECONDS = 180.0
+"""A killed consumer's successor waits up to 15 s for the group, and for a broker that died meanwhile: beside others of
+its kind that one read its logs for 70 s and more. No goal: recovery is judged from the ledgers."""
+_BUSY_SECONDS = 15.0
+_LANES = (topics.FETCH.name, topics.FETCH_BULK.name)
+_HELD: dict[str, tuple[str, Sequence[str]]] = {"enricher": (ENRICHER, _LANES), "store": (SINK, (topics.RECORDS.name,))}
+
+
+async def until_busy(scene: Scene, process: str) -> int:
+    """Wait for a moment at which a consumer has unfinished records, and tell how many; 0 for the others, at once."""
+    group, names = _HELD.get(process, ("", ()))
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while group and time.monotonic() < deadline:
+        try:
+            if held := sum((await scene.lags.of(group, names)).values()):
+                return held
+            await asyncio.sleep(0.01)
+        except (KafkaError, OSError):
+            await asyncio.sleep(0.2)  # the broker is the victim of another fault just now
+    return 0
+
+
+async def respawned(scene: Scene, process: str, before: int) -> None:
+    """Wait until a process is another one than `before`."""
+    processes = scene.stack.processes
+    await until(lambda: processes[process].pid != before, READY_SECONDS)
+
+
+async def again_ready(scene: Scene, process: str, before: int) -> None:
+    """Wait until another process than `before` is ready; raises StartFailed."""
+    deadline = time.monotonic() + READY_SECONDS
+    await respawned(scene, process, before)
+    await scene.stack.ready(process, timeout=deadline - time.monotonic())

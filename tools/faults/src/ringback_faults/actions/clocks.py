@@ -1,0 +1,34 @@
+"""Wall clocks that are wrong, and that jump."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from ringback_common.errors import ConfigError
+
+from ringback_faults.actions.registry import action
+from ringback_faults.clocks import Clocks
+from ringback_faults.ledgers import Act
+from ringback_faults.scene import Scene
+
+__all__ = ["shift_clocks"]
+
+
+@action("shift clocks")
+async def shift_clocks(scene: Scene, offsets: Mapping[str, float], seconds: float) -> None:
+    """Set the wall clocks of processes so many seconds ahead, or behind, for a while."""
+    clocks, at = _clocks(scene), time.time()
+    try:
+        for process, offset in offsets.items():
+            clocks.shift(process, offset)
+        await asyncio.sleep(seconds)
+    finally:
+        clocks.reset()
+    for process, offset in offsets.items():
+        scene.note(Act(at, time.time(), "shift clock", process, {"offset": offset}))
+
+
+def _clocks(scene: Scene) -> Clocks:
+    if scene.world.clocks is None:
+        raise ConfigError(f"the world {scene.world.kind.name} has no clocks to shift")
+    return scene.world.clocks

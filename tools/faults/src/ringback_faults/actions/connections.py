@@ -1,0 +1,127 @@
+"""Faults of what lies between two processes: slow, cut off, reset, silently dead."""
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ringback_common.errors import ConfigError
+from ringback_local.polling import until
+
+from ringback_faults.actions.registry import action
+from ringback_faults.ledgers import Act
+from ringback_faults.links import Links
+from ringback_faults.network import Direction, Network, Peer
+from ringback_faults.produce_errors import ErrorName
+from ringback_faults.relay import Counts, Toxic
+from ringback_faults.scene import Scene
+
+__all__ = ["cut", "poison_link", "produce_errors", "refuse_link"]
+
+Harm = Mapping[str, float | int | bool]
+"""Members of a `Toxic`."""
+
+
+@action("poison link")
+async def poison_link(
+    scene: Scene, links: list[str], seconds: float, up: Harm | None = None, down: Harm | None = None
+) -> None:
+    """Do something to what goes over links: `up` to what the client sends, `down` to what it is answered.
+
+    The links' evidence: connections reset or half closed, chunks delayed or held, octets passed meanwhile.
+    """
+    harmed = [_links(scene)[name] for name in links]
+    before, at = [dataclasses.replace(link.counts) for link in harmed], time.time()
+    try:
+        for link in harmed:
+            link.poison(Toxic(**dict[str, Any](up or {})), Toxic(**dict[str, Any](down or {})))
+        await asyncio.sleep(seconds)
+    finally:
+        for link in harmed:
+            link.heal()
+    for link, earlier in zip(harmed, before, strict=True):
+        scene.note(Act(at, time.time(), "poison link", link.route.name, _since(link.counts, earlier)))
+
+
+@action("refuse link")
+async def refuse_link(scene: Scene, links: list[str], seconds: float) -> None:
+    """Reset what is connected and refuse who comes."""
+    harmed, at = [_links(scene)[name] for name in links], time.time()
+    before = [dataclasses.replace(link.counts) for link in harmed]
+    try:
+        for link in harmed:
+            link.refuse()
+        await asyncio.sleep(seconds)
+    finally:
+        for link in harmed:
+            link.heal()
+    for link, earlier in zip(harmed, before, strict=True):
+        scene.note(Act(at, time.time(), "refuse link", link.route.name, _since(link.counts, earlier)))
+
+
+@action("produce errors")
+async def produce_errors(
+    scene: Scene,
+    link: str,
+    error: ErrorName,
+    times: int,
+    topic: str = "",
+    *,
+    written: bool = False,
+    seconds: float = 10.0,
+) -> None:
+    """The next produce requests over a link are answered with an error of Kafka's; ends once all were.
+
+    Args:
+        scene: where.
+        link: `<service>-broker`.
+        error: its name in Kafka's protocol.
+        times: how many requests.
+        topic: only requests that write to this topic of the contract.
+        written: the broker has the records all the same.
+        seconds: the longest to wait for so many requests.
+    """
+    errors, at = _links(scene)[link].produce_errors, time.time()
+    before = errors.raised
+    errors.order(error, times, topic and scene.stack.addresses.topic_prefix + topic, written=written)
+    await until(lambda: errors.raised - before >= times, seconds)
+    errors.end()
+    raised = errors.raised - before
+    detail = {"error": error, "raised": raised, "missing": times - raised, "written": float(written)}
+    scene.note(Act(at, time.time(), "produce errors", link, detail))
+
+
+@action("cut")
+async def cut(
+    scene: Scene, process: str, peer: Peer, seconds: float, direction: Direction = "both", times: int = 1
+) -> None:
+    """Lose every packet between a process and a peer, silently. `passed` octets were given to the kernel meanwhile."""
+    network = _network(scene)
+    link = _links(scene)["graph-webhook" if (process, peer) == ("webhook", "graph") else f"{process}-{peer}"]
+    for _ in range(times):
+        before, at = dataclasses.replace(link.counts), time.time()
+        try:
+            network.cut(process, peer, direction)
+            await asyncio.sleep(seconds)
+        finally:
+            network.heal()
+        passed = _since(link.counts, before)["octets"]
+        scene.note(Act(at, time.time(), "cut", process, {"peer": peer, "direction": direction, "passed": passed}))
+
+
+def _since(now: Counts, before: Counts) -> dict[str, float | str]:
+    earlier = dataclasses.asdict(before)
+    return {name: float(count - earlier[name]) for name, count in dataclasses.asdict(now).items()}
+
+
+def _links(scene: Scene) -> Links:
+    if scene.world.links is None:
+        raise ConfigError(f"the world {scene.world.kind.name} has no links")
+    return scene.world.links
+
+
+def _network(scene: Scene) -> Network:
+    if scene.world.network is None:
+        raise ConfigError(f"the world {scene.world.kind.name} has no networks to cut")
+    return scene.world.network

@@ -1,0 +1,93 @@
+"""An operator's commands, twice: the second time must change nothing in the store."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from ringback_events import topics
+from ringback_local.child import clean_environment, installed
+from ringback_local.demo.lanes import ENRICHER, SINK
+
+from ringback_faults.actions.registry import action
+from ringback_faults.ledgers import Act
+from ringback_faults.scene import Scene
+
+__all__ = ["operate_twice", "rederive"]
+
+_QUIET_LOOKS, _QUIET_SECONDS = 4, 120.0
+_LANES = tuple(topic.name for topic in topics.FETCH_LANES)
+
+
+@action("operate twice")
+async def operate_twice(
+    scene: Scene, command: list[str], again: list[str] | None = None, *, every_tenant: bool = False
+) -> None:
+    """A command of `ringback` with --yes, and once more; `changed` counts digests of tables that then differ.
+
+    Args:
+        scene: where.
+        command: e.g. [dlq, release, --reason, refused].
+        again: what is added the second time, e.g. [--again].
+        every_tenant: once with `--tenant` for each.
+    """
+    at, carried = time.time(), 0
+    tenants = scene.stack.tenants if every_tenant else [""]
+    await _settled(scene)
+    digests: list[list[Any]] = []
+    for more in ([], again or []):
+        for tenant in tenants:
+            whose = ["--tenant", tenant] if tenant else []
+            told = await _ringback(scene, [*command, *whose, *more, "--why", "fault suite", "--yes"])
+            carried += int(told["carried"]["done"])
+        await _settled(scene)
+        digests.append(await _ringback(scene, ["store", "digest"]))
+    changed = sum(row not in digests[1] for row in digests[0]) + abs(len(digests[1]) - len(digests[0]))
+    detail = {"command": " ".join(command), f"carried_{command[0]}": carried}
+    scene.note(Act(at, time.time(), "operate", "ringback", {**detail, "changed": changed, "tables": len(digests[0])}))
+
+
+@action("rederive")
+async def rederive(scene: Scene, max_rate: int = 60) -> None:
+    """After a change of the rules the next revision of everything that is kept, at most so many a second.
+
+    `revised` is how many records were published again.
+    """
+    at, enricher = time.time(), scene.stack.processes["enricher"].spec.env
+    given = {name: value for name, value in enricher.items() if name.startswith("RINGBACK_") and "ADMIN" not in name}
+    options = ["--yes", "--reason", "fault suite", "--max-rate", str(max_rate), "--json"]
+    environment = clean_environment({**given, "RINGBACK_RULES__REVISION_OFFSET": "1"})
+    said = await _said(["ringback-enricher", "rederive", *options], environment)
+    told = next(line for line in map(orjson.loads, said.splitlines()) if "published" in line)  # among its log
+    await _settled(scene)
+    scene.note(Act(at, time.time(), "rederive", "ringback", {"revised": float(told["published"])}))
+
+
+async def _ringback(scene: Scene, arguments: Sequence[str]) -> Any:
+    """The JSON a command prints; raises ValueError with its words if it fails."""
+    store = scene.stack.processes["store"].spec.env
+    given = {name: value for name, value in store.items() if "__" in name and "ADMIN" not in name}
+    state = {"XDG_STATE_HOME": str(scene.stack.run_folder / "state"), "RINGBACK_PROFILE": "dev"}
+    return orjson.loads(await _said(["ringback", *arguments, "--json"], clean_environment({**given, **state})))
+
+
+async def _said(command: Sequence[str], environment: Mapping[str, str]) -> bytes:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*installed(command), env=environment, stdout=pipe, stderr=pipe)
+    out, err = await process.communicate()
+    if process.returncode:
+        raise ValueError(f"{' '.join(command)} ended with {process.returncode}: {err.decode()[-500:]}")
+    return out
+
+
+async def _settled(scene: Scene) -> None:
+    """Wait until nothing is under way any more; raises TimeoutError."""
+    looks = 0
+    async with asyncio.timeout(_QUIET_SECONDS):
+        while looks < _QUIET_LOOKS:
+            sent = (await scene.ask("GET", "workday"))["done"]
+            behind = sum((await scene.lags.of(ENRICHER, _LANES)).values())
+            behind += sum((await scene.lags.of(SINK, (topics.RECORDS.name,))).values())
+            looks = looks + 1 if sent and not behind else 0
+            await asyncio.sleep(0.25)

@@ -1,0 +1,62 @@
+"""Records that the harness itself writes to Ringback's topics, past the webhook and past the enricher."""
+
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from aiokafka import AIOKafkaProducer
+from ringback_events.partition import partition_for
+from ringback_events.topics import topic
+
+from ringback_faults.ledgers import Act
+from ringback_faults.scene import Scene
+
+__all__ = ["Planter", "planting"]
+
+_LARGEST_REQUEST = 16 * 1024 * 1024
+
+
+class Planter:
+    """Writes records and puts each on record."""
+
+    def __init__(self, scene: Scene, producer: Any) -> None:
+        self._scene = scene
+        self._producer = producer
+
+    async def plant(
+        self, name: str, key: bytes, value: bytes | None, headers: Mapping[str, bytes], *, reason: str = ""
+    ) -> None:
+        """Write a record where its key belongs.
+
+        Args:
+            name: the topic.
+            key: of the record.
+            value: None is a tombstone.
+            headers: as they are.
+            reason: with which it must be dead-lettered; empty if it is to be worked on like any other.
+        """
+        at = time.time()
+        told = await self._producer.send_and_wait(
+            name,
+            key=key,
+            value=value,
+            headers=list(headers.items()),
+            partition=partition_for(name, key, topic(name).partitions),
+        )
+        place: dict[str, float | str] = {"partition": str(told.partition), "offset": str(told.offset)}
+        what, detail = ("poison", {**place, "reason": reason}) if reason else ("plant", place)
+        self._scene.note(Act(at, time.time(), what, name, detail))
+
+
+@asynccontextmanager
+async def planting(scene: Scene) -> AsyncGenerator[Planter]:
+    """A producer of the harness's own."""
+    producer = cast("Any", AIOKafkaProducer)(
+        bootstrap_servers=scene.stack.bootstrap_servers, compression_type="zstd", max_request_size=_LARGEST_REQUEST
+    )
+    await producer.start()
+    try:
+        yield Planter(scene, producer)
+    finally:
+        await producer.stop()

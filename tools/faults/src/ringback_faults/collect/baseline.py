@@ -1,0 +1,113 @@
+"""Where everything stood when a row began, so that the row is judged by its own records only."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import aiohttp
+import orjson
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from ringback_local.servers import StartFailed
+from ringback_local.stack import Stack
+
+from ringback_faults.collect import simulator_ledger, store_dump
+from ringback_faults.collect.leaks import log_sizes
+from ringback_faults.collect.topic_dump import OFFSETS_TOPIC, READ_TOPICS, ends_of, partitions_of, reading
+from ringback_faults.ledgers import Key
+
+__all__ = ["GROUPS", "Baseline", "Installation", "mark"]
+
+GROUPS = ("ringback-enricher", "ringback-sink-store", "ringback-sink-store-operations", "ringback-keeper")
+_SUBSCRIBED_SECONDS = 60.0
+
+
+class Installation(Protocol):
+    """What the collection needs of a world."""
+
+    @property
+    def stack(self) -> Stack:
+        """The running installation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Where everything stood.
+
+    Attributes:
+        ends: next offsets of every topic that is read, the consumers' offsets included.
+        starts: committed offsets per (group, topic, partition).
+        known: calls of earlier rows.
+        ledger_offset: size of the simulator's ledger in bytes.
+        last_write: newest note of the store's triggers.
+        logs: sizes of the log files in bytes.
+        events: how many starts and deaths of processes the stack had seen.
+    """
+
+    ends: Mapping[TopicPartition, int]
+    starts: Mapping[tuple[str, str, int], int]
+    known: frozenset[Key]
+    ledger_offset: int
+    last_write: int
+    logs: Mapping[Path, int]
+    events: int
+
+
+async def mark(world: Installation) -> Baseline:
+    """Note where everything stands; makes the store note its writes, if it does not yet.
+
+    Raises:
+        StartFailed: a tenant has no subscription; of its calls Graph would tell nobody.
+    """
+    stack = world.stack
+    await _subscribed(stack)
+    async with reading(stack.bootstrap_servers) as consumer:
+        names = [topic.name for topic in READ_TOPICS]
+        ends = await ends_of(consumer, await partitions_of(stack.bootstrap_servers, [*names, OFFSETS_TOPIC]))
+    async with store_dump.connected(stack.dsn) as connection:
+        await store_dump.watch_writes(connection)
+        last_write = await store_dump.last_write(connection)
+    async with aiohttp.ClientSession(stack.simulator.control_url) as control:
+        known = frozenset(await simulator_ledger.expected_calls(control))
+        offset = await simulator_ledger.flushed_size(control, stack.simulator.ledger_file)
+    return Baseline(
+        ends=ends,
+        starts=await _committed(stack.bootstrap_servers),
+        known=known,
+        ledger_offset=offset,
+        last_write=last_write,
+        logs=log_sizes(stack.run_folder),
+        events=len(stack.events),
+    )
+
+
+async def _subscribed(stack: Stack) -> None:
+    deadline = time.monotonic() + _SUBSCRIBED_SECONDS
+    async with aiohttp.ClientSession(stack.simulator.control_url) as control:
+        while "keeper" in stack.processes:
+            async with control.get("/control/subscriptions") as answer:
+                told = orjson.loads(await answer.read())
+            if {one["tenantId"] for one in told["subscriptions"]} >= set(stack.tenants):
+                return
+            if time.monotonic() > deadline:
+                raise StartFailed("the keeper has not subscribed every tenant")
+            await asyncio.sleep(0.2)
+
+
+async def _committed(bootstrap: str) -> dict[tuple[str, str, int], int]:
+    admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        told = {group: await admin.list_consumer_group_offsets(group) for group in GROUPS}
+    finally:
+        await admin.close()
+    return {
+        (group, part.topic, part.partition): held.offset
+        for group, offsets in told.items()
+        for part, held in offsets.items()
+        if held.offset >= 0
+    }

@@ -1,0 +1,55 @@
+"""When everything of a row is finished, told by the broker and the simulator, never by the services."""
+
+import asyncio
+import time
+
+import aiohttp
+import orjson
+from aiokafka.errors import KafkaError
+from ringback_events import topics
+from ringback_local.demo.lanes import ENRICHER, SINK, Lags
+
+from ringback_faults.collect.baseline import Baseline, Installation
+
+__all__ = ["drained"]
+
+_LANES = tuple(topic.name for topic in topics.FETCH_LANES)
+_RECORDS = (topics.RECORDS.name,)
+_LOOK_EVERY = 0.25
+_QUIET_LOOKS = 4
+"""In a row: one may fall between a produce and the next commit."""
+
+
+async def drained(world: Installation, baseline: Baseline, timeout: float) -> float | None:  # noqa: ARG001, ASYNC109 - what else is running is judged from where it stands, and it answers None
+    """Wait until nothing is left to do: the first of several quiet looks, Unix seconds; None: never.
+
+    Quiet: Graph has nothing left to send, and both groups have committed up to the end of their topics, the retry tiers
+    included, so that nothing waits for its time either.
+    """
+    deadline = time.monotonic() + timeout
+    quiet_since, looks = 0.0, 0
+    while time.monotonic() < deadline:
+        try:
+            async with Lags.connect(world.stack.bootstrap_servers) as lags:
+                while looks < _QUIET_LOOKS and time.monotonic() < deadline:
+                    looks = looks + 1 if await _quiet(world, lags) else 0
+                    quiet_since = time.time() if looks <= 1 else quiet_since
+                    await asyncio.sleep(_LOOK_EVERY)
+        except (KafkaError, aiohttp.ClientError, OSError):
+            looks = 0
+            await asyncio.sleep(_LOOK_EVERY)
+        if looks >= _QUIET_LOOKS:
+            return quiet_since
+    return None
+
+
+async def _quiet(world: Installation, lags: Lags) -> bool:
+    async with (
+        aiohttp.ClientSession(world.stack.simulator.control_url) as control,
+        control.get("/control/state") as answer,
+    ):
+        items = orjson.loads(await answer.read())["items"]
+    if items["pending"]:
+        return False
+    behind = await lags.of(ENRICHER, _LANES)
+    return not sum(behind.values()) and not sum((await lags.of(SINK, _RECORDS)).values())

@@ -1,0 +1,179 @@
+"""Brings the ledgers of a row together."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import aiohttp
+import yaml
+from aiokafka import TopicPartition
+from ringback_events.topics import ALL_TOPICS
+from ringback_local.stack import Stack
+from ringback_local.supervised import Event
+
+from ringback_faults.collect import simulator_ledger, store_dump
+from ringback_faults.collect.baseline import Baseline, Installation
+from ringback_faults.collect.group_offsets import decode
+from ringback_faults.collect.leaks import leaks_since, secrets_of
+from ringback_faults.collect.people import People
+from ringback_faults.collect.topic_dump import (
+    OFFSETS_TOPIC,
+    READ_TOPICS,
+    ends_of,
+    partitions_of,
+    reading,
+    records_between,
+    topic_record,
+)
+from ringback_faults.ledgers import (
+    GRAPHS_BUDGET,
+    Act,
+    Commit,
+    Expected,
+    Generation,
+    Key,
+    Ledgers,
+    Post,
+    Request,
+    Sample,
+    TopicRecord,
+)
+
+__all__ = ["collect"]
+
+_OURS = frozenset(topic.name for topic in ALL_TOPICS)
+
+
+class _Kafka(NamedTuple):
+    records: tuple[TopicRecord, ...]
+    commits: tuple[Commit, ...]
+    generations: tuple[Generation, ...]
+    people: People
+
+
+class _Graph(NamedTuple):
+    posts: tuple[Post, ...]
+    requests: tuple[Request, ...]
+    expected: dict[Key, Expected]
+
+
+async def collect(
+    world: Installation,
+    baseline: Baseline,
+    acts: Sequence[Act],
+    samples: Sequence[Sample],
+    started: float,
+    faulted: float,
+    drained: float | None,
+) -> Ledgers:
+    """Everything of the row since `baseline`: only calls that were not there then, only what was written since.
+
+    An act `poison` or `plant` tells of a record that the harness wrote itself: its topic is the target, `partition`,
+    `offset` and, of poison, `reason` are in the detail. Ends of processes are added to the acts as `ended` with the
+    detail `exit_code`.
+    """
+    stack = world.stack
+    graph = await _graph(stack, baseline)
+    kafka = await _kafka(stack.bootstrap_servers, _begins(baseline, acts))
+    keys = {*graph.expected, *(record.key for record in kafka.records if record.key and record.key[1])} - baseline.known
+    async with store_dump.connected(stack.dsn) as connection:
+        calls = await store_dump.stored_calls(connection, keys)
+        versions = await store_dump.stored_versions(connection, keys, baseline.last_write)
+        writes = await store_dump.writes_since(connection, baseline.last_write)
+    return Ledgers(
+        started=started,
+        faulted=faulted,
+        drained=drained,
+        posts=graph.posts,
+        requests=graph.requests,
+        expected=graph.expected,
+        records=tuple(record for record in kafka.records if record.key not in baseline.known),
+        commits=kafka.commits,
+        generations=kafka.generations,
+        starts=baseline.starts,
+        calls=calls,
+        versions=versions,
+        writes=writes,
+        samples=tuple(samples),
+        acts=tuple(sorted((*acts, *_ends(stack.events[baseline.events :])), key=lambda act: act.at)),
+        planted=_planted(acts),
+        searched=len(kafka.people.canaries),
+        leaks=_leaks(stack, baseline, kafka.people),
+        tenant_budget=_tenant_budget(stack),
+    )
+
+
+def _leaks(stack: Stack, baseline: Baseline, people: People) -> tuple[str, ...]:
+    canaries = secrets_of(stack.run_folder) | people.canaries
+    return (*leaks_since(baseline.logs, stack.run_folder, canaries), *people.leaks())
+
+
+def _tenant_budget(stack: Stack) -> int:
+    told = yaml.safe_load(stack.secrets.tenants.read_bytes())
+    return int(told["tenants"][0].get("budget", GRAPHS_BUDGET))
+
+
+def _planted(acts: Sequence[Act]) -> dict[tuple[str, int, int], str]:
+    planted = [(act.target, act.detail) for act in acts if act.what in {"poison", "plant"}]
+    return {
+        (topic, int(detail["partition"]), int(detail["offset"])): str(detail.get("reason", ""))
+        for topic, detail in planted
+    }
+
+
+def _ends(events: Iterable[Event]) -> list[Act]:
+    return [
+        Act(event.at.timestamp(), event.at.timestamp(), "ended", event.name, {"exit_code": float(event.exit_code)})
+        for event in events
+        if event.what in {"died", "misconfigured"} and event.exit_code is not None
+    ]
+
+
+async def _graph(stack: Stack, baseline: Baseline) -> _Graph:
+    file = stack.simulator.ledger_file
+    async with aiohttp.ClientSession(stack.simulator.control_url) as control:
+        expected = await simulator_ledger.expected_calls(control)
+        await simulator_ledger.flushed_size(control, file)
+    posts: list[Post] = []
+    requests: list[Request] = []
+    for line in simulator_ledger.lines_since(file, baseline.ledger_offset):
+        if line["kind"] == "post":
+            posts.append(_own(simulator_ledger.post_of(line), baseline))
+        elif line["kind"] == "request":
+            requests.append(simulator_ledger.request_of(line))
+        elif line["kind"] == "token":
+            requests.append(simulator_ledger.token_request_of(line))
+    return _Graph(
+        tuple(posts), tuple(requests), {key: call for key, call in expected.items() if key not in baseline.known}
+    )
+
+
+def _own(post: Post, baseline: Baseline) -> Post:
+    items = tuple(item for item in post.items if item.key not in baseline.known)
+    return Post(post.at, post.end, post.attempt, post.status, items, post.lifecycle)
+
+
+def _begins(baseline: Baseline, acts: Sequence[Act]) -> dict[TopicPartition, int]:
+    """Where to read from; a topic that was made anew meanwhile is read from its beginning."""
+    anew = {act.target for act in acts if act.what == "drop topic"}
+    return {part: end for part, end in baseline.ends.items() if part.topic not in anew}
+
+
+async def _kafka(bootstrap: str, begins: dict[TopicPartition, int]) -> _Kafka:
+    names = [topic.name for topic in READ_TOPICS]
+    async with reading(bootstrap) as consumer:
+        ends = await ends_of(consumer, await partitions_of(bootstrap, [*names, OFFSETS_TOPIC]))
+        people, records = People(), list[TopicRecord]()
+        async for record in records_between(consumer, begins, _only(ends, ours=True)):
+            people.see(record)
+            records.append(topic_record(record))
+        states = [
+            decode(record.key, record.value, record.timestamp / 1000)
+            async for record in records_between(consumer, begins, _only(ends, ours=False))
+        ]
+    commits = tuple(state for state in states if isinstance(state, Commit) and state.topic in _OURS)
+    generations = tuple(state for state in states if isinstance(state, Generation))
+    return _Kafka(tuple(records), commits, generations, people)
+
+
+def _only(ends: dict[TopicPartition, int], *, ours: bool) -> dict[TopicPartition, int]:
+    return {part: end for part, end in ends.items() if (part.topic != OFFSETS_TOPIC) is ours}

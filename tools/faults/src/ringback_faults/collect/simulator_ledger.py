@@ -1,0 +1,99 @@
+"""What Graph's simulator sent and served, from its own file and its control API."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+from ringback_faults.ledgers import Children, Expected, Item, Key, Post, Request
+
+__all__ = ["expected_calls", "flushed_size", "lines_since", "post_of", "request_of", "token_request_of"]
+
+
+async def flushed_size(control: aiohttp.ClientSession, file: Path) -> int:
+    """Have the simulator write out what it holds back; the size of its file then."""
+    params = {"offset": str(_size(file)), "limit": "1"}
+    async with control.get("/control/ledger", params=params) as answer:
+        answer.raise_for_status()
+    return _size(file)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
+
+
+def lines_since(file: Path, offset: int) -> Iterator[dict[str, Any]]:
+    """Every whole line of the ledger from a byte offset."""
+    with file.open("rb") as opened:
+        opened.seek(offset)
+        for line in opened:
+            if line.endswith(b"\n"):
+                yield orjson.loads(line)
+
+
+def post_of(line: Mapping[str, Any]) -> Post:
+    """A line of kind `post`."""
+    items = () if line["lifecycle"] else tuple(_item(item) for item in line["items"])
+    return Post(line["at"], line["end"], line["attempt"], line["status"], items, line["lifecycle"])
+
+
+def _item(item: Mapping[str, Any]) -> Item:
+    return Item(item["item"], (item["tenantId"], item["callId"]), item["version"], item["planted"])
+
+
+def request_of(line: Mapping[str, Any]) -> Request:
+    """A line of kind `request`; a request that never got an answer has status 0."""
+    return Request(
+        at=line["at"],
+        end=line["end"],
+        tenant_id=line["tenantId"] or "",
+        route=line["route"],
+        call_id=line["callId"],
+        page=line["page"],
+        version=line["version"],
+        status=line["status"] or 0,
+        inside_retry_after=line["insideRetryAfter"],
+        over_budget=line["overBudget"],
+        fault=line["fault"],
+    )
+
+
+def token_request_of(line: Mapping[str, Any]) -> Request:
+    """A line of kind `token`, as a request of the route `token`."""
+    return Request(
+        at=line["at"],
+        end=line["at"],
+        tenant_id=line["tenantId"],
+        route="token",
+        call_id=None,
+        page=None,
+        version=None,
+        status=line["status"],
+        inside_retry_after=line["insideRetryAfter"],
+        over_budget=None,
+        fault=None,
+    )
+
+
+async def expected_calls(control: aiohttp.ClientSession) -> dict[Key, Expected]:
+    """Every call as the simulator knows it."""
+    async with control.get("/control/expected") as answer:
+        answer.raise_for_status()
+        lines = (await answer.read()).splitlines()
+    entries = [orjson.loads(line) for line in lines]
+    return {(entry["tenantId"], entry["callId"]): _expected(entry) for entry in entries}
+
+
+def _expected(entry: Mapping[str, Any]) -> Expected:
+    return Expected(
+        accepted={int(version): items for version, items in entry["accepted"].items()},
+        planted_drops=entry["plantedDrops"],
+        served=frozenset(entry["served"]),
+        versions={int(version): _children(held) for version, held in entry["versions"].items()},
+    )
+
+
+def _children(held: Mapping[str, Any]) -> Children:
+    return Children(held["sessions"], held["participants"], held["sessionsHash"], held["participantsHash"])

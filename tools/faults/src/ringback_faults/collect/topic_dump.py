@@ -1,0 +1,136 @@
+"""Reads topics between two offsets, and tells of each record what the oracle needs, never its payload."""
+
+import hashlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from ringback_events import topics
+from ringback_events.keys import split_call_key
+from ringback_events.topics import Topic
+from ringback_local.demo.canonical import children_of
+
+from ringback_faults.ledgers import Children, TopicRecord
+
+__all__ = ["OFFSETS_TOPIC", "READ_TOPICS", "ends_of", "partitions_of", "reading", "records_between", "topic_record"]
+
+Offsets = Mapping[TopicPartition, int]
+
+OFFSETS_TOPIC = "__consumer_offsets"
+
+READ_TOPICS: tuple[Topic, ...] = (
+    topics.FETCH,
+    topics.FETCH_BULK,
+    topics.FETCH_RETRY_2M,
+    topics.FETCH_RETRY_60M,
+    topics.LIFECYCLE,
+    topics.INTERNAL_DEAD_LETTERS,
+    topics.RECORDS,
+    topics.RESTRICTED_DEAD_LETTERS,
+    topics.CALLS,
+    topics.SESSIONS,
+)
+"""What a row is judged by."""
+
+_MARK = re.compile(rb"mark-v([0-9]{1,9})")
+_LONGEST_NUMBER = 19
+
+
+@asynccontextmanager
+async def reading(bootstrap: str) -> AsyncGenerator[Any]:
+    """A consumer of no group."""
+    consumer = cast("Any", AIOKafkaConsumer)(
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        enable_auto_commit=False,
+        check_crcs=False,
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=20,
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def partitions_of(bootstrap: str, names: Iterable[str]) -> list[TopicPartition]:
+    """All partitions of those of these topics that there are."""
+    admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        described = await admin.describe_topics(list(names))
+    finally:
+        await admin.close()
+    return [
+        TopicPartition(topic["topic"], part["partition"])
+        for topic in described
+        if not topic["error_code"]
+        for part in topic["partitions"]
+    ]
+
+
+async def ends_of(consumer: Any, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """The next offset of each partition."""
+    return dict(await consumer.end_offsets(partitions)) if partitions else {}
+
+
+async def records_between(consumer: Any, begins: Offsets, ends: Offsets) -> AsyncIterator[Any]:
+    """Every record from `begins` up to `ends`; a partition that `begins` does not name is read from its beginning."""
+    unread = {part for part, end in ends.items() if begins.get(part, 0) < end}
+    if not unread:
+        return
+    consumer.assign(list(unread))
+    for part in unread:
+        consumer.seek(part, begins.get(part, 0))
+    while unread:
+        for batch in (await consumer.getmany(timeout_ms=200)).values():
+            for record in batch:
+                if record.offset < ends[TopicPartition(record.topic, record.partition)]:
+                    yield record
+        unread = {part for part in unread if await consumer.position(part) < ends[part]}
+
+
+def topic_record(record: Any) -> TopicRecord:
+    """One record without its payload."""
+    headers = {name: value or b"" for name, value in record.headers}
+    value: bytes | None = record.value
+    restricted = record.topic == topics.RECORDS.name
+    return TopicRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        at=record.timestamp / 1000,
+        event_id=_event_id(headers),
+        digest=None if value is None else hashlib.sha256(value).digest(),
+        size=len(value or b""),
+        key=None if record.key is None else split_call_key(record.key),
+        raw_key=record.key,
+        version=_number(headers.get("ce_callversion")),
+        revision=_number(headers.get("ce_callrevision")),
+        headers=headers,
+        children=_children(value) if restricted and value else None,
+        marks=frozenset(map(int, _MARK.findall(value))) if restricted and value else frozenset(),
+    )
+
+
+def _event_id(headers: Mapping[str, bytes]) -> bytes | None:
+    return headers["ce_source"] + b" " + headers["ce_id"] if {"ce_source", "ce_id"} <= headers.keys() else None
+
+
+def _number(value: bytes | None) -> int | None:
+    return int(value) if value is not None and value.isdigit() and len(value) <= _LONGEST_NUMBER else None
+
+
+def _children(value: bytes) -> Children | None:
+    """None for what is no record: planted poison."""
+    try:
+        record = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    graph = cast("dict[str, Any]", record).get("graph") if isinstance(record, dict) else None
+    return children_of(cast("dict[str, Any]", graph)) if isinstance(graph, dict) else None

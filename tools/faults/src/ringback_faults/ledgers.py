@@ -1,0 +1,250 @@
+"""What is known of a run, written down by parties that are not under test. Values only.
+
+Five ledgers and the harness's own notes. Times are Unix seconds: the simulator's and the harness's of this machine's
+clock, those of Kafka's records the broker's (`LogAppendTime`), which is the same clock: no fault moves it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ringback_local.demo.judge import Children, Expected, Key
+
+__all__ = [
+    "GRAPHS_BUDGET",
+    "Act",
+    "Children",
+    "Commit",
+    "Expected",
+    "Generation",
+    "Item",
+    "Key",
+    "Ledgers",
+    "Post",
+    "Request",
+    "Sample",
+    "StoredCall",
+    "StoredVersion",
+    "TopicRecord",
+    "Write",
+]
+
+
+GRAPHS_BUDGET = 1500
+"""Requests in 20 s that Graph takes of one app for one tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One notification of a POST.
+
+    Attributes:
+        item: the sender's name of it.
+        key: the call.
+        version: what Graph held when the POST left.
+        planted: why it is not an ordinary one: forgedClientState, duplicate; else None.
+    """
+
+    item: str
+    key: Key
+    version: int
+    planted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One attempt of the sender. `status` is None when it never got an answer: such items may or may not be durable."""
+
+    at: float
+    end: float
+    attempt: int
+    status: int | None
+    items: tuple[Item, ...]
+    lifecycle: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """Answered 2xx."""
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP's classes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request the simulator answered. `version` is the version served, None unless the answer was 200."""
+
+    at: float
+    end: float
+    tenant_id: str
+    route: str
+    call_id: str | None
+    page: int | None
+    version: int | None
+    status: int
+    inside_retry_after: bool
+    over_budget: str | None
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRecord:
+    """One record of a dumped topic, without its payload.
+
+    Attributes:
+        topic: the contract's name.
+        at: the broker's time of the append.
+        event_id: source and id of the CloudEvents headers; None for a record without them.
+        digest: SHA-256 of the value's bytes, None for a tombstone.
+        size: octets of the value.
+        key: the call it is about; None where the key names none.
+        raw_key: the record's key as it is.
+        version: of the call, where the headers tell one.
+        revision: likewise.
+        headers: all of them, last one wins.
+        children: what a restricted record holds, hashed as the simulator does; None on other topics.
+        marks: the versions that the simulator wrote into its sessions and participants; two are a mixed record.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    at: float
+    event_id: bytes | None
+    digest: bytes | None
+    size: int
+    key: Key | None
+    raw_key: bytes | None
+    version: int | None
+    revision: int | None
+    headers: Mapping[str, bytes]
+    children: Children | None = None
+    marks: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """The current row of a call.
+
+    Attributes:
+        children: of the stored document.
+        rows_match: whether the session rows are the document's sessions, one for one.
+        surplus: rows that stand twice: of the call, of a history version, of a child.
+        rows_version: the versions its children's rows carry; anything but {version} is a mixed call.
+    """
+
+    key: Key
+    version: int
+    revision: int
+    children: Children
+    rows_match: bool
+    surplus: int
+    rows_version: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A row of the history."""
+
+    key: Key
+    version: int
+    revision: int
+    first_stored_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A change of a current row that took effect, written by a trigger of the harness's own.
+
+    `before` and `after` are (version, revision); `before` is None for the first.
+    """
+
+    at: float
+    key: Key
+    before: tuple[int, int] | None
+    after: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One offset in `__consumer_offsets`, in the order it was written. `offset` is the next one to read."""
+
+    at: float
+    group: str
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One state of a group in `__consumer_offsets`; a new generation is a rebalance."""
+
+    at: float
+    group: str
+    generation: int
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A look at one process from outside. `gauges` are what /metrics told, by name and labels; empty if it did not."""
+
+    at: float
+    process: str
+    pid: int
+    rss: int
+    files: int
+    gauges: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something the harness did or saw, e.g. what="kill", target="enricher".
+
+    Attributes:
+        end: when it was undone: SIGCONT after SIGSTOP, ready again after a kill; `at` if there is nothing to undo.
+        detail: figures that evidence is made of, e.g. {"exit_code": 0, "seconds": 3.1}.
+    """
+
+    at: float
+    end: float
+    what: str
+    target: str
+    detail: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
+
+
+@dataclass(frozen=True, slots=True)
+class Ledgers:
+    """Everything of one row of the scorecard: only its own calls, only its own span of time and offsets.
+
+    Attributes:
+        started: when the row's load began.
+        faulted: when the last fault of the row was over.
+        drained: when lag was 0 and nothing younger than 5 s was unfinished; None if it never was.
+        expected: by call, as the simulator tells it.
+        commits: of the whole span, all groups.
+        starts: per (group, topic, partition) the committed offset when the row began.
+        planted: what the harness wrote past the webhook, by (topic, partition, offset): the reason with which it has to
+            be found in the dead letters, empty where it is to be worked on like any other.
+        tenant_budget: requests in 20 s that may be sent for one tenant; Graph's, unless the world's is smaller.
+        searched: how many names, numbers and addresses of people were looked for.
+        leaks: findings of the search for planted people and secrets in everything that was printed or exported.
+    """
+
+    started: float
+    faulted: float
+    drained: float | None
+    posts: tuple[Post, ...]
+    requests: tuple[Request, ...]
+    expected: Mapping[Key, Expected]
+    records: tuple[TopicRecord, ...]
+    commits: tuple[Commit, ...]
+    generations: tuple[Generation, ...]
+    starts: Mapping[tuple[str, str, int], int]
+    calls: Mapping[Key, StoredCall]
+    versions: tuple[StoredVersion, ...]
+    writes: tuple[Write, ...]
+    samples: tuple[Sample, ...]
+    acts: tuple[Act, ...]
+    planted: Mapping[tuple[str, int, int], str] = field(default_factory=dict[tuple[str, int, int], str])
+    searched: int = 0
+    leaks: tuple[str, ...] = ()
+    tenant_budget: int = GRAPHS_BUDGET

@@ -1,0 +1,76 @@
+"""The table of the planted bugs, for people."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ringback_faults.mutants.report import MutantsRun, Outcome
+from ringback_faults.result import Result
+
+__all__ = ["line", "show"]
+
+
+def line(outcome: Outcome) -> str:
+    """One bug in one line, as soon as it is judged."""
+    return f"{outcome.mutant}  {outcome.row}  {outcome.seconds:.0f} s  {_word(outcome)}"
+
+
+def show(console: Console, run: MutantsRun) -> None:
+    """Print the table, what is known of each bug that nobody saw and of each row that is red without one."""
+    console.print(_table(run))
+    for outcome in run.outcomes:
+        if not outcome.caught:
+            _explain(console, outcome)
+    for control in run.controls:
+        if not control.clean:
+            _explain_control(console, control)
+    caught = sum(outcome.caught for outcome in run.outcomes)
+    green = sum(control.clean for control in run.controls)
+    console.print(
+        f"{caught} of {len(run.outcomes)} planted bugs caught, {green} of {len(run.controls)} rows green without them,"
+        f" in {run.took / 60:.1f} min. Seed {run.seed}, commit {run.commit}.",
+        highlight=False,
+    )
+
+
+def _word(outcome: Outcome) -> str:
+    if outcome.caught:
+        return f"caught by {', '.join(outcome.by)}"
+    if outcome.error:
+        return "NOT JUDGED"
+    return "NO EVIDENCE" if outcome.missing else "NOT CAUGHT"
+
+
+def _table(run: MutantsRun) -> Table:
+    table = Table(title="Planted bugs", title_justify="left")
+    table.add_column("")
+    table.add_column("bug", max_width=60)
+    table.add_column("row")
+    table.add_column("fault", max_width=50)
+    table.add_column("caught by")
+    table.add_column("s", justify="right")
+    for outcome in run.outcomes:
+        colour = "green" if outcome.caught else "red"
+        by = f"[{colour}]{', '.join(outcome.by) if outcome.caught else _word(outcome)}[/]"
+        table.add_row(
+            outcome.mutant, escape(outcome.bug), outcome.row, escape(outcome.fault), by, f"{outcome.seconds:.0f}"
+        )
+    return table
+
+
+def _explain(console: Console, outcome: Outcome) -> None:
+    broken = ", ".join(f"{name} {count:,}" for name, count in outcome.anomalies.items()) or "nothing"
+    console.print(
+        f"\n[red bold]{outcome.mutant}[/] wanted {' or '.join(outcome.wanted)}; {broken} is broken", highlight=False
+    )
+    sentences = (*outcome.findings, *outcome.missing, outcome.error)
+    for sentence in filter(None, sentences):
+        console.print(f"  - {escape(sentence)}", highlight=False, soft_wrap=True)
+
+
+def _explain_control(console: Console, control: Result) -> None:
+    console.print(f"\n[red bold]{control.row}[/] is not clean without any bug", highlight=False)
+    verdict = control.verdict
+    told = () if verdict is None else verdict.sentences
+    for sentence in filter(None, (*told, control.error)):
+        console.print(f"  - {escape(sentence)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,79 @@
+"""I5: nothing goes back. Pure.
+
+In the store no change of a current row that took effect leads to the same or a lower (version, revision). On a topic
+the versions of a call rise, all in the partition of its key; after a rebalance each call may go back once, for two
+processes may have had it in hand.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from ringback_events import topics
+from ringback_events.keys import call_key
+from ringback_events.partition import partition_for
+
+from ringback_faults.ledgers import Generation, Key, Ledgers, TopicRecord
+from ringback_faults.oracle.index import ENRICHER, Index
+
+__all__ = ["inversions", "lowered_rows", "misplaced"]
+
+_ORDERED = (topics.RECORDS.name, topics.CALLS.name)
+_KEYED = (topics.RECORDS.name, topics.CALLS.name, topics.SESSIONS.name)
+
+
+def lowered_rows(ledgers: Ledgers) -> Iterator[str]:
+    """A sentence for each change of a current row that did not raise it, by its own word or by the one before."""
+    held: dict[Key, tuple[int, int]] = {}
+    for write in ledgers.writes:
+        before = max(write.before or (0, 0), held.get(write.key, (0, 0)))
+        held[write.key] = write.after
+        if write.after <= before:
+            yield f"{write.key[1]} went from {before} to {write.after} in the store at {write.at:.3f}"
+
+
+def inversions(ledgers: Ledgers, index: Index) -> Iterator[str]:
+    """A sentence for each lower version behind a higher one that no rebalance excuses."""
+    rebalances = [state for state in ledgers.generations if state.group == ENRICHER]
+    for key, published in index.published.items():
+        for topic in _ORDERED:
+            yield from _inversions_on(topic, key, [one for one in published if one.topic == topic], rebalances)
+
+
+def _inversions_on(
+    topic: str, key: Key, published: Sequence[TopicRecord], rebalances: Sequence[Generation]
+) -> Iterator[str]:
+    newest: tuple[int, int] = (0, 0)
+    newest_at = 0.0
+    excused: set[int] = set()
+    for record in sorted(published, key=lambda one: (one.partition, one.offset)):
+        told = (record.version or 0, record.revision or 0)
+        if told >= newest:
+            newest, newest_at = told, record.at
+            continue
+        near = {state.generation for state in rebalances if newest_at - _TWO_OWNERS <= state.at <= record.at} - excused
+        if near:
+            excused.add(min(near))
+        else:
+            yield f"{topic} of {key[1]}: {told} at {record.at:.3f} behind {newest}"
+
+
+_TWO_OWNERS = 60.0
+"""Seconds before a rebalance in which the member that is put out may have published."""
+
+
+def misplaced(index: Index) -> Iterator[str]:
+    """A sentence for each event under a key that is not its call's, or in a partition that is not its key's.
+
+    What the harness itself planted may lie anywhere.
+    """
+    for published in index.published.values():
+        for record in published:
+            if record.topic in _KEYED and not _well_placed(record):
+                yield f"{record.topic}/{record.partition}/{record.offset} lies under a key that is not its call's"
+
+
+def _well_placed(record: TopicRecord) -> bool:
+    tenant, subject = (record.headers.get(name, b"").decode(errors="replace") for name in ("ce_tenantid", "ce_subject"))
+    key = call_key(tenant, subject)
+    return record.raw_key == key and record.partition == partition_for(
+        record.topic, key, topics.topic(record.topic).partitions
+    )

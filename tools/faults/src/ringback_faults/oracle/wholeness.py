@@ -1,0 +1,80 @@
+"""I13: a version is whole or it is not there: every session and participant of it, and of no other. Pure."""
+
+from collections.abc import Iterator
+
+from ringback_events import topics
+
+from ringback_faults.ledgers import Children, Key, Ledgers, TopicRecord
+from ringback_faults.oracle.index import Index
+
+__all__ = ["cut_calls", "cut_events", "cut_records"]
+
+
+def cut_records(ledgers: Ledgers) -> Iterator[str]:
+    """A sentence for each published record that is not what Graph served as its version."""
+    for record in ledgers.records:
+        if record.topic != topics.RECORDS.name or (record.topic, record.partition, record.offset) in ledgers.planted:
+            continue
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        if record.children != _served(record.key, record.version, ledgers):
+            yield f"{place}: version {record.version} is not what Graph served"
+        if record.marks - {record.version}:
+            yield f"{place}: version {record.version} holds parts of {sorted(record.marks)}"
+
+
+def cut_calls(ledgers: Ledgers) -> Iterator[str]:
+    """A sentence for each stored call that is not what Graph served, or whose rows are not its document's."""
+    for key, stored in ledgers.calls.items():
+        if key not in ledgers.expected:
+            continue
+        if stored.children != _served(key, stored.version, ledgers):
+            yield f"{key[1]} is stored as version {stored.version}, but not as Graph served it"
+        if not stored.rows_match:
+            yield f"the session rows of {key[1]} are not its document's"
+        if stored.rows_version - {stored.version}:
+            yield f"rows of {key[1]} version {stored.version} belong to {sorted(stored.rows_version)}"
+
+
+def cut_events(ledgers: Ledgers, index: Index) -> Iterator[str]:
+    """A sentence for each version whose `completed` marker stands although sessions are missing or come after it.
+
+    The newest version of a call that drained must have its marker and its open call, too.
+    """
+    for key, published in index.published.items():
+        newest = max((record.version or 0 for record in published if record.topic == topics.RECORDS.name), default=0)
+        for version in {record.version for record in published if record.version is not None}:
+            events = [record for record in published if record.version == version]
+            yield from _cut(key, version, events, ledgers)
+            if version == newest and ledgers.drained is not None and key in ledgers.expected:
+                yield from _unannounced(key, version, events)
+
+
+def _cut(key: Key, version: int, events: list[TopicRecord], ledgers: Ledgers) -> Iterator[str]:
+    markers = [event for event in events if _is_marker(event)]
+    served = _served(key, version, ledgers)
+    if not markers or served is None:
+        return
+    first = min(markers, key=lambda event: event.offset)
+    before = {
+        event.event_id
+        for event in events
+        if event.topic == topics.SESSIONS.name and event.offset < first.offset and not _is_marker(event)
+    }
+    if len(before) != served.sessions:
+        yield f"{len(before)} sessions of {key[1]} version {version} before its marker, Graph served {served.sessions}"
+
+
+def _unannounced(key: Key, version: int, events: list[TopicRecord]) -> Iterator[str]:
+    if not any(_is_marker(event) for event in events):
+        yield f"version {version} of {key[1]} has no completed marker"
+    if not any(event.topic == topics.CALLS.name for event in events):
+        yield f"version {version} of {key[1]} has no open call"
+
+
+def _is_marker(event: TopicRecord) -> bool:
+    return event.topic == topics.SESSIONS.name and (event.event_id or b"").endswith(b":completed")
+
+
+def _served(key: Key | None, version: int | None, ledgers: Ledgers) -> Children | None:
+    expected = ledgers.expected.get(key or ("", ""))
+    return expected.versions.get(version or 0) if expected is not None else None

@@ -1,0 +1,80 @@
+"""What an action has at hand while a row is under way."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+from ringback_local.child import Child
+from ringback_local.demo.lanes import Lags
+from ringback_local.stack import Stack
+
+from ringback_faults.ledgers import Act
+from ringback_faults.row import Row
+from ringback_faults.worlds import World
+
+__all__ = ["Scene", "open_scene"]
+
+
+@dataclass(slots=True)
+class Scene:
+    """One row in a running world.
+
+    Attributes:
+        control: the simulator's control API.
+        lags: how far consumer groups are behind, by the broker's word.
+        random: of the row's seed; whatever an action draws, it draws here, so that a seed repeats it.
+        started: Unix seconds at which the load began.
+        members: further instances that an action started, by "service name".
+        ending: what is undone when the row is over.
+        acts: what was done, in the order it was noted.
+    """
+
+    world: World
+    row: Row
+    seed: int
+    control: aiohttp.ClientSession
+    lags: Lags
+    random: random.Random
+    started: float
+    ending: ExitStack
+    members: dict[str, Child] = field(default_factory=dict[str, Child])
+    acts: list[Act] = field(default_factory=list[Act])
+
+    @property
+    def stack(self) -> Stack:
+        """The installation."""
+        return self.world.stack
+
+    def note(self, act: Act) -> None:
+        """Put an act on record; the judge takes its evidence from these."""
+        self.acts.append(act)
+
+    async def until(self, seconds: float) -> None:
+        """Wait until so many seconds after the load began."""
+        await asyncio.sleep(max(0.0, self.started + seconds - time.time()))
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """One call of the control API; `path` counts from /control/. Raises ValueError with the simulator's refusal."""
+        async with self.control.request(method, f"/control/{path}", json=body) as answer:
+            said = await answer.read()
+            if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes
+                raise ValueError(f"{method} /control/{path}: {said.decode(errors='replace')}")
+            return orjson.loads(said)
+
+
+@asynccontextmanager
+async def open_scene(world: World, row: Row, seed: int) -> AsyncGenerator[Scene]:
+    """Yield a scene whose load has not begun; `started` is now."""
+    generator = random.Random(f"{row.row}/{seed}")  # noqa: S311 - a seed that repeats is the point
+    async with (
+        aiohttp.ClientSession(world.stack.simulator.control_url) as control,
+        Lags.connect(world.stack.bootstrap_servers) as lags,
+    ):
+        with ExitStack() as ending:
+            yield Scene(world, row, seed, control, lags, generator, time.time(), ending)

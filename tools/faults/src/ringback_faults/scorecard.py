@@ -1,0 +1,68 @@
+"""What a run came to, for people: the scorecard, and each failure with all that is needed to look into it."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ringback_faults.progress import word
+from ringback_faults.report import INVARIANTS
+from ringback_faults.result import Result, Run
+
+__all__ = ["repeat_command", "show"]
+
+
+def show(console: Console, run: Run) -> None:
+    """Print the table, the failures, and the last line."""
+    console.print(_table(run))
+    for result in run.results:
+        if not result.clean:
+            _explain(console, result, run)
+    failed = sum(1 for result in run.results if not result.clean)
+    ran = f"{len(run.results)} of {len(run.plan)} rows in {run.took / 60:.1f} min, {failed} not clean"
+    console.print(f"{ran}. Commit {run.commit}.", highlight=False)
+
+
+def repeat_command(result: Result, *, long: bool) -> str:
+    """What runs this row again with the same draws."""
+    return f"ringback-faults run --rows {result.row} --seed {result.seed}{' --long' if long else ''}"
+
+
+def _table(run: Run) -> Table:
+    table = Table(title="Scorecard", title_justify="left")
+    table.add_column("row")
+    table.add_column("fault", max_width=60)
+    for column in ("seed", "anomalies", "recovery s", "repeats"):
+        table.add_column(column, justify="right")
+    table.add_column("evidence", max_width=44)
+    table.add_column("")
+    for result in sorted(run.results, key=lambda result: (int(result.row.strip("Rabcdefgh")), result.row, result.seed)):
+        table.add_row(result.row, result.fault, str(result.seed), *_figures(result), word(result))
+    return table
+
+
+def _figures(result: Result) -> tuple[str, str, str, str]:
+    verdict = result.verdict
+    if verdict is None:
+        return "?", "?", "?", ""
+    broken = ", ".join(f"{name} {count:,}" for name, count in verdict.anomalies.items() if count)
+    evidence = ", ".join(f"{name} {verdict.evidence.get(name, 0):,.4g}" for name in result.demanded)
+    return broken or "0", _figure(result, "recovery_seconds"), _figure(result, "repeats"), evidence
+
+
+def _figure(result: Result, name: str) -> str:
+    value = None if result.verdict is None else result.verdict.figures.get(name)
+    return "" if value is None else f"{value:.3g}"
+
+
+def _explain(console: Console, result: Result, run: Run) -> None:
+    console.print(f"\n[red bold]{result.row}[/], seed {result.seed}: {escape(result.fault)}", highlight=False)
+    if result.verdict is not None:
+        for name, count in result.verdict.anomalies.items():
+            if count:
+                console.print(f"  {name} {INVARIANTS.get(name, '')}: {count:,}", highlight=False)
+        for sentence in result.verdict.sentences:
+            console.print(f"  - {escape(sentence)}", highlight=False, soft_wrap=True)
+    if result.error:
+        console.print(escape(result.error), highlight=False, soft_wrap=True)
+    console.print(f"  logs:   {result.logs}", soft_wrap=True, highlight=False)
+    console.print(f"  repeat: {repeat_command(result, long=run.long)}", soft_wrap=True, highlight=False)

@@ -1,0 +1,69 @@
+"""What kind of installation a row needs, as data: one YAML file in tests/fault/worlds. Pure but for reading it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ringback_common.errors import ConfigError
+
+__all__ = ["Disk", "Process", "WorldKind", "read_world"]
+
+Process = Literal["simulator", "webhook", "keeper", "enricher", "store"]
+Disk = Literal["broker", "postgres"]
+
+
+class WorldKind(BaseModel):
+    """A kind of installation.
+
+    Attributes:
+        name: the file's.
+        tenants: how many the simulator has.
+        time_scale: how much faster Graph's slowness passes.
+        brokers: Kafka nodes; with three, topics are replicated to all and two must have a record.
+        tenant_budget: requests in 20 s that all processes together may send for one tenant, instead of Graph's 1,500.
+        proxied: every connection between two processes goes through a proxy of the harness (`links`).
+        namespaces: services have networks of their own that can be cut (`network`); needs the right to make them.
+        points: services can be made to die between two of their own steps (`points`).
+        clocks: services' wall clocks can be set (`clocks`); their monotonic clocks cannot.
+        memory_mib: the kernel ends a process that needs more.
+        disks: MiB of the file system that the server's data are on, which can be filled (`disks`).
+        without: processes to leave out.
+        env: settings on top, by process.
+        broker_properties: Kafka's, over the usual ones.
+        store_settings: PostgreSQL's, over the usual ones.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    tenants: Annotated[int, Field(ge=1)] = 3
+    time_scale: Annotated[float, Field(gt=0)] = 60.0
+    tenant_budget: Annotated[int, Field(ge=100)] | None = None
+    brokers: Literal[1, 3] = 1
+    proxied: bool = False
+    namespaces: bool = False
+    points: bool = False
+    clocks: bool = False
+    memory_mib: Mapping[Process, Annotated[int, Field(ge=16)]] = Field(default_factory=dict[Process, int])
+    disks: Mapping[Disk, Annotated[int, Field(ge=64)]] = Field(default_factory=dict[Disk, int])
+    without: tuple[Process, ...] = ()
+    env: Mapping[Process, Mapping[str, str]] = Field(default_factory=dict[Process, Mapping[str, str]])
+    broker_properties: Mapping[str, str] = Field(default_factory=dict[str, str])
+    store_settings: Mapping[str, str] = Field(default_factory=dict[str, str])
+
+
+def read_world(folder: Path, name: str) -> WorldKind:
+    """One kind; raises ConfigError with one sentence that names the file and the member that is wrong."""
+    file = folder / f"{name}.yaml"
+    try:
+        said: dict[str, Any] = yaml.safe_load(file.read_bytes()) or {}
+        return WorldKind.model_validate({**said, "name": name})
+    except FileNotFoundError:
+        raise ConfigError(f"there is no world {name!r}: {file} is missing") from None
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        raise ConfigError(f"{file.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (yaml.YAMLError, TypeError):
+        raise ConfigError(f"{file.name}: no YAML mapping") from None
