@@ -154,6 +154,23 @@ def test_secrets_are_mounted_files_never_variables(folder: Path) -> None:
     assert '"secretName"' in rendered
 
 
+def test_the_job_of_a_rederivation_is_valid_and_holds_the_pseudonyms_alone(tmp_path: Path) -> None:
+    """It is no part of the base: nothing is published anew because somebody applied a release."""
+    folder = ROOT / "deploy/k8s/rederive"
+    objects = render(folder)
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects))
+    checked = run(BIN / "kubernetes-validate", "--strict", "-k", "1.34", tmp_path / "all.yaml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    (pod,) = pods(objects)
+    assert {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume} == {
+        "ringback-pseudonym-keys"
+    }
+    (enricher,) = (pod for pod in pods(render(KUSTOMIZATIONS[0])) if pod["serviceAccountName"] == "ringback-enricher")
+    for pods_own in ("securityContext", "automountServiceAccountToken", "enableServiceLinks"):
+        assert pod[pods_own] == enricher[pods_own]
+    assert pod["containers"][0]["securityContext"] == enricher["containers"][0]["securityContext"]
+
+
 def test_probes_ask_the_admin_port() -> None:
     """Liveness and readiness are different questions, both on the port that is not routed."""
     for made in render(KUSTOMIZATIONS[0]):

@@ -92,5 +92,16 @@ def test_the_promise_in_the_readme_is_explained_line_by_line() -> None:
     assert missing == []
 
 
+def test_every_row_of_the_edge_names_tests_that_exist() -> None:
+    """docs/security-tests.md has S1 to S17, each with a test, and every file of tests/edge stands in it."""
+    text = (ROOT / "docs" / "security-tests.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| S(\d+) \|.*\| (`.*`) \|$", text, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 18))
+    named = re.findall(r"`((?:tests|libs|services)/[^`]+?\.py)(?:::(\w+))?`", "".join(tests for _, tests in rows))
+    assert [f"{path}::{test}" for path, test in named if not _holds(ROOT / path, test)] == []
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "edge").glob("test_*.py")}
+    assert files <= {path for path, _ in named}
+
+
 def _holds(path: Path, test: str) -> bool:
     return path.is_file() and (not test or f"def {test}(" in path.read_text(encoding="utf-8"))

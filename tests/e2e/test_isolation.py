@@ -1,4 +1,4 @@
-"""A tenant that Graph forbids delays only itself, although thousands of its calls wait in a partition it shares."""
+"""A sick tenant delays only itself, although thousands of its calls wait in a partition it shares."""
 
 import asyncio
 import math
@@ -8,12 +8,13 @@ from datetime import datetime
 import pytest
 from ringback_events.topics import FETCH_RETRY_2M, INTERNAL_DEAD_LETTERS
 from ringback_testing import eventually
-from ringback_testing.installation import Installation
+from ringback_testing.installation import GRAPH_TIMEOUT_SECONDS, Installation, open_installation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="session")]
 
 SICK, WELL = 2, 1
 BACKLOG = 2_500
+HANGING = 200
 CALLS = 150
 PACE = 0.04
 MISS = 3.0
@@ -40,6 +41,30 @@ async def test_a_forbidden_tenant_with_a_backlog_leaves_its_neighbour_alone(
     assert max(arriving, waiting) <= MISS * max(2 * baseline, 250.0), figures
     sick = installation.tenants[SICK].encode()
     assert [letter for letter in await installation.on(INTERNAL_DEAD_LETTERS) if letter.key.startswith(sick)] == []
+
+
+async def test_a_tenant_that_only_hangs_holds_its_neighbour_back_for_one_timeout_at_most(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its keys fill the partition until its reads time out; then it is paused, and its neighbour as quick as ever.
+
+    In an installation of its own: that of the other tests knows the tenant as a forbidden one.
+    """
+    async with open_installation() as installation:
+        await _latencies(installation)  # warms every connection
+        baseline = _p99(await _latencies(installation))
+        fault = {"tenantId": installation.tenants[SICK], "route": "records", "effect": "hang"}
+        await installation.graph("POST", "faults", fault)
+        await installation.call("peerToPeer", SICK, copies=HANGING)
+        held_back = max(await _latencies(installation)) / 1000
+        coming = asyncio.create_task(_go_on_calling(installation))
+        afterwards = _p99(await _latencies(installation))
+        coming.cancel()
+    with capsys.disabled():
+        sys.stdout.write(f"held back {held_back:.1f} s, p99 in ms: {round(baseline)}, then {round(afterwards)} ")
+    assert held_back >= 1.0, "the fault did not fill the partition"
+    assert held_back <= MISS * GRAPH_TIMEOUT_SECONDS
+    assert afterwards <= MISS * max(2 * baseline, 250.0)
 
 
 async def _go_on_calling(installation: Installation) -> None:

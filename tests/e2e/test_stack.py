@@ -8,6 +8,7 @@ import psutil
 import pytest
 from ringback_local.stack import Stack, StackOptions
 from ringback_testing import eventually
+from ringback_testing.installation import SERVICES, transcribe
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -17,10 +18,10 @@ async def test_a_call_reaches_the_store_and_so_does_one_after_every_service_was_
     async with Stack(StackOptions(tenants=2)) as stack:
         await eventually(lambda: _subscriptions(stack), timeout=60)
         await _rings_and_is_stored(stack, stack.tenants[0], seconds=20)
-        for name in ("webhook", "keeper", "enricher", "store"):
+        for name in SERVICES:
             stack.kill(name)
         await _rings_and_is_stored(stack, stack.tenants[1], seconds=60)
-        for name in ("webhook", "keeper", "enricher", "store"):
+        for name in SERVICES:
             await stack.ready(name, timeout=60)
         assert {health.name: health.restarts for health in stack.health()} == {
             "simulator": 0,
@@ -29,6 +30,7 @@ async def test_a_call_reaches_the_store_and_so_does_one_after_every_service_was_
             "webhook": 1,
             "keeper": 1,
         }
+        transcribe(stack)
         pids = [health.pid for health in stack.health()] + [stack.broker.pid, stack.postgres.pid]
     assert not any(psutil.pid_exists(pid) for pid in pids if pid is not None)
 

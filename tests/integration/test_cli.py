@@ -1,11 +1,6 @@
 """The operator's command, as a process, against a real Kafka and a real PostgreSQL."""
 
-import asyncio
 import json
-import os
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,38 +13,9 @@ from ringback_local.kafka import Broker
 from ringback_sink.migrate import migrate
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received
+from ringback_testing.command import Ended, ringback
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-
-RINGBACK = Path(sys.executable).parent / "ringback"
-
-
-@dataclass
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """What it printed with `--json`."""
-        return json.loads(self.out)
-
-
-async def ringback(environment: dict[str, str], *arguments: str) -> Ended:
-    """Run the command with these settings and no others."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
-    child = await asyncio.create_subprocess_exec(
-        RINGBACK,
-        *arguments,
-        env=clean | environment | {"COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await child.communicate()
-    return Ended(child.returncode or 0, out.decode(), err.decode())
 
 
 @pytest.fixture
@@ -104,6 +70,7 @@ async def test_a_call_a_dead_letter_and_the_status_are_found(
         topics.RECORDS,
         topics.STATUS,
         topics.CONTROL,
+        topics.AUDIT,
         topics.INTERNAL_DEAD_LETTERS,
         topics.RESTRICTED_DEAD_LETTERS,
     )
@@ -192,7 +159,7 @@ async def test_a_halted_process_is_listed_and_resumed(
     kafka: Broker, make_topics: Any, topic_prefix: str, kafka_settings: dict[str, str]
 ) -> None:
     """A halt stands until an operator lifts it; a dry run lifts nothing; lifting what is not halted is a mistake."""
-    await make_topics(topics.CONTROL.name)
+    await make_topics(topics.CONTROL.name, topics.AUDIT.name)
     halt = {
         "kind": "halt",
         "subject": "fetch",

@@ -23,9 +23,8 @@ from ringback_events.topics import (
     CALLS,
     CONTROL,
     FETCH,
-    FETCH_BULK,
+    FETCH_LANES,
     FETCH_RETRY_2M,
-    FETCH_RETRY_60M,
     INTERNAL_DEAD_LETTERS,
     RECORDS,
     RESTRICTED_DEAD_LETTERS,
@@ -41,7 +40,7 @@ from ringback_testing.graph_records import SAMPLE
 pytestmark = pytest.mark.integration
 
 TOPICS = (
-    *(FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS),
+    *(*FETCH_LANES, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS),
     *(RECORDS, SESSIONS, CALLS, CONTROL, STATUS),
 )
 

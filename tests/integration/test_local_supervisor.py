@@ -63,6 +63,15 @@ async def test_a_killed_process_is_started_again_and_becomes_ready(tmp_path: Pat
         assert (tmp_path / "p0.log").read_text().count("up") == 2
 
 
+async def test_a_process_asked_to_end_is_started_again_and_its_exit_code_is_known(tmp_path: Path) -> None:
+    """An orderly stop costs one restart, too, and its exit code can be judged."""
+    async with _running(tmp_path) as supervisor:
+        supervisor.terminate("p0")
+        await eventually(lambda: supervisor.processes["p0"].restarts == 1)
+        assert [event.exit_code for event in supervisor.events if event.what == "died"] == [-signal.SIGTERM]
+        await supervisor.ready("p0", 20)
+
+
 async def test_a_process_killed_from_outside_is_started_again(tmp_path: Path) -> None:
     """The supervisor notices a death it did not cause."""
     async with _running(tmp_path) as supervisor:

@@ -3,13 +3,21 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from ringback_common.outcomes import Reason, Received, Reject
-from ringback_events.topics import CONTROL, FETCH, FETCH_BULK, INTERNAL_DEAD_LETTERS
+from ringback_events.topics import (
+    AUDIT,
+    CONTROL,
+    FETCH_BULK,
+    FETCH_RETRY_2M,
+    INTERNAL_DEAD_LETTERS,
+    RESTRICTED_DEAD_LETTERS,
+)
 from ringback_local.kafka import Broker
 from ringback_stream.dead_letters import dead_letter
 from ringback_testing import dump_topic
@@ -19,7 +27,7 @@ from ringback_testing.streaming import send_all, settings_for
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
-ASK_AGAIN, PAUSE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+(PAUSE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 RINGBACK = str(Path(sys.executable).parent / "ringback")
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 KEY = f"{TENANT}|e523d2ed-2966-4b6b-925b-754a88034cc5".encode()
@@ -40,23 +48,22 @@ def run(kafka: Broker, prefix: str, *command: str, stdin: str = "") -> str:
     return ended.stdout
 
 
-async def test_a_dead_request_is_asked_for_again_where_its_tenant_belongs(
+async def test_the_page_releases_with_options_that_exist(
     kafka: Broker, topic_prefix: str, make_topics: MakeTopics
 ) -> None:
-    """From `dlq show` through the page's script into the tenant's partition of the bulk lane, byte for byte."""
-    topics = await make_topics(INTERNAL_DEAD_LETTERS.name, FETCH_BULK.name)
+    """The dry run and the order of the page, word for word: a letter goes back to its tenant's partition, once."""
+    topics = await make_topics(INTERNAL_DEAD_LETTERS.name, RESTRICTED_DEAD_LETTERS.name, FETCH_BULK.name, AUDIT.name)
     headers = (("ringback_attempt", b"6"),)
-    refused = Received(FETCH.name, PARTITION_OF_THE_TENANT, 0, 1_795_368_862_371, KEY, b'{"a": "request"}', headers)
-    letter = dead_letter(refused, Reject(Reason.NOT_FOUND), "fetch")
+    refused = Received(FETCH_RETRY_2M.name, 1, 0, 1_795_368_862_371, KEY, b'{"a": "request"}', headers)
+    letter = dead_letter(refused, Reject(Reason.UNKNOWN_TENANT), "fetch")
     await send_all(settings_for(kafka.bootstrap_servers, topic_prefix), [letter])
-    (lies,) = await dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name])
-    where = f"{INTERNAL_DEAD_LETTERS.name}/{lies.partition}/{lies.offset}"
-    shown = run(kafka, topic_prefix, RINGBACK, "dlq", "show", where, "--payload", "--json")
-    run(kafka, topic_prefix, sys.executable, "-c", ASK_AGAIN, stdin=shown)
+    dry_run, order = (shlex.split(line) for line in re.findall(r"\$ ringback (dlq release --reason .*)", PAGE))
+    run(kafka, topic_prefix, RINGBACK, *dry_run)
+    assert await dump_topic(kafka.bootstrap_servers, topics[FETCH_BULK.name]) == []
+    run(kafka, topic_prefix, RINGBACK, *order)
     (again,) = await dump_topic(kafka.bootstrap_servers, topics[FETCH_BULK.name])
     assert (again.key, again.value) == (KEY, refused.value)
     assert again.partition == PARTITION_OF_THE_TENANT
-    assert [name for name, _ in again.headers if name.startswith("ringback_")] == []
 
 
 async def test_a_tenant_is_paused_and_resumed_by_hand(

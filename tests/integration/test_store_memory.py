@@ -1,6 +1,7 @@
 """`ringback-sink store` and the largest meetings: within the memory it has in production."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,12 @@ from ringback_testing.fixtures import MakeTopics
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 DEPLOYMENT = Path(__file__).parents[2] / "deploy" / "k8s" / "base" / "store" / "deployment.yaml"
-TOPICS = (topics.RECORDS, topics.STATUS, topics.CONTROL, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS)
+TOPICS = (
+    *(topics.RECORDS, topics.STATUS, topics.CONTROL, topics.AUDIT),
+    *(topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS),
+)
+PROMISED = 300
+"""MiB of the process with a backlog of ordinary meetings: no record larger than a few."""
 LARGEST_PUBLISHED = 90 * 1024 * 1024
 """A read of Graph ends at 64 MiB; what is derived of it adds less than half."""
 
@@ -77,8 +83,40 @@ async def test_the_largest_meetings_fit_in_the_memory_granted(
     assert await store.stop() == 0
 
 
-async def produce(broker: Broker, prefix: str, records: list[Received]) -> None:
-    """Write records to one partition, so that they come one behind the other."""
+async def test_a_backlog_of_whole_meetings_fits_in_the_memory_promised(
+    kafka: Broker, make_topics: MakeTopics, topic_prefix: str, database: str, process: ProcessFactory
+) -> None:
+    """What a poll brings is bounded: 3,000 records of 85 KB, which wait for a store that was away."""
+    await make_topics(*(topic.name for topic in TOPICS))
+    await migrate(database)
+    like = meeting("0" * 36, 85 * 1024)
+    backlog = [named(like, f"{number:036}") for number in range(3000)]
+    await produce(kafka, topic_prefix, backlog, partition=None)
+    env = {
+        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
+        "RINGBACK_STORE__DSN": database,
+    }
+    store = await process("store", ["ringback-sink", "store"], env)
+    eyes = await asyncpg.connect(database)
+    try:
+        await eventually(lambda: eyes.fetchval("SELECT count(*) = 3000 FROM callrecords.call"), 90)
+    finally:
+        await eyes.close()
+    assert peak(store.pid) <= PROMISED
+    assert await store.stop() == 0
+
+
+def named(like: Received, call: str) -> Received:
+    """The same meeting under another id."""
+    old = b"0" * 36
+    assert like.value is not None
+    assert like.key is not None
+    return replace(like, value=like.value.replace(old, call.encode(), 1), key=like.key.replace(old, call.encode()))
+
+
+async def produce(broker: Broker, prefix: str, records: list[Received], partition: int | None = 0) -> None:
+    """Write records, to one partition so that they come one behind the other, or wherever their keys belong."""
     largest = 2 * LARGEST_PUBLISHED  # aiokafka asks before it compresses
     producer = AIOKafkaProducer(
         bootstrap_servers=broker.bootstrap_servers, compression_type="zstd", max_request_size=largest
@@ -87,6 +125,6 @@ async def produce(broker: Broker, prefix: str, records: list[Received]) -> None:
     try:
         for one in records:
             headers = list(one.headers)
-            await producer.send_and_wait(prefix + one.topic, one.value, one.key, partition=0, headers=headers)
+            await producer.send_and_wait(prefix + one.topic, one.value, one.key, partition=partition, headers=headers)
     finally:
         await producer.stop()

@@ -21,7 +21,10 @@ from ringback_testing.call_records import call_record, received
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 STORE = ["ringback-sink", "store"]
-TOPICS = (topics.RECORDS, topics.STATUS, topics.CONTROL, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS)
+TOPICS = (
+    *(topics.RECORDS, topics.STATUS, topics.CONTROL, topics.AUDIT),
+    *(topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS),
+)
 NAMES = [topic.name for topic in TOPICS]
 
 COMMIT_WAITS = """

@@ -337,7 +337,7 @@ async def test_ready_work_that_nobody_starts_is_noticed(kafka: Broker) -> None:
     record = Received(FETCH.name, 0, 0, 0, b"t|1", b"{}")
     async with producing(settings) as producer:
         settlement = Settlement(producer, "fetch", flow.group, lambda _: True)
-        runner = KeyedRunner(flow, settlement, clock)  # planted: it is never run
+        runner = KeyedRunner(flow, settlement, clock, lambda _: False)  # planted: it is never run
         assert runner.stuck_since is None
         runner.offer(Ticket(Partition(FETCH.name, 0), 0, 1), record, LaneKind.LIVE)
         assert runner.stuck_since == runner.oldest_arrival is not None

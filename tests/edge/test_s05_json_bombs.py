@@ -1,0 +1,133 @@
+"""S5: JSON that is meant to break a parser costs a count and an answer, never an exception or much memory."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ringback_testing.public_port import STATE, TENANT, PublicPort, body, item
+from ringback_testing.resident import MIB, resident
+
+pytestmark = [pytest.mark.edge, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+
+LIMIT = 1_048_576
+GENUINE = body(item("bombed")).decode()
+
+
+def _beside(member: str) -> bytes:
+    """A genuine item with one more member, so that what is odd is met on the way to something wanted."""
+    return GENUINE.replace('{"subscriptionId"', "{" + member + ',"subscriptionId"', 1).encode()
+
+
+def _filled(unit: str, before: str = '{"value":[', after: str = "]}") -> bytes:
+    """As many of a thing as fit into the limit."""
+    return (before + unit * ((LIMIT - len(before) - len(after) - 8) // len(unit)) + unit.rstrip(",") + after).encode()
+
+
+REFUSED: dict[str, tuple[bytes, int]] = {
+    "a million brackets": (b"[" * LIMIT, 202),
+    "a million braces": (b'{"a":' * (LIMIT // 5), 202),
+    "2,000 deep and closed": (_beside('"x":' + "[" * 2000 + "]" * 2000), 202),
+    "1,025 deep and closed": (_beside('"x":' + "[" * 1025 + "]" * 1025), 202),
+    "350,000 empty objects": (_filled("{},"), 413),
+    "empty arrays": (_filled("[],"), 413),
+    "half a million zeros": (_filled("0,"), 413),
+    "an object of 100,000 members": (_filled('"a":{},', "{", "}"), 202),
+    "an array beside the items": (_filled("{},", '{"x":[', "]}"), 202),
+    "one endless text": (b'{"value":["' + b"a" * (LIMIT - 20), 202),
+    "one text of escapes": (_filled("\\u0000", '{"value":["', '"]}'), 202),
+    "a lone surrogate": (_beside('"x":"\\ud800"'), 202),
+    "a lone surrogate as the call": (GENUINE.replace('"bombed"', '"\\udfff"').encode(), 202),
+    "NaN": (_beside('"x":NaN'), 202),
+    "Infinity": (_beside('"x":-Infinity'), 202),
+    "UTF-16": (GENUINE.encode("utf-16"), 202),
+    "UTF-8 with an overlong slash": (GENUINE.encode().replace(b"bombed", b"bombed\xc0\xaf"), 202),
+    "a byte order mark": (b"\xef\xbb\xbf" + GENUINE.encode(), 202),
+    "two texts": (GENUINE.encode() * 2, 202),
+    "a trailing comma": (GENUINE.replace("]}", ",]}").encode(), 202),
+    "a comment": (GENUINE.replace("[", "/* */[", 1).encode(), 202),
+    "nothing": (b"", 202),
+    "a NUL behind it": (GENUINE.encode() + b"\0", 202),
+}
+"""None of these becomes a record. Too many items is 413: they were not looked at."""
+
+
+@pytest.mark.parametrize(("octets", "status"), REFUSED.values(), ids=REFUSED)
+async def test_a_bomb_is_answered_and_becomes_nothing(unharmed: PublicPort, octets: bytes, status: int) -> None:
+    """202 and a count for what no parser should read, 413 for too many items; at most 128 MiB in passing."""
+    assert len(octets) <= LIMIT
+    async with resident(unharmed.process.pid) as memory:
+        answer = await unharmed.post(octets)
+    assert answer.status == status
+    assert memory.growth <= 128 * MIB
+    assert not {"bombed", "bombed/"} & set(await unharmed.produced())
+
+
+TAKEN: dict[str, str] = {
+    "a number of 5,000 digits": '"x":' + "9" * 5000,
+    "a fraction of 5,000 digits": '"x":0.' + "9" * 5000,
+    "an exponent without end": '"x":1e' + "9" * 5,
+    "a thousand deep": '"x":' + "[" * 1000 + "]" * 1000,
+    "a paired surrogate": '"x":"\\ud83d\\ude00"',
+}
+
+
+@pytest.mark.parametrize("member", TAKEN.values(), ids=TAKEN)
+async def test_what_is_odd_beside_a_genuine_item_does_not_change_its_fate_unseen(
+    unharmed: PublicPort, member: str
+) -> None:
+    """Read or refused as undecodable, but then counted: a genuine item never vanishes without a trace."""
+    call = unharmed.call("odd")
+    before = await _undecodable(unharmed)
+    assert (await unharmed.post(_beside(member).replace(b"bombed", call.encode()))).status == 202
+    taken = call in await unharmed.produced()
+    assert taken != (await _undecodable(unharmed) > before)
+
+
+async def test_of_duplicate_members_the_last_counts_for_check_and_use(unharmed: PublicPort) -> None:
+    """One parser: what was proved is what is used. A forged clientState last is forged, whatever came first."""
+    one, two, three = (unharmed.call("duplicate") for _ in range(3))
+    forged_last = body(item(one)).replace(b'"tenantId"', b'"clientState":"k2.forged","tenantId"')
+    genuine_last = body(item(two, clientState="k2.forged")).replace(
+        b'"tenantId"', b'"clientState":"%s","tenantId"' % STATE.encode()
+    )
+    other_tenant_last = body(item(three))[:-3] + b',"tenantId":"%s"}]}' % TENANT.replace("d", "e").encode()
+    for octets in (forged_last, genuine_last, other_tenant_last):
+        assert (await unharmed.post(octets)).status == 202
+    produced = await unharmed.produced()
+    assert (one in produced, two in produced, three in produced) == (False, True, False)
+
+
+NAMES = st.sampled_from(["value", "clientState", "tenantId", "subscriptionId", "resourceData", "lifecycleEvent", "id"])
+VALUES = st.sampled_from([STATE, TENANT, "callRecords", "missed", "#microsoft.graph.callRecord"]) | st.text(max_size=20)
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | VALUES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=7),
+    max_leaves=30,
+)
+
+
+CHANGED = st.builds(
+    lambda at, octets: GENUINE.encode()[:at] + octets + GENUINE.encode()[at + len(octets) :],
+    st.integers(0, len(GENUINE)),
+    st.binary(min_size=1, max_size=3),
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(octets=st.lists(ANY_JSON, max_size=4).map(lambda items: body(*items)) | CHANGED)
+async def test_no_json_and_no_octets_are_answered_with_an_exception(webhook: PublicPort, octets: bytes) -> None:
+    """Items of any shape, and genuine bodies with octets changed, are answered 202, whatever they are."""
+    assert (await webhook.post(octets)).status == 202
+
+
+async def test_three_megabytes_of_empty_objects_are_not_even_read(unharmed: PublicPort) -> None:
+    """They would cost 23 times their size; they end at the limit of the body."""
+    async with resident(unharmed.process.pid) as memory:
+        assert (await unharmed.post(_filled("{},") * 3)).status == 413
+    assert memory.growth <= 16 * MIB
+
+
+async def _undecodable(port: PublicPort) -> float:
+    """How many bodies were counted as no JSON."""
+    metrics = await port.process.metrics()
+    line = next(line for line in metrics.splitlines() if 'items_total{outcome="undecodable"}' in line)
+    return float(line.rpartition(" ")[2])
