@@ -9,7 +9,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 BIN := .venv/bin
 STAGE := tools/local/stage.sh
-TESTS ?= libs services tools tests/contract tests/integration tests/e2e
+TESTS ?= libs services tools tests/contract tests/integration tests/edge tests/fault tests/e2e
 
 ##@ Look
 help: ## Explain the targets
@@ -30,6 +30,19 @@ unit: setup ## The members' unit tests only, no Kafka and no PostgreSQL; with `c
 
 bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="store --seconds 3" narrows
 	@$(BIN)/python -m bench $(ARGS)
+
+fault: kafka ## Break everything once and judge: every row of the fault suite, 13 minutes; ARGS="--rows R3 --seed 7" narrows
+	@$(BIN)/ringback-faults run $(ARGS)
+
+fault-long: kafka ## The long forms of the rows, 100 minutes; interrupted and started again on the same commit it goes on
+	@$(BIN)/ringback-faults run --long --resume $(ARGS)
+
+reliability: setup ## Write docs/reliability.md from what the last fault, fault-long and mutants runs left in .local
+	@$(BIN)/ringback-faults page > .local/reliability.md
+	@mv .local/reliability.md docs/reliability.md
+
+mutants: kafka ## Plant nineteen bugs, one at a time: the fault suite has to see each; ARGS="--only M3,M7" narrows
+	@$(BIN)/ringback-faults mutants $(ARGS)
 
 check: lint types imports ## Lint, types and import rules; runs no test
 
@@ -62,4 +75,4 @@ clean: ## Remove everything made here: environment, tools, jars, runs, caches
 	rm -rf .venv .tools .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo up test unit bench check lint types imports setup kafka contracts format clean
+.PHONY: help demo up test unit bench fault fault-long reliability mutants check lint types imports setup kafka contracts format clean

@@ -79,7 +79,9 @@ class Lanes:
 
 
 async def watch(held: Count, before: int, whole: int) -> Ran:
-    """Follow a count as it grows by `whole` from `before`: from the last moment it had not grown to its end.
+    """Follow a count from now until it has grown by `whole` from `before`.
+
+    The first growth may be everything, in one transaction: the work for it lies before, so it counts from the call.
 
     Raises:
         TimeoutError: it did not move for a minute.
@@ -88,8 +90,6 @@ async def watch(held: Count, before: int, whole: int) -> Ran:
     seen = before
     while True:
         count, now = await held(), time.time()
-        if count == before:
-            began = now
         if count - before >= whole:
             return Ran(count - before, began, now)
         if count != seen:
