@@ -34,7 +34,7 @@ bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="stor
 fault: kafka ## Break everything once and judge: every row of the fault suite, 13 minutes; ARGS="--rows R3 --seed 7" narrows
 	@$(BIN)/ringback-faults run $(ARGS)
 
-fault-long: kafka ## The long forms of the rows, 100 minutes; interrupted and started again on the same commit it goes on
+fault-long: kafka ## The long forms: soak, ten seeds of chaos and more, 100 minutes; on the same commit it goes on where it was interrupted
 	@$(BIN)/ringback-faults run --long --resume $(ARGS)
 
 reliability: setup ## Write docs/reliability.md from what the last fault, fault-long and mutants runs left in .local

@@ -1,6 +1,7 @@
 """Rows, plans, lanes and pages: what is run, in which company, and that no failure gets lost on the way."""
 
 import asyncio
+import dataclasses
 import io
 from itertools import count
 from pathlib import Path
@@ -16,10 +17,12 @@ from ringback_faults.page import page
 from ringback_faults.plan import batches, draw_plan
 from ringback_faults.report import INVARIANTS, Verdict
 from ringback_faults.result import Result, Run, read_run, write_run
-from ringback_faults.row import Row
+from ringback_faults.row import Row, read_rows
+from ringback_faults.run import RunOptions, wanted_rows
 from ringback_faults.scorecard import show
 from ringback_faults.slots import slots
 
+FAULTS = Path(__file__).parents[3] / "tests" / "fault"
 CLEAN = dict.fromkeys(INVARIANTS, 0)
 
 
@@ -75,6 +78,18 @@ def test_the_long_form_replaces_what_it_names() -> None:
     assert row("R4").at_length() == row("R4")
     with pytest.raises(ValidationError):
         row("R3", long={"lod": {}}).at_length()
+
+
+def test_a_long_run_is_of_the_rows_that_have_a_long_form(tmp_path: Path) -> None:
+    """The others are in every short run; one that is named is run all the same."""
+    options = RunOptions(
+        FAULTS, FAULTS / "worlds", (), None, 7, lanes=1, long=True, overlay=None, json=tmp_path / "r.json", resume=False
+    )
+    every = {row.row: row for row in read_rows(FAULTS / "rows")}
+    assert [row.row for row in wanted_rows(options)] == [name for name, row in every.items() if row.long is not None]
+    named = dataclasses.replace(options, names=("R1", "R3"))
+    assert wanted_rows(named) == [every["R1"], every["R3"].at_length()]
+    assert wanted_rows(dataclasses.replace(options, long=False)) == list(every.values())
 
 
 def test_every_seed_drives_some_rows_and_rows_of_a_world_share_installations() -> None:

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--world", help="only rows of this world")
         command.add_argument("--seed", type=int, help="instead of three that are drawn and printed")
         command.add_argument("--lanes", type=int, default=3, help="installations at a time")
-        command.add_argument("--long", action="store_true", help="the long form of each row")
+        command.add_argument("--long", action="store_true", help="the long form of each row that has one")
         command.add_argument("--overlay", type=Path, help="packages the services import instead of the installed ones")
         command.add_argument("--folder", type=Path, default=_FOLDER, help="where rows and worlds are")
         command.add_argument("--worlds", type=Path, help="where the worlds are, if not there")

@@ -38,7 +38,7 @@ class RunOptions:
         seed: instead of three fresh ones.
         worlds: where the kinds of installation are.
         lanes: installations at a time.
-        long: the long form of each row.
+        long: the long form of each row that has one.
         overlay: packages that the services import instead of the installed ones.
         json: where the run is written after every row; with `resume`, what is there already is not run again.
     """
@@ -78,13 +78,16 @@ async def run(options: RunOptions, console: Console) -> int:
 
 
 def wanted_rows(options: RunOptions) -> list[Row]:
-    """The rows asked for, in the form asked for, their steps and worlds checked; raises ConfigError."""
+    """The rows asked for, in the form asked for, their steps and worlds checked; raises ConfigError.
+
+    A long run without names is of the rows that have a long form: of the others it would learn nothing new.
+    """
     every = read_rows(options.folder / "rows")
     if unknown := set(options.names) - {row.row for row in every}:
         raise ConfigError(f"there is no row {min(unknown)}; there are {', '.join(row.row for row in every)}")
-    rows = [row.at_length() if options.long else row for row in every]
-    rows = [row for row in rows if not options.names or row.row in options.names]
-    rows = [row for row in rows if options.world in {None, row.world}]
+    usual = [row for row in every if row.long is not None or not options.long]
+    rows = [row for row in every if row.row in options.names] if options.names else usual
+    rows = [row.at_length() if options.long else row for row in rows if options.world in {None, row.world}]
     for row in rows:
         check_steps(row)
         read_world(options.worlds, row.world)
