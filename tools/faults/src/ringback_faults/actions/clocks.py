@@ -15,15 +15,19 @@ __all__ = ["shift_clocks"]
 
 
 @action("shift clocks")
-async def shift_clocks(scene: Scene, offsets: Mapping[str, float], seconds: float) -> None:
-    """Set the wall clocks of processes so many seconds ahead, or behind, for a while."""
+async def shift_clocks(scene: Scene, offsets: Mapping[str, float], seconds: float, *, keep: bool = False) -> None:
+    """Set the wall clocks of processes so many seconds ahead, or behind, for a while.
+
+    With `keep` they stay wrong over the steps that follow, until the next shift ends.
+    """
     clocks, at = _clocks(scene), time.time()
     try:
         for process, offset in offsets.items():
             clocks.shift(process, offset)
         await asyncio.sleep(seconds)
     finally:
-        clocks.reset()
+        if not keep:
+            clocks.reset()
     for process, offset in offsets.items():
         scene.note(Act(at, time.time(), "shift clock", process, {"offset": offset}))
 
