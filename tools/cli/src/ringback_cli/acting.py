@@ -108,13 +108,15 @@ def report(order: Order, plan: Plan, carried: Carried | None, *, as_json: bool) 
         tell("Nothing was changed; add --yes to act." if order.count else "Nothing to do.")
     else:
         tell(f"{carried.done} of {order.count} {order.word}; run {order.run}.")
-        _tell_rest(carried)
-    if carried is not None and (carried.stopped or carried.too_large):
+        _tell_rest(carried, order.count)
+    if carried is not None and carried.done < order.count:
         raise typer.Exit(1)
 
 
-def _tell_rest(carried: Carried) -> None:
+def _tell_rest(carried: Carried, count: int) -> None:
     if carried.stopped:
         tell("Stopped as asked; the same command goes on from there.")
     if carried.too_large:
         tell(f"Kafka refuses {len(carried.too_large)} for their size: {', '.join(carried.too_large[:10])}")
+    if (gone := count - carried.done - len(carried.too_large)) and not carried.stopped:
+        tell(f"{gone} were not found any more: the retention of their topic took them meanwhile.")

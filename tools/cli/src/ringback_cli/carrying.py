@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -19,7 +19,9 @@ __all__ = ["Carried", "Carrier", "Deed"]
 _MOST, _OCTETS = 100, 16 * 1024 * 1024
 """Bounds of a step, which is what a kill at the wrong moment repeats at most."""
 _PATIENCE = 30.0
-"""Seconds for Kafka to take a step; an idempotent producer by itself waits for ever."""
+"""Seconds for Kafka to take a step, or its entry; an idempotent producer by itself waits for ever."""
+_STANDSTILL = f"Kafka has not taken a step for {_PATIENCE:.0f} s; the same command goes on from it."
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +68,39 @@ class Carrier:
         self._stop = asyncio.Event()
 
     async def carry_out(self, deeds: AsyncGenerator[Deed]) -> Carried:
-        """Do all, or as many as come before SIGINT or SIGTERM.
+        """Do all, or as many as come before SIGINT, SIGTERM or SIGHUP.
 
         Raises:
-            Transient: Kafka does not take a step; what was acked of it is audited.
+            Transient: Kafka does not take a step; what was acked of it is audited, unless Kafka does not take that.
         """
         carried, began = Carried(), self._clock.monotonic()
         with self._stoppable():
-            await self._audit.begin()
+            await _within_patience(self._audit.begin())
             async with aclosing(deeds), aclosing(_steps(deeds, min(_MOST, self._rate))) as steps:
                 async for step in steps:
-                    await self._do(step, carried)
-                    seen = carried.done + len(carried.too_large)
-                    await self._pause(began + seen / self._rate - self._clock.monotonic())
                     if self._stop.is_set():
                         carried.stopped = True
                         break
+                    await self._do(step, carried)
+                    seen = carried.done + len(carried.too_large)
+                    await self._pause(began + seen / self._rate - self._clock.monotonic())
         return carried
 
     async def _do(self, step: Sequence[Deed], carried: Carried) -> None:
         sending = [asyncio.create_task(self._send(deed)) for deed in step]
-        await asyncio.wait(sending, timeout=_PATIENCE)
+        _, late = await asyncio.wait(sending, timeout=_PATIENCE)
+        for sent in late:
+            sent.cancel()
         pairs = list(zip(step, sending, strict=True))
         acked = [deed for deed, sent in pairs if _went_well(sent)]
         if acked:
-            await self._audit.done([deed.target for deed in acked])
-            self._noted([deed for deed, _ in takewhile(lambda pair: _went_well(pair[1]), pairs)])
+            await _within_patience(self._audit.done([deed.target for deed in acked]))
             carried.done += len(acked)
+        if before_a_failure := [deed for deed, _ in takewhile(lambda pair: _went_well(pair[1]), pairs)]:
+            self._noted(before_a_failure)
+        if late:
+            raise Transient(_STANDSTILL)
         for deed, sent in pairs:
-            if not sent.done():
-                sent.cancel()
-                raise Transient(f"Kafka has not taken a step for {_PATIENCE:.0f} s; the same command goes on from it.")
             if isinstance(failure := sent.exception(), TooLarge):
                 carried.too_large.append(deed.target)
             elif failure is not None:
@@ -116,17 +120,25 @@ class Carrier:
     @contextmanager
     def _stoppable(self) -> Generator[None]:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             loop.add_signal_handler(number, self._stop.set)
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _SIGNALS:
                 loop.remove_signal_handler(number)
 
 
 def _went_well(sent: "asyncio.Task[None]") -> bool:
-    return sent.done() and sent.exception() is None
+    return sent.done() and not sent.cancelled() and sent.exception() is None
+
+
+async def _within_patience(written: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await written
+    except TimeoutError:
+        raise Transient(_STANDSTILL) from None
 
 
 async def _steps(deeds: AsyncGenerator[Deed], most: int) -> AsyncGenerator[Sequence[Deed]]:

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 from aiokafka import TopicPartition
-from ringback_common.errors import ConfigError
+from ringback_common.errors import ConfigError, Transient
 from ringback_common.settings import load
 from ringback_events.dead_letters import LetterPlace, letter_place
 from ringback_stream.connection import full_name
+from ringback_stream.standstill import Standstill
 
 from ringback_cli import store
 from ringback_cli.decide import discard, release
@@ -91,4 +92,8 @@ async def _record(consumer: Any, partition: TopicPartition, offset: int) -> Any:
     if not first <= offset < end:
         raise ConfigError(f"That partition holds offsets {first} to {end - 1}.")
     consumer.seek(partition, offset)
-    return await consumer.getone()
+    try:
+        async with asyncio.timeout(Standstill.SECONDS):
+            return await consumer.getone()
+    except TimeoutError:
+        raise Transient("Kafka cannot be read: it does not give that letter. Try again when it answers.") from None

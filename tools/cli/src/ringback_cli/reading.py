@@ -38,8 +38,9 @@ async def connected(kafka: KafkaSettings) -> AsyncGenerator[Any]:
     """
     untyped = cast("Any", AIOKafkaConsumer)
     consumer = untyped(
-        **client_options(kafka), group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=LARGEST
-    )
+        **client_options(kafka), group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=LARGEST,
+        auto_offset_reset="earliest",  # where retention takes what is being read, the reading goes on behind it
+    )  # fmt: skip
     try:
         await consumer.start()
         yield consumer

@@ -74,8 +74,8 @@ def replay(  # noqa: PLR0913 - an operator's options, one argument each
     if position.after is not None:
         tell(f"An earlier run asked for {position.done} of them; this one goes on from there ({noted.path}).")
     carried = asyncio.run(_act(order, left, noted, position)) if yes and left else None
-    if carried is not None and not (carried.stopped or carried.too_large):
-        noted.finish()
+    if yes and (carried is None or not (carried.stopped or carried.too_large)):
+        noted.finish()  # also when an earlier run was killed right behind its last step
     report(order, plan, carried, as_json=as_json)
 
 
