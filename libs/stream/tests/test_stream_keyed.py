@@ -8,6 +8,7 @@ from ringback_common.clock import SystemClock
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Emit, Message, Outcome, Received
 from ringback_events.topics import FETCH
+from ringback_stream.breaker import Breaker
 from ringback_stream.flows import KeyedFlow, Lane, LaneKind
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.partitions import Partition
@@ -58,6 +59,44 @@ async def test_an_assignment_lost_while_the_breaker_is_open_leaves_the_next_one_
     async with asyncio.timeout(5):
         await answered.wait()
     assert runner.refusal(Watermark(0), later, LaneKind.LIVE) is None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_probe_that_is_cancelled_before_it_began_leaves_the_next_one_a_probe() -> None:
+    """The assignment is lost in the very moment the probe is started: somebody must be able to ask again."""
+    away, answered = True, asyncio.Event()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        if away:
+            raise Transient("the other side is away")
+        answered.set()
+        return [Emit()] * len(records)
+
+    nobody: Any = None
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up)
+    runner = KeyedRunner(flow, Settlement(nobody, "s", "g", lambda _ticket: True), SystemClock(), lambda _ticket: False)
+    running = asyncio.create_task(runner.run())
+    runner.resume()
+    later = Received(FETCH.name, 0, 99, 0, b"t|99", b"")
+    for offset in range(12):
+        _offer(runner, offset)
+    async with asyncio.timeout(5):
+        while runner.refusal(Watermark(0), later, LaneKind.LIVE) is None:
+            await asyncio.sleep(0.01)
+    runner.drop()
+    away = False
+    await asyncio.sleep(Breaker.FIRST_PAUSE + 0.1)
+    runner.resume()
+    _offer(runner, 20)
+    await asyncio.sleep(0)  # the probe is created, and has not run yet
+    runner.drop()
+    await asyncio.sleep(0.01)
+    assert not answered.is_set()
+    runner.resume()
+    _offer(runner, 21)
+    async with asyncio.timeout(5):
+        await answered.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -65,10 +65,9 @@ class Breaker:
         elif self._state is BreakerState.CLOSED and self._mostly_failing():
             self._open(now)
 
-    def abandoned(self, now: float, *, probe: bool) -> None:
-        """A call ended without an answer (cancelled); a probe is asked again."""
-        if probe:
-            self._open(now)
+    def abandoned(self, now: float) -> None:
+        """The probe ended without an answer (cancelled): it is asked again."""
+        self._open(now)
 
     def _mostly_failing(self) -> bool:
         return len(self._failed) >= self.ENOUGH and sum(self._failed) > self.SHARE * len(self._failed)

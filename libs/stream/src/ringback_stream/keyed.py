@@ -46,6 +46,7 @@ class KeyedRunner:
         self._queue = KeyQueue(flow.caps, flow.key_interval)
         self._breaker = Breaker()
         self._running: dict[asyncio.Task[None], Work] = {}
+        self._probe: asyncio.Task[None] | None = None
         self._arrivals: dict[Ticket, float] = {}
         self._stepping: dict[int, float] = {}  # when each step began, in that order
         self._settling: set[bytes] = set()  # keys whose step has answered
@@ -188,14 +189,18 @@ class KeyedRunner:
             self._start(tasks, work, held=False)
 
     def _start(self, tasks: asyncio.TaskGroup, work: Work, *, held: bool) -> None:
-        coroutine = self._give_up_held(work) if held else self._step(work, probe=self._breaker.begin())
-        task = tasks.create_task(coroutine)
+        probe = not held and self._breaker.begin()
+        task = tasks.create_task(self._give_up_held(work) if held else self._step(work, probe=probe))
         self._running[task] = work
+        if probe:
+            self._probe = task
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
         self._moved_at = self._clock.monotonic()
+        if task is self._probe and self._breaker.state is BreakerState.HALF_OPEN:
+            self._breaker.abandoned(self._moved_at)  # cancelled, perhaps before it had begun to run
         self._changed.set()
 
     async def _change(self) -> None:
@@ -225,9 +230,6 @@ class KeyedRunner:
             except Transient as failure:
                 await self._failed(work, failure, probe=probe)
                 return
-            except asyncio.CancelledError:
-                self._breaker.abandoned(self._clock.monotonic(), probe=probe)
-                raise
             telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
             telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
             self._breaker.succeeded(probe=probe)
