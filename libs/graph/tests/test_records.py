@@ -358,3 +358,23 @@ def test_an_answer_shows_nothing_of_the_record() -> None:
     """A Found that reaches a log shows counts only."""
     found = Found({"id": "person"}, 1, 1, None)  # pyright: ignore[reportArgumentType] - the time is not shown
     assert "person" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "refusal", "reached"),
+    [
+        (404, None, True),
+        (401, None, None),
+        (429, None, None),
+        (502, None, False),
+        (200, AuthFailed("invalid_client"), None),
+        (200, Throttled("tenant:x", 5.0), None),
+    ],
+)
+async def test_who_could_not_ask_says_nothing_about_graph(
+    graph: Any, tenant: Tenant, reply: Make, status: int, refusal: AuthFailed | Throttled | None, reached: Any
+) -> None:
+    """No token, a rejected one or a pause: neither that Graph answers nor that it is silent."""
+    graph.tokens.refusal = refusal
+    graph.answer = lambda _request: reply(status, {})
+    assert await RecordReader(graph.client()).reachable(tenant) is reached

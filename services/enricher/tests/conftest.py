@@ -55,6 +55,7 @@ class FakeGraph:
     asked: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
     asked_for: list[str] = field(default_factory=list[str])
     reaches: set[str] = field(default_factory=lambda: {OTHER})
+    without_token: set[str] = field(default_factory=set[str])
 
     async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:  # noqa: ARG002 - the port has it
         """Answer one read."""
@@ -64,11 +65,11 @@ class FakeGraph:
             raise answer
         return answer
 
-    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool:
+    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
         """Answer a tenant, or not; the tenant of the tests is asked for one of its calls."""
         assert (call_id is None) == (tenant.tenant_id == OTHER)
         self.asked_for.append(tenant.tenant_id)
-        return tenant.tenant_id in self.reaches
+        return None if tenant.tenant_id in self.without_token else tenant.tenant_id in self.reaches
 
 
 @dataclass

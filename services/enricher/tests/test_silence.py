@@ -104,6 +104,17 @@ async def test_nobody_is_paused_when_graph_is_away_or_back(make_bench: Any, requ
     assert bench.gate.paused() == {}
 
 
+async def test_a_witness_that_could_not_ask_proves_nothing(make_bench: Any, request_of: Any) -> None:
+    """Graph may be away for everybody: the breaker waits in place, nothing is driven through the tiers."""
+    bench = make_bench(Transient("TimeoutError"))
+    bench.graph.without_token = {OTHER}
+    await _silence(bench)
+    with pytest.raises(Transient):
+        await bench.step([request_of()])
+    assert bench.graph.asked_for
+    assert bench.gate.paused() == {}
+
+
 async def test_one_sick_record_asks_nobody(make_bench: Any, request_of: Any) -> None:
     """However often it is tried again, and four calls are no silence."""
     bench = make_bench(Transient("TimeoutError"))

@@ -118,8 +118,10 @@ class RecordReader:
         except HostileLink as hostile:
             return Hostile(hostile.why)
 
-    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool:
-        """Whether Graph answers this tenant, whatever it says.
+    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
+        """Whether Graph answers this tenant, whatever it says; None if it did not come to asking.
+
+        That is so without a token, and while the tenant has to wait.
 
         Args:
             tenant: who asks.
@@ -129,12 +131,12 @@ class RecordReader:
         url = f"{tenant.graph_url}/v1.0/communications/callRecords/{quote(name, safe='')}?{query}"
         call = Call(tenant, "witness", "GET", url, Priority.LIVE, record_scope(tenant.tenant_id, name))
         try:
-            await self._client.send(call)
+            reply = await self._client.send(call)
         except Throttled:
-            return True
+            return None
         except Transient:
             return False
-        return True
+        return None if isinstance(reply, AuthFailed) else True
 
 
 class _Reading:

@@ -24,8 +24,8 @@ _PATIENCE_SECONDS = 5.0
 class Reach(Protocol):
     """Who can tell whether Graph answers a tenant."""
 
-    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool:
-        """Ask Graph for a call, or for one that nobody has; never raises for what Graph does."""
+    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
+        """Ask Graph for a call, or for one that nobody has; None if it cannot be asked. Never raises for that."""
         ...
 
 
@@ -48,9 +48,9 @@ class Witnesses:
             other = others[self._turn % len(others)]
             itself, another = await asyncio.gather(self._answered(silent, call_id), self._answered(other, None))
             self._next[silent.tenant_id] = self._clock.monotonic() + _EVERY_SECONDS
-            if itself:
+            if itself is not False:
                 self._gate.heard(silent.tenant_id)
-            elif another:
+            elif another:  # one who could not ask proves nothing
                 self._gate.silent(silent.tenant_id)
 
     def _others(self, silent: Tenant) -> list[Tenant]:
@@ -63,7 +63,7 @@ class Witnesses:
             and tenant.graph_url == silent.graph_url
         ]
 
-    async def _answered(self, tenant: Tenant, call_id: str | None) -> bool:
+    async def _answered(self, tenant: Tenant, call_id: str | None) -> bool | None:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 return await self._records.reachable(tenant, call_id)

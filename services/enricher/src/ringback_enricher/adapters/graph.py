@@ -56,7 +56,7 @@ class GraphRecords:
         answer = await self._reader.read(tenant, call_id, Priority.BULK if bulk else Priority.LIVE)
         return answer if isinstance(answer, Found) else _unread(answer)
 
-    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool:
+    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
         """Whether Graph answers this tenant, asked for that call."""
         return await self._reader.reachable(tenant, call_id)
 
