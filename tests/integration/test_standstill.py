@@ -36,7 +36,7 @@ async def to_end(kafka: KafkaSettings) -> None:
 
 
 async def scanned(kafka: KafkaSettings) -> None:
-    """As `ringback dlq ls` reads."""
+    """As `ringback dlq release` reads."""
     await all_of(scan(kafka, TOPIC.name))
 
 

@@ -82,14 +82,14 @@ def test_any_letter_has_a_head_and_a_verdict(
 @pytest.mark.parametrize(
     ("source", "target"),
     [
-        (FETCH.name, FETCH.name),
+        (FETCH.name, FETCH_BULK.name),
         (FETCH_BULK.name, FETCH_BULK.name),
         (FETCH_RETRY_2M.name, FETCH_BULK.name),
         (FETCH_RETRY_60M.name, FETCH_BULK.name),
         (RECORDS.name, RECORDS.name),
     ],
 )
-def test_a_release_goes_to_its_source_and_from_a_retry_tier_to_the_bulk_lane(source: str, target: str) -> None:
+def test_a_release_goes_to_its_source_and_from_a_fetch_lane_to_the_bulk_lane(source: str, target: str) -> None:
     """Key, bytes and foreign headers as they were; nothing of the refusal, of the attempts and of the old trace."""
     added = (("ringback_attempt", b"6"), ("ringback_due", b"1"), ("ringback_reason", b"x"), ("traceparent", b"00-"))
     released = release_of(letter(source, headers=(*added, ("ce_id", b"i"), ("null", None))), "run", NOW)

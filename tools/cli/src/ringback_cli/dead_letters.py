@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from base64 import b64encode
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from ringback_stream.standstill import Standstill
 
 from ringback_cli import store
 from ringback_cli.decide import discard, release
-from ringback_cli.output import Json, show, tell
+from ringback_cli.output import Json, harmless, show, tell
 from ringback_cli.reading import connected
 from ringback_cli.settings import KafkaAccess
 from ringback_cli.store import Row, Store
@@ -65,7 +66,8 @@ def show_one(where: Where, *, payload: Payload = False, as_json: Json = False) -
     show(f"Dead letter {where}, {size} bytes", ("header", "value"), [("(key)", key), *headers], as_json=False)
     if payload:
         tell("The original bytes follow; they may hold personal data.")
-        typer.echo(_text(record.value))
+        told = _text(record.value)
+        typer.echo(harmless(told) if sys.stdout.isatty() else told)
 
 
 def _text(value: bytes | None) -> str:

@@ -52,7 +52,7 @@ def release(  # noqa: PLR0913 - an operator's options, one argument each
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Send dead letters back to the topic they came from, byte for byte; from a retry tier to the bulk lane."""
+    """Send dead letters back to the topic they came from, byte for byte; fetch requests to the bulk lane."""
     times = moment(since, "--since"), moment(until, "--until")
     only = Filter(_places(where), reason, fingerprint, _source(source), tenant, call, *times)
     order = Order(RELEASE, "released", reason_of(why) if yes else NOT_STATED, new_run(), 0, max_rate)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from ringback_common.errors import ConfigError
 
-__all__ = ["Json", "advancing", "moment", "show", "tell", "track"]
+__all__ = ["Json", "advancing", "harmless", "moment", "show", "tell", "track"]
 
 _Item = TypeVar("_Item")
 _people = Console(stderr=True)
@@ -76,8 +76,13 @@ def moment(text: str | None, option: str) -> datetime | None:
     return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
+def harmless(text: str) -> str:
+    """A text that others wrote, unable to steer the terminal it is shown on."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def _cell(value: Any) -> Text:
-    """A value as text and nothing else: what others wrote must neither be taken for markup nor steer the terminal."""
+    """A value as text and nothing else: what others wrote is not to be taken for markup either."""
     if isinstance(value, datetime):
         return Text(value.strftime("%Y-%m-%d %H:%M:%S"))
-    return Text("" if value is None else _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value)))
+    return Text("" if value is None else harmless(str(value)))

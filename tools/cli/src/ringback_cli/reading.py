@@ -1,18 +1,19 @@
 """Reads topics from a moment to their present end, without a group and without a trace."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
 
-import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.dead_letters import DECISIONS, DONE, LetterPlace, letter_place
 from ringback_events.headers import read_headers
+from ringback_events.platform_events import AuditEntry
 from ringback_events.topics import AUDIT
 from ringback_stream.compacted import Batches, partition_numbers, stop_reader
 from ringback_stream.connection import client_options, full_name
@@ -100,9 +101,17 @@ async def decisions(kafka: KafkaSettings, since: datetime | None) -> dict[Letter
     async for one in scan(kafka, AUDIT.name, since):
         if read_headers(one.headers).subject not in DECISIONS:
             continue
-        entry: dict[str, Any] = orjson.loads(one.value or b"{}")
         at = letter_of(one).at
-        for place in map(letter_place, entry.get("targets", ()) if entry.get("outcome") == DONE else ()):
+        for place in map(letter_place, _done_to(one.value)):
             if place is not None:
                 decided[place] = max(at, decided.get(place, at))
     return decided
+
+
+def _done_to(value: bytes | None) -> Sequence[str]:
+    """The targets of an entry; none if it cannot be read, or says of nothing that it is done."""
+    try:
+        entry = AuditEntry.model_validate_json(value or b"")
+    except ValidationError:
+        return ()
+    return entry.targets if entry.outcome == DONE else ()

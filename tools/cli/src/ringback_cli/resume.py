@@ -3,10 +3,12 @@
 import asyncio
 from typing import Annotated
 
-import orjson
 import typer
+from pydantic import ValidationError
+from ringback_common.clock import iso
 from ringback_common.errors import ConfigError
 from ringback_common.settings import KafkaSettings, load
+from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import CONTROL
 from ringback_stream.compacted import read_compacted
 from ringback_stream.control import ControlTable
@@ -41,8 +43,16 @@ def resume(process: Process = None, *, why: Why = None, yes: Yes = False, as_jso
 
 
 async def _halts(kafka: KafkaSettings) -> dict[str, tuple[str, str]]:
-    entries = [orjson.loads(value) for value in (await read_compacted(kafka, CONTROL.name)).values()]
-    return {entry["subject"]: (entry["reason"], entry["since"]) for entry in entries if entry["kind"] == HALT}
+    entries = [_entry(value) for value in (await read_compacted(kafka, CONTROL.name)).values()]
+    return {entry.subject: (entry.reason, iso(entry.since)) for entry in entries if entry and entry.kind == HALT}
+
+
+def _entry(value: bytes) -> ControlEntry | None:
+    """None for what the processes cannot read either, and ignore."""
+    try:
+        return ControlEntry.model_validate_json(value)
+    except ValidationError:
+        return None
 
 
 async def _lift(kafka: KafkaSettings, process: str, why: str) -> None:

@@ -71,7 +71,9 @@ async def deeds(kafka: KafkaSettings, only: Filter, selection: Selection, judge:
     async with aclosing(_letters(kafka, only, selection.oldest)) as letters:
         async for received in letters:
             place = letter_of(received).place
-            answer = judge(received) if place in selection.places else Unreleasable.TOO_OLD
+            if place not in selection.places:
+                continue
+            answer = judge(received)
             if not isinstance(answer, Unreleasable):
                 yield Deed(str(place), answer)
 

@@ -23,7 +23,7 @@ def audit_message(tenant_id: str, revision: int, reason: str, at: datetime, outc
         revision: the one that was published.
         reason: why, a word or a ticket.
         at: when.
-        outcome: begun, done, stopped, incomplete, or the class of the failure.
+        outcome: begun, done, incomplete, or the class of the failure.
     """
     entry = AuditEntry(
         actor=_ACTOR,

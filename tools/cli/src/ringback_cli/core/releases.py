@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from ringback_common.outcomes import Headers, Message, Received
 from ringback_events.fetch import FetchRequest
 from ringback_events.headers import REPLAY, RUN
-from ringback_events.topics import ALL_TOPICS, FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M
+from ringback_events.topics import ALL_TOPICS, AUDIT, CONTROL, FETCH_BULK, FETCH_LANES
 from ringback_stream.dead_letters import PREFIX
 from ringback_stream.lanes import ATTEMPT, DUE, LAST_REASON
 
@@ -18,9 +18,10 @@ __all__ = ["KEPT_BY_GRAPH", "Unreleasable", "release_of"]
 KEPT_BY_GRAPH = timedelta(days=30)
 """The enricher drops a request for an older call without asking."""
 
-_RETRY_TIERS = frozenset({FETCH_RETRY_2M.name, FETCH_RETRY_60M.name})
-_FETCH_LANES = frozenset({FETCH.name, FETCH_BULK.name}) | _RETRY_TIERS
-_SOURCES = frozenset(topic.name for topic in ALL_TOPICS if topic.dead_letters is not None)
+_FETCH_LANES = frozenset(topic.name for topic in FETCH_LANES)
+_STATE = frozenset({AUDIT.name, CONTROL.name})
+"""What is refused of these is not to be said again: the trail and the state of today are written by those who act."""
+_SOURCES = frozenset(topic.name for topic in ALL_TOPICS if topic.dead_letters is not None) - _STATE
 _OF_THE_LAST_WAY = frozenset({ATTEMPT, DUE, LAST_REASON, REPLAY, RUN, "traceparent", "tracestate"})
 """Attempts begin anew, and so does the trace: a release must not reopen one that is ten days old."""
 
@@ -35,17 +36,18 @@ class Unreleasable(StrEnum):
 
 
 def release_of(received: Received, run: str, now: datetime) -> Message | Unreleasable:
-    """The record a dead letter was, for its source topic; from a retry tier for the bulk lane.
+    """The record a dead letter was, for its source topic; from any fetch lane for the bulk lane.
 
-    Key, value and headers are the original ones, without what the refusal and the last way through the retry tiers
-    added. Two headers are new: `ringback_replay: true`, and `ringback_run` with the run of the command.
+    That lane holds no live request back. Key, value and headers are the original ones, without what the refusal and the
+    last way through the retry tiers added. Two headers are new: `ringback_replay: true`, and `ringback_run` with the
+    run of the command.
     """
     source = letter_of(received).source
     if source not in _SOURCES:
         return Unreleasable.NO_SOURCE
     if source in _FETCH_LANES and _is_too_old(received.value, now):
         return Unreleasable.TOO_OLD
-    target = FETCH_BULK.name if source in _RETRY_TIERS else source
+    target = FETCH_BULK.name if source in _FETCH_LANES else source
     return Message(target, received.key or b"", received.value, (*_original(received), *_marks(run)))
 
 
