@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -28,6 +29,7 @@ __all__ = ["main"]
 
 _ROOT = Path(__file__).resolve().parents[4]
 _FOLDER = _ROOT / "tests" / "fault"
+_FILES = 16_384
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,9 +64,18 @@ def _lane(options: argparse.Namespace) -> int:
     order = {name: place for place, name in enumerate(wanted.names)}
     rows = sorted(wanted_rows(wanted), key=lambda row: order[row.row])
     kind = read_world(wanted.worlds, rows[0].world)
+    _open_many_files()
     errand = Errand(kind, rows, options.seed, wanted.overlay, keep=not options.discard)
     asyncio.run(_ended_by_signal(run_errand(errand)))
     return 0
+
+
+def _open_many_files() -> None:
+    """As many as rows with thousands of clients take, if the machine allows it; what is started inherits it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _mutants(options: argparse.Namespace) -> int:

@@ -11,12 +11,14 @@ from ringback_local.polling import until
 
 from ringback_faults.scene import Scene
 
-__all__ = ["READY_SECONDS", "again_ready", "respawned", "until_busy"]
+__all__ = ["READY_SECONDS", "again_ready", "held_still", "respawned", "until_busy"]
 
 READY_SECONDS = 180.0
 """A killed consumer's successor waits up to 15 s for the group, and for a broker that died meanwhile: beside others of
 its kind that one read its logs for 70 s and more. No goal: recovery is judged from the ledgers."""
-_BUSY_SECONDS = 15.0
+_BUSY_SECONDS = 30.0
+_IN_FLIGHT_SECONDS = 0.03
+"""In which a commit that was sent before reaches the broker."""
 _LANES = (topics.FETCH.name, topics.FETCH_BULK.name)
 _HELD: dict[str, tuple[str, Sequence[str]]] = {"enricher": (ENRICHER, _LANES), "store": (SINK, (topics.RECORDS.name,))}
 
@@ -33,6 +35,32 @@ async def until_busy(scene: Scene, process: str) -> int:
         except (KafkaError, OSError):
             await asyncio.sleep(0.2)  # the broker is the victim of another fault just now
     return 0
+
+
+async def held_still(scene: Scene, process: str) -> int:
+    """Stop (SIGSTOP) a consumer while it has unfinished records, and tell how many; the others are left running.
+
+    Looked at while it runs, it may finish and commit all of it between the look and the fault.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while held := await until_busy(scene, process):
+        await asyncio.sleep(scene.random.uniform(0.0, 0.02))
+        scene.stack.pause(process)
+        await asyncio.sleep(_IN_FLIGHT_SECONDS)
+        if still := await _held(scene, process, otherwise=held):
+            return still
+        scene.stack.resume(process)
+        if time.monotonic() > deadline:
+            break
+    return 0
+
+
+async def _held(scene: Scene, process: str, *, otherwise: int) -> int:
+    group, names = _HELD[process]
+    try:
+        return sum((await scene.lags.of(group, names)).values())
+    except (KafkaError, OSError):
+        return otherwise
 
 
 async def respawned(scene: Scene, process: str, before: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ringback_common.errors import ConfigError
@@ -11,7 +11,7 @@ from ringback_local.polling import until
 
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
-from ringback_faults.links import Links
+from ringback_faults.links import Link, Links
 from ringback_faults.network import Direction, Network, Peer
 from ringback_faults.produce_errors import ErrorName
 from ringback_faults.relay import Counts, Toxic
@@ -21,15 +21,22 @@ __all__ = ["cut", "poison_link", "produce_errors", "refuse_link"]
 
 Harm = Mapping[str, float | int | bool]
 """Members of a `Toxic`."""
+_STRUCK_SECONDS = 30.0
 
 
 @action("poison link")
 async def poison_link(
-    scene: Scene, links: list[str], seconds: float, up: Harm | None = None, down: Harm | None = None
+    scene: Scene,
+    links: list[str],
+    seconds: float,
+    up: Harm | None = None,
+    down: Harm | None = None,
+    least: Mapping[str, int] | None = None,
 ) -> None:
     """Do something to what goes over links: `up` to what the client sends, `down` to what it is answered.
 
-    The links' evidence: connections reset or half closed, chunks delayed or held, octets passed meanwhile.
+    The links' evidence: connections reset or half closed, chunks delayed or held, octets passed meanwhile. With `least`
+    it lasts longer, until so much of it was seen, e.g. {half_closes: 2}: a client whose breaker is open asks rarely.
     """
     harmed = [_links(scene)[name] for name in links]
     before, at = [dataclasses.replace(link.counts) for link in harmed], time.time()
@@ -37,6 +44,7 @@ async def poison_link(
         for link in harmed:
             link.poison(Toxic(**dict[str, Any](up or {})), Toxic(**dict[str, Any](down or {})))
         await asyncio.sleep(seconds)
+        await until(lambda: _seen_at_least(harmed, before, least or {}), _STRUCK_SECONDS)
     finally:
         for link in harmed:
             link.heal()
@@ -105,9 +113,15 @@ async def cut(
             network.cut(process, peer, direction)
             await asyncio.sleep(seconds)
         finally:
+            ended = time.time()
             network.heal()
         passed = _since(link.counts, before)["octets"]
-        scene.note(Act(at, time.time(), "cut", process, {"peer": peer, "direction": direction, "passed": passed}))
+        scene.note(Act(at, ended, "cut", process, {"peer": peer, "direction": direction, "passed": passed}))
+
+
+def _seen_at_least(links: Sequence[Link], before: Sequence[Counts], least: Mapping[str, int]) -> bool:
+    changes = [_since(link.counts, earlier) for link, earlier in zip(links, before, strict=True)]
+    return all(sum(float(change[name]) for change in changes) >= count for name, count in least.items())
 
 
 def _since(now: Counts, before: Counts) -> dict[str, float | str]:

@@ -54,22 +54,27 @@ async def burst(scene: Scene, calls: int = 10, most: int = 50, storm: int = 100)
 async def late_copies(scene: Scene, most: int = 40, *, unknown: bool = False) -> None:
     """Records of versions that newer ones have followed are written once more, as by a process that slept.
 
-    With `unknown` the store is made to forget first that it ever had these versions: as if that process had slept
-    before it wrote them for the first time. Of these `forgotten` versions `gone` are not stored again soon.
+    With `unknown` they are of as many versions, and the store is made to forget first that it ever had these: as if
+    that process had slept before it wrote them for the first time. Of these `forgotten` versions `gone` are not stored
+    again soon.
     """
     at, copied = time.time(), 0
     bootstrap = scene.stack.bootstrap_servers
     async with reading(bootstrap) as consumer, planting(scene) as planter:
         ends = await ends_of(consumer, await partitions_of(bootstrap, [topics.RECORDS.name]))
         newest: dict[bytes, Any] = {}
-        older: list[Any] = []
+        older: dict[tuple[Any, ...], Any] = {}
         async for record in records_between(consumer, {}, ends):
             if record.timestamp / 1000 < scene.started or "ce_callversion" not in _headers(record):
                 continue
-            older += [newest[record.key]] if record.key in newest else []
+            if record.key in newest:
+                earlier = newest[record.key]
+                version = (record.key, _headers(earlier)["ce_callversion"])
+                older[version if unknown else (earlier.partition, earlier.offset)] = earlier
             newest[record.key] = record
-        forgotten = await _forget(scene, older[:most]) if unknown else _Columns([], [], [])
-        for record in older[:most]:
+        written = list(older.values())[:most]
+        forgotten = await _forget(scene, written) if unknown else _Columns([], [], [])
+        for record in written:
             await planter.plant(record.topic, record.key, record.value, _headers(record))
             copied += 1
     gone = await _still_gone(scene, forgotten)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ringback_local.polling import until
 
-from ringback_faults.actions.busy import READY_SECONDS, again_ready, respawned, until_busy
+from ringback_faults.actions.busy import READY_SECONDS, again_ready, held_still, respawned, until_busy
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
@@ -24,8 +24,7 @@ async def kill(scene: Scene, process: Service, times: int = 1, every: float = 0.
     """
     for _ in range(times):
         began = time.time()
-        held = await until_busy(scene, process)
-        await asyncio.sleep(scene.random.uniform(0.0, 0.02))
+        held = await held_still(scene, process)
         at, pid = time.time(), scene.stack.processes[process].pid
         scene.stack.kill(process)
         await (again_ready if ready else respawned)(scene, process, pid)
@@ -37,7 +36,7 @@ async def kill(scene: Scene, process: Service, times: int = 1, every: float = 0.
 async def kill_again(scene: Scene, process: Service, times: int = 2, within: float = 3.0) -> None:
     """SIGKILL, and once more up to `within` seconds after the next process began, while it still recovers."""
     for number in range(1, times + 1):
-        held = await until_busy(scene, process)
+        held = await held_still(scene, process)
         at, pid = time.time(), scene.stack.processes[process].pid
         scene.stack.kill(process)
         await respawned(scene, process, pid)
@@ -65,7 +64,7 @@ async def terminate(scene: Scene, process: Service, times: int = 1) -> None:
 @action("freeze")
 async def freeze(scene: Scene, process: Service, seconds: float = 20.0) -> None:
     """SIGSTOP while work is in hand, SIGCONT after a while: past 15 s the group takes it for dead."""
-    held = await until_busy(scene, process)
+    held = await held_still(scene, process)
     at = time.time()
     scene.stack.pause(process)
     try:

@@ -14,6 +14,7 @@ __all__ = ["bounce_broker", "bounce_database", "freeze_broker", "freeze_database
 
 _BROKER_SECONDS = 120.0
 """A killed broker reads its logs anew before it answers."""
+_MET_SECONDS = 5.0
 Manner = Literal["kill", "stop"]
 
 
@@ -34,7 +35,8 @@ async def bounce_broker(scene: Scene, how: Manner = "kill", down: float = 2.0, t
 async def bounce_database(scene: Scene, how: Manner = "kill", down: float = 2.0, times: int = 1) -> None:
     """PostgreSQL goes away for `down` seconds, suddenly or in order, and comes back with its data.
 
-    It goes while the store has records in hand. `given_up` is how many transactions the store gave up for it.
+    It goes while the store has records in hand, and comes back when the store has met that, or after 5 s more: it may
+    be asleep between two attempts. `given_up` is how many transactions the store gave up for it.
     """
     postgres = scene.stack.postgres
     for _ in range(times):
@@ -42,9 +44,18 @@ async def bounce_database(scene: Scene, how: Manner = "kill", down: float = 2.0,
         at, before = time.time(), await given_up(scene)
         await asyncio.to_thread(postgres.kill if how == "kill" else postgres.stop)
         await asyncio.sleep(down)
+        await _met(scene, before)
         postgres.start()  # in this thread, and it takes a fraction of a second
         detail = {"how": how, "down": down, "given_up": more_given_up(before, await given_up(scene))}
         scene.note(Act(at, time.time(), "bounce", "database", detail))
+
+
+async def _met(scene: Scene, before: float | None) -> None:
+    deadline = time.monotonic() + _MET_SECONDS
+    while time.monotonic() < deadline:
+        if more_given_up(before, await given_up(scene)):
+            return
+        await asyncio.sleep(0.1)
 
 
 @action("freeze broker")
