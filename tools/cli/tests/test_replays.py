@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringback_cli.core.replays import UnreadableLineError, digest_of, read_calls, remaining, request_of
 from ringback_cli.cursor import Cursor, Position
+from ringback_cli.replay import replay
 from ringback_common.errors import ConfigError
 from ringback_events.headers import read_headers
 from ringback_events.topics import FETCH_BULK
@@ -69,3 +70,14 @@ def test_a_cursor_is_there_until_the_run_is_done(tmp_path: Path) -> None:
     cursor.path.write_bytes(b"[1]")
     with pytest.raises(ConfigError, match="is no cursor"):
         cursor.read()
+
+
+def test_a_run_that_was_killed_behind_its_last_call_does_not_stop_the_next_one(tmp_path: Path) -> None:
+    """Its cursor says that nothing is left: that is said once, and then the same replay begins anew."""
+    calls, noted = tmp_path / "calls", Cursor(tmp_path / "cursor.json")
+    calls.write_text(f"{TENANT}|a\n{TENANT}|b\n")
+    noted.write(Position("run", f"{TENANT}|b", 2))
+    replay(calls=str(calls), cursor=noted.path)
+    assert noted.read() is not None
+    replay(calls=str(calls), cursor=noted.path, why="OPS-1", yes=True)
+    assert noted.read() is None
