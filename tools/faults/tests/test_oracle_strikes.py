@@ -47,6 +47,16 @@ def test_commits_are_of_the_group_that_was_cut_off(story: Story) -> None:
     assert story.verdict().evidence["cut_crossed"] == 0
 
 
+def test_the_keeper_proves_its_ownership_while_the_store_is_cut_off(story: Story) -> None:
+    """It commits every few seconds; what the store commits has two groups."""
+    story.acts.append(Act(90.0, 120.0, "cut", "store", {"peer": "broker"}))
+    of_the_store = [commit for commit in story.commits if commit.group == SINK]
+    story.commits = [replace(commit, group="ringback-keeper") for commit in of_the_store]
+    assert story.verdict().evidence["cut_crossed"] == 0
+    story.commits = [replace(commit, group=f"{SINK}-operations") for commit in of_the_store]
+    assert story.verdict().evidence["cut_crossed"] > 0
+
+
 def test_the_slowest_end_is_of_those_told_to_stop(story: Story) -> None:
     """Not the sum."""
     story.acts += [Act(100.0, 101.0, "terminate", "store", {"seconds": took, "exit_code": 0.0}) for took in (3.0, 4.0)]

@@ -8,7 +8,7 @@ from ringback_events import topics
 
 from ringback_faults.ledgers import Act, Ledgers, TopicRecord
 from ringback_faults.oracle.effects import due_of
-from ringback_faults.oracle.index import ENRICHER, LANES
+from ringback_faults.oracle.index import ENRICHER, LANES, SINK
 
 __all__ = ["strikes_of"]
 
@@ -51,7 +51,7 @@ def _crossed(cut: Act, ledgers: Ledgers) -> Iterable[float]:
         ("enricher", "graph"): _appended(ledgers, topics.RECORDS.name),
         ("enricher", "broker"): (commit.at for commit in ledgers.commits if commit.group == ENRICHER),
         ("store", "database"): (write.at for write in ledgers.writes),
-        ("store", "broker"): (commit.at for commit in ledgers.commits if commit.group != ENRICHER),
+        ("store", "broker"): (commit.at for commit in ledgers.commits if commit.group.startswith(SINK)),
     }
     effects = moments[cut.target, str(cut.detail["peer"])]
     return [moment for moment in effects if cut.at + _UNDER_WAY < moment < cut.end]
