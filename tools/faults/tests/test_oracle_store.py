@@ -259,6 +259,17 @@ def test_the_newest_version_has_its_marker_and_its_open_call(story: Story) -> No
     assert "I13" in story.broken()
 
 
+@pytest.mark.parametrize(("reason", "broken"), [("too_large", set[str]()), ("upstream_error", {"I13"})])
+def test_a_publication_that_broke_off_at_a_refusal_is_told_by_its_dead_letter(
+    story: Story, reason: str, broken: set[str]
+) -> None:
+    """The record was acked, the open call refused for its size: whoever waits for it finds the letter."""
+    story.records = [record for record in story.records if record.topic != CALLS]
+    request = next(record for record in story.records if record.topic == FETCH)
+    story.refused(100.3, request, reason)
+    assert story.broken(dead_letters={reason: 1}) == broken
+
+
 def test_a_call_that_graph_never_served_can_not_be_whole(story: Story) -> None:
     """A version that nobody served cannot be compared, and that is an anomaly, not a pass."""
     story.expected[KEY] = Expected({}, 0, frozenset({1}), {})

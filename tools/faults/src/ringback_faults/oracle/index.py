@@ -20,6 +20,7 @@ __all__ = [
     "index_of",
     "origin_of",
     "place_of",
+    "reason_of",
 ]
 
 ENRICHER, SINK = "ringback-enricher", "ringback-sink-store"
@@ -107,6 +108,11 @@ def origin_of(letter: TopicRecord) -> Place | None:
     told = [letter.headers.get(f"ringback_dlq_{name}", b"").decode(errors="replace") for name in _ORIGIN]
     topic, partition, offset = told
     return (topic, int(partition), int(offset)) if partition.isdigit() and offset.isdigit() else None
+
+
+def reason_of(letter: TopicRecord) -> str:
+    """Why a dead letter says it is one."""
+    return letter.headers.get("ringback_dlq_reason", b"").decode(errors="replace")
 
 
 _ORIGIN = ("topic", "partition", "offset")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ringback_faults.ledgers import Ledgers, TopicRecord
-from ringback_faults.oracle.index import DEAD_LETTERS, Index, Place, origin_of
+from ringback_faults.oracle.index import DEAD_LETTERS, Index, Place, origin_of, reason_of
 
 __all__ = ["HEADERS", "Wanted", "garbled_letters", "missing_letters", "surplus_letters"]
 
@@ -26,7 +26,7 @@ _NEVER_KEPT = frozenset({"traceparent"})
 def missing_letters(ledgers: Ledgers, index: Index, expected: Mapping[str, Wanted]) -> Iterator[str]:
     """A sentence for each planted poison without its dead letter, and for each reason with too few of them."""
     for place, reason in ledgers.planted.items():
-        found = {_reason(letter) for letter in index.letters_of.get(place, ())}
+        found = {reason_of(letter) for letter in index.letters_of.get(place, ())}
         if reason and reason not in found:
             yield f"poison at {place} is not among the dead letters as {reason}, but as {sorted(found) or 'nothing'}"
     counts = _counts(ledgers, index)
@@ -83,13 +83,9 @@ def _range(wanted: Wanted) -> tuple[int, int]:
 def _counts(ledgers: Ledgers, index: Index) -> Counter[str]:
     """Reason → how many calls have such a dead letter (records, where the key names none), planted poison left out."""
     seen = {
-        (_reason(letter), letter.key if letter.key and letter.key[1] else origin)
+        (reason_of(letter), letter.key if letter.key and letter.key[1] else origin)
         for origin, letters in index.letters_of.items()
         for letter in letters
-        if ledgers.planted.get(origin, "") != _reason(letter)
+        if ledgers.planted.get(origin, "") != reason_of(letter)
     }
     return Counter(reason for reason, _ in seen)
-
-
-def _reason(letter: TopicRecord) -> str:
-    return letter.headers.get(_PREFIX + "reason", b"").decode(errors="replace")

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from ringback_events import topics
 
 from ringback_faults.ledgers import Children, Key, Ledgers, TopicRecord
-from ringback_faults.oracle.index import Index
+from ringback_faults.oracle.index import Index, reason_of
 
 __all__ = ["cut_calls", "cut_events", "cut_records"]
+
+_TOO_LARGE = "too_large"
 
 
 def cut_records(ledgers: Ledgers) -> Iterator[str]:
@@ -38,14 +40,16 @@ def cut_calls(ledgers: Ledgers) -> Iterator[str]:
 def cut_events(ledgers: Ledgers, index: Index) -> Iterator[str]:
     """A sentence for each version whose `completed` marker stands although sessions are missing or come after it.
 
-    The newest version of a call that drained must have its marker and its open call, too.
+    The newest version of a call that drained must have its marker and its open call, too; unless its publication broke
+    off where the broker refused a message for its size, which a dead letter tells (and I6 judges).
     """
     for key, published in index.published.items():
         newest = max((record.version or 0 for record in published if record.topic == topics.RECORDS.name), default=0)
         for version in {record.version for record in published if record.version is not None}:
             events = [record for record in published if record.version == version]
             yield from _cut(key, version, events, ledgers)
-            if version == newest and ledgers.drained is not None and key in ledgers.expected:
+            broken_off = any(reason_of(letter) == _TOO_LARGE for letter in index.letters.get(key, ()))
+            if version == newest and ledgers.drained is not None and key in ledgers.expected and not broken_off:
                 yield from _unannounced(key, version, events)
 
 
