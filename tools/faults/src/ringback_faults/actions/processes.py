@@ -6,7 +6,7 @@ from typing import Literal
 
 from ringback_local.polling import until
 
-from ringback_faults.actions.busy import READY_SECONDS, again_ready, held_still, respawned, until_busy
+from ringback_faults.actions.busy import READY_SECONDS, again_ready, held_still, respawned
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
@@ -51,7 +51,7 @@ async def kill_again(scene: Scene, process: Service, times: int = 2, within: flo
 async def terminate(scene: Scene, process: Service, times: int = 1) -> None:
     """SIGTERM while work is in hand: the exit code and the seconds to the end are noted; then ready again."""
     for _ in range(times):
-        await until_busy(scene, process)
+        await held_still(scene, process)
         at, pid, before = time.time(), scene.stack.processes[process].pid, len(_exit_codes(scene, process))
         scene.stack.supervisor.terminate(process)
         await until(lambda before=before: len(_exit_codes(scene, process)) > before, READY_SECONDS)
