@@ -34,6 +34,7 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
+from ringback_stream.connection import somebody_listens
 from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.ownership import Ownership
@@ -286,8 +287,13 @@ async def test_a_stuck_consumer_ends_the_process(kafka: Broker, topic_prefix: st
         assert supervisor.consumer is not None
         supervisor.consumer.intake.close()  # planted: the intake no longer takes what is delivered
         await send_all(settings, [fetch("t|2")])
+
+        async def listens() -> bool:
+            return await somebody_listens(settings.kafka)
+
         with pytest.raises(Standstill):
-            await asyncio.wait_for(watch(supervisor.consumer, supervisor.assignment, SystemClock(), patience=1.5), 10)
+            async with asyncio.timeout(10):
+                await watch(supervisor.consumer, supervisor.assignment, SystemClock(), listens, patience=1.5)
 
 
 class Hanging:

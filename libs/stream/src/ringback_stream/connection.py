@@ -1,5 +1,6 @@
 """How every client connects to Kafka, and the one place where the installation's topic prefix is added and stripped."""
 
+import asyncio
 import ssl
 from typing import Any, TypedDict
 
@@ -9,9 +10,18 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from ringback_common.errors import ConfigError
 from ringback_common.settings import KafkaSettings, read_secret
 
-__all__ = ["ClientOptions", "client_options", "contract_name", "faststream_security", "full_name", "nobody_answers"]
+__all__ = [
+    "ClientOptions",
+    "client_options",
+    "contract_name",
+    "faststream_security",
+    "full_name",
+    "nobody_answers",
+    "somebody_listens",
+]
 
 
+_LISTENS_WITHIN = 1.0
 _connections: Any = AIOKafkaConnection
 _send = _connections.send
 
@@ -51,6 +61,20 @@ class ClientOptions(TypedDict, total=False):
 def nobody_answers(kafka: KafkaSettings) -> ConfigError:
     """For a command, which does not wait for its Kafka."""
     return ConfigError(f"No Kafka answers at RINGBACK_KAFKA__BOOTSTRAP_SERVERS={kafka.bootstrap_servers}.")
+
+
+async def somebody_listens(kafka: KafkaSettings) -> bool:
+    """Whether a bootstrap server takes a connection within a second; whether it answers is not asked."""
+    for server in kafka.servers:
+        host, _, port = server.rpartition(":")
+        try:
+            async with asyncio.timeout(_LISTENS_WITHIN):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except (OSError, TimeoutError):
+            continue
+        writer.close()
+        return True
+    return False
 
 
 def client_options(kafka: KafkaSettings) -> ClientOptions:

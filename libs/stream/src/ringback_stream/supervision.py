@@ -15,7 +15,7 @@ from ringback_events.platform_events import ControlEntry
 from ringback_stream import telemetry
 from ringback_stream.assignment import Assignment
 from ringback_stream.batched import BatchedRunner
-from ringback_stream.connection import full_name
+from ringback_stream.connection import full_name, somebody_listens
 from ringback_stream.consumer import Consumer
 from ringback_stream.control import ControlTable
 from ringback_stream.diversion import Diversion
@@ -123,7 +123,7 @@ class FlowSupervisor:
                     tasks.create_task(assignment.keep_committing(lambda: consumer.client), name="commits"),
                     tasks.create_task(_let_in(consumer), name="let-in"),
                     tasks.create_task(self._tell(assignment), name="gauges"),
-                    tasks.create_task(watch(consumer, assignment, self._clock), name="watchdog"),
+                    tasks.create_task(watch(consumer, assignment, self._clock, self._listens), name="watchdog"),
                     tasks.create_task(_raise(consumer.failed), name="failures"),
                 ]
                 await self._start(consumer)
@@ -140,6 +140,9 @@ class FlowSupervisor:
             raise failure from None
         finally:
             self.consumer = self.runner = self.diversion = None
+
+    async def _listens(self) -> bool:
+        return await somebody_listens(self._kafka)
 
     async def _start(self, consumer: Consumer) -> None:
         while True:
