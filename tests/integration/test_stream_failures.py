@@ -34,7 +34,7 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
-from ringback_stream.connection import somebody_listens
+from ringback_stream.connection import most_listen
 from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.ownership import Ownership
@@ -289,7 +289,7 @@ async def test_a_stuck_consumer_ends_the_process(kafka: Broker, topic_prefix: st
         await send_all(settings, [fetch("t|2")])
 
         async def listens() -> bool:
-            return await somebody_listens(settings.kafka)
+            return await most_listen(settings.kafka)
 
         with pytest.raises(Standstill):
             async with asyncio.timeout(10):

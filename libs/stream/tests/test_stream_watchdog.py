@@ -7,7 +7,7 @@ import pytest
 from ringback_common.clock import SystemClock
 from ringback_common.settings import KafkaSettings
 from ringback_stream import watchdog
-from ringback_stream.connection import somebody_listens
+from ringback_stream.connection import most_listen
 from ringback_stream.watchdog import Standstill, watch
 
 
@@ -56,11 +56,19 @@ async def test_time_in_which_no_broker_listens_does_not_count(monkeypatch: pytes
         await asyncio.wait_for(watching, 5)
 
 
-async def test_who_takes_a_connection_listens() -> None:
-    """One of the bootstrap servers is enough; what is behind the port is not asked."""
+async def test_kafka_is_there_when_most_of_its_servers_take_a_connection() -> None:
+    """One of three is not enough: a partition may have no leader. What is behind the port is not asked."""
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    assert await somebody_listens(KafkaSettings(bootstrap_servers=f"127.0.0.1:1,127.0.0.1:{port}"))
+    there, away = f"127.0.0.1:{port}", "127.0.0.1:1"
+    assert await most_listen(KafkaSettings(bootstrap_servers=there))
+    assert await most_listen(KafkaSettings(bootstrap_servers=f"{there}, {away}, {there}"))
+    assert not await most_listen(KafkaSettings(bootstrap_servers=f"{away},{there},{away}"))
     server.close()
     await server.wait_closed()
-    assert not await somebody_listens(KafkaSettings(bootstrap_servers=f"127.0.0.1:1,127.0.0.1:{port}"))
+    assert not await most_listen(KafkaSettings(bootstrap_servers=there))
+
+
+async def test_a_server_without_a_port_is_one_at_kafka_s_own() -> None:
+    """As the client takes it; nobody listens there on this machine's discard address."""
+    assert not await most_listen(KafkaSettings(bootstrap_servers="127.0.0.2"))

@@ -28,6 +28,7 @@ def test_what_is_not_all_is_said_and_no_success(
 
 
 def test_all_of_it_is_success() -> None:
-    """And so is a dry run."""
+    """Though a signal came behind the last one; and so is a dry run."""
     report(ORDER, Plan(), Carried(3), as_json=False)
+    report(ORDER, Plan(), Carried(3, stopped=True), as_json=False)
     report(ORDER, Plan(), None, as_json=False)

@@ -80,9 +80,19 @@ async def test_one_that_is_too_large_is_named_and_the_rest_is_done() -> None:
     assert (carried.done, carried.too_large, carried.stopped, noted) == (2, ["call-1"], False, ["call-0"])
 
 
-@pytest.mark.parametrize(("count", "done", "stopped"), [(3, 3, False), (6, 3, True)])
-async def test_a_signal_stops_between_two_steps_and_only_there(count: int, done: int, stopped: bool) -> None:  # noqa: FBT001 - of the table
-    """In the pause behind the last step there is nothing left to stop: the run is whole."""
+async def test_a_signal_stops_behind_the_step_that_is_under_way() -> None:
+    """At once: what comes next is not even read."""
     kafka = Kafka(lambda one: os.kill(os.getpid(), signal.SIGHUP) if one.key == b"2" else None)
-    carried = await carry_out(kafka, count, [], rate=3)
-    assert (carried.done, carried.stopped) == (done, stopped)
+    carried = await carry_out(kafka, 6, [], rate=3)
+    assert (carried.done, carried.stopped) == (3, True)
+
+
+async def test_what_nohup_ignores_stops_nothing() -> None:
+    """A long release outlives its terminal if it was begun so."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        kafka = Kafka(lambda one: os.kill(os.getpid(), signal.SIGHUP) if one.key == b"0" else None)
+        assert (await carry_out(kafka, 3, [], rate=1000)).stopped is False
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

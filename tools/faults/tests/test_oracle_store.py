@@ -259,14 +259,17 @@ def test_the_newest_version_has_its_marker_and_its_open_call(story: Story) -> No
     assert "I13" in story.broken()
 
 
-@pytest.mark.parametrize(("reason", "broken"), [("too_large", set[str]()), ("upstream_error", {"I13"})])
+@pytest.mark.parametrize(
+    ("reason", "at", "broken"),
+    [("too_large", 100.3, set[str]()), ("upstream_error", 100.3, {"I13"}), ("too_large", 99.9, {"I13"})],
+)
 def test_a_publication_that_broke_off_at_a_refusal_is_told_by_its_dead_letter(
-    story: Story, reason: str, broken: set[str]
+    story: Story, reason: str, at: float, broken: set[str]
 ) -> None:
-    """The record was acked, the open call refused for its size: whoever waits for it finds the letter."""
+    """The record was acked, the open call refused for its size; a letter of an earlier version says nothing."""
     story.records = [record for record in story.records if record.topic != CALLS]
     request = next(record for record in story.records if record.topic == FETCH)
-    story.refused(100.3, request, reason)
+    story.refused(at, request, reason)
     assert story.broken(dead_letters={reason: 1}) == broken
 
 

@@ -119,9 +119,9 @@ class RecordReader:
             return Hostile(hostile.why)
 
     async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
-        """Whether Graph answers this tenant, whatever it says; None if it did not come to asking.
+        """Whether Graph answers this tenant, whatever it says; None if that cannot be told.
 
-        That is so without a token, and while the tenant has to wait.
+        So it is without a token Graph takes, and when the tenant has to wait, be it told so now or before.
 
         Args:
             tenant: who asks.

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from typing import Any, TypedDict
 
+from aiokafka import conn
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
@@ -16,12 +17,13 @@ __all__ = [
     "contract_name",
     "faststream_security",
     "full_name",
+    "most_listen",
     "nobody_answers",
-    "somebody_listens",
 ]
 
 
 _LISTENS_WITHIN = 1.0
+_untyped: Any = conn
 _connections: Any = AIOKafkaConnection
 _send = _connections.send
 
@@ -63,18 +65,24 @@ def nobody_answers(kafka: KafkaSettings) -> ConfigError:
     return ConfigError(f"No Kafka answers at RINGBACK_KAFKA__BOOTSTRAP_SERVERS={kafka.bootstrap_servers}.")
 
 
-async def somebody_listens(kafka: KafkaSettings) -> bool:
-    """Whether a bootstrap server takes a connection within a second; whether it answers is not asked."""
-    for server in kafka.servers:
-        host, _, port = server.rpartition(":")
-        try:
-            async with asyncio.timeout(_LISTENS_WITHIN):
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-        except (OSError, TimeoutError):
-            continue
-        writer.close()
-        return True
-    return False
+async def most_listen(kafka: KafkaSettings) -> bool:
+    """Whether most of the bootstrap servers take a connection within a second; whether they answer is not asked.
+
+    With fewer a partition may have no leader, or too few replicas, though somebody listens.
+    """
+    found: list[tuple[str, int, Any]] = _untyped.collect_hosts(kafka.servers)  # as the client itself reads them
+    listening = await asyncio.gather(*(_listens(host, port) for host, port, _ in found))
+    return sum(listening) > len(found) / 2
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_LISTENS_WITHIN):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def client_options(kafka: KafkaSettings) -> ClientOptions:

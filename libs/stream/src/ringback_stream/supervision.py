@@ -15,7 +15,7 @@ from ringback_events.platform_events import ControlEntry
 from ringback_stream import telemetry
 from ringback_stream.assignment import Assignment
 from ringback_stream.batched import BatchedRunner
-from ringback_stream.connection import full_name, somebody_listens
+from ringback_stream.connection import full_name, most_listen
 from ringback_stream.consumer import Consumer
 from ringback_stream.control import ControlTable
 from ringback_stream.diversion import Diversion
@@ -142,7 +142,7 @@ class FlowSupervisor:
             self.consumer = self.runner = self.diversion = None
 
     async def _listens(self) -> bool:
-        return await somebody_listens(self._kafka)
+        return await most_listen(self._kafka)
 
     async def _start(self, consumer: Consumer) -> None:
         while True:

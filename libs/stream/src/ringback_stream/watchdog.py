@@ -1,6 +1,6 @@
 """Ends the process when it is assigned, behind, and has stood still for 30 s although Kafka is there.
 
-aiokafka is known to get stuck after broker restarts without a public signal. While no broker listens there is nothing
+aiokafka is known to get stuck after broker restarts without a public signal. While Kafka is away there is nothing
 to be stuck at: a process that ended for it would wait in its orchestrator's pauses when Kafka is back.
 """
 

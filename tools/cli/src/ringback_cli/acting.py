@@ -114,9 +114,10 @@ def report(order: Order, plan: Plan, carried: Carried | None, *, as_json: bool) 
 
 
 def _tell_rest(carried: Carried, count: int) -> None:
-    if carried.stopped:
+    left = count - carried.done - len(carried.too_large)
+    if left and carried.stopped:
         tell("Stopped as asked; the same command goes on from there.")
     if carried.too_large:
         tell(f"Kafka refuses {len(carried.too_large)} for their size: {', '.join(carried.too_large[:10])}")
-    if (gone := count - carried.done - len(carried.too_large)) and not carried.stopped:
-        tell(f"{gone} were not found any more: the retention of their topic took them meanwhile.")
+    if left and not carried.stopped:
+        tell(f"{left} were not found any more: the retention of their topic took them meanwhile.")

@@ -14,7 +14,7 @@ from ringback_stream.producer import Producer, TooLarge
 
 from ringback_cli.audit import AuditTrail
 
-__all__ = ["Carried", "Carrier", "Deed"]
+__all__ = ["Carried", "Carrier", "Deed", "within_patience"]
 
 _MOST, _OCTETS = 100, 16 * 1024 * 1024
 """Bounds of a step, which is what a kill at the wrong moment repeats at most."""
@@ -39,7 +39,7 @@ class Carried:
     Attributes:
         done: how many deeds are acked and audited.
         too_large: targets the broker refuses for their size.
-        stopped: whether it was asked to stop before the end.
+        stopped: whether it was asked to stop, be it behind the last one.
     """
 
     done: int = 0
@@ -75,15 +75,15 @@ class Carrier:
         """
         carried, began = Carried(), self._clock.monotonic()
         with self._stoppable():
-            await _within_patience(self._audit.begin())
+            await within_patience(self._audit.begin())
             async with aclosing(deeds), aclosing(_steps(deeds, min(_MOST, self._rate))) as steps:
                 async for step in steps:
-                    if self._stop.is_set():
-                        carried.stopped = True
-                        break
                     await self._do(step, carried)
                     seen = carried.done + len(carried.too_large)
                     await self._pause(began + seen / self._rate - self._clock.monotonic())
+                    if self._stop.is_set():
+                        carried.stopped = True
+                        break
         return carried
 
     async def _do(self, step: Sequence[Deed], carried: Carried) -> None:
@@ -94,7 +94,7 @@ class Carrier:
         pairs = list(zip(step, sending, strict=True))
         acked = [deed for deed, sent in pairs if _went_well(sent)]
         if acked:
-            await _within_patience(self._audit.done([deed.target for deed in acked]))
+            await within_patience(self._audit.done([deed.target for deed in acked]))
             carried.done += len(acked)
         if before_a_failure := [deed for deed, _ in takewhile(lambda pair: _went_well(pair[1]), pairs)]:
             self._noted(before_a_failure)
@@ -120,12 +120,13 @@ class Carrier:
     @contextmanager
     def _stoppable(self) -> Generator[None]:
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores one
+        for number in heard:
             loop.add_signal_handler(number, self._stop.set)
         try:
             yield
         finally:
-            for number in _SIGNALS:
+            for number in heard:
                 loop.remove_signal_handler(number)
 
 
@@ -133,7 +134,8 @@ def _went_well(sent: "asyncio.Task[None]") -> bool:
     return sent.done() and not sent.cancelled() and sent.exception() is None
 
 
-async def _within_patience(written: Awaitable[None]) -> None:
+async def within_patience(written: Awaitable[None]) -> None:
+    """Wait until something is written; raises Transient if Kafka does not take it."""
     try:
         async with asyncio.timeout(_PATIENCE):
             await written

@@ -67,7 +67,7 @@ def show_one(where: Where, *, payload: Payload = False, as_json: Json = False) -
     if payload:
         tell("The original bytes follow; they may hold personal data.")
         told = _text(record.value)
-        typer.echo(harmless(told) if sys.stdout.isatty() else told)
+        typer.echo("\n".join(map(harmless, told.split("\n"))) if sys.stdout.isatty() else told)
 
 
 def _text(value: bytes | None) -> str:
@@ -96,6 +96,9 @@ async def _record(consumer: Any, partition: TopicPartition, offset: int) -> Any:
     consumer.seek(partition, offset)
     try:
         async with asyncio.timeout(Standstill.SECONDS):
-            return await consumer.getone()
+            record = await consumer.getone()
     except TimeoutError:
         raise Transient("Kafka cannot be read: it does not give that letter. Try again when it answers.") from None
+    if record.offset != offset:
+        raise ConfigError("That dead letter is gone: the retention of its topic has just taken it.")
+    return record

@@ -7,13 +7,12 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.dead_letters import DECISIONS, DONE, LetterPlace, letter_place
 from ringback_events.headers import read_headers
-from ringback_events.platform_events import AuditEntry
 from ringback_events.topics import AUDIT
 from ringback_stream.compacted import Batches, partition_numbers, stop_reader
 from ringback_stream.connection import client_options, full_name
@@ -108,10 +107,17 @@ async def decisions(kafka: KafkaSettings, since: datetime | None) -> dict[Letter
     return decided
 
 
+class _Decided(BaseModel):
+    """What counts of an audit entry, whatever a later release adds to it."""
+
+    targets: list[str]
+    outcome: str
+
+
 def _done_to(value: bytes | None) -> Sequence[str]:
     """The targets of an entry; none if it cannot be read, or says of nothing that it is done."""
     try:
-        entry = AuditEntry.model_validate_json(value or b"")
+        entry = _Decided.model_validate_json(value or b"")
     except ValidationError:
         return ()
     return entry.targets if entry.outcome == DONE else ()

@@ -74,9 +74,16 @@ def replay(  # noqa: PLR0913 - an operator's options, one argument each
     if position.after is not None:
         tell(f"An earlier run asked for {position.done} of them; this one goes on from there ({noted.path}).")
     carried = asyncio.run(_act(order, left, noted, position)) if yes and left else None
-    if yes and (carried is None or not (carried.stopped or carried.too_large)):
-        noted.finish()  # also when an earlier run was killed right behind its last step
+    if yes and _is_whole(asked, position, carried, len(left)):
+        noted.finish()
     report(order, plan, carried, as_json=as_json)
+
+
+def _is_whole(asked: _Asked, position: Position, carried: Carried | None, count: int) -> bool:
+    """Whether all is done, be it by an earlier run that was killed right behind its last call."""
+    if carried is not None:
+        return carried.done == count
+    return bool(asked.keys) and position.after == asked.keys[-1]
 
 
 async def _act(order: Order, keys: Sequence[str], noted: Cursor, position: Position) -> Carried:

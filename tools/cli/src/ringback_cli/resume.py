@@ -16,6 +16,7 @@ from ringback_stream.producer import Producer
 
 from ringback_cli.acting import Why, Yes
 from ringback_cli.audit import NOT_STATED, AuditTrail, new_run, operator, reason_of
+from ringback_cli.carrying import within_patience
 from ringback_cli.output import Json, show, tell
 from ringback_cli.settings import KafkaAccess
 
@@ -60,8 +61,8 @@ async def _lift(kafka: KafkaSettings, process: str, why: str) -> None:
     await producer.start()
     try:
         audit = AuditTrail(producer, operator(kafka), LIFT, why, new_run())
-        await audit.begin()
-        await ControlTable(kafka, producer).lift(HALT, process)
-        await audit.done([process])
+        await within_patience(audit.begin())
+        await within_patience(ControlTable(kafka, producer).lift(HALT, process))
+        await within_patience(audit.done([process]))
     finally:
         await producer.stop()

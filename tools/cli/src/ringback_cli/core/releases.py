@@ -21,7 +21,7 @@ KEPT_BY_GRAPH = timedelta(days=30)
 _FETCH_LANES = frozenset(topic.name for topic in FETCH_LANES)
 _STATE = frozenset({AUDIT.name, CONTROL.name})
 """What is refused of these is not to be said again: the trail and the state of today are written by those who act."""
-_SOURCES = frozenset(topic.name for topic in ALL_TOPICS if topic.dead_letters is not None) - _STATE
+_SOURCES = frozenset(topic.name for topic in ALL_TOPICS if topic.dead_letters is not None)
 _OF_THE_LAST_WAY = frozenset({ATTEMPT, DUE, LAST_REASON, REPLAY, RUN, "traceparent", "tracestate"})
 """Attempts begin anew, and so does the trace: a release must not reopen one that is ten days old."""
 
@@ -31,6 +31,8 @@ class Unreleasable(StrEnum):
 
     NO_SOURCE = "no_source"
     """It does not name a topic of the contract that it came from."""
+    STATE = "state"
+    """It comes from the audit trail or the control topic, which say what holds today."""
     TOO_OLD = "too_old"
     """Graph no longer has the call, and the enricher would drop the request."""
 
@@ -43,6 +45,8 @@ def release_of(received: Received, run: str, now: datetime) -> Message | Unrelea
     run of the command.
     """
     source = letter_of(received).source
+    if source in _STATE:
+        return Unreleasable.STATE
     if source not in _SOURCES:
         return Unreleasable.NO_SOURCE
     if source in _FETCH_LANES and _is_too_old(received.value, now):

@@ -17,6 +17,7 @@ READY_SECONDS = 180.0
 """A killed consumer's successor waits up to 15 s for the group, and for a broker that died meanwhile: beside others of
 its kind that one read its logs for 70 s and more. No goal: recovery is judged from the ledgers."""
 _BUSY_SECONDS = 30.0
+_LOOK_SECONDS = 2.0
 _IN_FLIGHT_SECONDS = 0.03
 """In which a commit that was sent before reaches the broker."""
 _LANES = (topics.FETCH.name, topics.FETCH_BULK.name)
@@ -46,20 +47,24 @@ async def held_still(scene: Scene, process: str) -> int:
     while held := await until_busy(scene, process):
         await asyncio.sleep(scene.random.uniform(0.0, 0.02))
         scene.stack.pause(process)
-        await asyncio.sleep(_IN_FLIGHT_SECONDS)
-        if still := await _held(scene, process, otherwise=held):
+        still = 0
+        try:
+            await asyncio.sleep(_IN_FLIGHT_SECONDS)
+            still = await _held(scene, process, otherwise=held)
+        finally:
+            if not still:
+                scene.stack.resume(process)
+        if still or time.monotonic() > deadline:
             return still
-        scene.stack.resume(process)
-        if time.monotonic() > deadline:
-            break
     return 0
 
 
 async def _held(scene: Scene, process: str, *, otherwise: int) -> int:
     group, names = _HELD[process]
     try:
-        return sum((await scene.lags.of(group, names)).values())
-    except (KafkaError, OSError):
+        async with asyncio.timeout(_LOOK_SECONDS):
+            return sum((await scene.lags.of(group, names)).values())
+    except (KafkaError, OSError, TimeoutError):
         return otherwise
 
 

@@ -1,6 +1,6 @@
 """I13: a version is whole or it is not there: every session and participant of it, and of no other. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ringback_events import topics
 
@@ -48,9 +48,14 @@ def cut_events(ledgers: Ledgers, index: Index) -> Iterator[str]:
         for version in {record.version for record in published if record.version is not None}:
             events = [record for record in published if record.version == version]
             yield from _cut(key, version, events, ledgers)
-            broken_off = any(reason_of(letter) == _TOO_LARGE for letter in index.letters.get(key, ()))
-            if version == newest and ledgers.drained is not None and key in ledgers.expected and not broken_off:
+            drained = ledgers.drained is not None and key in ledgers.expected
+            if version == newest and drained and not _broken_off(events, index.letters.get(key, ())):
                 yield from _unannounced(key, version, events)
+
+
+def _broken_off(events: Iterable[TopicRecord], letters: Iterable[TopicRecord]) -> bool:
+    begun = min((event.at for event in events if event.topic == topics.RECORDS.name), default=0.0)
+    return any(letter.at >= begun for letter in letters if reason_of(letter) == _TOO_LARGE)
 
 
 def _cut(key: Key, version: int, events: list[TopicRecord], ledgers: Ledgers) -> Iterator[str]:
