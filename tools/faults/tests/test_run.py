@@ -112,6 +112,12 @@ def test_a_long_row_has_an_installation_of_its_own() -> None:
     assert [batch.rows for batch in batches([(name, 1) for name in rows], rows)] == [("R37",), ("R3", "R4")]
 
 
+def test_a_row_that_is_known_to_take_long_is_begun_early() -> None:
+    """Brokers read their logs longer than any step says: begun last, it would be waited for."""
+    rows = {each.row: each for each in (row("R3"), row("R8", world="three", takes=100.0))}
+    assert [batch.rows for batch in batches([(name, 1) for name in rows], rows)] == [("R8",), ("R3",)]
+
+
 def test_who_wants_the_machine_alone_comes_last() -> None:
     """Its figures are times; nothing else may run beside it."""
     rows = {each.row: each for each in (row("R1", 500.0, alone=True), row("R2"))}

@@ -37,7 +37,7 @@ def seconds_of(row: Row) -> float:
         given = step.parameters
         lasts = float(given.get("seconds") or given.get("down") or given.get("every") or _STEP_SECONDS)
         faults = max(faults, step.at) + min(lasts, row.load.seconds) * int(given.get("times", 1))
-    return max(row.load.seconds, faults) + _ROW_SECONDS
+    return max(row.takes, max(row.load.seconds, faults) + _ROW_SECONDS)
 
 
 def draw_plan(rows: Sequence[Row], seeds: Sequence[int], fresh: Iterator[int]) -> list[Entry]:

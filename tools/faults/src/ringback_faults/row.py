@@ -108,6 +108,7 @@ class Row(_Model):
         judged: the invariants that this row is there for; all others are judged too.
         alone: whether nothing else runs on the machine meanwhile, because its figures are times.
         repeat: how often, each time with a seed of its own.
+        takes: seconds it is known to take where load and steps do not tell, so that it is begun early enough.
         long: parts to replace in the long run, e.g. {"load": {...}, "steps": [...]}.
     """
 
@@ -120,6 +121,7 @@ class Row(_Model):
     judged: tuple[Annotated[str, Field(pattern=r"^I[0-9]{1,2}$")], ...]
     alone: bool = False
     repeat: int = 1
+    takes: float = 0.0
     long: Mapping[str, Any] | None = None
 
     def at_length(self) -> "Row":
