@@ -31,10 +31,10 @@ unit: setup ## The members' unit tests only, no Kafka and no PostgreSQL; with `c
 bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="store --seconds 3" narrows
 	@$(BIN)/python -m bench $(ARGS)
 
-fault: kafka ## Break everything once and judge: every row of the fault suite, 13 minutes; ARGS="--rows R3 --seed 7" narrows
+fault: kafka ## Break everything once and judge: every row of the fault suite, 18 minutes; ARGS="--rows R3 --seed 7" narrows
 	@$(BIN)/ringback-faults run $(ARGS)
 
-fault-long: kafka ## The long forms: soak, ten seeds of chaos and more, 100 minutes; on the same commit it goes on where it was interrupted
+fault-long: kafka ## The long forms: soak, ten seeds of chaos and more, 85 minutes; on the same commit it goes on where it was interrupted
 	@$(BIN)/ringback-faults run --long --resume $(ARGS)
 
 reliability: setup ## Write docs/reliability.md from what the last fault, fault-long and mutants runs left in .local
