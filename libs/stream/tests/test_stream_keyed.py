@@ -1,7 +1,7 @@
 """The keyed runner and its breaker: whatever happens to what is in hand, somebody can still ask."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ringback_common.clock import SystemClock
@@ -16,6 +16,7 @@ from ringback_stream.settlement import Settlement
 from ringback_stream.watermarks import Ticket, Watermark
 
 PARTITION = Partition(FETCH.name, 0)
+_LATER = Received(FETCH.name, 0, 99, 0, b"t|99", b"")
 
 
 def _given_up(_record: Received, _attempts: int) -> Outcome:
@@ -28,6 +29,23 @@ def _offer(runner: KeyedRunner, offset: int) -> None:
     runner.offer(Ticket(PARTITION, offset, 1), record, LaneKind.LIVE)
 
 
+async def _with_an_open_breaker(
+    step: Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]],
+) -> tuple[KeyedRunner, asyncio.Task[None]]:
+    """A runner, and the task it runs in, of which every step has failed until it lets nothing more in."""
+    nobody: Any = None
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up)
+    runner = KeyedRunner(flow, Settlement(nobody, "s", "g", lambda _ticket: True), SystemClock(), lambda _ticket: False)
+    running = asyncio.create_task(runner.run())
+    runner.resume()
+    for offset in range(12):
+        _offer(runner, offset)
+    async with asyncio.timeout(5):
+        while runner.refusal(Watermark(0), _LATER, LaneKind.LIVE) is None:
+            await asyncio.sleep(0.01)
+    return runner, running
+
+
 async def test_an_assignment_lost_while_the_breaker_is_open_leaves_the_next_one_a_probe() -> None:
     """With nothing in hand that could be the probe, a record is let in; and no second one."""
     away, answered = True, asyncio.Event()
@@ -38,27 +56,19 @@ async def test_an_assignment_lost_while_the_breaker_is_open_leaves_the_next_one_
         answered.set()
         return [Emit()] * len(records)
 
-    nobody: Any = None
-    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up)
-    runner = KeyedRunner(flow, Settlement(nobody, "s", "g", lambda _ticket: True), SystemClock(), lambda _ticket: False)
-    running = asyncio.create_task(runner.run())
-    runner.resume()
-    later = Received(FETCH.name, 0, 99, 0, b"t|99", b"")
-    for offset in range(12):
-        _offer(runner, offset)
-    async with asyncio.timeout(5):
-        while (may_go_on := runner.refusal(Watermark(0), later, LaneKind.LIVE)) is None:
-            await asyncio.sleep(0.01)
+    runner, running = await _with_an_open_breaker(step)
+    may_go_on = runner.refusal(Watermark(0), _LATER, LaneKind.LIVE)
+    assert may_go_on is not None
     assert not may_go_on()
     runner.drop()
     away = False
     assert may_go_on()
     runner.resume()
     _offer(runner, 20)
-    assert runner.refusal(Watermark(0), later, LaneKind.LIVE) is not None
+    assert runner.refusal(Watermark(0), _LATER, LaneKind.LIVE) is not None
     async with asyncio.timeout(5):
         await answered.wait()
-    assert runner.refusal(Watermark(0), later, LaneKind.LIVE) is None
+    assert runner.refusal(Watermark(0), _LATER, LaneKind.LIVE) is None
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -73,17 +83,7 @@ async def test_a_probe_that_is_cancelled_before_it_began_leaves_the_next_one_a_p
         answered.set()
         return [Emit()] * len(records)
 
-    nobody: Any = None
-    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up)
-    runner = KeyedRunner(flow, Settlement(nobody, "s", "g", lambda _ticket: True), SystemClock(), lambda _ticket: False)
-    running = asyncio.create_task(runner.run())
-    runner.resume()
-    later = Received(FETCH.name, 0, 99, 0, b"t|99", b"")
-    for offset in range(12):
-        _offer(runner, offset)
-    async with asyncio.timeout(5):
-        while runner.refusal(Watermark(0), later, LaneKind.LIVE) is None:
-            await asyncio.sleep(0.01)
+    runner, running = await _with_an_open_breaker(step)
     runner.drop()
     away = False
     await asyncio.sleep(Breaker.FIRST_PAUSE + 0.1)
