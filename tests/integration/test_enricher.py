@@ -5,7 +5,7 @@ import base64
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +57,14 @@ class Fetching:
     tenants: list[str] = field(default_factory=list[str])
     seen: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
     process: RunningProcess | None = None
+    start: Callable[[], Awaitable[RunningProcess]] | None = None
+
+    async def replace(self) -> None:
+        """Stop the process and start another in its place."""
+        assert self.process is not None
+        assert self.start is not None
+        assert await self.process.stop() == 0
+        self.process = await self.start()
 
     async def control(self, method: str, path: str, body: object = None) -> Any:
         """Ask the simulator's control API."""
@@ -189,7 +197,8 @@ async def fetching(
             "RINGBACK_PRIVACY__KEYS_FILE": str(_keys(tmp_path)),
             "RINGBACK_TIME_SCALE": str(getattr(request, "param", 60)),
         }
-        rig.process = await process("fetch", ["ringback-enricher", "fetch"], env=environment)
+        rig.start = lambda: process("fetch", ["ringback-enricher", "fetch"], env=environment)
+        rig.process = await rig.start()
         yield rig
         await rig.control("DELETE", "/control/faults")
         assert await rig.process.stop() == 0
@@ -268,6 +277,27 @@ async def test_a_record_that_is_not_there_yet_is_awaited(fetching: Fetching) -> 
     await fetching.published(made["callId"])
     (deferred, *_) = await fetching.on(FETCH_RETRY_2M, made["callId"])
     assert dict(deferred.headers)["ringback_reason"] == b"not_found"
+
+
+async def test_a_retry_after_holds_for_whoever_takes_the_tenant_over(fetching: Fetching) -> None:
+    """The process that was told to wait is stopped; the one that follows asks nothing of the tenant before the time."""
+    refused, later = [(await fetching.call("peerToPeer"))["callId"] for _ in range(2)]
+    throttle = {"tenantId": fetching.tenants[0], "route": "record", "effect": "throttle", "retryAfter": 15, "count": 1}
+    await fetching.control("POST", "/control/faults", throttle)
+    await fetching.ask(refused)
+
+    async def is_told() -> bool:
+        return any(line["status"] == 429 for line in await fetching.requests(refused))
+
+    await eventually(is_told)
+    await fetching.replace()
+    told = (await fetching.requests(refused))[0]
+    assert told["status"] == 429
+    assert time.time() < told["at"] + 15, "the process was replaced too late for anything to be seen"
+    await fetching.ask(later)
+    await fetching.published(later)
+    first = min(line["at"] for line in await fetching.requests(later) + (await fetching.requests(refused))[1:])
+    assert first - told["at"] >= 15
 
 
 async def test_poison_reaches_the_dead_letters_and_stops_nobody(fetching: Fetching) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -46,11 +47,15 @@ class Graph:
         listed = answer["subscriptions"] if isinstance(answer, dict) else answer
         return [each for each in listed if each["tenantId"] == tenant_id]
 
-    def created(self, tenant_id: str) -> int:
-        """How often a subscription of the tenant was created, by the simulator's ledger."""
+    def asked(self, tenant_id: str) -> list[tuple[float, int]]:
+        """When the tenant's subscriptions were asked for or changed, and the answers, by the simulator's ledger."""
         lines = [orjson.loads(line) for line in self.simulator.ledger_file.read_bytes().splitlines()]
         requests = [line for line in lines if line["kind"] == "request" and line["tenantId"] == tenant_id]
-        return sum(line["route"] == "subscriptions" and line["status"] == 201 for line in requests)
+        return sorted((line["at"], line["status"]) for line in requests if line["route"] == "subscriptions")
+
+    def created(self, tenant_id: str) -> int:
+        """How often a subscription of the tenant was created."""
+        return sum(status == 201 for _, status in self.asked(tenant_id))
 
 
 @dataclass
@@ -249,6 +254,26 @@ async def test_two_keepers_share_the_tenants(world: World) -> None:
     await asyncio.gather(*(world.active(tenant) for tenant in tenants))
     await eventually(lambda: all(world.graph.created(tenant) >= 2 for tenant in tenants))  # the ledger is written late
     assert {tenant: world.graph.created(tenant) for tenant in tenants} == dict.fromkeys(tenants, 2)
+
+
+async def test_a_retry_after_holds_for_the_keeper_that_follows(world: World) -> None:
+    """The keeper that was told to wait is stopped; the one that follows asks nothing of the tenant before the time."""
+    (tenant,) = some_tenants(1)
+    await world.tenants(tenant)
+    first = await world.keeper()
+    await world.active(tenant)
+    throttle = {"tenantId": tenant, "route": "subscriptions", "effect": "throttle", "retryAfter": 20, "count": 1}
+    await world.graph.call("POST", "/control/faults", throttle)
+
+    def told() -> float | None:
+        return next((at for at, status in world.graph.asked(tenant) if status == 429), None)
+
+    at = await eventually(told)
+    assert await first.stop() == 0
+    await world.keeper()
+    assert time.time() < at + 20, "the keeper was replaced too late for anything to be seen"
+    following = await eventually(lambda: [one for one, _ in world.graph.asked(tenant) if one > at], timeout=40)
+    assert min(following) - at >= 20
 
 
 async def test_tenant_added_to_the_file(world: World) -> None:

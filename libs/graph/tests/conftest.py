@@ -80,9 +80,9 @@ class ScriptedGraph:
         self.requests.append(request)
         return self.answer(request)
 
-    def client(self, transport: Transport | None = None) -> GraphClient:
-        """A client whose Graph this is, or with a transport of its own."""
-        budget = Unlimited(Role.FETCHER, 1.0, self.clock)
+    def client(self, transport: Transport | None = None, budget: Budget | None = None) -> GraphClient:
+        """A client whose Graph this is, or with a transport or a budget of its own."""
+        budget = budget or Unlimited(Role.FETCHER, 1.0, self.clock)
         return GraphClient(transport or self, Tokens(self.tokens, self.clock), budget, self.clock)
 
 

@@ -1,12 +1,15 @@
 """What every request shares."""
 
+import asyncio
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_graph.budget import Priority
+from ringback_common.errors import Throttled
+from ringback_graph.budget import Budget, Priority, Role
 from ringback_graph.client import Call
 from ringback_graph.links import HostileLink
 from ringback_graph.retry_after import retry_after
@@ -50,6 +53,69 @@ async def test_the_token_is_not_even_asked_for_before_the_guard(graph: Any, tena
         await client.send(Call(tenant, "page", "GET", "https://evil.test/v1.0/a", Priority.LIVE))
     assert graph.tokens.given == 0
     assert graph.requests == []
+
+
+@dataclass
+class Takeover:
+    """A tenant that this process has taken over from one that was told to wait."""
+
+    left: float
+    told_seconds: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+
+    def told(self, tenant_id: str, seconds: float) -> None:
+        """What this process was told."""
+        self.told_seconds.append((tenant_id, seconds))
+
+    def heard(self, tenant_id: str) -> float:  # noqa: ARG002 - the port's signature
+        """What is left, once."""
+        left, self.left = self.left, 0.0
+        return left
+
+
+async def test_what_another_process_was_told_is_kept(graph: Any, tenant: Tenant, reply: Any) -> None:
+    """Nothing is sent before it has passed; who asks is told as if Graph had said so, and so is who asks next."""
+    graph.answer = lambda _: reply(200, {})
+    client = graph.client(budget=Budget(Role.FETCHER, 1.0, graph.clock))
+    client.waits = Takeover(left=90.0)
+    call = Call(tenant, "record", "GET", "https://graph.test/v1.0/a", Priority.LIVE)
+    client.budget.held(call.ticket(), 0.0)
+    graph.clock.seconds += 1  # a bucket is empty at first
+    for _ in range(2):
+        with pytest.raises(Throttled) as held:
+            await client.send(call)
+        assert (held.value.scope, held.value.retry_after) == (f"tenant:{tenant.tenant_id}", 90.0)
+    assert graph.requests == []
+    graph.clock.seconds += 91
+    await client.send(call)
+    assert len(graph.requests) == 1
+
+
+async def test_a_short_wait_of_another_process_is_told_too_and_then_kept_in_place(
+    graph: Any, tenant: Tenant, reply: Any
+) -> None:
+    """No step stands in a line for it: its caller puts the tenant aside, as after a 429."""
+    graph.answer = lambda _: reply(200, {})
+    client = graph.client(budget=Budget(Role.FETCHER, 1.0, graph.clock))
+    client.waits = Takeover(left=9.0)
+    call = Call(tenant, "record", "GET", "https://graph.test/v1.0/a", Priority.LIVE)
+    client.budget.held(call.ticket(), 0.0)
+    graph.clock.seconds += 1
+    with pytest.raises(Throttled):
+        await client.send(call)
+    waiting = asyncio.create_task(client.send(call))
+    await asyncio.sleep(0.05)
+    assert graph.requests == []
+    waiting.cancel()
+
+
+async def test_a_429_is_told_to_whoever_takes_the_tenant_over(graph: Any, tenant: Tenant, reply: Any) -> None:
+    """With the seconds Graph named."""
+    graph.answer = lambda _: reply(429, {}, Retry_After="17")
+    client = graph.client()
+    client.waits = Takeover(left=0.0)
+    with pytest.raises(Throttled):
+        await client.send(Call(tenant, "record", "GET", "https://graph.test/v1.0/a", Priority.LIVE))
+    assert client.waits.told_seconds == [(tenant.tenant_id, 17.0)]
 
 
 async def test_a_request_never_shows_its_token(graph: Any, tenant: Tenant, reply: Any) -> None:

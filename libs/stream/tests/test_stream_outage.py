@@ -4,8 +4,11 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import AsyncMock
 
+import orjson
 import pytest
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,6 +19,7 @@ from ringback_common.clock import SystemClock
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Emit, Message, Outcome, Received
 from ringback_common.settings import KafkaSettings
+from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import FETCH
 from ringback_stream import control
 from ringback_stream.assignment import Assignment
@@ -161,6 +165,15 @@ async def test_a_reader_stops_and_closes_though_it_raises_the_cancellation_of_it
     table._reader = reader
     await table.stop()
     assert reader.closed == 1
+
+
+async def test_a_halt_is_written_so_that_a_process_of_another_release_obeys_it() -> None:
+    """A member that it may not know is written only where it says something."""
+    producer: Any = AsyncMock()
+    halt = ControlEntry(kind="halt", subject="fetch", reason="dead_letter_limit", since=datetime.now(UTC), by="fetch")
+    await ControlTable(KafkaSettings(bootstrap_servers=refusing()), producer).write(halt)
+    (message,) = producer.send.await_args.args
+    assert orjson.loads(message.value).keys() == {"kind", "subject", "reason", "since", "by"}
 
 
 @pytest.mark.parametrize("how", ["stop", "abandon"])

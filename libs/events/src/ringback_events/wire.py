@@ -514,6 +514,7 @@ class ControlEntryWire(TypedDict):
     reason: str
     since: str
     by: str
+    until: NotRequired[str | None]
 
 
 class AuditEntryWire(TypedDict):

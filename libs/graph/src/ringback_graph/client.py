@@ -21,6 +21,7 @@ from ringback_graph.retry_after import retry_after
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import HttpTransport, Reply, Request, Transport
+from ringback_graph.waits import Alone, Waits
 
 __all__ = ["Call", "GraphClient", "error_code", "json_object"]
 
@@ -60,6 +61,8 @@ class GraphClient:
         self._tokens = tokens
         self.budget = budget
         self.clock = clock
+        self.waits: Waits = Alone()
+        """Whom to tell of a Retry-After, and of whom to hear."""
 
     @classmethod
     @asynccontextmanager
@@ -88,7 +91,7 @@ class GraphClient:
 
         Raises:
             HostileLink: the URL is not the tenant's own Graph, or of another record; nothing was sent.
-            Throttled: 429, or 503 with Retry-After; the scope is held for all.
+            Throttled: 429, or 503 with Retry-After, also of another process; the scope is held for all.
             Transient: 5xx, timeout, connection.
         """
         self._check(call)
@@ -117,6 +120,8 @@ class GraphClient:
     async def _once(self, call: Call, token: str) -> Reply:
         ticket = call.ticket()
         await self.budget.acquire(ticket)
+        if (seconds := self.waits.heard(ticket.tenant_id)) > 0:
+            raise self.budget.held(ticket, seconds)
         sent = self.clock.monotonic()
         status = "failed"
         try:
@@ -128,7 +133,9 @@ class GraphClient:
 
     def _judged(self, reply: Reply, ticket: Ticket, sent: float) -> Reply:
         if reply.status == 429 or (reply.status == 503 and "Retry-After" in reply.headers):  # noqa: PLR2004 - HTTP
-            raise self.budget.throttled(ticket, retry_after(reply.headers, self.clock.now()))
+            throttled = self.budget.throttled(ticket, retry_after(reply.headers, self.clock.now()))
+            self.waits.told(ticket.tenant_id, throttled.retry_after)
+            raise throttled
         self.budget.answered(ticket, sent)
         if reply.status >= 500:  # noqa: PLR2004 - HTTP
             raise Transient(f"Graph answered {reply.status}")

@@ -1,4 +1,4 @@
-"""The state every process obeys: halts, paused tenants, suppressed persons. Read whole at start, then followed."""
+"""The state every process obeys: halts, paused tenants, requests to wait. Read whole at start, then followed."""
 
 import asyncio
 from collections.abc import Mapping
@@ -89,7 +89,9 @@ class ControlTable:
         Raises:
             Transient: Kafka did not take it.
         """
-        key, value = control_key(entry.kind, entry.subject), orjson.dumps(entry.model_dump(mode="json", by_alias=True))
+        # Without nulls: a process of another release may not know the member, and must obey all the same.
+        value = orjson.dumps(entry.model_dump(mode="json", by_alias=True, exclude_none=True))
+        key = control_key(entry.kind, entry.subject)
         await self._producer.send(Message(CONTROL.name, key, value))
         self._apply(key, value)
 

@@ -24,6 +24,7 @@ from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.producer import Producer
 from ringback_stream.status import StatusReporter
 from ringback_stream.supervision import FlowSupervisor, first_failure
+from ringback_stream.waits import SharedWaits
 
 __all__ = ["Stream"]
 
@@ -34,7 +35,7 @@ _SAY_EVERY = 10.0
 
 
 class Stream:
-    """Everything a process shares with Kafka: one producer, the control table, the status reports, its flows."""
+    """Everything a process shares with Kafka: one producer, the control table, waits, status reports, its flows."""
 
     def __init__(self, settings: ProcessSettings, name: str, health: Health, clock: Clock) -> None:
         self._kafka = settings.kafka
@@ -47,6 +48,7 @@ class Stream:
         self.producer = Producer(settings.kafka)
         self.control = ControlTable(settings.kafka, self.producer)
         self.status = StatusReporter(name, self.producer, clock)
+        self.waits = SharedWaits(name, self.status.instance, self.control, clock)
 
     @classmethod
     @asynccontextmanager
@@ -83,6 +85,7 @@ class Stream:
             waiting.cancel()
             with suppress(asyncio.CancelledError, ConfigError):
                 await waiting
+            await stream.waits.flush()
             await stream.control.stop()
             await stream.producer.stop()
 
@@ -99,10 +102,11 @@ class Stream:
         self.supervisors = [self._supervise(flow) for flow in flows]
         try:
             async with asyncio.TaskGroup() as tasks:
-                reporting = tasks.create_task(self.status.run(), name="status")
+                beside = [tasks.create_task(self.status.run(), name="status"), tasks.create_task(self.waits.run())]
                 running = [tasks.create_task(supervisor.run(stop)) for supervisor in self.supervisors]
                 await asyncio.wait(running)
-                reporting.cancel()
+                for task in beside:
+                    task.cancel()
         except BaseExceptionGroup as failures:
             raise first_failure(failures) from None
 

@@ -78,6 +78,7 @@ async def _fetch(
         GraphClient.open(settings.graph, role=Role.FETCHER) as graph,  # first: Kafka is waited for, a mistake is not
         Stream.open(settings, "fetch", health=health, topics=written, stop=stop) as stream,
     ):
+        graph.waits = stream.waits
         gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
         published = Published(_REMEMBERED_CALLS)
         records = GraphRecords(RecordReader(graph))

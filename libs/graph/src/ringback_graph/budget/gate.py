@@ -8,7 +8,7 @@ from ringback_common.clock import Clock
 from ringback_common.errors import Throttled
 from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_BUDGET_WAITING, GRAPH_THROTTLED
 
-from ringback_graph.budget.allotment import Allotment, Frozen, Priority, Shares, Ticket
+from ringback_graph.budget.allotment import Allotment, Frozen, Priority, Shares, Ticket, tenant_scope
 from ringback_graph.budget.suspicion import Suspicions
 
 __all__ = ["LONGEST_FREEZE", "Budget", "Role"]
@@ -76,13 +76,22 @@ class Budget:
         now = self._clock.monotonic()
         scope = self._suspicions.blame(ticket, seconds, now)
         GRAPH_THROTTLED.labels(scope.partition(":")[0]).inc()
+        self._freeze(scope, seconds, ticket, now)
+        return Throttled(scope, seconds)
+
+    def held(self, ticket: Ticket, seconds: float) -> Throttled:
+        """Graph told another process to wait: hold this ticket's tenant, whatever scope was meant, and say so."""
+        scope = tenant_scope(ticket.tenant_id)
+        self._freeze(scope, seconds, ticket, self._clock.monotonic())
+        return Throttled(scope, seconds)
+
+    def _freeze(self, scope: str, seconds: float, ticket: Ticket, now: float) -> None:
         self._allotment.freeze(scope, seconds, ticket, now)
         for waiting in list(self._allotment.waiting()):
             frozen = self._allotment.frozen(waiting, now)
             if frozen is not None and frozen.seconds > LONGEST_FREEZE:
                 self._dismiss(waiting, frozen)
         self._pump()
-        return Throttled(scope, seconds)
 
     def answered(self, ticket: Ticket, sent: float) -> None:
         """Graph answered this ticket's request, sent at that monotonic moment, with anything but 429."""

@@ -77,6 +77,7 @@ async def _keep(
         GraphClient.open(settings.graph, role=Role.KEEPER) as graph,  # first: Kafka is waited for, a mistake is not
         Stream.open(settings, "keeper", health=health, topics=(AUDIT,), stop=stop) as stream,
     ):
+        graph.waits = stream.waits
         audit = Audit(stream.producer)
         installation = Installation(settings.installation_id, settings.time_scale)
         visitor = Visitor(GraphSubscriptions(Subscriptions(graph)), audit, keys, installation, owns, clock)

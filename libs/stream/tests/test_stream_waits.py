@@ -1,0 +1,203 @@
+"""A Retry-After reaches whoever takes the tenant over."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import cast
+from uuid import uuid4
+
+import pytest
+from ringback_common.errors import Transient
+from ringback_events.platform_events import ControlEntry
+from ringback_stream.control import ControlTable
+from ringback_stream.waits import SharedWaits
+
+TENANT = "11111111-2222-4333-8444-555555555555"
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class MovedClock:
+    """A clock that moves only when the test says so, and shows whatever hour the test says."""
+
+    at: datetime = NOON
+    seconds: float = 1000.0
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self.at
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.seconds
+
+    def move(self, seconds: float) -> None:
+        """So much later."""
+        self.at += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+@dataclass
+class Topic:
+    """The control topic, as every process sees it; refuses as often as the test says."""
+
+    entries: dict[tuple[str, str], ControlEntry] = field(default_factory=dict[tuple[str, str], ControlEntry])
+    refusals: int = 0
+    written: int = 0
+
+    async def write(self, entry: ControlEntry) -> None:
+        """Take an entry."""
+        await asyncio.sleep(0)
+        if self.refusals:
+            self.refusals -= 1
+            raise Transient("away")
+        self.written += 1
+        self.entries[entry.kind, entry.subject] = entry
+
+    def get(self, kind: str, subject: str) -> ControlEntry | None:
+        """The entry about a subject."""
+        return self.entries.get((kind, subject))
+
+
+@pytest.fixture(autouse=True)
+def again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No second between two attempts."""
+    monkeypatch.setattr("ringback_stream.waits._AFTER_ERROR", 0.001)
+
+
+def member(topic: Topic, clock: MovedClock, process: str = "fetch") -> SharedWaits:
+    """A process of the group."""
+    return SharedWaits(process, uuid4().hex, cast("ControlTable", topic), clock)
+
+
+async def written(waits: SharedWaits, seconds: float = 0.05) -> None:
+    """Let it write what it was told."""
+    writing = asyncio.create_task(waits.run())
+    await asyncio.sleep(seconds)
+    writing.cancel()
+
+
+async def test_who_takes_over_hears_what_is_left_of_it_once() -> None:
+    """Ten seconds told and one of slack, four passed: seven are left, and they are told once."""
+    topic, clock = Topic(), MovedClock()
+    first, second = member(topic, clock), member(topic, clock)
+    first.told(TENANT, 10)
+    await written(first)
+    clock.move(4)
+    assert second.heard(TENANT) == 7
+    assert second.heard(TENANT) == 0
+    assert second.heard("another") == 0
+
+
+async def test_nobody_hears_himself() -> None:
+    """The client that was told holds the scope that was meant; the tenant would be too much."""
+    topic, clock = Topic(), MovedClock()
+    waits = member(topic, clock)
+    waits.told(TENANT, 10)
+    await written(waits)
+    assert topic.written == 1
+    assert waits.heard(TENANT) == 0
+
+
+async def test_another_kind_of_process_has_a_budget_of_its_own() -> None:
+    """What the keeper was told holds the keepers."""
+    topic, clock = Topic(), MovedClock()
+    keeper = member(topic, clock, "keeper")
+    keeper.told(TENANT, 10)
+    await written(keeper)
+    assert member(topic, clock).heard(TENANT) == 0
+    assert member(topic, clock, "keeper").heard(TENANT) == 11
+
+
+async def test_sixty_refusals_at_once_are_told_once_and_never_too_short() -> None:
+    """Within a second they end at the same full second, behind the last of them."""
+    topic, clock = Topic(), MovedClock()
+    first = member(topic, clock)
+    for _ in range(60):
+        clock.move(0.01)
+        first.told(TENANT, 9.2)
+        await written(first, 0.001)
+    assert topic.written == 1
+    assert 9.2 <= member(topic, clock).heard(TENANT) <= 11.2
+
+
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_shorter_wait_does_not_hide_a_longer_one(heard: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    """Not one's own, and not one that another was told, heard of or not: its request was on its way already."""
+    topic, clock = Topic(), MovedClock()
+    first, second = member(topic, clock), member(topic, clock)
+    first.told(TENANT, 60)
+    first.told(TENANT, 5)
+    await written(first)
+    if heard:
+        assert second.heard(TENANT) == 61
+    second.told(TENANT, 5)
+    await written(second)
+    assert second.heard(TENANT) == (0 if heard else 61)
+    assert member(topic, clock).heard(TENANT) == 61
+
+
+async def test_what_has_passed_holds_nobody() -> None:
+    """The entry stays in the topic."""
+    topic, clock = Topic(), MovedClock()
+    first = member(topic, clock)
+    first.told(TENANT, 10)
+    await written(first)
+    assert topic.written == 1
+    clock.move(12)
+    assert member(topic, clock).heard(TENANT) == 0
+
+
+async def test_a_clock_far_ahead_holds_nobody_longer_than_it_was_told() -> None:
+    """Three hours ahead, told to wait ten seconds; set right, it is told again, and keeps nothing to itself."""
+    topic, clock = Topic(), MovedClock(NOON + timedelta(hours=3))
+    ahead = member(topic, clock)
+    ahead.told(TENANT, 10)
+    await written(ahead)
+    honest = member(topic, MovedClock())
+    assert honest.heard(TENANT) == 11
+    clock.move(20)
+    clock.at = NOON
+    ahead.told(TENANT, 20)
+    await written(ahead)
+    assert honest.heard(TENANT) == 21
+
+
+async def test_an_entry_that_nobody_can_mean_holds_for_a_day_at_most() -> None:
+    """The topic may hold anything."""
+    topic, clock = Topic(), MovedClock()
+    subject, by = f"fetch/{TENANT}", "fetch/elsewhere"
+    far = datetime(9000, 1, 1, tzinfo=UTC)
+    for since, until, left in ((NOON, far, 86_400), (far, NOON, 0)):
+        entry = ControlEntry(kind="throttle", subject=subject, reason="retry_after", since=since, by=by, until=until)
+        await topic.write(entry)
+        assert member(topic, clock).heard(TENANT) == left
+
+
+async def test_what_kafka_does_not_take_is_tried_again() -> None:
+    """Until it does, or the time has passed."""
+    topic, clock = Topic(refusals=3), MovedClock()
+    first = member(topic, clock)
+    first.told(TENANT, 10)
+    await written(first)
+    assert member(topic, clock).heard(TENANT) == 11
+    topic.refusals = 10_000
+    first.told(TENANT, 20)
+    clock.move(21)
+    await written(first)
+    assert (topic.written, topic.refusals) == (1, 10_000)
+
+
+async def test_what_is_told_last_is_written_at_the_end() -> None:
+    """Of every tenant, when nothing runs any more; an outage does not hold the process up, nor does it raise."""
+    topic, clock = Topic(), MovedClock()
+    first = member(topic, clock)
+    for tenant in ("a", "b", "c"):
+        first.told(tenant, 10)
+    await first.flush()
+    assert {tenant: member(topic, clock).heard(tenant) for tenant in "abc"} == {"a": 11, "b": 11, "c": 11}
+    topic.refusals = 1
+    first.told("a", 60)
+    await first.flush()
+    await first.flush()
+    assert member(topic, clock).heard("a") == 61
