@@ -168,6 +168,16 @@ def test_a_webhook_has_recovered_with_its_first_answer(story: Story) -> None:
     assert story.verdict().figures["recovery_seconds"] == pytest.approx(14.92, abs=0.01)
 
 
+def test_a_webhook_that_dies_again_before_it_answers_has_its_recovery_counted_from_there(story: Story) -> None:
+    """Killed at 105 and at 113, answers at 120: eight seconds are known of the first death, seven of the second."""
+    story.acts += [Act(105.0, 107.0, "kill", "webhook"), Act(113.0, 114.0, "point", "webhook")]
+    for at, status in ((106.0, None), (108.0, 503), (119.9, 202)):
+        story.notified(at, status=status)
+    story.asked(119.91, value=b"at last")
+    story.read(120.0)
+    assert story.verdict().figures["recovery_seconds"] == pytest.approx(8.0, abs=0.01)
+
+
 def test_a_load_is_no_fault() -> None:
     """Recovery does not begin with the end of what was sent beside."""
     assert fault_over([Act(100.0, 120.0, "flood", "webhook"), Act(101.0, 110.0, "kill", "webhook")], 80.0) == 101.0

@@ -57,13 +57,16 @@ def _episodes(ledgers: Ledgers) -> Iterator[tuple[float, float]]:
 
 
 def _unanswered(ledgers: Ledgers) -> Iterator[float]:
-    """From each death of the webhook to its next 2xx, if it was asked at all."""
+    """From each death of the webhook to its next 2xx, if it was asked at all, or to its next death.
+
+    Who dies of its first acknowledgement, again and again, never answers: that is the fault, and no slow recovery.
+    """
     answered = sorted(post.end for post in ledgers.posts if post.accepted)
-    for act in ledgers.acts:
-        if act.what in _SUDDEN and act.target == "webhook":
-            end = next((end for end in answered if end > act.at), None)
-            if end is not None:
-                yield end - act.at
+    deaths = [act.at for act in ledgers.acts if act.what in _SUDDEN and act.target == "webhook"]
+    for at in deaths:
+        end = next((end for end in answered if end > at), None)
+        if end is not None:
+            yield min([end, *(next_death for next_death in deaths if next_death > at)]) - at
 
 
 def _waits(ledgers: Ledgers, done: Mapping[Place, float]) -> list[tuple[float, float]]:
