@@ -31,17 +31,23 @@ unit: setup ## The members' unit tests only, no Kafka and no PostgreSQL; with `c
 bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="store --seconds 3" narrows
 	@$(BIN)/python -m bench $(ARGS)
 
-fault: kafka ## Break everything once and judge: every row of the fault suite, 18 minutes; ARGS="--rows R3 --seed 7" narrows
+fault: kafka ## Break things and judge: a third of the fault suite's rows, drawn by this commit; ARGS="--rows R3 --seed 7" names some
+	@$(BIN)/ringback-faults run --draw HEAD $(ARGS)
+
+fault-all: kafka ## Every row of the fault suite once, 18 minutes; whoever changes delivery, and before a release
 	@$(BIN)/ringback-faults run $(ARGS)
 
 fault-long: kafka ## The long forms: soak, ten seeds of chaos and more, 85 minutes; on the same commit it goes on where it was interrupted
 	@$(BIN)/ringback-faults run --long --resume $(ARGS)
 
-reliability: setup ## Write docs/reliability.md from what the last fault, fault-long and mutants runs left in .local
+reliability: setup ## Write docs/reliability.md from what the last fault-all, fault-long and mutants-all runs left in .local
 	@$(BIN)/ringback-faults page > .local/reliability.md
 	@mv .local/reliability.md docs/reliability.md
 
-mutants: kafka ## Plant nineteen bugs, one at a time: the fault suite has to see each; ARGS="--only M3,M7" narrows
+mutants: kafka ## Plant at most four bugs whose files changed since all were planted: the suite has to see each; ARGS="--only M3,M7" names some
+	@$(BIN)/ringback-faults mutants --bare --draw HEAD $(ARGS)
+
+mutants-all: kafka ## Plant every bug, and run the rows without them, 18 minutes; whoever changes delivery, and before a release
 	@$(BIN)/ringback-faults mutants $(ARGS)
 
 check: lint types imports ## Lint, types and import rules; runs no test
@@ -75,4 +81,4 @@ clean: ## Remove everything made here: environment, tools, jars, runs, caches
 	rm -rf .venv .tools .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo up test unit bench fault fault-long reliability mutants check lint types imports setup kafka contracts format clean
+.PHONY: help demo up test unit bench fault fault-all fault-long reliability mutants mutants-all check lint types imports setup kafka contracts format clean

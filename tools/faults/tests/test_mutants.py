@@ -1,12 +1,16 @@
 """The planted bugs fit the tree as it is, and a patch that does not is one clear sentence."""
 
+import dataclasses
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from ringback_common.errors import ConfigError
 from ringback_faults.mutants.mutant import Mutant, lightened, read_mutant, read_mutants
 from ringback_faults.mutants.overlay import lay, patched
-from ringback_faults.mutants.report import MutantsRun, outcome_of, read_report, write_report
+from ringback_faults.mutants.report import MutantsRun, Outcome, outcome_of, read_report, write_report
+from ringback_faults.mutants.table import show
 from ringback_faults.mutants.trials import trials
 from ringback_faults.report import Verdict
 from ringback_faults.result import Result
@@ -193,11 +197,31 @@ def test_a_bug_is_caught_by_a_named_invariant_with_evidence(result: Result, caug
     assert outcome.by == (("I1",) if result.verdict and result.verdict.anomalies.get("I1") else ())
 
 
+def _unseen() -> Outcome:
+    return outcome_of(_mutant("a", "b"), _result({"I1": 0}), 33.0)
+
+
 def test_a_run_is_clean_if_all_are_caught_and_the_rows_are_green(tmp_path: Path) -> None:
-    """A bug seen by a row that is red anyway is not seen."""
+    """A bug seen by a row that is red anyway is not seen; a run that was to leave the rows out does not lack them."""
     caught = outcome_of(_mutant("a", "b"), _result({"I1": 1}), 33.0)
     green, red = _result({"I1": 0}), _result({"I1": 1})
     runs = [MutantsRun("now", "abc", 5, 60.0, (caught,), controls) for controls in ((green,), (red,), ())]
     assert [run.clean for run in runs] == [True, False, False]
+    without = dataclasses.replace(runs[2], controlled=False)
+    assert without.clean
+    assert not dataclasses.replace(without, outcomes=(_unseen(),)).clean
     write_report(tmp_path / "mutants.json", runs[0])
     assert read_report(tmp_path / "mutants.json") == runs[0]
+
+
+@pytest.mark.parametrize(
+    ("controlled", "words"),
+    [(True, "1 of 1 planted bugs caught, 1 of 1 rows green without them"), (False, "their rows not run without them")],
+)
+def test_the_last_line_says_whether_the_rows_were_run_without_bugs(controlled: bool, words: str) -> None:  # noqa: FBT001
+    """Nobody takes a short run for a whole one."""
+    caught = outcome_of(_mutant("a", "b"), _result({"I1": 1}), 33.0)
+    said = io.StringIO()
+    run = MutantsRun("now", "abc", 5, 60.0, (caught,), (_result({"I1": 0}),) if controlled else (), controlled)
+    show(Console(file=said, width=160), run)
+    assert words in said.getvalue()

@@ -13,8 +13,9 @@ from rich.console import Console
 from ringback_common.errors import ConfigError
 from ringback_faults.actions import action, check_steps
 from ringback_faults.lanes import Lanes
+from ringback_faults.mutants.report import MutantsRun
 from ringback_faults.page import page
-from ringback_faults.plan import batches, draw_plan
+from ringback_faults.plan import a_third, batches, draw_plan
 from ringback_faults.report import INVARIANTS, Verdict
 from ringback_faults.result import Result, Run, read_run, write_run
 from ringback_faults.row import Row, read_rows
@@ -83,13 +84,25 @@ def test_the_long_form_replaces_what_it_names() -> None:
 def test_a_long_run_is_of_the_rows_that_have_a_long_form(tmp_path: Path) -> None:
     """The others are in every short run; one that is named is run all the same."""
     options = RunOptions(
-        FAULTS, FAULTS / "worlds", (), None, 7, lanes=1, long=True, overlay=None, json=tmp_path / "r.json", resume=False
+        FAULTS,
+        FAULTS / "worlds",
+        names=(),
+        draw=None,
+        world=None,
+        seeds=(7,),
+        lanes=1,
+        long=True,
+        overlay=None,
+        json=tmp_path / "r.json",
+        resume=False,
     )
     every = {row.row: row for row in read_rows(FAULTS / "rows")}
     assert [row.row for row in wanted_rows(options)] == [name for name, row in every.items() if row.long is not None]
     named = dataclasses.replace(options, names=("R1", "R3"))
     assert wanted_rows(named) == [every["R1"], every["R3"].at_length()]
     assert wanted_rows(dataclasses.replace(options, long=False)) == list(every.values())
+    drawn = dataclasses.replace(options, draw="0123456789", long=False)
+    assert wanted_rows(drawn) == a_third(list(every.values()), "0123456789")
 
 
 def test_every_seed_drives_some_rows_and_rows_of_a_world_share_installations() -> None:
@@ -202,3 +215,20 @@ def test_the_page_tells_failures_and_what_was_not_run() -> None:
     assert "- I2: it broke" in text
     assert "conservation 4," in text
     assert "No run on record." in text
+
+
+def test_the_page_says_whether_its_figures_are_of_one_commit() -> None:
+    """A promise that one tree kept and another broke was kept by neither."""
+    run, bugs = run_of(result("R3")), MutantsRun("now", "abc", 5, 60.0, (), ())
+    other = dataclasses.replace(run, commit="def", long=True)
+    one = page("# Head", [], [("The last run", run), ("The last long run", run)], bugs)
+    assert "All of one commit, `abc`: The last run, The last long run, Planted bugs." in one
+    for runs, mutants in (
+        ([("The last run", run), ("The last long run", other)], bugs),
+        ([("The last run", other)], bugs),
+    ):
+        top = page("# Head", [], runs, mutants).partition("## The figures\n")[2].partition("## The last run")[0]
+        assert "**Not of one commit**: The last run" in top
+        assert "`def`" in top
+        assert "`abc`" in top
+    assert "**Not of one commit**" not in page("# Head", [], [], None)

@@ -9,17 +9,29 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["commit", "machine"]
+__all__ = ["changed_since", "commit", "head", "machine"]
 
 _ROOT = Path(__file__).resolve().parents[4]
 
 
 def commit() -> str:
     """The tree's commit, with "+" and a digest of what differs from it, if anything; "unknown" outside of a clone."""
-    head, changes = _git("rev-parse", "--short=10", "HEAD"), _git("diff", "HEAD")
-    if not head:
+    here, changes = head(), _git("diff", "HEAD")
+    if not here:
         return "unknown"
-    return f"{head}+{hashlib.sha256(changes.encode()).hexdigest()[:6]}" if changes else head
+    return f"{here}+{hashlib.sha256(changes.encode()).hexdigest()[:6]}" if changes else here
+
+
+def head() -> str:
+    """The first ten digits of the commit's hash, more if they are not unique; empty outside of a clone."""
+    return _git("rev-parse", "--short=10", "HEAD")
+
+
+def changed_since(commit: str) -> frozenset[str] | None:
+    """Files, below the root, that differ from a commit in content or name; None if the clone does not have it."""
+    if not _git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"):
+        return None
+    return frozenset(filter(None, _git("diff", "--name-only", "--no-renames", "-z", commit, "--").split("\0")))
 
 
 def machine() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """docs/reliability.md: how the promises are put to the test, and what the last runs found; no figure but theirs."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
@@ -8,7 +9,7 @@ from ringback_faults.report import INVARIANTS
 from ringback_faults.result import Result, Run
 from ringback_faults.row import Row
 
-__all__ = ["page"]
+__all__ = ["commit_of_planted_bugs", "page"]
 
 _FIGURES = (("recovery_seconds", "recovery s"), ("repeats", "repeats"), ("ack_p99_ms", "ack p99 ms"))
 
@@ -22,11 +23,29 @@ def page(head: str, rows: Sequence[Row], runs: Sequence[tuple[str, Run]], mutant
         runs: the last ones, each with its heading.
         mutants: the last run with planted bugs, if there is one.
     """
-    parts = [head.rstrip("\n"), "", "## The rows", "", *_rows(rows)]
+    parts = [head.rstrip("\n"), "", "## The rows", "", *_rows(rows), "", "## The figures", "", _commits(runs, mutants)]
     for heading, run in runs:
         parts += ["", f"## {heading}", "", *_run(run)]
     parts += ["", "## Planted bugs", "", *(_mutants(mutants) if mutants else ["No run on record."])]
     return "\n".join(parts) + "\n"
+
+
+def commit_of_planted_bugs(written: str) -> str | None:
+    """The commit at which a page says that all bugs were planted; None if it names none, or one with changes on top."""
+    section = written.partition("\n## Planted bugs\n")[2]
+    named = re.search(r"commit `([0-9a-f]+)`", section)
+    return named[1] if named else None
+
+
+def _commits(runs: Sequence[tuple[str, Run]], mutants: MutantsRun | None) -> str:
+    """Whether one tree was put to all tests."""
+    of = {heading: run.commit for heading, run in runs} | ({"Planted bugs": mutants.commit} if mutants else {})
+    if not of:
+        return "No run on record."
+    if len(set(of.values())) == 1:
+        return f"All of one commit, `{next(iter(of.values()))}`: {', '.join(of)}."
+    told = ", ".join(f"{heading} `{commit}`" for heading, commit in of.items())
+    return f"**Not of one commit**: {told}. No one tree was put to everything below."
 
 
 def _rows(rows: Sequence[Row]) -> list[str]:

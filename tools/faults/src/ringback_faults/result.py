@@ -55,6 +55,7 @@ class Run:
         plan: what has to be run, as (row, seed).
         machine: processor, cores, kernel, versions.
         took: seconds on the clock, of all parts of a run that was interrupted.
+        seeds: those that the rows' were drawn from, in order.
     """
 
     started: str
@@ -64,6 +65,7 @@ class Run:
     machine: Mapping[str, str] = field(default_factory=dict[str, str])
     took: float = 0.0
     results: tuple[Result, ...] = ()
+    seeds: tuple[int, ...] = ()
 
     @property
     def left(self) -> tuple[tuple[str, int], ...]:

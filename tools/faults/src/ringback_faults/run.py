@@ -1,4 +1,4 @@
-"""`ringback-faults run`: every row, on lanes, shown live, judged, written down, and resumed if it was interrupted."""
+"""`ringback-faults run`: rows, on lanes, shown live, judged, written down, and resumed if it was interrupted."""
 
 import dataclasses
 import secrets
@@ -14,14 +14,14 @@ from ringback_common.errors import ConfigError
 from ringback_faults.actions import check_steps
 from ringback_faults.lanes import Lanes
 from ringback_faults.machine import commit, machine
-from ringback_faults.plan import draw_plan
+from ringback_faults.plan import a_third, draw_plan
 from ringback_faults.progress import Progress
 from ringback_faults.result import Result, Run, read_run, write_run
 from ringback_faults.row import Row, read_rows
-from ringback_faults.scorecard import show
+from ringback_faults.scorecard import announcement, show
 from ringback_faults.worlds import read_world
 
-__all__ = ["RunOptions", "run", "wanted_rows"]
+__all__ = ["RunOptions", "begun", "run", "wanted_rows"]
 
 _SEEDS = 3
 _SEED_BELOW = 1_000_000
@@ -34,8 +34,9 @@ class RunOptions:
     Attributes:
         folder: tests/fault: `rows` and, unless `worlds` says otherwise, `worlds` are in it.
         names: rows wanted; empty is all.
+        draw: only the third that this hash draws.
         world: only rows of this world.
-        seed: instead of three fresh ones.
+        seeds: instead of three fresh ones.
         worlds: where the kinds of installation are.
         lanes: installations at a time.
         long: the long form of each row that has one.
@@ -46,8 +47,9 @@ class RunOptions:
     folder: Path
     worlds: Path
     names: Sequence[str]
+    draw: str | None
     world: str | None
-    seed: int | None
+    seeds: Sequence[int]
     lanes: int
     long: bool
     overlay: Path | None
@@ -62,8 +64,8 @@ async def run(options: RunOptions, console: Console) -> int:
         ConfigError: a row's or a world's file is wrong, or a name is unknown.
     """
     rows = {row.row: row for row in wanted_rows(options)}
-    under_way = _begun(options, list(rows.values()))
-    console.print(f"Seeds: {', '.join(map(str, dict.fromkeys(seed for _, seed in under_way.plan)))}", highlight=False)
+    under_way = begun(options, list(rows.values()))
+    console.print(announcement(under_way, options.draw), highlight=False, soft_wrap=True)
     book = _Book(options.json, under_way)
     with Progress(console, rows, under_way) as progress:
 
@@ -88,6 +90,7 @@ def wanted_rows(options: RunOptions) -> list[Row]:
     usual = [row for row in every if row.long is not None or not options.long]
     rows = [row for row in every if row.row in options.names] if options.names else usual
     rows = [row.at_length() if options.long else row for row in rows if options.world in {None, row.world}]
+    rows = a_third(rows, options.draw) if options.draw else rows
     for row in rows:
         check_steps(row)
         read_world(options.worlds, row.world)
@@ -110,7 +113,7 @@ class _Book:
         write_run(self._file, self.run)
 
 
-def _begun(options: RunOptions, rows: Sequence[Row]) -> Run:
+def begun(options: RunOptions, rows: Sequence[Row]) -> Run:
     """The run that is in the file, if it is the one that is asked for and not finished; else a new one."""
     here = commit()
     if options.resume:
@@ -118,10 +121,10 @@ def _begun(options: RunOptions, rows: Sequence[Row]) -> Run:
         same = {row.row for row in rows}
         if earlier and earlier.left and earlier.commit == here and {name for name, _ in earlier.plan} == same:
             return earlier
-    seeds = [options.seed] if options.seed is not None else [next(_fresh()) for _ in range(_SEEDS)]
+    seeds = options.seeds or [next(_fresh()) for _ in range(_SEEDS)]
     plan = draw_plan(rows, seeds, _fresh())
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    return Run(started, here, options.long, tuple(plan), machine())
+    return Run(started, here, options.long, tuple(plan), machine(), seeds=tuple(seeds))
 
 
 def _fresh() -> Iterator[int]:

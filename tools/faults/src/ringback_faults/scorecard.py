@@ -8,7 +8,7 @@ from ringback_faults.progress import word
 from ringback_faults.report import INVARIANTS
 from ringback_faults.result import Result, Run
 
-__all__ = ["repeat_command", "show"]
+__all__ = ["announcement", "repeat_command", "show"]
 
 
 def show(console: Console, run: Run) -> None:
@@ -25,6 +25,19 @@ def show(console: Console, run: Run) -> None:
 def repeat_command(result: Result, *, long: bool) -> str:
     """What runs this row again with the same draws."""
     return f"ringback-faults run --rows {result.row} --seed {result.seed}{' --long' if long else ''}"
+
+
+def announcement(run: Run, draw: str | None) -> str:
+    """What is about to run, and for a draw the command that runs the same rows with the same seeds again.
+
+    On the same commit: other rows would draw differently.
+    """
+    told = [f"Seeds: {', '.join(map(str, dict.fromkeys(seed for _, seed in run.plan)))}"]
+    if draw is not None:
+        seeds, long = ",".join(map(str, run.seeds)), " --long" if run.long else ""
+        told.append(f"Drawn by {draw}: {', '.join(dict.fromkeys(name for name, _ in run.plan))}")
+        told.append(f"Repeat: ringback-faults run --draw {draw} --seed {seeds}{long}")
+    return "\n".join(told)
 
 
 def _table(run: Run) -> Table:

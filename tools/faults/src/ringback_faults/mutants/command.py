@@ -1,4 +1,4 @@
-"""`ringback-faults mutants`: every planted bug against the row that has to see it, and the rows without them."""
+"""`ringback-faults mutants`: planted bugs, each against the row that has to see it, and the rows without them."""
 
 import asyncio
 import secrets
@@ -14,12 +14,14 @@ from ringback_common.errors import ConfigError
 from ringback_local.folders import scratch_folder
 
 from ringback_faults.lanes import Lanes
-from ringback_faults.machine import commit
+from ringback_faults.machine import changed_since, commit
+from ringback_faults.mutants.landing import choose, files_of
 from ringback_faults.mutants.mutant import Mutant, read_mutants
 from ringback_faults.mutants.overlay import lay
 from ringback_faults.mutants.report import MutantsRun, Outcome, outcome_of, write_report
 from ringback_faults.mutants.table import line, show
 from ringback_faults.mutants.trials import Trial, trials
+from ringback_faults.page import commit_of_planted_bugs
 from ringback_faults.result import Result
 from ringback_faults.row import read_rows
 
@@ -35,6 +37,7 @@ class MutantsOptions:
     Attributes:
         root: of the repository.
         names: mutants wanted; empty is all.
+        draw: of those whose files changed since the last whole run only the few that this hash draws.
         seed: instead of a fresh one.
         lanes: installations at a time.
         json: where the run is written at its end.
@@ -43,6 +46,7 @@ class MutantsOptions:
 
     root: Path
     names: Sequence[str]
+    draw: str | None
     seed: int | None
     lanes: int
     json: Path
@@ -62,24 +66,40 @@ async def run_mutants(options: MutantsOptions, console: Console) -> int:
     """
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     seed = secrets.randbelow(_SEED_BELOW) if options.seed is None else options.seed
-    planned = trials(_wanted(options), {row.row: row for row in read_rows(options.folder / "rows")})
+    wanted = _wanted(options, console)
+    if not wanted:
+        return 0
+    planned = trials(wanted, {row.row: row for row in read_rows(options.folder / "rows")})
     console.print(f"Seed: {seed}", highlight=False)
+    console.print(f"Repeat: {_repeat(options, wanted, seed)}", highlight=False, soft_wrap=True)
     with scratch_folder("mutants") as scratch:
         judge = _Judge(options, seed, scratch, console)
         prepared = judge.prepare([trial for trial in planned if options.controls or trial.mutant is not None])
         await judge.carry_out(prepared)
     outcomes = tuple(sorted(judge.outcomes, key=lambda each: int(each.mutant[1:])))
-    run = MutantsRun(started, commit(), seed, time.monotonic() - began, outcomes, tuple(judge.controls))
+    took = time.monotonic() - began
+    run = MutantsRun(started, commit(), seed, took, outcomes, tuple(judge.controls), options.controls)
     write_report(options.json, run)
     show(console, run)
     return 0 if run.clean else 1
 
 
-def _wanted(options: MutantsOptions) -> list[Mutant]:
+def _wanted(options: MutantsOptions, console: Console) -> list[Mutant]:
+    """Those named or, by `draw`, chosen; why these is printed."""
     every = read_mutants(options.folder / "mutants")
     if unknown := set(options.names) - {mutant.mutant for mutant in every}:
         raise ConfigError(f"there is no mutant {min(unknown)}; there are M1 to M{len(every)}")
-    return [mutant for mutant in every if not options.names or mutant.mutant in options.names]
+    if options.draw is None:
+        return [mutant for mutant in every if not options.names or mutant.mutant in options.names]
+    since = commit_of_planted_bugs((options.root / "docs" / "reliability.md").read_text(encoding="utf-8"))
+    chosen = choose(files_of(options.root), since, changed_since(since) if since else None, options.draw)
+    console.print(chosen.why, highlight=False, soft_wrap=True)
+    return [mutant for mutant in every if mutant.mutant in chosen.names]
+
+
+def _repeat(options: MutantsOptions, wanted: Sequence[Mutant], seed: int) -> str:
+    names = ",".join(mutant.mutant for mutant in wanted)
+    return f"ringback-faults mutants --only {names} --seed {seed}{'' if options.controls else ' --bare'}"
 
 
 class _Judge:

@@ -52,6 +52,7 @@ class MutantsRun:
     Attributes:
         commit: of the tree; "+" behind it if there were changes on top.
         took: seconds on the clock.
+        controlled: whether the rows were run without the bugs, too.
     """
 
     started: str
@@ -60,14 +61,14 @@ class MutantsRun:
     took: float
     outcomes: tuple[Outcome, ...]
     controls: tuple[Result, ...]
+    controlled: bool = True
 
     @property
     def clean(self) -> bool:
-        """Every bug is caught, and every row is green without it."""
-        controlled = {control.row for control in self.controls if control.clean}
-        return all(each.caught and each.row in controlled for each in self.outcomes) and all(
-            control.clean for control in self.controls
-        )
+        """Every bug is caught, and every row is green without it, unless that was not asked."""
+        if not all(each.caught for each in self.outcomes) or not all(control.clean for control in self.controls):
+            return False
+        return not self.controlled or {each.row for each in self.outcomes} <= {control.row for control in self.controls}
 
 
 def outcome_of(mutant: Mutant, result: Result, seconds: float) -> Outcome:

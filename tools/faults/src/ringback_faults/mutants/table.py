@@ -25,12 +25,18 @@ def show(console: Console, run: MutantsRun) -> None:
         if not control.clean:
             _explain_control(console, control)
     caught = sum(outcome.caught for outcome in run.outcomes)
-    green = sum(control.clean for control in run.controls)
     console.print(
-        f"{caught} of {len(run.outcomes)} planted bugs caught, {green} of {len(run.controls)} rows green without them,"
+        f"{caught} of {len(run.outcomes)} planted bugs caught, {_without(run)},"
         f" in {run.took / 60:.1f} min. Seed {run.seed}, commit {run.commit}.",
         highlight=False,
     )
+
+
+def _without(run: MutantsRun) -> str:
+    if not run.controlled:
+        return "their rows not run without them"
+    green = sum(control.clean for control in run.controls)
+    return f"{green} of {len(run.controls)} rows green without them"
 
 
 def _word(outcome: Outcome) -> str:
