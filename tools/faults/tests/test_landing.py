@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 from ringback_common.errors import ConfigError
 from ringback_faults import machine
@@ -13,7 +14,7 @@ from ringback_faults.mutants import command
 from ringback_faults.mutants.command import MutantsOptions, run_mutants
 from ringback_faults.mutants.landing import JUDGE, MOST, choose, files_of
 from ringback_faults.mutants.mutant import read_mutants
-from ringback_faults.mutants.report import MutantsRun
+from ringback_faults.mutants.report import MutantsRun, read_report
 from ringback_faults.page import commit_of_planted_bugs, page
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -153,3 +154,31 @@ async def test_where_nothing_is_to_be_planted_the_run_is_green_at_once(
     assert await run_mutants(options, Console(width=300)) == 0
     assert capsys.readouterr().out.startswith(f"No file of a planted bug changed since {SINCE}")
     assert not kept.exists()
+
+
+async def test_a_run_without_the_rows_as_controls_says_so_in_its_file(tree_with_a_bug: Path, tmp_path: Path) -> None:
+    """Its verdict is about the bugs alone; the installation of this one cannot be opened, so that is told at once."""
+    kept = tmp_path / "some-mutants.json"
+    options = MutantsOptions(tree_with_a_bug, ("M1",), None, 7, 1, kept, controls=False)
+    assert await run_mutants(options, Console()) == 1
+    run = read_report(kept)
+    assert run is not None
+    assert (run.controlled, run.controls, [each.mutant for each in run.outcomes]) == (False, (), ["M1"])
+    assert "nowhere" in run.outcomes[0].error
+
+
+@pytest.fixture
+def tree_with_a_bug(tmp_path: Path) -> Path:
+    """A product of one file, a bug in it, and a row in an installation that there is not."""
+    root = tmp_path / "tree"
+    row = {"row": "R1", "fault": "f", "world": "nowhere", "expect": {"evidence": {"posts": 1}}, "judged": ["I1"]}
+    patch = {"file": "libs/sample/src/ringback_sample/code.py", "before": "x = 1", "after": "x = 2"}
+    bug = {"mutant": "M1", "bug": "b", "why": "w", "row": "R1", "caught_by": ["I1"], "patches": [patch]}
+    for file, text in (
+        (patch["file"], "x = 1\n"),
+        ("tests/fault/rows/R01-f.yaml", yaml.safe_dump(row)),
+        ("tests/fault/mutants/M01-b.yaml", yaml.safe_dump(bug)),
+    ):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(text)
+    return root
