@@ -30,13 +30,14 @@ def repeat_command(result: Result, *, long: bool) -> str:
 def announcement(run: Run, draw: str | None) -> str:
     """What is about to run, and for a draw the command that runs the same rows with the same seeds again.
 
-    On the same commit: other rows would draw differently.
+    It names the rows, so that it repeats the draw whatever else was asked for and however many rows there are by then.
     """
     told = [f"Seeds: {', '.join(map(str, dict.fromkeys(seed for _, seed in run.plan)))}"]
     if draw is not None:
+        rows = list(dict.fromkeys(name for name, _ in run.plan))
         seeds, long = ",".join(map(str, run.seeds)), " --long" if run.long else ""
-        told.append(f"Drawn by {draw}: {', '.join(dict.fromkeys(name for name, _ in run.plan))}")
-        told.append(f"Repeat: ringback-faults run --draw {draw} --seed {seeds}{long}")
+        told.append(f"Drawn by {draw}: {', '.join(rows)}")
+        told.append(f"Repeat: ringback-faults run --rows {','.join(rows)} --seed {seeds}{long}")
     return "\n".join(told)
 
 
