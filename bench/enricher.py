@@ -28,7 +28,7 @@ _GUESS = 250
 """Records a second, to choose a load that takes about the seconds asked for."""
 _WARM = 100
 _TOPICS = (
-    *(topics.FETCH, topics.FETCH_BULK, topics.FETCH_RETRY_2M, topics.FETCH_RETRY_60M),
+    *topics.FETCH_LANES,
     *(topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.CONTROL, topics.STATUS),
     *(topics.RECORDS, topics.SESSIONS, topics.CALLS),
 )

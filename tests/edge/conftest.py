@@ -162,6 +162,7 @@ async def fetching(
     env = traced | {
         "RINGBACK_TENANTS_FILE": str(tenants_file(folder, tenants)),
         "RINGBACK_GRAPH__CAFILE": str(simulator.ca_file),
+        "RINGBACK_TIME_SCALE": "36000",  # seven attempts over three hours pass in a third of a second
         "HTTPS_PROXY": unasked_proxy.url,
         "https_proxy": unasked_proxy.url,
         "NO_PROXY": "",  # the machine's own would except this host, and the proxy would be left alone for that

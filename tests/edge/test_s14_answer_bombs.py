@@ -7,7 +7,7 @@ from itertools import count, repeat
 
 import orjson
 import pytest
-from ringback_events.topics import FETCH_RETRY_2M
+from ringback_events.topics import FETCH_RETRY_10S
 from ringback_testing.fetch_rig import Fetching
 from ringback_testing.graph_edge import EDGE, GraphEdge, Seen, chunks, octets, record
 from ringback_testing.resident import MIB, resident
@@ -135,7 +135,7 @@ async def _put_off(fetching: Fetching, hostile: GraphEdge, answer: Bomb) -> str:
     hostile.answers[call_id] = lambda seen: answer(hostile.url, call_id, seen)
     try:
         await fetching.ask(EDGE, call_id)
-        while not await fetching.on(FETCH_RETRY_2M, call_id):
+        while not await fetching.on(FETCH_RETRY_10S, call_id):
             await _neighbour(fetching, hostile)
     finally:
         hostile.answers[call_id] = _whole(call_id)

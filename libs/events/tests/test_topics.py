@@ -9,7 +9,7 @@ DAY_MS = 86_400_000
 def test_names_are_unique_and_tiered() -> None:
     """Every name is `callrecords.<tier>.<entity>.v1`, once."""
     names = [each.name for each in ALL_TOPICS]
-    assert len(set(names)) == len(names) == 23
+    assert len(set(names)) == len(names) == 24
     for each in ALL_TOPICS:
         assert each.name == f"callrecords.{each.tier}.{each.entity}.v1"
 
@@ -29,7 +29,7 @@ def test_lookup_by_name() -> None:
 
 def test_the_fetch_lanes_share_partitions_and_rule() -> None:
     """One process owns a tenant over all lanes only if the range assignor sees equal counts."""
-    lanes = [topics.FETCH, topics.FETCH_BULK, topics.FETCH_RETRY_2M, topics.FETCH_RETRY_60M]
+    lanes = topics.FETCH_LANES
     assert {(each.partitions, each.key_rule) for each in lanes} == {(12, KeyRule.BY_TENANT)}
     keeper = [topics.COMMANDS, topics.LIFECYCLE]
     assert {(each.partitions, each.key_rule) for each in keeper} == {(12, KeyRule.BY_TENANT)}

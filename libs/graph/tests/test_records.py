@@ -10,10 +10,12 @@ from multidict import CIMultiDict
 from ringback_common.errors import Throttled, Transient
 from ringback_graph.answers import (
     AuthFailed,
+    Current,
     Found,
     Hostile,
     Malformed,
     NeedsBulk,
+    NotFound,
     Refused,
     TooLarge,
     Unstable,
@@ -378,3 +380,31 @@ async def test_who_could_not_ask_says_nothing_about_graph(
     graph.tokens.refusal = refusal
     graph.answer = lambda _request: reply(status, {})
     assert await RecordReader(graph.client()).reachable(tenant) is reached
+
+
+async def test_the_version_alone_costs_one_request(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """The newest version, without sessions or participants."""
+    served = graph.answer = Record(reply, sessions=200)
+    served.version = 7
+    assert await RecordReader(graph.client()).version(tenant, CALL, LIVE) == Current(7)
+    assert [urlsplit(request.url).query for request in graph.requests] == [
+        "$select=id,version,lastModifiedDateTime",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "answer"),
+    [
+        (404, {}, NotFound()),
+        (410, {"error": {"code": "Gone"}}, Refused(410, "Gone")),
+        (200, {"error": {"code": "UnknownError"}}, Malformed("id")),
+        (200, {"id": CALL}, Malformed("version")),
+        (200, {"id": "another", "version": 3}, Malformed("id")),
+    ],
+)
+async def test_a_version_that_is_not_said_is_an_answer_as_any_other(
+    graph: Any, tenant: Tenant, reply: Make, status: int, body: dict[str, Any], answer: object
+) -> None:
+    """As for the whole record."""
+    graph.answer = lambda _request: reply(status, body)
+    assert await RecordReader(graph.client()).version(tenant, CALL, LIVE) == answer

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ringback_common.clock import SystemClock
-from ringback_common.errors import Transient
-from ringback_common.outcomes import Emit, Message, Outcome, Received
+from ringback_common.errors import Throttled, Transient
+from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received
 from ringback_events.topics import FETCH
 from ringback_stream.breaker import Breaker
 from ringback_stream.flows import KeyedFlow, Lane, LaneKind
@@ -99,6 +99,35 @@ async def test_a_probe_that_is_cancelled_before_it_began_leaves_the_next_one_a_p
         await answered.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_record_that_alone_is_throttled_leaves_its_partition_at_once() -> None:
+    """It is deferred after its first answer, so what lies behind it is committed; a tenant's records wait in hand."""
+    finished, deferred = list[int](), list[tuple[int, float]]()
+    nobody: Any = None
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        if records[0].offset == 0:
+            raise Throttled("record:t|0", 300.0)
+        return [Emit()]
+
+    def defer(record: Received, retry_after: float) -> Outcome:
+        deferred.append((record.offset, retry_after))
+        return Drop(Reason.CANARY)
+
+    settlement = Settlement(nobody, "s", "g", lambda ticket: finished.append(ticket.offset) is None)
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, on_throttled=defer)
+    runner = KeyedRunner(flow, settlement, SystemClock(), lambda _ticket: False)
+    running = asyncio.create_task(runner.run())
+    runner.resume()
+    for offset in range(3):
+        _offer(runner, offset)
+    async with asyncio.timeout(5):
+        while len(finished) < 3:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (sorted(finished), deferred) == ([0, 1, 2], [(0, 300.0)])
 
 
 async def test_what_is_being_written_when_the_drain_is_over_is_not_written_once_more() -> None:

@@ -19,7 +19,7 @@ from ringback_enricher.handlers import Dependencies, FetchStep
 from ringback_enricher.witnesses import Witnesses
 from ringback_events.keys import call_key
 from ringback_events.topics import FETCH, Topic
-from ringback_graph.answers import Found
+from ringback_graph.answers import Current, Found
 from ringback_graph.tenants import Tenant
 from ringback_testing.graph_records import CALL, TENANT, meeting
 
@@ -51,15 +51,29 @@ class FakeClock:
 class FakeGraph:
     """Answers what the test says, in turn; the last answer stays."""
 
-    answers: list[Found | Unread | Exception]
+    answers: list[Found | Current | Unread | Exception]
     asked: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
     asked_for: list[str] = field(default_factory=list[str])
     reaches: set[str] = field(default_factory=lambda: {OTHER})
     without_token: set[str] = field(default_factory=set[str])
 
+    asked_versions: int = 0
+
     async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:  # noqa: ARG002 - the port has it
         """Answer one read."""
         self.asked.append((call_id, bulk))
+        answer = self._next()
+        assert not isinstance(answer, Current)
+        return answer
+
+    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | Unread:  # noqa: ARG002 - the same
+        """Answer one question for the version."""
+        self.asked_versions += 1
+        answer = self._next()
+        assert not isinstance(answer, Found)
+        return answer
+
+    def _next(self) -> Found | Current | Unread:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -107,7 +121,7 @@ MakeBench = Callable[..., Bench]
 def make_bench() -> MakeBench:
     """Build a step over these answers of Graph."""
 
-    def make(*answers: Found | Unread | Exception, known: bool = True, time_scale: float = 1.0) -> Bench:
+    def make(*answers: Found | Current | Unread | Exception, known: bool = True, time_scale: float = 1.0) -> Bench:
         clock, graph, pauses = FakeClock(), FakeGraph(list(answers)), dict[str, timedelta]()
         gate = TenantGate(clock, time_scale, pauses.get)
         tenant, other = (Tenant.model_construct(tenant_id=name, graph_url=GRAPH) for name in (TENANT, OTHER))

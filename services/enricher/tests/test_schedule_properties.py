@@ -1,7 +1,7 @@
 """The life of one fetch request under any sequence of answers: always patient enough, always over within a day."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -12,23 +12,27 @@ from ringback_enricher.core.decisions import Schedule, decide, defer_paused, loo
 from ringback_enricher.core.requests import Request, accept
 from ringback_events.fetch import FetchRequest
 from ringback_events.keys import call_key
-from ringback_events.topics import FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M
+from ringback_events.topics import FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_10S, FETCH_RETRY_60M
 from ringback_testing.graph_records import CALL, TENANT
 from ringback_testing.properties import examples
 
 START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
+SOON = (FETCH_RETRY_10S.name, timedelta(seconds=10))
 SHORT, LONG = (FETCH_RETRY_2M.name, timedelta(minutes=2)), (FETCH_RETRY_60M.name, timedelta(minutes=60))
 SIX = [SHORT] * 3 + [LONG] * 3
 ROWS = {
     Reason.NOT_FOUND: SIX,
     Reason.FORBIDDEN: SIX,
     Reason.VERSION_UNSTABLE: SIX,
+    Reason.REFUSED: SIX,
+    Reason.MALFORMED_RECORD: SIX,
     Reason.UNKNOWN_TENANT: [SHORT] * 5,
-    Reason.UPSTREAM_ERROR: [SHORT] * 3 + [LONG] * 24,
+    Reason.UPSTREAM_ERROR: [SOON] + [SHORT] * 3 + [LONG] * 24,
+    Reason.THROTTLED: [SOON] + [SHORT] * 3 + [LONG] * 24,
     Reason.VERSION_BEHIND: [SHORT] * 3,
 }
 """The failure table of ARCHITECTURE.md, spelled out a second time."""
-FINAL = (Reason.REFUSED, Reason.TOO_LARGE, Reason.HOSTILE_LINK, Reason.MALFORMED_RECORD)
+FINAL = (Reason.TOO_LARGE, Reason.HOSTILE_LINK)
 A_DAY = sum((wait for _, wait in ROWS[Reason.UPSTREAM_ERROR]), timedelta())
 NOT_YET = timedelta(minutes=150)
 SOURCES = ("webhook", "eventhub", "reconcile", "backfill", "release", "lookup", "replay")
@@ -151,10 +155,10 @@ PERSISTENT = [reason for reason in ROWS if reason is not Reason.NOT_FOUND]  # th
     )
 )
 def test_answers_that_repeat_for_ever_end_within_a_day(cycle: list[tuple[Reason, int]]) -> None:
-    """No cycle of failures, the move to the bulk lane among them, keeps a request going: 27 looks are the most."""
+    """No cycle of failures, the move to the bulk lane among them, keeps a request going: 28 looks are the most."""
     reasons = [reason for reason, times in cycle for _ in range(times)]
     life = Life("webhook", 1.0)
-    for turn in range(27 * 2 * (len(reasons) + 1)):
+    for turn in range(28 * 2 * (len(reasons) + 1)):
         reason, request = reasons[turn % len(reasons)], life.request()
         assert isinstance(request, Request)
         if reason is Reason.MOVED_TO_BULK and request.is_bulk:
@@ -216,3 +220,23 @@ def test_whatever_headers_say_a_request_is_decided(headers: list[tuple[str, byte
     assert isinstance(request, Request)
     outcome = decide(reason, request, Schedule(START))
     assert isinstance(outcome, (Emit, Reject))
+
+
+@examples(100)
+@given(looked=st.integers(0, 27), retry_after=st.floats(0.1, 90_000), scale=st.sampled_from([1.0, 60.0]))
+def test_a_throttled_record_waits_as_long_as_graph_asked_where_a_tier_is_as_long(
+    looked: int, retry_after: float, scale: float
+) -> None:
+    """The shortest tier that is at least its turn's and at least Retry-After; beyond an hour the longest."""
+    life = Life("webhook", scale)
+    request = life.request()
+    assert isinstance(request, Request)
+    request = replace(request, looks={Reason.THROTTLED: looked})
+    schedule = Schedule(START, scale)
+    outcome = decide(Reason.THROTTLED, request, schedule, not_before=timedelta(seconds=retry_after))
+    assert isinstance(outcome, Emit)
+    turn = ROWS[Reason.THROTTLED][looked][1]
+    fitting = [
+        name for name, wait in (SOON, SHORT, LONG) if wait >= turn and wait.total_seconds() / scale >= retry_after
+    ]
+    assert outcome.stages[0][0].topic == (fitting or [LONG[0]])[0]

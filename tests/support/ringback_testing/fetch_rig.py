@@ -22,7 +22,7 @@ from ringback_events.topics import (
     CONTROL,
     FETCH,
     FETCH_LANES,
-    FETCH_RETRY_2M,
+    FETCH_RETRIES,
     INTERNAL_DEAD_LETTERS,
     LIFECYCLE,
     RECORDS,
@@ -101,8 +101,12 @@ class Fetching:
         return {name: value.decode() for name, value in letters[0].headers}
 
     async def deferred(self, call_id: str, timeout: float = 40.0) -> dict[str, str]:
-        """Wait until a call is put on the first retry tier; the headers."""
-        found = await eventually(lambda: self.on(FETCH_RETRY_2M, call_id), timeout)
+        """Wait until a call is put on a retry tier, the shortest first; the headers."""
+
+        async def on_a_tier() -> list[ConsumerRecord]:
+            return [record for tier in FETCH_RETRIES for record in await self.on(tier, call_id)]
+
+        found = await eventually(on_a_tier, timeout)
         return {name: value.decode() for name, value in found[0].headers}
 
     async def published(self, call_id: str, timeout: float = 30.0) -> ConsumerRecord:

@@ -133,6 +133,15 @@ def test_joining_a_read_that_has_begun_shows_even_if_nothing_changed(story: Stor
     assert {"I14", "I12"} <= story.broken()
 
 
+@pytest.mark.parametrize(("version", "broken"), [(1, set[str]()), (2, {"I2", "I12"})])
+def test_a_version_asked_for_alone_satisfies_if_it_is_published(story: Story, version: int, broken: set[str]) -> None:
+    """A duplicate comes, Graph still has the published version: nothing is left to do. It has a newer one: there is."""
+    story.asked(100.4, value=b"later")
+    story.read(100.5, version, route="versionCheck")
+    story.committed(102.0)
+    assert story.broken() & {"I2", "I12"} == broken
+
+
 def test_a_deferral_is_an_effect_and_must_have_one_itself(story: Story) -> None:
     """404 first: the request goes to a tier; the copy there is committed without anything: lost after all."""
     story.notified(101.0, version=2)

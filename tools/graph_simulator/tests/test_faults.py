@@ -32,6 +32,19 @@ async def test_a_status_as_often_as_ordered(lab: Lab, status: int, code: str) ->
     assert error["innerError"]["request-id"] == answers[0].headers["request-id"]
 
 
+async def test_a_stale_version_is_the_one_before_whole_and_still_notified_of_the_new_one(lab: Lab) -> None:
+    """A replica lags: record and version check are of version 1, as often as ordered; a first version is itself."""
+    call = await lab.call()
+    await _plan(lab, effect="staleVersion", count=3, route="records")
+    assert (await (await _get(lab, call)).json())["version"] == 1
+    await lab.control("POST", f"calls/{TENANT}/{call['callId']}/version", {})
+    first = await (await _get(lab, call)).json()
+    check = await lab.graph("GET", f"communications/callRecords/{call['callId']}?$select=id,version")
+    now = await (await _get(lab, call)).json()
+    assert [first["version"], (await check.json())["version"], now["version"]] == [1, 1, 2]
+    assert first["lastModifiedDateTime"] < now["lastModifiedDateTime"]
+
+
 async def test_a_throttle_names_the_wait_and_pauses_the_tenant(lab: Lab) -> None:
     """429 with Retry-After as given, a date included; the ledger shows the fault that did it."""
     call = await lab.call()

@@ -4,7 +4,7 @@ RingbackError
 ├── ConfigError          the operator must change something; exit 2, one sentence
 ├── Transient            it may work later; the shell pauses or retries, nothing is committed
 │   └── Throttled        the other side said how long to wait
-└── DeadLetterLimit      too many rejects: halt until an operator resumes
+└── DeadLetterLimit      this process may be what is wrong: halt until an operator resumes
 """
 
 __all__ = ["ConfigError", "DeadLetterLimit", "RingbackError", "Throttled", "Transient"]
@@ -37,4 +37,13 @@ class Throttled(Transient):
 
 
 class DeadLetterLimit(RingbackError):  # noqa: N818 - the taxonomy's word
-    """Too many records were rejected; going on would drain a topic into the dead letters."""
+    """This process itself may be what is wrong; going on would drain a topic into the dead letters.
+
+    Attributes:
+        reason: `dead_letter_limit`, too many records were rejected, or `unexpected_answers`, Graph's answers to several
+            tenants could not be read.
+    """
+
+    def __init__(self, message: str = "", reason: str = "dead_letter_limit") -> None:
+        super().__init__(message)
+        self.reason = reason

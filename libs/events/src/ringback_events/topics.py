@@ -110,10 +110,13 @@ _BY_KEY, _BY_TENANT = KeyRule.BY_KEY, KeyRule.BY_TENANT
 
 FETCH = _kept("internal.fetch", 12, _BY_TENANT, 7, "fetch-request")
 FETCH_BULK = _kept("internal.fetch-bulk", 12, _BY_TENANT, 7, "fetch-request")
+FETCH_RETRY_10S = _kept("internal.fetch-retry-10s", 12, _BY_TENANT, 7, "fetch-request")
 FETCH_RETRY_2M = _kept("internal.fetch-retry-2m", 12, _BY_TENANT, 7, "fetch-request")
 FETCH_RETRY_60M = _kept("internal.fetch-retry-60m", 12, _BY_TENANT, 7, "fetch-request")
-FETCH_LANES = (FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M)
-"""The lanes of the enricher: at once, in bulk, and two on which requests wait for their time."""
+FETCH_RETRIES = (FETCH_RETRY_10S, FETCH_RETRY_2M, FETCH_RETRY_60M)
+"""The lanes on which requests wait for their time, the shortest wait first."""
+FETCH_LANES = (FETCH, FETCH_BULK, *FETCH_RETRIES)
+"""The lanes of the enricher: at once, in bulk, and those of the retries."""
 LIFECYCLE = _kept("internal.lifecycle", 12, _BY_TENANT, 7, "lifecycle-event")
 COMMANDS = _kept("internal.commands", 12, _BY_TENANT, 7)
 KEEPER_STATE = _compacted("internal.keeper-state", 12, _BY_TENANT)

@@ -7,6 +7,8 @@ from typing import Any
 __all__ = [
     "Answer",
     "AuthFailed",
+    "Current",
+    "Failed",
     "Forbidden",
     "Found",
     "Hostile",
@@ -41,6 +43,13 @@ class Found:
 
     def __repr__(self) -> str:
         return f"Found(version={self.version}, requests={self.requests})"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The version Graph has of a record now."""
+
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +107,6 @@ class NeedsBulk:
     requests: int
 
 
-Answer = Found | NotFound | Forbidden | AuthFailed | Refused | TooLarge | Hostile | Unstable | Malformed | NeedsBulk
+Failed = NotFound | Forbidden | AuthFailed | Refused | TooLarge | Hostile | Unstable | Malformed | NeedsBulk
+"""Why there is no record."""
+Answer = Found | Failed

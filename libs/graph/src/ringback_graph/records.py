@@ -16,6 +16,8 @@ from ringback_common.errors import Throttled, Transient
 from ringback_graph.answers import (
     Answer,
     AuthFailed,
+    Current,
+    Failed,
     Forbidden,
     Found,
     Hostile,
@@ -65,7 +67,7 @@ class ReadLimits:
 
 
 class _Ends(Exception):  # noqa: N818 - control flow within this module: the read is over, here is its answer
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Failed) -> None:
         super().__init__()
         self.answer = answer
 
@@ -118,6 +120,19 @@ class RecordReader:
         except HostileLink as hostile:
             return Hostile(hostile.why)
 
+    async def version(self, tenant: Tenant, call_id: str, priority: Priority) -> Current | Failed:
+        """Which version Graph has of a record now, in one request, or why that is not known.
+
+        Raises:
+            Transient: timeout, connection, 5xx.
+            Throttled: Graph asks to wait; the scope is already held.
+        """
+        reading = _Reading(self._client, self._limits, self._expands, tenant, call_id, priority, None)
+        try:
+            return await reading.version()
+        except _Ends as end:
+            return end.answer
+
     async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
         """Whether Graph answers this tenant, whatever it says; None if that cannot be told.
 
@@ -166,6 +181,9 @@ class _Reading:
             except _Changed:
                 continue
         return Unstable(self._spent.requests)
+
+    async def version(self) -> Current:
+        return Current(self._version_of(await self._get("version", f"{self._url}?{_VERSION}")))
 
     async def _attempt(self) -> Found:
         started = self._client.clock.now()
@@ -229,12 +247,15 @@ class _Reading:
             raise _Changed
 
     def _found(self, record: dict[str, Any], started: datetime) -> Found:
+        return Found(record, self._version_of(record), self._spent.requests, started)
+
+    def _version_of(self, record: dict[str, Any]) -> int:
         version, name = integer(record.get("version")), record.get("id")
         if not isinstance(name, str) or name.casefold() != self._call_id.casefold():
             raise _Ends(Malformed("id"))
         if version is None:
             raise _Ends(Malformed("version"))
-        return Found(record, version, self._spent.requests, started)
+        return version
 
     async def _get(self, operation: str, url: str) -> dict[str, Any]:
         return self._checked(await self._send(operation, url))
@@ -293,7 +314,7 @@ class _Reading:
         return answer
 
 
-def _refusal(reply: Reply) -> Answer:
+def _refusal(reply: Reply) -> Failed:
     if reply.status == 404:  # noqa: PLR2004 - HTTP
         return NotFound()
     if reply.status == 403:  # noqa: PLR2004 - HTTP

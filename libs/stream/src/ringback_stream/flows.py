@@ -24,6 +24,7 @@ __all__ = [
     "OnExhausted",
     "OnHeld",
     "OnSettled",
+    "OnThrottled",
     "RetryBudget",
     "nothing_diverted",
 ]
@@ -34,6 +35,8 @@ BatchStep = Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]]
 """A mixed batch; the answer has the same length and order."""
 OnExhausted = Callable[[Received, int], Outcome]
 """What becomes of a record whose in-place budget is used up after so many attempts."""
+OnThrottled = Callable[[Received, float], Outcome]
+"""What becomes of a record that alone, not its tenant, has to wait for so many seconds."""
 OnHeld = Callable[[Received], Outcome]
 """What becomes of a record of a long-throttled tenant that may be held no longer."""
 Divert = Callable[[Received], Outcome | None]
@@ -135,6 +138,8 @@ class KeyedFlow:
     lanes: tuple[Lane, ...]
     step: KeyStep
     on_exhausted: OnExhausted
+    on_throttled: OnThrottled | None = None
+    """None: such a record waits in hand."""
     on_held: OnHeld | None = None
     on_settled: OnSettled | None = None
     divert: Divert = nothing_diverted

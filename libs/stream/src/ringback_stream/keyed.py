@@ -258,7 +258,7 @@ class KeyedRunner:
         telemetry.child(telemetry.STEPS, self._flow.group, action).inc()
         match action:
             case Action.WAIT if isinstance(failure, Throttled):
-                self._hold(work, failure, now)
+                await self._wait(work, failure, now)
             case Action.PAUSE:
                 self._queue.again(work, now, now)
             case Action.RETRY:
@@ -279,14 +279,19 @@ class KeyedRunner:
         spread = random.uniform(0.5, 1.0)  # noqa: S311 - not for secrecy
         return min(budget.first * 2 ** (attempts - 1), budget.longest) * spread
 
-    def _hold(self, work: Work, throttled: Throttled, now: float) -> None:
+    async def _wait(self, work: Work, throttled: Throttled, now: float) -> None:
+        """A tenant's records wait in hand for a while; one that alone must wait would hold its partition back."""
         kind, _, scope = throttled.scope.partition(":")
+        defer = self._flow.on_throttled
         if kind == "tenant":
             self._queue.hold(scope, now, throttled.retry_after)
             # The scope may name another tenant than the key; the key itself waits in any case.
             self._queue.again(work, now, now if scope == work.tenant else now + throttled.retry_after)
-        else:
+        elif defer is None:
             self._queue.again(work, now, now + throttled.retry_after)
+        else:
+            outcomes = [defer(item.received, throttled.retry_after) for item in work.items]
+            await self._settle(work, outcomes, attempts=1)
 
     async def _give_up_held(self, work: Work) -> None:
         on_held = self._flow.on_held

@@ -10,10 +10,10 @@ COUNTED = frozenset({
     Reason.UNDECODABLE,
     Reason.WRONG_VERSION,
     Reason.SCHEMA_INVALID,
-    Reason.MALFORMED_RECORD,
     Reason.STORE_REFUSED,
 })  # fmt: skip
-"""Rejects that our own code may be the cause of; what Graph refuses (not_found, forbidden, ...) is not among them."""
+"""Rejects that our own code may be the cause of; what Graph answers (not_found, malformed_record, ...) is not among
+them: it is one tenant's, and pauses that tenant."""
 
 
 class RejectLimit:

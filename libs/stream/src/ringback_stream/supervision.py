@@ -77,13 +77,13 @@ class FlowSupervisor:
                 continue
             try:
                 await self._consume(stop)
-            except DeadLetterLimit:
-                await self._halt()
+            except DeadLetterLimit as limit:
+                await self._halt(limit.reason)
 
     def not_ready(self) -> str | None:
         """The readiness check of this flow."""
         if self.halted:
-            return "The process halted itself after too many rejects: see `ringback dlq ls`, then `ringback resume`."
+            return "The process halted itself: see `ringback resume` for why, mend the cause, then resume it."
         if self.consumer is None or not self.consumer.joined:
             return f"The group {self._flow.group} has not been joined yet."
         return None
@@ -156,14 +156,10 @@ class FlowSupervisor:
         while not self.halted:
             await self._control.changed()
 
-    async def _halt(self) -> None:
-        _log.error(
-            "Too many records were refused; the process halts until an operator resumes it.", process=self._process
-        )
-        entry = ControlEntry(
-            kind=HALT, subject=self._process, reason="dead_letter_limit", since=self._clock.now(), by=self._process
-        )
-        await self._control.write(entry)
+    async def _halt(self, reason: str) -> None:
+        _log.error("The process halts until an operator resumes it.", process=self._process, reason=reason)
+        since, process = self._clock.now(), self._process
+        await self._control.write(ControlEntry(kind=HALT, subject=process, reason=reason, since=since, by=process))
 
     def _oldest_arrival(self) -> float | None:
         parts = [part.oldest_arrival for part in (self.runner, self.diversion) if part is not None]

@@ -1,6 +1,6 @@
 """Wires the fetch process; read from top to bottom it is the diagram.
 
-fetch, fetch-bulk, retry-2m, retry-60m ─► FetchStep ─► restricted.records ─► open.sessions ─► marker ─► open.calls
+fetch, fetch-bulk, retry-10s, -2m, -60m ─► FetchStep ─► restricted.records ─► open.sessions ─► marker ─► open.calls
 │  ▲
 ▼  │ the whole record, every page, one version
 Microsoft Graph
@@ -15,7 +15,7 @@ from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import load
 from ringback_events.tokens import Tokens
-from ringback_events.topics import CALLS, FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M, RECORDS, SESSIONS
+from ringback_events.topics import CALLS, FETCH, FETCH_BULK, FETCH_RETRIES, RECORDS, SESSIONS
 from ringback_graph.budget import Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import RecordReader
@@ -103,11 +103,12 @@ async def _fetch(
                 Lane(FETCH_BULK, LaneKind.BULK),
                 *(
                     Lane(tier, LaneKind.RETRY, scaled(TIER_SECONDS[tier], settings.time_scale))
-                    for tier in (FETCH_RETRY_2M, FETCH_RETRY_60M)
+                    for tier in FETCH_RETRIES
                 ),
             ),
             step=step,
             on_exhausted=step.exhausted,
+            on_throttled=step.throttled,
             on_held=step.held,
             on_settled=published.acked,
             divert=step.divert,

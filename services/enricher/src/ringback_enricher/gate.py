@@ -9,12 +9,15 @@ from ringback_common.metrics import ENRICHER_TENANTS_PAUSED
 
 from ringback_enricher.core.tenants import (
     OPEN,
+    OUR_FAULT_SECONDS,
     PROBE_SECONDS,
     SILENT_CALLS,
+    UNEXPECTED,
     Signal,
     TenantState,
     admit,
     heard,
+    may_be_our_fault,
     observe,
     silence,
     throttle,
@@ -41,6 +44,7 @@ class TenantGate:
         self._probe_every = scaled(PROBE_SECONDS, time_scale)
         self._by_operator = by_operator
         self._states: dict[str, TenantState] = {}
+        self._answered_at: dict[str, float] = {}
         self._probes: dict[str, Place] = {}
 
     def turns_away(self, tenant_id: str, place: Place) -> timedelta | None:
@@ -81,10 +85,26 @@ class TenantGate:
             return None
         return timedelta(seconds=now - state.pause.since)
 
-    def observe(self, tenant_id: str, signal: Signal) -> None:
-        """Take an answer of Graph into account."""
-        state = self._states.get(tenant_id, OPEN)
-        self._change(tenant_id, state, observe(state, signal, self._clock.monotonic(), self._probe_every))
+    def observe(self, tenant_id: str, signal: Signal, call_id: str) -> bool:
+        """Take Graph's answer for this call into account.
+
+        Returns:
+            Whether it paused the tenant for unexpected answers, and so many tenants are paused for them now that it may
+            be this process's own fault. Those pauses are lifted then: after an operator's `resume` they count anew.
+        """
+        state, now = self._states.get(tenant_id, OPEN), self._clock.monotonic()
+        self._answered_at[tenant_id] = now
+        self._change(tenant_id, state, observe(state, signal, now, self._probe_every, call_id))
+        newly = signal is Signal.UNEXPECTED and state.pause is None and tenant_id in self.paused()
+        return newly and self._suspects_this_process(now)
+
+    def _suspects_this_process(self, now: float) -> bool:
+        paused = {tenant: s for tenant, s in self._states.items() if s.pause is not None and s.pause.why == UNEXPECTED}
+        active = sum(now - at <= OUR_FAULT_SECONDS for at in self._answered_at.values())
+        suspected = may_be_our_fault([s.pause.since for s in paused.values() if s.pause is not None], active, now)
+        for tenant, state in paused.items() if suspected else ():
+            self._change(tenant, state, OPEN)
+        return suspected
 
     def unanswered(self, tenant_id: str, call_id: str) -> bool:
         """Count a read that Graph did not answer; True if so many were not that somebody else should be asked.

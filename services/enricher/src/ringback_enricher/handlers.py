@@ -6,20 +6,28 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from ringback_common.clock import Clock, iso
-from ringback_common.errors import Throttled, Transient
+from ringback_common.errors import DeadLetterLimit, Throttled, Transient
 from ringback_common.metrics import ENRICHER_FETCHES, ENRICHER_FRESHNESS_SECONDS, ENRICHER_SPARED
 from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received, Reject
 from ringback_events.keys import call_key, canonical_id, tenant_of
-from ringback_graph.answers import Found
+from ringback_graph.answers import Current, Found
 from ringback_graph.tenants import Tenant
 
 from ringback_enricher.adapters.graph import Unread
-from ringback_enricher.core.decisions import Schedule, decide, defer_paused, look_again, move_to_bulk
+from ringback_enricher.core.decisions import (
+    CHECK_AFTER,
+    Schedule,
+    check_version_later,
+    decide,
+    defer_paused,
+    look_again,
+    move_to_bulk,
+)
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.publishing import Stages, Tokenizer, publication
 from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.requests import Request, accept
-from ringback_enricher.core.tenants import Signal
+from ringback_enricher.core.tenants import UNEXPECTED, Signal
 from ringback_enricher.gate import Place, TenantGate
 from ringback_enricher.witnesses import Witnesses
 
@@ -33,6 +41,10 @@ class Records(Protocol):
 
     async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:
         """Read one record; raises Transient and Throttled."""
+        ...
+
+    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | Unread:
+        """Which version Graph has of a record now; raises as `read`."""
         ...
 
 
@@ -63,6 +75,7 @@ class FetchStep:
         Raises:
             Transient: Graph is away; nothing was decided.
             Throttled: Graph said how long to wait.
+            DeadLetterLimit: answers to several tenants are unexpected, so this process itself may be what is wrong.
         """
         now = self._with.clock.now()
         accepted = [accept(received, now) for received in waiting]
@@ -78,6 +91,13 @@ class FetchStep:
         if not isinstance(request, Request):
             return request
         return decide(Reason.UPSTREAM_ERROR, request, self._schedule())
+
+    def throttled(self, received: Received, retry_after: float) -> Outcome:
+        """What becomes of a record that alone is throttled, for `retry_after` seconds: the tiers, for a day."""
+        request = accept(received, self._with.clock.now())
+        if not isinstance(request, Request):
+            return request
+        return decide(Reason.THROTTLED, request, self._schedule(), not_before=timedelta(seconds=retry_after))
 
     def held(self, received: Received) -> Outcome:
         """What becomes of a record whose tenant has been throttled for long: it makes room for others."""
@@ -105,8 +125,7 @@ class FetchStep:
         if paused_for is not None:
             return self._deferred(requests, paused_for)
         try:
-            bulk = any(request.is_bulk for request in requests)
-            answer = await self._with.records.read(tenant, requests[0].call_id, bulk=bulk)
+            answer = await self._read(tenant, requests)
         except Throttled as throttled:
             if not self._is_pause(tenant_id, throttled):
                 raise
@@ -115,7 +134,32 @@ class FetchStep:
             if not await self._is_silence(tenant, requests[0].call_id):
                 raise
             return self._deferred(requests, _DEFERRED_AT_ONCE)
-        return self._found(requests, answer) if isinstance(answer, Found) else self._unread(requests, answer)
+        return self._answered(requests, answer)
+
+    async def _read(self, tenant: Tenant, requests: Sequence[Request]) -> Found | Current | Unread:
+        """The record; or its version, if nobody wants more and it has not risen."""
+        call_id, bulk = requests[0].call_id, any(request.is_bulk for request in requests)
+        known = [request.known_version for request in requests if request.known_version is not None]
+        if len(known) == len(requests):
+            published = self._with.published.version(call_key(tenant.tenant_id, call_id))
+            answer = await self._with.records.version(tenant, call_id, bulk=bulk)
+            if not isinstance(answer, Current) or answer.version <= max(*known, published):
+                return answer
+        return await self._with.records.read(tenant, call_id, bulk=bulk)
+
+    def _answered(self, requests: Sequence[Request], answer: Found | Current | Unread) -> list[Outcome]:
+        match answer:
+            case Found():
+                return self._found(requests, answer)
+            case Current():
+                return self._unchanged(requests)
+            case Unread():
+                return self._unread(requests, answer)
+
+    def _unchanged(self, requests: Sequence[Request]) -> list[Outcome]:
+        self._observe(requests[0], Signal.ANSWERED)
+        ENRICHER_FETCHES.labels(Reason.VERSION_UNCHANGED).inc()
+        return [Emit(reason=Reason.VERSION_UNCHANGED)] * len(requests)
 
     def _is_pause(self, tenant_id: str, throttled: Throttled) -> bool:
         whole_tenant = throttled.scope == f"tenant:{tenant_id}"
@@ -129,9 +173,8 @@ class FetchStep:
         return tenant_id in gate.paused()
 
     def _unread(self, requests: Sequence[Request], answer: Unread) -> list[Outcome]:
-        tenant_id = requests[0].tenant_id
         ENRICHER_FETCHES.labels(answer.reason).inc()
-        self._with.gate.observe(tenant_id, answer.signal)
+        self._observe(requests[0], answer.signal)
         if answer.signal is Signal.AUTH_FAILING:
             return self._deferred(requests, _DEFERRED_AT_ONCE)
         if answer.reason is Reason.MOVED_TO_BULK:
@@ -139,11 +182,9 @@ class FetchStep:
         return self._each(requests, answer.reason, answer.code)
 
     def _found(self, requests: Sequence[Request], found: Found) -> list[Outcome]:
-        first = requests[0]
-        self._with.gate.observe(first.tenant_id, Signal.ANSWERED)
-        if not _is_record_of(found.record, first.call_id):
-            ENRICHER_FETCHES.labels(Reason.MALFORMED_RECORD).inc()
-            return self._each(requests, Reason.MALFORMED_RECORD, "id")
+        if not _is_record_of(found.record, requests[0].call_id):
+            return self._unread(requests, Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "id"))
+        self._observe(requests[0], Signal.ANSWERED)
         ENRICHER_FETCHES.labels("found").inc()
         received_at = min(request.received_at for request in requests)
         ENRICHER_FRESHNESS_SECONDS.observe(max(0.0, (self._with.clock.now() - received_at).total_seconds()))
@@ -166,8 +207,20 @@ class FetchStep:
 
     def _settled(self, requests: Sequence[Request], version: int, stages: Stages) -> list[Outcome]:
         """The first request carries the publication; the runtime finishes none of a step before all of it is acked."""
+        if not stages:
+            return self._spared(requests, version)
         first, *others = [self._satisfied(request, version) for request in requests]
         return [replace(first, stages=stages + first.stages), *others]
+
+    def _spared(self, requests: Sequence[Request], version: int) -> list[Outcome]:
+        """Nothing newer was published; one that may announce a version Graph does not serve yet asks once more."""
+        schedule, key = self._schedule(), call_key(requests[0].tenant_id, requests[0].call_id)
+        wait = schedule.scaled(CHECK_AFTER).total_seconds()
+        later = self._with.published.to_check_later(key, requests, self._with.clock.monotonic(), wait)
+        return [
+            check_version_later(each, version, schedule) if each is later else self._satisfied(each, version)
+            for each in requests
+        ]
 
     def _satisfied(self, request: Request, version: int) -> Emit:
         if request.min_version is None or version >= request.min_version or request.is_canary:
@@ -177,6 +230,10 @@ class FetchStep:
             ENRICHER_FETCHES.labels(Reason.VERSION_BEHIND).inc()
             return Emit(reason=Reason.VERSION_BEHIND)
         return Emit(((again,),), Accounting.DEFERRED, Reason.VERSION_BEHIND)
+
+    def _observe(self, request: Request, signal: Signal) -> None:
+        if self._with.gate.observe(request.tenant_id, signal, request.call_id):
+            raise DeadLetterLimit("Graph's answers to several tenants are unexpected.", UNEXPECTED)
 
     def _each(self, requests: Sequence[Request], reason: Reason, code: str = "") -> list[Outcome]:
         schedule = self._schedule()

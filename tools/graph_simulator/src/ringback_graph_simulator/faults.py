@@ -22,6 +22,7 @@ EFFECTS = frozenset(
         "truncated",
         "foreignNextLink",
         "versionRise",
+        "staleVersion",
         "redirect",
         "oversize",
     }

@@ -1,5 +1,6 @@
 """Graph's routes: authority, subscriptions, call records."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -32,6 +33,8 @@ from ringback_graph_simulator.world import World
 __all__ = ["GraphRoutes"]
 
 _LIST_OPTIONS = frozenset({"$filter", "$select", "$skiptoken"})
+_STALE_BY = 60.0
+"""Seconds by which the version before was modified earlier."""
 
 
 class GraphRoutes:
@@ -77,10 +80,11 @@ class GraphRoutes:
         fault = self._effects.draw(exchange)
         if fault is not None:
             await self._effects.before(fault, exchange, tenant, self._gate)
-        response = await self._answer(request, exchange, tenant)
+        stale = fault is not None and fault.effect == "staleVersion"
+        response = await self._answer(request, exchange, tenant, stale=stale)
         return response if fault is None else await self._effects.after(fault, exchange, request, response)
 
-    async def _answer(self, request: web.Request, exchange: Exchange, tenant: Tenant) -> web.Response:
+    async def _answer(self, request: web.Request, exchange: Exchange, tenant: Tenant, *, stale: bool) -> web.Response:
         if exchange.route == "subscriptions":
             return await self._subscriptions(request, exchange, tenant)
         if request.method != "GET":
@@ -88,6 +92,8 @@ class GraphRoutes:
         if exchange.route == "list":
             return self._json(self._pages.listing(tenant.tenant_id, self._list_query(request)))
         call = self._readable(tenant, exchange)
+        if stale and call.version > 1:  # what a replica that lags behind still has
+            call = replace(call, version=call.version - 1, modified=call.modified - _STALE_BY)
         exchange.version = call.version
         prefer = parse_prefer(request.headers.getall("Prefer", []))
         if exchange.route in {"record", "versionCheck"}:

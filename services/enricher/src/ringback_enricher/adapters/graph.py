@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from ringback_common.outcomes import Reason
 from ringback_graph.answers import (
-    Answer,
     AuthFailed,
+    Current,
+    Failed,
     Forbidden,
     Found,
     Hostile,
@@ -56,12 +57,17 @@ class GraphRecords:
         answer = await self._reader.read(tenant, call_id, Priority.BULK if bulk else Priority.LIVE)
         return answer if isinstance(answer, Found) else _unread(answer)
 
+    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | Unread:
+        """Which version Graph has of a record now; raises as `read`."""
+        answer = await self._reader.version(tenant, call_id, Priority.BULK if bulk else Priority.LIVE)
+        return answer if isinstance(answer, Current) else _unread(answer)
+
     async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
         """Whether Graph answers this tenant, asked for that call."""
         return await self._reader.reachable(tenant, call_id)
 
 
-_PLAIN: dict[type[Answer], Unread] = {
+_PLAIN: dict[type[Failed], Unread] = {
     NotFound: Unread(Reason.NOT_FOUND),
     TooLarge: Unread(Reason.TOO_LARGE),
     Hostile: Unread(Reason.HOSTILE_LINK),
@@ -71,15 +77,15 @@ _PLAIN: dict[type[Answer], Unread] = {
 """Answers that say no more than what they are."""
 
 
-def _unread(answer: Answer) -> Unread:
+def _unread(answer: Failed) -> Unread:
     match answer:
         case Forbidden(code=code):
             return Unread(Reason.FORBIDDEN, Signal.FORBIDDEN, code)
         case AuthFailed(code=code):
             return Unread(Reason.FORBIDDEN, Signal.AUTH_FAILING, code)
         case Refused(status=status):
-            return Unread(Reason.REFUSED, code=f"status_{status}")
+            return Unread(Reason.REFUSED, Signal.UNEXPECTED, f"status_{status}")
         case Malformed(where=where):
-            return Unread(Reason.MALFORMED_RECORD, code=where)
+            return Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, where)
         case _:
             return _PLAIN[type(answer)]

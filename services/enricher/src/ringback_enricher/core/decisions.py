@@ -4,7 +4,7 @@ The table `_PATIENCE` is the failure table of the documentation: how often to lo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ringback_common.outcomes import Accounting, Drop, Emit, Headers, Message, Outcome, Reason, Reject
@@ -12,9 +12,18 @@ from ringback_events import topics
 from ringback_events.keys import call_key
 from ringback_events.topics import Topic
 
-from ringback_enricher.core.requests import ATTEMPT, DUE, LOOKS, REASON, Request, looks_header
+from ringback_enricher.core.requests import ATTEMPT, DUE, KNOWN_VERSION, LOOKS, REASON, Request, looks_header
 
-__all__ = ["TIER_SECONDS", "Schedule", "decide", "defer_paused", "look_again", "move_to_bulk"]
+__all__ = [
+    "CHECK_AFTER",
+    "TIER_SECONDS",
+    "Schedule",
+    "check_version_later",
+    "decide",
+    "defer_paused",
+    "look_again",
+    "move_to_bulk",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +32,29 @@ class _Tier:
     wait: timedelta
 
 
+_SOON = _Tier(topics.FETCH_RETRY_10S, timedelta(seconds=10))
 _SHORT = _Tier(topics.FETCH_RETRY_2M, timedelta(minutes=2))
 _LONG = _Tier(topics.FETCH_RETRY_60M, timedelta(minutes=60))
-TIER_SECONDS = {tier.topic: tier.wait.total_seconds() for tier in (_SHORT, _LONG)}
+_TIERS = (_SOON, _SHORT, _LONG)
+TIER_SECONDS = {tier.topic: tier.wait.total_seconds() for tier in _TIERS}
 """How long a request waits on a tier."""
+CHECK_AFTER = _SHORT.wait
+"""How long after a fetch that brought nothing newer Graph is asked once more."""
 _SIX_LOOKS = (_SHORT, _SHORT, _SHORT, _LONG, _LONG, _LONG)
 _NO_LOOKS: tuple[_Tier, ...] = ()
+_A_DAY = (_SOON, _SHORT, _SHORT, _SHORT) + (_LONG,) * 24
 
 _PATIENCE: dict[Reason, tuple[_Tier, ...]] = {
     Reason.NOT_FOUND: _SIX_LOOKS,
     Reason.FORBIDDEN: _SIX_LOOKS,
     Reason.VERSION_UNSTABLE: _SIX_LOOKS,
+    # Graph is known to answer so once and to have the record a second later: one such answer proves nothing.
+    Reason.REFUSED: _SIX_LOOKS,
+    Reason.MALFORMED_RECORD: _SIX_LOOKS,
     Reason.VERSION_BEHIND: (_SHORT, _SHORT, _SHORT),
     Reason.UNKNOWN_TENANT: (_SHORT,) * 5,  # 10 minutes: the time a tenants file may lag behind a subscription
-    Reason.UPSTREAM_ERROR: (_SHORT, _SHORT, _SHORT) + (_LONG,) * 24,  # a day
+    Reason.UPSTREAM_ERROR: _A_DAY,
+    Reason.THROTTLED: _A_DAY,
 }
 """The tiers a reason goes through, one look each; a reason that is not here is final at once."""
 
@@ -69,20 +87,40 @@ class Schedule:
         return str(int((self.now + self.scaled(wait)).timestamp() * 1000)).encode()
 
 
-def decide(reason: Reason, request: Request, schedule: Schedule, error_class: str = "") -> Outcome:
-    """Answer a request that got no record: look again while the reason deserves patience, then refuse it."""
+def decide(
+    reason: Reason,
+    request: Request,
+    schedule: Schedule,
+    error_class: str = "",
+    *,
+    not_before: timedelta = timedelta(0),
+) -> Outcome:
+    """Answer a request that got no record: look again while the reason deserves patience, then refuse it.
+
+    Args:
+        reason: why there is no record.
+        request: what was asked.
+        schedule: the clock.
+        error_class: of the dead letter.
+        not_before: how long Graph asked to wait, unscaled; the request goes to a tier whose wait is at least that, or
+            to the longest there is.
+    """
     if request.is_canary:
         return Drop(Reason.CANARY)
-    again = None if _is_final(reason, request, schedule) else look_again(reason, request, schedule)
+    again = None if _is_final(reason, request, schedule) else look_again(reason, request, schedule, not_before)
     return Reject(reason, error_class) if again is None else _deferred(again, reason)
 
 
-def look_again(reason: Reason, request: Request, schedule: Schedule) -> Message | None:
+def look_again(
+    reason: Reason, request: Request, schedule: Schedule, not_before: timedelta = timedelta(0)
+) -> Message | None:
     """The request on its next tier, or None when its looks are used up; each reason has its own."""
     tiers, looked = _PATIENCE.get(reason, _NO_LOOKS), request.looks.get(reason, 0)
     if looked >= len(tiers) or sum(request.looks.values()) >= _MOST_LOOKS:
         return None
-    return _on_tier(tiers[looked], request, reason, {**request.looks, reason: looked + 1}, schedule)
+    usual = tiers[looked]
+    enough = (tier for tier in _TIERS if tier.wait >= usual.wait and schedule.scaled(tier.wait) >= not_before)
+    return _on_tier(next(enough, _LONG), request, reason, {**request.looks, reason: looked + 1}, schedule)
 
 
 def defer_paused(request: Request, paused_for: timedelta, schedule: Schedule) -> Outcome:
@@ -90,6 +128,21 @@ def defer_paused(request: Request, paused_for: timedelta, schedule: Schedule) ->
     tier = _SHORT if paused_for < schedule.scaled(_SHORT_PAUSE) else _LONG
     message = _on_tier(tier, request, Reason.TENANT_PAUSED, request.looks, schedule)
     return Drop(Reason.CANARY) if request.is_canary else _deferred(message, Reason.TENANT_PAUSED)
+
+
+def check_version_later(request: Request, version: int, schedule: Schedule) -> Outcome:
+    """Defer a notification for which Graph served nothing newer than what was published before it came.
+
+    Graph may have served a stale version: on the short tier one request asks whether the version has risen meanwhile.
+
+    Args:
+        request: the notification; its looks stay, for Graph did answer.
+        version: what is published.
+        schedule: when to ask.
+    """
+    message = _on_tier(_SHORT, request, Reason.VERSION_UNCHANGED, request.looks, schedule)
+    headers = (*message.headers, (KNOWN_VERSION, str(version).encode()))
+    return _deferred(replace(message, headers=headers), Reason.VERSION_UNCHANGED)
 
 
 def move_to_bulk(request: Request) -> Outcome:

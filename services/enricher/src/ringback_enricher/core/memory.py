@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ringback_common.outcomes import Emit, Outcome
 from ringback_events.headers import read_headers
@@ -14,6 +15,13 @@ __all__ = ["Published"]
 _Version = tuple[int, int]
 
 
+@dataclass(slots=True)
+class _Entry:
+    version: _Version
+    check_due: float = float("-inf")
+    """Until then another notification has Graph asked once more for this call."""
+
+
 class Published:
     """The newest (version, revision) of each of the last calls, bounded.
 
@@ -22,18 +30,44 @@ class Published:
     """
 
     def __init__(self, most: int) -> None:
-        """Take the number of calls to remember; an entry takes some 300 bytes."""
+        """Take the number of calls to remember; an entry takes some 400 bytes."""
         self._most = most
-        self._versions: OrderedDict[bytes, _Version] = OrderedDict()
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
 
     def spares(self, key: bytes, requests: Sequence[Request], version: _Version) -> bool:
         """Whether these requests need no publication of this version of their call."""
-        published = self._versions.get(key)
-        return published is not None and published >= version and all(request.is_live for request in requests)
+        entry = self._entries.get(key)
+        return entry is not None and entry.version >= version and all(request.is_live for request in requests)
 
     def holds(self, key: bytes, version: _Version) -> bool:
         """Whether this very version was published before, so that it now is a re-publication."""
-        return self._versions.get(key) == version
+        entry = self._entries.get(key)
+        return entry is not None and entry.version == version
+
+    def version(self, key: bytes) -> int:
+        """The newest version of a call that was published lately; -1 if none was."""
+        entry = self._entries.get(key)
+        return -1 if entry is None else entry.version[0]
+
+    def to_check_later(self, key: bytes, requests: Sequence[Request], now: float, wait: float) -> Request | None:
+        """The one of these spared requests for which Graph is to be asked once more, if any.
+
+        All requests of a call that are in hand share one read, so these came after the read that was published had
+        begun: each may announce a version that Graph does not serve yet. One that was checked already is not checked
+        again, and while one check of a call is due no other is made.
+
+        Args:
+            key: of the call.
+            requests: of this call, spared.
+            now: monotonic seconds.
+            wait: seconds until the check.
+        """
+        entry = self._entries.get(key)
+        unchecked = [each for each in requests if each.known_version is None]
+        if entry is None or now < entry.check_due or not unchecked:
+            return None
+        entry.check_due = now + wait
+        return unchecked[-1]
 
     def acked(self, outcomes: Sequence[Outcome]) -> None:
         """Note what all in-sync replicas have; the newest version of a call stays.
@@ -43,11 +77,13 @@ class Published:
         for outcome in outcomes:
             for stage in outcome.stages if isinstance(outcome, Emit) else ():
                 if stage and stage[0].topic == CALLS.name:
-                    told = read_headers(stage[0].headers)
-                    self._remember(stage[0].key, (told.version or 0, told.revision or 0))
+                    said = read_headers(stage[0].headers)
+                    self._remember(stage[0].key, (said.version or 0, said.revision or 0))
 
     def _remember(self, key: bytes, version: _Version) -> None:
-        published = self._versions.pop(key, version)
-        self._versions[key] = max(published, version)
-        if len(self._versions) > self._most:
-            self._versions.popitem(last=False)
+        entry = self._entries.pop(key, None)
+        if entry is None or version > entry.version:
+            entry = _Entry(version)
+        self._entries[key] = entry
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)

@@ -12,12 +12,14 @@ from ringback_events.fetch import FetchRequest
 from ringback_events.headers import REPLAY
 from ringback_events.keys import call_key, canonical_id
 
-__all__ = ["ATTEMPT", "DUE", "LOOKS", "REASON", "Request", "accept", "looks_header"]
+__all__ = ["ATTEMPT", "DUE", "KNOWN_VERSION", "LOOKS", "REASON", "Request", "accept", "looks_header"]
 
 ATTEMPT, DUE, REASON = "ringback_attempt", "ringback_due", "ringback_reason"
 LOOKS = "ringback_looks"
 """How often it was deferred for which reason, such as `not_found=3,upstream_error=1`; void without `ringback_attempt`,
 so that whoever takes the attempts away begins anew."""
+KNOWN_VERSION = "ringback_known_version"
+"""The version that was published when the request was deferred to see whether Graph has a newer one."""
 
 _LIVE = frozenset({"webhook", "eventhub"})
 _FINAL_AT_ONCE = frozenset({"lookup", "replay", "canary"})
@@ -26,7 +28,8 @@ _KEPT_BY_GRAPH = timedelta(days=30)
 _REASONS = {reason.value.encode(): reason for reason in Reason}
 _LOOK = re.compile(rb"([a-z_]{1,32})=([0-9]{1,4})(?:,|\Z)")
 _LONGEST_LOOKS = 512
-_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, LOOKS, "traceparent"})
+_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, LOOKS, KNOWN_VERSION, "traceparent"})
+_LONGEST_VERSION = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Request:
     Attributes:
         received: the record as Kafka gave it.
         looks: how often it was deferred for each reason; neither a pause of its tenant nor the bulk lane counts.
+        known_version: it was deferred to see whether Graph has a newer version than this one; else None.
     """
 
     received: Received
@@ -45,6 +49,7 @@ class Request:
     received_at: datetime
     min_version: int | None
     looks: Mapping[Reason, int]
+    known_version: int | None = None
 
     @property
     def is_live(self) -> bool:
@@ -96,6 +101,7 @@ def accept(received: Received, now: datetime) -> Request | Drop | Reject:
         received_at=asked.received_at,
         min_version=asked.min_version,
         looks=_looks(headers.get(LOOKS)) if headers.get(ATTEMPT) else {},
+        known_version=_version(headers.get(KNOWN_VERSION)) if headers.get(ATTEMPT) else None,
     )
 
 
@@ -111,6 +117,11 @@ def _refused(invalid: ValidationError) -> Reject:
 def _source(told: str, replay: bytes | None) -> str:
     """Who asks now: a released dead letter has the bytes of the notification it was, and a header that says so."""
     return "release" if replay == b"true" and told in _LIVE else told
+
+
+def _version(value: bytes | None) -> int | None:
+    """Read `ringback_known_version`; what is no version asks for the whole record."""
+    return int(value) if value and value.isdigit() and len(value) <= _LONGEST_VERSION else None
 
 
 def looks_header(looks: Mapping[Reason, int]) -> bytes:

@@ -1,16 +1,33 @@
 """Whether a tenant may be asked now; a paused one is probed once a minute.
 
-open ──five 403, auth failing, Retry-After > 30 s, silence──► paused ──a probe is answered──► open
+open ──five 403 or unexpected answers, auth failing, Retry-After > 30 s, silence──► paused ──a probe is answered──► open
 └──a probe fails──► paused, next probe in a minute
+
+Unexpected is an answer that is neither a record nor a documented refusal: an undocumented 4xx, a 200 without a record.
+A single tenant's are Graph's fault and pause that tenant. Several tenants' at the same time may be this process's own
+fault, such as a release that can read no record: see `may_be_our_fault`.
 
 Silence: Graph leaves several calls of a tenant unanswered, and asked again answers somebody else but not this tenant.
 When it answers nobody, it is away, and the breaker holds everybody.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-__all__ = ["OPEN", "Pause", "Signal", "TenantState", "admit", "heard", "observe", "silence", "throttle", "unanswered"]
+__all__ = [
+    "OPEN",
+    "Pause",
+    "Signal",
+    "TenantState",
+    "admit",
+    "heard",
+    "may_be_our_fault",
+    "observe",
+    "silence",
+    "throttle",
+    "unanswered",
+]
 
 FORBIDDEN_IN_A_ROW = 5
 LONGEST_WAIT_SECONDS = 30.0
@@ -18,12 +35,19 @@ LONGEST_WAIT_SECONDS = 30.0
 PROBE_SECONDS = 60.0
 SILENT_CALLS = 5
 """Different calls, so that one sick record, tried again and again, does not pause its tenant."""
+UNEXPECTED_CALLS = 5
+"""The same, for unexpected answers."""
+OUR_FAULT_TENANTS = 3
+OUR_FAULT_SECONDS = 600.0
+UNEXPECTED = "unexpected_answers"
+"""The reason of a pause."""
 
 
 class Signal(Enum):
     """What an answer tells about the tenant, whatever it tells about the record."""
 
     ANSWERED = auto()
+    UNEXPECTED = auto()
     FORBIDDEN = auto()
     AUTH_FAILING = auto()
 
@@ -33,7 +57,7 @@ class Pause:
     """A tenant is not asked.
 
     Attributes:
-        why: forbidden, auth_failing, throttled or silent.
+        why: forbidden, auth_failing, throttled, silent or unexpected_answers.
         since: monotonic seconds.
         next_probe: monotonic seconds; from then on one request may try.
     """
@@ -50,11 +74,14 @@ class TenantState:
     Attributes:
         forbidden: 403 in a row.
         unanswered: calls that went unanswered since Graph last answered the tenant, up to `SILENT_CALLS`.
+        unexpected: calls that were answered unexpectedly since the last answer of another kind, up to
+            `UNEXPECTED_CALLS`.
         pause: None while it may be asked.
     """
 
     forbidden: int = 0
     unanswered: frozenset[str] = frozenset()
+    unexpected: frozenset[str] = frozenset()
     pause: Pause | None = None
 
 
@@ -70,14 +97,31 @@ def admit(state: TenantState, now: float, probe_every: float) -> tuple[TenantSta
     return replace(state, pause=replace(state.pause, next_probe=now + probe_every)), True
 
 
-def observe(state: TenantState, signal: Signal, now: float, probe_every: float) -> TenantState:
-    """Take an answer into account."""
+def observe(state: TenantState, signal: Signal, now: float, probe_every: float, call_id: str = "") -> TenantState:
+    """Take an answer into account; which call it was about matters for an unexpected one only."""
     if signal is Signal.ANSWERED:
         return OPEN
+    if signal is Signal.UNEXPECTED:
+        return _unexpected(state, call_id, now, probe_every)
     if signal is Signal.AUTH_FAILING:
         return _paused(state, "auth_failing", now, now + probe_every)
     counted = TenantState(state.forbidden + 1, pause=state.pause)
     return _paused(counted, "forbidden", now, now + probe_every) if counted.forbidden >= FORBIDDEN_IN_A_ROW else counted
+
+
+def may_be_our_fault(paused_since: Collection[float], active: int, now: float) -> bool:
+    """Whether unexpected answers pause so many tenants that this process itself may be what is wrong.
+
+    Three tenants paused within ten minutes, or all active ones if they are at least two. A single active tenant proves
+    nothing: its pause already stops everything that a halt would stop, and ends by itself.
+
+    Args:
+        paused_since: monotonic seconds at which each tenant that is paused for unexpected answers was paused.
+        active: tenants that Graph answered in the last ten minutes.
+        now: monotonic seconds.
+    """
+    recent = sum(now - since <= OUR_FAULT_SECONDS for since in paused_since)
+    return recent >= OUR_FAULT_TENANTS or (recent > 1 and recent >= active)
 
 
 def throttle(state: TenantState, retry_after: float, now: float) -> TenantState:
@@ -103,6 +147,15 @@ def heard(state: TenantState) -> TenantState:
 def silence(state: TenantState, now: float, probe_every: float) -> TenantState:
     """Pause a tenant that alone is not answered, or leave it paused: its probe was not."""
     return _paused(state, "silent", now, now + probe_every)
+
+
+def _unexpected(state: TenantState, call_id: str, now: float, probe_every: float) -> TenantState:
+    """Of a paused tenant it was the answer to the probe, so the tenant stays paused."""
+    calls = state.unexpected if len(state.unexpected) >= UNEXPECTED_CALLS else state.unexpected | {call_id}
+    counted = TenantState(unexpected=calls, pause=state.pause)
+    if state.pause is None and len(calls) < UNEXPECTED_CALLS:
+        return counted
+    return _paused(counted, UNEXPECTED, now, now + probe_every)
 
 
 def _paused(state: TenantState, why: str, now: float, next_probe: float) -> TenantState:

@@ -19,9 +19,8 @@ from ringback_faults.scene import Scene
 
 __all__ = ["drop_topic", "make_topic", "reset_offsets"]
 
-_LANES = (topics.FETCH, topics.FETCH_BULK, topics.FETCH_RETRY_2M, topics.FETCH_RETRY_60M)
 _GROUPS: dict[str, tuple[str, tuple[Topic, ...]]] = {
-    "enricher": ("ringback-enricher", _LANES),
+    "enricher": ("ringback-enricher", topics.FETCH_LANES),
     "store": ("ringback-sink-store", (topics.RECORDS,)),
 }
 _WINDOW_SECONDS = 20.0

@@ -23,10 +23,7 @@ Offsets = Mapping[TopicPartition, int]
 OFFSETS_TOPIC = "__consumer_offsets"
 
 READ_TOPICS: tuple[Topic, ...] = (
-    topics.FETCH,
-    topics.FETCH_BULK,
-    topics.FETCH_RETRY_2M,
-    topics.FETCH_RETRY_60M,
+    *topics.FETCH_LANES,
     topics.LIFECYCLE,
     topics.INTERNAL_DEAD_LETTERS,
     topics.RECORDS,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf
+from operator import attrgetter
 
 from ringback_events import topics
 
@@ -39,7 +40,8 @@ def effects_of(index: Index) -> Effects:
     """The effect of every record of the row."""
     lanes: dict[Place, float] = {}
     for key, requests in index.lanes.items():
-        satisfied = _Satisfied.of(index.reads.get(key, ()), index.published.get(key, ()))
+        asked = sorted((*index.reads.get(key, ()), *index.checks.get(key, ())), key=attrgetter("at"))
+        satisfied = _Satisfied.of(asked, index.published.get(key, ()))
         for record in requests:
             lanes[place_of(record)] = min(
                 _dead_lettered(record, index), _deferred(record, requests), satisfied.since(record.at)
@@ -102,7 +104,7 @@ class _Satisfied:
 
     @classmethod
     def of(cls, reads: Sequence[Request], published: Sequence[TopicRecord]) -> "_Satisfied":
-        """A read satisfies once its version, or a newer one, has all its events on all three topics."""
+        """A read, be it of the version alone, satisfies once that or a newer one has all its events on all topics."""
         standing = standing_of(published)
         found = [
             (read.at, max(read.end, min((at for v, at in standing.items() if v >= (read.version or 0)), default=NEVER)))

@@ -25,7 +25,7 @@ __all__ = [
 
 ENRICHER, SINK = "ringback-enricher", "ringback-sink-store"
 LANES = frozenset(topic.name for topic in topics.FETCH_LANES)
-RETRIES = frozenset({topics.FETCH_RETRY_2M.name, topics.FETCH_RETRY_60M.name})
+RETRIES = frozenset(topic.name for topic in topics.FETCH_RETRIES)
 DEAD_LETTERS = frozenset({topics.INTERNAL_DEAD_LETTERS.name, topics.RESTRICTED_DEAD_LETTERS.name})
 
 Place = tuple[str, int, int]
@@ -46,6 +46,7 @@ class Index:
         letters: dead letters by call; those of no call's key under (key as text, "").
         letters_of: dead letters by the record they say they are of.
         reads: answers of 200 to a request for a record, by call.
+        checks: answers of 200 to a request for the version of a record alone, by call.
         history: rows of the history by call.
         commits: by (group, topic, partition).
         accepted: items of POSTs answered 2xx, forged ones left out, with the POST's beginning and end.
@@ -57,6 +58,7 @@ class Index:
     letters: Mapping[Key, Sequence[TopicRecord]]
     letters_of: Mapping[Place, Sequence[TopicRecord]]
     reads: Mapping[Key, Sequence[Request]]
+    checks: Mapping[Key, Sequence[Request]]
     history: Mapping[Key, Sequence[StoredVersion]]
     commits: Mapping[tuple[str, str, int], Sequence[Commit]]
     accepted: Sequence[tuple[Item, float, float]]
@@ -67,12 +69,6 @@ def index_of(ledgers: Ledgers) -> Index:
     records = sorted(ledgers.records, key=lambda record: (record.at, record.topic, record.partition, record.offset))
     letters = [record for record in records if record.topic in DEAD_LETTERS]
     published = {topics.RECORDS.name, topics.SESSIONS.name, topics.CALLS.name}
-    reads = [
-        request
-        for request in ledgers.requests
-        if request.route == "record" and request.status == _OK and request.version is not None and request.call_id
-    ]
-    reads.sort(key=lambda request: request.at)
     return Index(
         lanes=_grouped((_key(record), record) for record in records if record.topic in LANES),
         published=_grouped(
@@ -85,7 +81,8 @@ def index_of(ledgers: Ledgers) -> Index:
         ],
         letters=_grouped((_key(letter), letter) for letter in letters),
         letters_of=_grouped((origin, letter) for letter in letters if (origin := origin_of(letter)) is not None),
-        reads=_grouped(((read.tenant_id, read.call_id or ""), read) for read in reads),
+        reads=_answered(ledgers, "record"),
+        checks=_answered(ledgers, "versionCheck"),
         history=_grouped((row.key, row) for row in sorted(ledgers.versions, key=lambda row: row.first_stored_at)),
         commits=_grouped(((commit.group, commit.topic, commit.partition), commit) for commit in ledgers.commits),
         accepted=[
@@ -96,6 +93,17 @@ def index_of(ledgers: Ledgers) -> Index:
             if item.planted != "forgedClientState"
         ],
     )
+
+
+def _answered(ledgers: Ledgers, route: str) -> Mapping[Key, Sequence[Request]]:
+    """The requests of a route that were answered with a version of a record, by call and in order of time."""
+    answered = [
+        request
+        for request in ledgers.requests
+        if request.route == route and request.status == _OK and request.version is not None and request.call_id
+    ]
+    answered.sort(key=lambda request: request.at)
+    return _grouped(((request.tenant_id, request.call_id or ""), request) for request in answered)
 
 
 def place_of(record: TopicRecord) -> Place:

@@ -20,9 +20,7 @@ from ringback_local.stack import Stack
 
 __all__ = ["Reading", "Watch", "screen"]
 
-FETCH_LANES = tuple(
-    lane.name for lane in (topics.FETCH, topics.FETCH_BULK, topics.FETCH_RETRY_2M, topics.FETCH_RETRY_60M)
-)
+FETCH_LANES = tuple(lane.name for lane in topics.FETCH_LANES)
 DEAD_LETTERS = (topics.INTERNAL_DEAD_LETTERS.name, topics.RESTRICTED_DEAD_LETTERS.name)
 _STORE = """
 SELECT (SELECT count(*) FROM callrecords.call_version) AS versions,

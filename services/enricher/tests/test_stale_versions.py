@@ -1,0 +1,98 @@
+"""A notification that brings nothing newer: Graph may serve a stale version, so it is asked once more."""
+
+from typing import Any
+
+import pytest
+from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received
+from ringback_enricher.adapters.graph import Unread
+from ringback_events.topics import FETCH_RETRY_2M
+from ringback_graph.answers import Current
+
+
+def _deferred(outcome: Outcome, request: Received) -> Received:
+    """The request as the retry tier brings it back."""
+    assert isinstance(outcome, Emit)
+    ((message,),) = outcome.stages
+    assert (message.topic, message.value) == (FETCH_RETRY_2M.name, request.value)
+    return Received(message.topic, 0, 7, 0, message.key, message.value, message.headers)
+
+
+def _reasons(outcomes: list[Outcome]) -> list[tuple[Accounting, Reason | None]]:
+    return [(outcome.accounting, outcome.reason) for outcome in outcomes if isinstance(outcome, Emit)]
+
+
+CHECKED_LATER = (Accounting.DEFERRED, Reason.VERSION_UNCHANGED)
+UNCHANGED = (Accounting.SATISFIED, Reason.VERSION_UNCHANGED)
+SPARED = (Accounting.SATISFIED, None)
+
+
+async def test_a_newer_version_that_graph_serves_late_is_published(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """Version 3 is published, version 4 notified, Graph still serves 3: two minutes later it is asked, and has 4."""
+    bench = make_bench(found(3), found(3), Current(4), found(4))
+    await bench.settled(request_of())
+    notified = request_of()
+    outcomes = await bench.step([notified])
+    assert _reasons(outcomes) == [CHECKED_LATER]
+    assert dict(outcomes[0].stages[0][0].headers)["ringback_known_version"] == b"3"
+    (outcome,) = await bench.settled(_deferred(outcomes[0], notified))
+    assert (len(outcome.stages), bench.graph.asked_versions, len(bench.graph.asked)) == (4, 1, 3)
+
+
+async def test_a_version_that_has_not_risen_costs_one_small_request_and_no_other_check(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """Asked once more means once."""
+    bench = make_bench(found(3), found(3), Current(3))
+    await bench.settled(request_of())
+    notified = request_of()
+    (outcome,) = await bench.step([notified])
+    assert _reasons(await bench.step([_deferred(outcome, notified)])) == [UNCHANGED]
+    assert (bench.graph.asked_versions, len(bench.graph.asked)) == (1, 2)
+
+
+async def test_one_check_of_a_call_is_outstanding(make_bench: Any, request_of: Any, found: Any) -> None:
+    """Of fifty notifications, together and later, one is deferred; after its time another may be."""
+    bench = make_bench(found(3))
+    await bench.settled(request_of())
+    together = await bench.step([request_of() for _ in range(5)])
+    assert _reasons(together) == [SPARED] * 4 + [CHECKED_LATER]
+    bench.clock.advance(seconds=119)
+    assert _reasons(await bench.step([request_of()])) == [SPARED]
+    bench.clock.advance(seconds=2)
+    assert _reasons(await bench.step([request_of()])) == [CHECKED_LATER]
+
+
+async def test_a_check_beside_a_notification_reads_the_record(make_bench: Any, request_of: Any, found: Any) -> None:
+    """Both are answered by one read."""
+    bench = make_bench(found(3), found(3), found(4))
+    await bench.settled(request_of())
+    notified = request_of()
+    (outcome,) = await bench.step([notified])
+    outcomes = await bench.step([_deferred(outcome, notified), request_of()])
+    assert [len(each.stages) for each in outcomes] == [4, 0]
+    assert bench.graph.asked_versions == 0
+
+
+async def test_a_check_that_fails_is_patient_as_any_read(make_bench: Any, request_of: Any, found: Any) -> None:
+    """A 404 to the version is deferred as a 404 to the record, and asks for the whole record then."""
+    bench = make_bench(found(3), found(3), Unread(Reason.NOT_FOUND), found(4))
+    await bench.settled(request_of())
+    notified = request_of()
+    (outcome,) = await bench.step([notified])
+    (again,) = await bench.step([_deferred(outcome, notified)])
+    assert _reasons([again]) == [(Accounting.DEFERRED, Reason.NOT_FOUND)]
+    assert "ringback_known_version" not in dict(again.stages[0][0].headers)
+    (outcome,) = await bench.step([_deferred(again, notified)])
+    assert len(outcome.stages) == 4
+
+
+@pytest.mark.parametrize("said", [b"", b"x", b"-1", b"9" * 20, None])
+async def test_a_known_version_that_is_none_asks_for_the_record(
+    make_bench: Any, request_of: Any, found: Any, said: bytes | None
+) -> None:
+    """Anybody may write a header."""
+    bench = make_bench(found(3))
+    await bench.step([request_of(tried=(0, Reason.VERSION_UNCHANGED), headers=(("ringback_known_version", said),))])
+    assert (bench.graph.asked_versions, len(bench.graph.asked)) == (0, 1)
