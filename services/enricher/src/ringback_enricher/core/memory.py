@@ -54,7 +54,7 @@ class Published:
 
         All requests of a call that are in hand share one read, so these came after the read that was published had
         begun: each may announce a version that Graph does not serve yet. One that was checked already is not checked
-        again, and while one check of a call is due no other is made.
+        again, nor one that asks for a version of its own, and while one check of a call is due no other is made.
 
         Args:
             key: of the call.
@@ -63,7 +63,7 @@ class Published:
             wait: seconds until the check.
         """
         entry = self._entries.get(key)
-        unchecked = [each for each in requests if each.known_version is None]
+        unchecked = [each for each in requests if each.known_version is None and each.min_version is None]
         if entry is None or now < entry.check_due or not unchecked:
             return None
         entry.check_due = now + wait
