@@ -3,6 +3,7 @@
 import hmac
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from ringback_common.errors import ConfigError
 from ringback_ingest.client_state import (
     MAX_LENGTH,
+    READERS_KNOW_AFTER,
     Key,
     KeyRing,
     NotificationQuery,
+    Standing,
     client_state,
     keys_of,
     matches,
@@ -66,6 +69,58 @@ def test_old_key_is_valid_until_its_end(ring: KeyRing) -> None:
     assert (ring.valid_kids(before), ring.valid_kids(after)) == ({"k1", "k2"}, {"k2"})
 
 
+FROM = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
+
+
+def test_a_new_key_signs_from_its_moment_on(ring: KeyRing) -> None:
+    """A webhook checks with the new key at once; until `active_from` the keeper goes on signing with the old one."""
+    rotated = replace(ring, active_from=FROM)
+    assert [rotated.signing(now).kid for now in (FROM - INSTANT, FROM)] == ["k1", "k2"]
+    assert rotated.valid_kids(FROM - INSTANT) == {"k1", "k2"}
+
+
+def test_a_key_that_has_just_come_does_not_sign_yet(ring: KeyRing) -> None:
+    """Whatever the file says: who has just read a key signs with the old one until every other reader has read it."""
+    known = {"k2": FROM}
+    ready = FROM + READERS_KNOW_AFTER
+    assert [ring.signing(now, known).kid for now in (FROM, ready - INSTANT, ready)] == ["k1", "k1", "k2"]
+    late = replace(ring, active_from=ready + INSTANT)
+    assert [late.signing(now, known).kid for now in (ready, ready + INSTANT)] == ["k1", "k2"]
+
+
+def test_the_only_valid_key_signs_at_once(ring: KeyRing) -> None:
+    """Where the old key has ended or left the file nothing else may sign, and no subscription would be worse."""
+    alone = KeyRing(ring.active, (ring.active,), active_from=LEAVES + timedelta(days=1))
+    assert alone.signing(FROM, {"k2": FROM}).kid == "k2"
+    assert replace(ring, active_from=LEAVES + timedelta(days=1)).signing(LEAVES).kid == "k2"
+
+
+def test_the_key_that_is_valid_longest_signs_meanwhile(ring: KeyRing) -> None:
+    """Of several old keys the one without an end, else the one that ends last."""
+    ends_later = Key("k0", b"c" * 32, LEAVES + timedelta(hours=1))
+    lasting = Key("k3", b"d" * 32)
+    of_three = KeyRing(ring.active, (*ring.keys, ends_later), active_from=LEAVES)
+    assert of_three.signing(FROM).kid == "k0"
+    assert replace(of_three, keys=(*of_three.keys, lasting)).signing(FROM).kid == "k3"
+
+
+@pytest.mark.parametrize(
+    ("kid", "now", "standing"),
+    [
+        ("k2", LEAVES, Standing.VALID),
+        ("k1", LEAVES - INSTANT, Standing.VALID),
+        ("k1", LEAVES, Standing.ENDED),
+        ("k0", FROM, Standing.WITHDRAWN),
+        ("", FROM, Standing.UNKNOWN),
+        ("k9", FROM, Standing.UNKNOWN),
+    ],
+)
+def test_standing_of_a_kid(ring: KeyRing, kid: str, now: datetime, standing: Standing) -> None:
+    """What the file says of a key id decides whether one waits for its key."""
+    assert replace(ring, withdrawn=frozenset({"k0"})).standing(kid, now) is standing
+
+
 def test_every_candidate_is_compared() -> None:
     """A match on the first key takes as long as one on the last: nothing tells which key is in use."""
     compared: list[bytes] = []
@@ -106,7 +161,42 @@ def test_keys_file_round_trip() -> None:
 
 
 SECRET = "A" * 43
+ENDS = "2026-11-23T00:00:00Z"
+
+
+def test_a_whole_rotation_is_one_file() -> None:
+    """The new key, when it takes over, the end of the old one and what was withdrawn stand in one file."""
+    rotation = {
+        "active": "k2",
+        "active_from": "2026-11-22T19:00:00Z",
+        "keys": [{"kid": "k1", "secret": SECRET, "valid_until": ENDS}, {"kid": "k2", "secret": SECRET}],
+        "withdrawn": ["k0"],
+    }
+    ring = keys_of(json.dumps(rotation).encode(), SETTING)
+    assert (ring.active.kid, ring.active_from, ring.withdrawn) == (
+        "k2",
+        datetime(2026, 11, 22, 19, 0, tzinfo=UTC),
+        {"k0"},
+    )
+
+
 MISTAKES = {
+    "old key ends too early": json.dumps(
+        {
+            "active": "k2",
+            "active_from": "2026-11-22T19:00:01Z",
+            "keys": [{"kid": "k1", "secret": SECRET, "valid_until": ENDS}, {"kid": "k2", "secret": SECRET}],
+        }
+    ).encode(),
+    "active_from without zone": json.dumps(
+        {"active": "k1", "active_from": "2026-11-22T19:00:00", "keys": [{"kid": "k1", "secret": SECRET}]}
+    ).encode(),
+    "withdrawn and listed": json.dumps(
+        {"active": "k1", "keys": [{"kid": "k1", "secret": SECRET}], "withdrawn": ["k1"]}
+    ).encode(),
+    "withdrawn with a dot": json.dumps(
+        {"active": "k1", "keys": [{"kid": "k1", "secret": SECRET}], "withdrawn": ["k.1"]}
+    ).encode(),
     "not JSON": b"active: k1",
     "no key": b'{"active": "k1", "keys": []}',
     "active unknown": json.dumps({"active": "k2", "keys": [{"kid": "k1", "secret": SECRET}]}).encode(),

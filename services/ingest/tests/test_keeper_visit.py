@@ -1,5 +1,6 @@
 """One look at a tenant, with a hand-written Graph: ownership before each write, the audit, what follows a failure."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
 from ringback_graph.answers import Refused as GraphRefused
 from ringback_graph.subscriptions import Conflict, Deleted, Gone, NewSubscription, Subscription
 from ringback_graph.tenants import Credential, Tenant
-from ringback_ingest.client_state import NotificationQuery, client_state, new_keys_file
+from ringback_ingest.client_state import READERS_KNOW_AFTER, NotificationQuery, client_state, new_keys_file
 from ringback_ingest.keeper.adapters.audit import Audit
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
 from ringback_ingest.keeper.core.plan import LIFETIME
@@ -83,12 +84,15 @@ class FakeTopic:
         self.sent.append(AuditEntry.model_validate_json(message.value or b""))
 
 
+@dataclass
 class StoppedClock:
-    """Noon."""
+    """Noon, until it is set."""
+
+    at: datetime = NOW
 
     def now(self) -> datetime:
-        """Noon."""
-        return NOW
+        """What it is set to."""
+        return self.at
 
     def monotonic(self) -> float:
         """A thousand seconds."""
@@ -118,7 +122,7 @@ def keys(tmp_path: Path) -> KeysFile:
     """A keys file with one key."""
     path = tmp_path / "keys.json"
     path.write_bytes(new_keys_file("k1", bytes(range(32))))
-    return KeysFile(path, "production")
+    return KeysFile(path, "production", StoppedClock())
 
 
 @pytest.fixture
@@ -300,3 +304,32 @@ def test_broken_keys_file_keeps_the_keys(keys: KeysFile, tmp_path: Path) -> None
     path.unlink()
     keys.refresh()
     assert keys.ring.active.kid == "k2"
+
+
+async def test_a_rotated_key_signs_when_every_webhook_can_know_it(
+    graph: FakeGraph, topic: FakeTopic, tmp_path: Path
+) -> None:
+    """A key that replaces the active one while the keeper runs signs nothing for five minutes, then everything."""
+    clock, path = StoppedClock(), tmp_path / "keys.json"
+    path.write_bytes(_keys_content("k1"))
+    keys = KeysFile(path, "production", clock)
+    visitor = Visitor(GraphSubscriptions(graph), Audit(topic), keys, Installation("prod", 1.0), lambda _: True, clock)
+    path.write_bytes(_keys_content("k2", "k1"))
+    keys.refresh()
+    await visitor.look(TENANT, Watch())
+    clock.at = NOW + READERS_KNOW_AFTER
+    keys.refresh()
+    await visitor.look(TENANT, Watch())
+    created = [asked for name, asked in graph.asked if name == "create"]
+    assert [_kids(each) for each in created] == [("k1", "k1"), ("k2", "k2")]
+
+
+def _keys_content(active: str, *others: str) -> bytes:
+    keys = [{"kid": kid, "secret": "A" * 43} for kid in (active, *others)]
+    return json.dumps({"active": active, "keys": keys}).encode()
+
+
+def _kids(created: object) -> tuple[str, str]:
+    """The kid in the URL and the one that signed."""
+    assert isinstance(created, NewSubscription)
+    return NotificationQuery.of_url(created.notification_url).kid, created.client_state.partition(".")[0]

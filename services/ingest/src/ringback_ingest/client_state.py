@@ -4,20 +4,36 @@ Graph signs nothing on basic notifications; it echoes the clientState a subscrip
 `<kid>.` + base64url(HMAC-SHA256(key[kid], tenant | slot)), so the webhook recomputes it and needs no store. Slot and
 kid travel in the notification URL's query, which Graph keeps on every POST. Several keys are valid at once while one
 replaces another, because Graph retries a delivery for four hours with the clientState of the old subscription.
+
+A key proves a notification as soon as a webhook has read it, and signs a subscription only when every webhook can have
+read it (docs/adr/0032-keys-are-known-before-they-sign.md).
 """
 
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ringback_common.errors import ConfigError
 
-__all__ = ["CALL_RECORDS", "Key", "KeyRing", "NotificationQuery", "client_state", "keys_of", "new_keys_file"]
+__all__ = [
+    "CALL_RECORDS",
+    "READERS_KNOW_AFTER",
+    "RETRIED_FOR",
+    "Key",
+    "KeyRing",
+    "NotificationQuery",
+    "Standing",
+    "client_state",
+    "keys_of",
+    "new_keys_file",
+]
 
 CALL_RECORDS = "callrecords"
 """The slot of a tenant's call record subscription."""
@@ -25,9 +41,18 @@ CALL_RECORDS = "callrecords"
 MAX_LENGTH = 128
 """Characters of a clientState that every version of Graph's documentation allows."""
 
+READERS_KNOW_AFTER = timedelta(minutes=5)
+"""Between a change of the keys file and the moment by which every process has read it: a mounted Kubernetes secret
+follows within two minutes, and each process reads its file every 10 s."""
+
+RETRIED_FOR = timedelta(hours=5)
+"""How long an old key stays valid behind the activation of a new one: Graph repeats a delivery for 4 h."""
+
 _KID = r"[A-Za-z0-9_-]{1,32}"
 _MIN_SECRET = 32
 """Bytes; HMAC-SHA-256 gains nothing from more and is weaker with less."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +74,55 @@ def client_state(key: Key, tenant_id: str, slot: str) -> str:
     return f"{key.kid}.{urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
+class Standing(StrEnum):
+    """What the keys file says about a key id."""
+
+    VALID = "valid"
+    ENDED = "ended"
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """All keys of the file; `active` signs what is created from now on."""
+    """What a keys file holds.
+
+    Attributes:
+        active: the key that signs new subscriptions, once it may: see `signing`.
+        keys: all keys that prove a notification, `active` among them.
+        active_from: before this moment `active` signs nothing; None: no such moment.
+        withdrawn: ids of keys that are gone for good; what still carries one is not waited for.
+    """
 
     active: Key
     keys: tuple[Key, ...]
+    active_from: datetime | None = None
+    withdrawn: frozenset[str] = frozenset()
+
+    def signing(self, now: datetime, known_since: Mapping[str, datetime] | None = None) -> Key:
+        """The key that signs what is created at `now`.
+
+        It is `active`, unless `active_from` is still to come or this process has known the key for less than
+        `READERS_KNOW_AFTER`: then it is the other valid key that is valid longest, if there is one.
+
+        Args:
+            now: the wall clock.
+            known_since: key id -> when this process first read it, of keys that a change of the file brought.
+        """
+        known = (known_since or {}).get(self.active.kid, _LONG_AGO)
+        if now >= max(self.active_from or _LONG_AGO, known + READERS_KNOW_AFTER):
+            return self.active
+        others = (key for key in self.keys if key.kid != self.active.kid and key.valid(now))
+        return max(others, key=lambda key: key.valid_until or _FOR_EVER, default=self.active)
+
+    def standing(self, kid: str, now: datetime) -> Standing:
+        """What is to be thought of something that carries a key id."""
+        if kid in self.withdrawn:
+            return Standing.WITHDRAWN
+        key = next((key for key in self.keys if key.kid == kid), None)
+        if key is None:
+            return Standing.UNKNOWN
+        return Standing.VALID if key.valid(now) else Standing.ENDED
 
     def valid_kids(self, now: datetime) -> frozenset[str]:
         """The key ids a live subscription of ours may carry."""
@@ -120,7 +188,9 @@ class _KeysFile(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     active: str
+    active_from: AwareDatetime | None = None
     keys: list[_KeyEntry] = Field(min_length=1, max_length=8)
+    withdrawn: list[Annotated[str, Field(pattern=f"^{_KID}$")]] = Field(default=[], max_length=64)
 
     @model_validator(mode="after")
     def _active_is_lasting(self) -> "_KeysFile":
@@ -131,6 +201,17 @@ class _KeysFile(BaseModel):
             raise ValueError("the active kid must be one of the keys and have no valid_until")
         if any(len(entry.key().secret) < _MIN_SECRET for entry in self.keys):
             raise ValueError(f"a secret has fewer than {_MIN_SECRET} bytes")
+        if not set(kids).isdisjoint(self.withdrawn):
+            raise ValueError("a withdrawn kid is among the keys")
+        return self
+
+    @model_validator(mode="after")
+    def _old_keys_outlive_the_change(self) -> "_KeysFile":
+        ends = [entry.valid_until for entry in self.keys if entry.valid_until is not None]
+        if self.active_from is not None and any(end - self.active_from < RETRIED_FOR for end in ends):
+            raise ValueError(
+                "a valid_until is less than 5 h after active_from; a key that may not wait leaves the keys"
+            )
         return self
 
 
@@ -138,7 +219,8 @@ def keys_of(content: bytes, setting: str) -> KeyRing:
     """Read a keys file.
 
     Args:
-        content: JSON: `{"active": kid, "keys": [{"kid", "secret": base64url, "valid_until"?}]}`.
+        content: JSON: `{"active": kid, "active_from"?, "keys": [{"kid", "secret": base64url, "valid_until"?}],
+            "withdrawn"?: [kid]}`; times are RFC 3339 with an offset.
         setting: the variable that named the file, for the error's sentence.
 
     Raises:
@@ -153,7 +235,8 @@ def keys_of(content: bytes, setting: str) -> KeyRing:
             f"{setting} is not a keys file: {place}: {first['msg'].removeprefix('Value error, ').rstrip('.')}."
         ) from None
     keys = tuple(entry.key() for entry in read.keys)
-    return KeyRing(next(key for key in keys if key.kid == read.active), keys)
+    active = next(key for key in keys if key.kid == read.active)
+    return KeyRing(active, keys, read.active_from, frozenset(read.withdrawn))
 
 
 def new_keys_file(kid: str, secret: bytes) -> bytes:
@@ -162,4 +245,4 @@ def new_keys_file(kid: str, secret: bytes) -> bytes:
         raise ValueError("a kid has 1 to 32 letters, digits, _ or -; a secret at least 32 bytes")
     encoded = urlsafe_b64encode(secret).rstrip(b"=").decode()
     entry = _KeyEntry(kid=kid, secret=encoded)
-    return _KeysFile(active=kid, keys=[entry]).model_dump_json(exclude_none=True, indent=2).encode()
+    return _KeysFile(active=kid, keys=[entry]).model_dump_json(exclude_defaults=True, indent=2).encode()

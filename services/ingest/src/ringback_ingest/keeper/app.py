@@ -54,7 +54,7 @@ async def serve(stop: asyncio.Event) -> None:
     begin("keeper", settings)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
-    keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile)
+    keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile, SystemClock())
     health = Health()
     admin = AdminServer(health, settings.admin)
     await admin.start()

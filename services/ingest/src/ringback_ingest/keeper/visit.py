@@ -1,7 +1,7 @@
 """One look at one tenant: list its subscriptions, decide, act, tell."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ringback_common import logs
@@ -118,8 +118,10 @@ class Visitor:
         expires_at = self.clock.now() + LIFETIME
         match action:
             case Create():
-                state = client_state(self.keys.ring.active, tenant.tenant_id, desired.query.slot)
-                return await self.graph.create(tenant, desired, state, expires_at)
+                key = self.keys.signing()  # asked once: the query must name the key that signs
+                named = replace(desired, query=replace(desired.query, kid=key.kid))
+                state = client_state(key, tenant.tenant_id, desired.query.slot)
+                return await self.graph.create(tenant, named, state, expires_at)
             case Renew(subscription_id):
                 return await self.graph.renew(tenant, subscription_id, expires_at)
             case Delete(subscription_id):
@@ -143,12 +145,11 @@ class Visitor:
         )
 
     def _desired(self, tenant: Tenant, watch: Watch) -> Desired:
-        ring = self.keys.ring
         return Desired(
             notification_url=tenant.notification_url,
             lifecycle_url=tenant.lifecycle_url or lifecycle_url_of(tenant.notification_url),
-            query=NotificationQuery(CALL_RECORDS, ring.active.kid, self.installation.id),
-            valid_kids=ring.valid_kids(self.clock.now()),
+            query=NotificationQuery(CALL_RECORDS, self.keys.signing().kid, self.installation.id),
+            valid_kids=self.keys.ring.valid_kids(self.clock.now()),
             time_scale=self.installation.time_scale,
             granted=watch.granted,
         )

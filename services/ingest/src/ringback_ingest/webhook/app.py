@@ -43,7 +43,7 @@ class _Webhook:
         self._settings = settings
         self._clock = SystemClock()
         client_options(settings.kafka)  # the producer connects in the background, where a mistake would go unheard
-        self._keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile)
+        self._keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile, self._clock)
         self._producer = GroupCommitProducer(settings.kafka, deadline=KAFKA_SECONDS)
         self._entry = Entry(self._producer, genuine_at(self._keys.ring, self._clock.now()), self._clock)
         self._server = HttpServer(self._entry, settings.webhook.host, settings.webhook.port)
