@@ -105,6 +105,17 @@ async def test_a_bomb_ends_as_a_typed_dead_letter_within_the_memory_allowed(
     assert memory.peak <= STEADY
 
 
+async def test_half_a_surrogate_pair_costs_its_own_character_only(fetching: Fetching, hostile: GraphEdge) -> None:
+    """A name cut within an emoji, as .NET writes it: published after the first read, and U+FFFD stands for the half."""
+    call_id = str(uuid.uuid4())
+    whole = orjson.dumps(record(call_id, x="half"))
+    hostile.answers[call_id] = lambda _seen: octets(200, whole.replace(b'"half"', b'"Person \\ud83d"'))
+    await fetching.ask(EDGE, call_id)
+    published = await fetching.published(call_id)
+    assert orjson.loads(published.value)["graph"]["x"] == "Person \ufffd"
+    assert len({seen.target for seen in hostile.about(call_id)}) == len(hostile.about(call_id))
+
+
 BROKEN: dict[str, Bomb] = {
     "two encodings": _gzip_of_gzip,
     "a version of 5,000 digits": _version_of_5000_digits,

@@ -137,6 +137,11 @@ GRAPH_TOKENS = catalogue.counter("ringback_graph_tokens", "Access tokens asked f
 GRAPH_REFUSED_LINKS = catalogue.counter(
     "ringback_graph_refused_links", "Next links not followed, by reason.", ("reason",)
 )
+GRAPH_MENDED_REPLIES = catalogue.counter(
+    "ringback_graph_mended_replies",
+    "Replies read though they are not plain UTF-8: a byte order mark, another encoding, or half a surrogate pair in a "
+    "text, which is U+FFFD from then on.",
+)
 
 # --- enricher ---
 ENRICHER_FETCHES = catalogue.counter(

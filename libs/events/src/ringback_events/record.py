@@ -282,4 +282,8 @@ class CallRecord(CallFacts):
     parties: list[Party] = member(C1, "Union of participants_v2 and the sessions' sides.")
     sessions: list[Session] = member(C1, "Every session, by ordinal.")
     join_web_url: str | None = member(C3, "Link to join the meeting.", default=None)
-    graph: dict[str, Any] = member(C3, "Graph's JSON, every member and value kept; opaque to readers.")
+    graph: dict[str, Any] = member(
+        C3,
+        "Graph's JSON, every member and value kept, but that half a surrogate pair, for which UTF-8 has no form, is "
+        "U+FFFD; opaque to readers.",
+    )

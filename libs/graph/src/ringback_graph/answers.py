@@ -34,7 +34,8 @@ class Found:
     """One whole record of one version."""
 
     record: dict[str, Any]
-    """Graph's JSON: every member and value of every page; only the next links are gone."""
+    """Graph's JSON: every member and value of every page; only the next links are gone, and half a surrogate pair is
+    U+FFFD."""
     version: int
     requests: int
     """Requests spent, those of abandoned attempts included."""

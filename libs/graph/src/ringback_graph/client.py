@@ -10,7 +10,8 @@ from typing import Any, cast
 import orjson
 from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import Transient
-from ringback_common.metrics import GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
+from ringback_common.json_text import text_of
+from ringback_common.metrics import GRAPH_MENDED_REPLIES, GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
 
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Tokens
@@ -29,6 +30,11 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}\Z")
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "Ringback"}
 _PREFER = "include-unknown-enum-members"
 _NO_JSON = object()
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""A surrogate pair, half of one, or any other escape: of `\\\\ud83d`, a backslash and text, the first two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +190,21 @@ def _json(reply: Reply) -> object:
     try:
         return orjson.loads(reply.body)
     except orjson.JSONDecodeError:
+        return _mended(reply.body)
+
+
+def _mended(body: bytes) -> object:
+    """What .NET and JavaScript read and orjson refuses: a byte order mark, another encoding, half a surrogate pair.
+
+    UTF-8 has no form for the half, and so neither Kafka's readers nor PostgreSQL would take it: it becomes U+FFFD.
+    """
+    try:
+        content = orjson.loads(_ESCAPE.sub(_whole, text_of(body)))
+    except orjson.JSONDecodeError:
         return _NO_JSON
+    GRAPH_MENDED_REPLIES.inc()
+    return content
+
+
+def _whole(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape["half"] else escape[0]

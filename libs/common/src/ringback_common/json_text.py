@@ -1,0 +1,10 @@
+"""The text of a JSON document as .NET and JavaScript decode it; orjson takes UTF-8 without a byte order mark only."""
+
+import json
+
+__all__ = ["text_of"]
+
+
+def text_of(octets: bytes) -> str:
+    """Decode UTF-8, UTF-16 or UTF-32, with or without a byte order mark; what is no character becomes U+FFFD."""
+    return octets.decode(json.detect_encoding(octets), "replace")

@@ -1,0 +1,52 @@
+"""Small records from public reports, from the octets that Graph would send to what is published of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from multidict import CIMultiDict
+from ringback_enricher.core.publishing import publication
+from ringback_enricher.core.records import Occasion, Tables, derive
+from ringback_enricher.core.rules import CQD_2026_1
+from ringback_enricher.core.sites import SiteMap
+from ringback_events.record import CallRecord
+from ringback_graph.client import json_object
+from ringback_graph.transport import Reply
+
+TENANT = "11112222-3333-4444-8555-666677778888"
+TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
+CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+def test_the_right_values_are_published(path: Path) -> None:
+    """Every expected value, and the whole record as it was sent but for what no encoding has a form for."""
+    case = orjson.loads(path.read_bytes())
+    octets = json.dumps(case["record"]).encode()
+    old, new = case.get("raw", ("", ""))
+    sent = octets.replace(old.encode(), new.encode()) if old else octets
+    graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), sent))
+    assert graph is not None
+    derived = derive(graph, Occasion(TENANT, graph["id"], None, "2026-11-20T10:00:00Z"), TABLES)
+    stages = publication(derived, lambda _: lambda _: None, replay=False, canary=False)
+    assert isinstance(stages, tuple)
+    published = orjson.loads(stages[0][0].value or b"")
+    CallRecord.model_validate(published)
+    for place, expected in case["expect"]:
+        assert _at(published, place) == expected, place
+    assert published["graph"] == json.loads(sent, object_hook=_with_whole_texts)
+
+
+def _at(value: Any, place: str) -> Any:
+    for step in place.split("."):
+        value = value[int(step) if isinstance(value, list) else step]
+    return value
+
+
+def _with_whole_texts(members: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+        for name, value in members.items()
+    }
