@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ringback_ingest.client_state import CALL_RECORDS, client_state, keys_of
-from ringback_ingest.webhook.core.genuine import genuine_at
+from ringback_ingest.client_state import CALL_RECORDS, NotificationQuery, client_state, keys_of
+from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.notifications import Arrival, Refused, take
-from ringback_testing.public_port import KEYS, TENANT, body, item
+from ringback_testing.public_port import KEYS, QUERY, TENANT, body, item
 
 pytestmark = pytest.mark.edge
 
@@ -105,6 +105,6 @@ def _state() -> str:
 
 
 def _taken(notification: object) -> tuple[int, list[Refused]]:
-    genuine = genuine_at(keys_of(KEYS, "KEYS"), datetime.now(UTC))
-    taken = take(body(notification), Arrival(CALL_RECORDS, "2026-11-22T12:00:00Z"), genuine)
+    proof = Proof(keys_of(KEYS, "KEYS"), datetime.now(UTC), "test")
+    taken = take(body(notification), Arrival(NotificationQuery.of(QUERY), "2026-11-22T12:00:00Z"), proof)
     return len(taken.messages), taken.refused

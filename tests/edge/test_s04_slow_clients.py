@@ -146,6 +146,32 @@ async def test_two_thousand_slow_clients_cost_honest_ones_little(unharmed: Publi
     await eventually(lambda: psutil.Process(unharmed.process.pid).num_fds() < 100, 15)
 
 
+async def test_forged_posts_hold_no_connections(unharmed: PublicPort) -> None:
+    """Forgers who keep their connections lose them after 5 s; who sent something genuine keeps its own."""
+    forged = post(body(item("x", clientState="k2.forged")), path=PATH)
+    async with unharmed.connected() as ours, asyncio.TaskGroup() as group:
+        await ours.send(post(body(item(unharmed.call("honest"))), path=PATH))
+        assert status(await ours.answer()) == 202
+        kept = [group.create_task(_kept(unharmed, forged, each / 55)) for each in range(8 * 55)]
+        await asyncio.sleep(7.5)
+        held = unharmed.descriptors()
+        await ours.send(post(body(item(unharmed.call("honest"))), path=PATH))
+        assert status(await ours.answer()) == 202
+    assert held < 400
+    assert max(task.result() for task in kept) < 6.0
+
+
+async def _kept(port: PublicPort, octets: bytes, wait: float) -> float:
+    """Seconds for which a connection is kept open behind the answer to one POST."""
+    await asyncio.sleep(wait)
+    async with port.connected() as client:
+        await client.send(octets)
+        assert status(await client.answer()) == 202
+        answered = time.monotonic()
+        assert await client.rest() == b""
+        return time.monotonic() - answered
+
+
 async def _honest(port: PublicPort, posts: int) -> list[float]:
     """Seconds of each of some POSTs, one after the other on a connection of their own, all answered 202."""
     took: list[float] = []

@@ -37,9 +37,9 @@ class Webhook:
         self.process = process
         self.port = port
 
-    async def post(self, body: bytes, path: str = "/graph/notifications") -> int:
+    async def post(self, body: bytes, path: str = "/graph/notifications", query: str = QUERY) -> int:
         """POST a body; the status of the answer."""
-        url = f"http://127.0.0.1:{self.port}{path}?{QUERY}"
+        url = f"http://127.0.0.1:{self.port}{path}?{query}"
         async with (
             aiohttp.ClientSession() as session,
             session.post(url, data=body, headers={"content-type": "application/json"}) as answer,
@@ -116,6 +116,31 @@ async def test_accepted_is_in_kafka(kafka: Broker, topic_prefix: str, make_topic
     metrics = await webhook.process.metrics()
     assert 'ringback_webhook_items_total{outcome="forged"} 1.0' in metrics
     assert 'ringback_webhook_items_total{outcome="malformed_item"} 1.0' in metrics
+
+
+async def test_a_rotation_loses_no_notification(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics, start: Start, tmp_path: Path
+) -> None:
+    """Items of a subscription whose key this webhook has not read are 503 until it has; the repetition is in Kafka."""
+    topics = await make_topics(FETCH.name, LIFECYCLE.name)
+    webhook = await start(kafka.bootstrap_servers, topic_prefix)
+    await eventually(webhook.accepts)
+    rotated = new_keys_file("k9", bytes(range(1, 33)))
+    state = client_state(keys_of(rotated, "KEYS").active, TENANT, CALL_RECORDS)
+    octets, query = body(item("new", clientState=state), item("old")), QUERY.replace("k1", "k9")
+    assert await webhook.post(octets, query=query) == 503
+    assert await calls(kafka.bootstrap_servers, topics[FETCH.name]) == ["old"]
+    (tmp_path / "keys.json").write_bytes(rotated)
+    answers: list[int] = []
+
+    async def repeated() -> bool:
+        answers.append(await webhook.post(octets, query=query))
+        return answers[-1] == 202
+
+    await eventually(repeated, 15)
+    assert set(answers[:-1]) == {503}
+    assert "new" in await calls(kafka.bootstrap_servers, topics[FETCH.name])
+    assert 'outcome="awaiting_key"} ' in await webhook.process.metrics()
 
 
 async def test_concurrent_posts_are_all_there(

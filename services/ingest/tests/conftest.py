@@ -11,7 +11,7 @@ import pytest_asyncio
 from ringback_common.clock import SystemClock
 from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, client_state
 from ringback_ingest.webhook.adapters.server import HttpServer
-from ringback_ingest.webhook.core.genuine import genuine_at
+from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.entry import Entry
 from ringback_testing.webhook import Client, Connect, RecordingWriter
 
@@ -67,8 +67,8 @@ async def writer() -> RecordingWriter:
 async def http(writer: RecordingWriter, ring: KeyRing) -> AsyncIterator[HttpServer]:
     """A listening webhook on a port of its own."""
     clock = SystemClock()
-    entry = Entry(writer, genuine_at(ring, datetime(2026, 11, 22, 12, 0, tzinfo=UTC)), clock)
-    listening = HttpServer(entry, "127.0.0.1", 0)
+    entry = Entry(writer, Proof(ring, NOW, "test"), clock)
+    listening = HttpServer(entry, "127.0.0.1", 0, 2048)
     await listening.start()
     yield listening
     writer.gate.set()

@@ -1,6 +1,8 @@
 """From a body to records: the sample, the corpus of hostile bodies, mixed batches."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +14,9 @@ from ringback_common.outcomes import Message
 from ringback_events.fetch import FetchRequest
 from ringback_events.headers import read_headers
 from ringback_events.platform_events import LifecycleEvent
-from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, client_state
-from ringback_ingest.webhook.core.genuine import genuine_at
+from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, NotificationQuery, client_state
+from ringback_ingest.webhook.core.bodies import Items, items_of
+from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.limits import ITEMS
 from ringback_ingest.webhook.core.notifications import Arrival, Refused, Taken, take
 
@@ -21,7 +24,8 @@ TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OLD_TYPE = "#microsoft.graph.callrecord"
-ARRIVAL = Arrival(CALL_RECORDS, "2026-11-22T12:00:00.000000Z")
+QUERY = NotificationQuery(CALL_RECORDS, "k2", "test")
+ARRIVAL = Arrival(QUERY, "2026-11-22T12:00:00.000000Z")
 
 Item = Callable[..., dict[str, Any]]
 Body = Callable[..., bytes]
@@ -29,7 +33,7 @@ Body = Callable[..., bytes]
 
 def taken(body: bytes, ring: KeyRing, arrival: Arrival = ARRIVAL) -> Taken:
     """What a body becomes at noon."""
-    return take(body, arrival, genuine_at(ring, NOW))
+    return take(body, arrival, Proof(ring, NOW, "test"))
 
 
 def request(message: Message) -> FetchRequest:
@@ -39,7 +43,7 @@ def request(message: Message) -> FetchRequest:
 
 def test_notification_becomes_a_fetch_request(item: Item, body: Body, ring: KeyRing) -> None:
     """Key, value and headers of the record are what the contract says."""
-    arrival = Arrival(CALL_RECORDS, ARRIVAL.received_at, (("traceparent", b"00-1-2-01"),))
+    arrival = Arrival(QUERY, ARRIVAL.received_at, (("traceparent", b"00-1-2-01"),))
     result = taken(body(item()), ring, arrival)
     assert not result.refused
     (message,) = result.messages
@@ -64,13 +68,12 @@ def test_notification_becomes_a_fetch_request(item: Item, body: Body, ring: KeyR
         ({"resourceData": {"@odata.type": "#microsoft.graph.callRecord", "id": CALL.upper()}}, CALL),
         ({"resourceData": {"oDataType": "#Microsoft.Graph.callRecord", "id": CALL}}, CALL),
         ({"resourceData": {"@odata.type": "#microsoft.graph.callRecords.callRecord", "id": CALL}}, CALL),
-        ({"lifecycleEvent": None, "encryptedContent": None, "id": None}, CALL),
         ({"resourceData": {"id": "teamsvisitor:Ab|1"}}, "teamsvisitor:Ab|1"),
         ({"resourceData": None}, CALL),
         ({"resourceData": {}, "resource": "/communications/callRecords/Opaque-1/"}, "Opaque-1"),
         ({"resourceData": {"oDataType": OLD_TYPE, "oDataId": f"x/callRecords/{CALL}"}, "resource": None}, CALL),
     ],
-    ids=["canonical", "old type", "namespace", "nulls", "opaque", "path alone", "slashes", "old link"],
+    ids=["canonical", "old type", "namespace", "opaque", "path alone", "slashes", "old link"],
 )  # fmt: skip
 def test_call_id_in_all_its_places(
     item: Item, body: Body, ring: KeyRing, members: dict[str, Any], call_id: str
@@ -78,6 +81,15 @@ def test_call_id_in_all_its_places(
     """Old and new members, data and path lead to the same canonical id."""
     (message,) = taken(body(item(**members)), ring).messages
     assert request(message).call_id == call_id
+
+
+def test_a_null_is_no_lifecycle_event(item: Item, body: Body, ring: KeyRing) -> None:
+    """Every member of a change notification is nullable in the metadata; null on the wire is as good as absent."""
+    nulls = dict.fromkeys(("lifecycleEvent", "encryptedContent", "id"))
+    octets = body(item() | nulls)
+    assert b'"lifecycleEvent":null' in octets
+    (message,) = taken(octets, ring).messages
+    assert (message.topic, request(message).call_id) == ("callrecords.internal.fetch.v1", CALL)
 
 
 @pytest.mark.parametrize("name", ["missed", "subscriptionRemoved", "reauthorizationRequired", "somethingNew"])
@@ -131,12 +143,13 @@ NESTED = b'{"value":' + b"[" * 2000 + b"]" * 2000 + b"}"
 BODIES: dict[str, tuple[bytes, Refused]] = {
     "empty": (b"", Refused.UNDECODABLE),
     "cut": (b'{"value":[{"tenantId":', Refused.UNDECODABLE),
-    "nested": (NESTED, Refused.UNDECODABLE),
-    "NaN": (b'{"value":[NaN]}', Refused.UNDECODABLE),
-    "infinite": (b'{"value":[1e999]}', Refused.UNDECODABLE),
-    "lone surrogate": (b'{"value":["\\ud800"]}', Refused.UNDECODABLE),
-    "not UTF-8": (b'{"value":["\xff"]}', Refused.UNDECODABLE),
-    "byte order mark": (b'\xef\xbb\xbf{"value":[]}', Refused.UNDECODABLE),
+    "nested": (NESTED, Refused.MALFORMED_ITEM),
+    "NaN": (b'{"value":[NaN]}', Refused.MALFORMED_ITEM),
+    "infinite": (b'{"value":[1e999]}', Refused.MALFORMED_ITEM),
+    "half a surrogate pair": (b'{"value":["\\ud800"]}', Refused.MALFORMED_ITEM),
+    "not UTF-8": (b'{"value":["\xff"]}', Refused.MALFORMED_ITEM),
+    "a list behind a byte order mark": (b"\xef\xbb\xbf[]", Refused.NOT_A_COLLECTION),
+    "behind the end": (b'{"value":[]}x', Refused.UNDECODABLE),
     "a list": (b"[]", Refused.NOT_A_COLLECTION),
     "a number": (b"1", Refused.NOT_A_COLLECTION),
     "no value": (b"{}", Refused.NOT_A_COLLECTION),
@@ -156,6 +169,83 @@ def test_hostile_bodies_are_counted_not_raised(hostile: bytes, reason: Refused, 
     assert result.messages == []
 
 
+TEXTS: dict[str, Callable[[str], bytes]] = {
+    "a byte order mark": lambda text: text.encode("utf-8-sig"),
+    "UTF-16 with a mark": lambda text: text.encode("utf-16"),
+    "UTF-16 without": lambda text: text.encode("utf-16-be"),
+    "UTF-32": lambda text: text.encode("utf-32-le"),
+    "NULs behind it": lambda text: text.encode() + b"\0\0",
+    "a comma behind the last item": lambda text: text.replace("]}", ",]}").encode(),
+    "a member behind the items": lambda text: text.replace("]}", '],"@odata.count":NaN}').encode(),
+    "value twice": lambda text: text.replace('{"value":', '{"value":[],"value":', 1).encode(),
+}
+
+
+@pytest.mark.parametrize("encode", TEXTS.values(), ids=TEXTS.keys())
+def test_whatever_other_readers_read_is_read(
+    item: Item, body: Body, ring: KeyRing, encode: Callable[[str], bytes]
+) -> None:
+    """Encodings and marks that .NET and JavaScript take change nothing."""
+    result = taken(encode(body(item()).decode()), ring)
+    assert result.refused == []
+    assert [request(message).call_id for message in result.messages] == [CALL]
+
+
+ODD: dict[str, tuple[bytes, list[Refused]]] = {
+    "half a surrogate pair": (b'{"x":"Person \\ud83d"}', [Refused.MALFORMED_ITEM]),
+    "the other half": (b'{"x":"\\udE00"}', [Refused.MALFORMED_ITEM]),
+    "no UTF-8": (b'{"x":"\xc3("}', [Refused.MALFORMED_ITEM]),
+    "a raw line break": (b'{"x":"\n"}', [Refused.MALFORMED_ITEM]),
+    "NaN": (b'{"x":NaN}', [Refused.MALFORMED_ITEM]),
+    "beyond a double": (b'{"x":-1e999}', [Refused.MALFORMED_ITEM]),
+    "5,000 digits": (b'{"x":%s,"y":NaN}' % (b"9" * 5000), [Refused.MALFORMED_ITEM]),
+    "2,000 deep": (b'{"x":' + b"[" * 2000 + b'"]"' + b"]" * 2000 + b"}", [Refused.MALFORMED_ITEM]),
+    "duplicate members": (b'{"x":1,"x":"\\ud83d"}', [Refused.MALFORMED_ITEM]),
+    "no JSON": (b'{"x":nil}', [Refused.UNDECODABLE]),
+    "no closing bracket": (b'{"x":[1}', [Refused.UNDECODABLE, Refused.UNDECODABLE]),
+    "an escape of its own": (b'{"x":"\\x"}', [Refused.UNDECODABLE]),
+    "commas and brackets in a text": (b'{"x":"],{\\"[","y":NaN}', [Refused.MALFORMED_ITEM]),
+}
+
+
+@pytest.mark.parametrize(("odd", "refused"), ODD.values(), ids=ODD.keys())
+def test_an_odd_item_takes_no_other_along(
+    item: Item, body: Body, ring: KeyRing, odd: bytes, refused: list[Refused]
+) -> None:
+    """The genuine items before and behind it are taken; it is refused for itself."""
+    before, behind = item(), item(resourceData={"id": "behind"})
+    octets = body(before, "odd", behind).replace(b'"odd"', odd)
+    result = taken(octets, ring)
+    calls = [request(message).call_id for message in result.messages]
+    assert calls == ([CALL, "behind"] if len(refused) == 1 else [CALL])
+    assert result.refused == refused
+
+
+@pytest.mark.parametrize("name", [b"\\ud83d", b"\xff"])
+def test_a_call_id_that_is_no_text_is_no_call_id(item: Item, body: Body, ring: KeyRing, name: bytes) -> None:
+    """What was replaced while it was read is not what was sent: nobody is asked for it."""
+    odd = body(item(resourceData={"id": "odd"}), item()).replace(b'"odd"', b'"odd%s"' % name)
+    result = taken(odd, ring)
+    assert (len(result.messages), result.refused) == (1, [Refused.MALFORMED_ITEM])
+
+
+def test_a_cut_body_keeps_its_whole_items(item: Item, body: Body, ring: KeyRing) -> None:
+    """Whole items of a body that ends too early are taken, and that there was more is counted."""
+    whole = body(item(), item())
+    result = taken(whole[:-20], ring)
+    assert (len(result.messages), result.refused) == (1, [Refused.UNDECODABLE])
+
+
+def test_a_body_of_odd_pieces_costs_little(ring: KeyRing) -> None:
+    """No piece is tried twice, and no more of them than items are allowed."""
+    many = b'{"value":[' + b"{}," * 300_000 + b"nil]}"
+    assert taken(many, ring).refused == [Refused.TOO_MANY_ITEMS]
+    assert len((items_of(many) or Items()).found) == ITEMS + 1
+    began = time.process_time()
+    assert taken(b'{"value":["' + b'\\"' * 500_000, ring).refused == [Refused.UNDECODABLE]
+    assert time.process_time() - began < 2.0
+
+
 def test_as_many_items_as_allowed(item: Item, body: Body, ring: KeyRing) -> None:
     """The limit itself is still taken, and duplicates are left to the consumer."""
     assert len(taken(body(*[item()] * ITEMS), ring).messages) == ITEMS
@@ -163,7 +253,7 @@ def test_as_many_items_as_allowed(item: Item, body: Body, ring: KeyRing) -> None
 
 def test_call_records_are_for_their_slot_only(item: Item, body: Body, ring: KeyRing) -> None:
     """The clientState of one subscription proves nothing for another one of the same tenant."""
-    other = Arrival("emergency:all", ARRIVAL.received_at)
+    other = Arrival(replace(QUERY, slot="emergency:all"), ARRIVAL.received_at)
     assert taken(body(item()), ring, other).refused == [Refused.FORGED]
     mine = client_state(ring.active, TENANT, "emergency:all")
     assert taken(body(item(clientState=mine)), ring, other).refused == [Refused.OTHER_RESOURCE]
@@ -172,8 +262,8 @@ def test_call_records_are_for_their_slot_only(item: Item, body: Body, ring: KeyR
 def test_key_that_has_ended_proves_nothing(item: Item, body: Body, ring: KeyRing) -> None:
     """The retired key is accepted before its end and forged after it."""
     old = body(item(clientState=client_state(ring.keys[1], TENANT, CALL_RECORDS)))
-    assert len(take(old, ARRIVAL, genuine_at(ring, NOW)).messages) == 1
-    late = genuine_at(ring, datetime(2026, 11, 22, 13, 0, tzinfo=UTC))
+    assert len(take(old, ARRIVAL, Proof(ring, NOW, "test")).messages) == 1
+    late = Proof(ring, datetime(2026, 11, 22, 13, 0, tzinfo=UTC), "test")
     assert take(old, ARRIVAL, late).refused == [Refused.FORGED]
 
 
@@ -191,7 +281,7 @@ FORGED = GENUINE | {"clientState": client_state(Key("k", b"x" * 32), TENANT, CAL
 @given(st.lists(st.sampled_from([GENUINE, FORGED, None, 7, {}])))
 def test_mixed_batch_yields_exactly_the_genuine(items: list[Any]) -> None:
     """Of any mixture the genuine items become records, and every other one is counted."""
-    result = take(orjson.dumps({"value": items}), ARRIVAL, genuine_at(RING, NOW))
+    result = take(orjson.dumps({"value": items}), ARRIVAL, Proof(RING, NOW, "test"))
     assert len(result.messages) == items.count(GENUINE)
     assert len(result.messages) + len(result.refused) == len(items)
 
@@ -204,14 +294,24 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.
 def test_any_members_of_a_proven_item(members: dict[str, Any]) -> None:
     """Whatever stands in an item with a right clientState, it becomes a valid record or is counted."""
     item = GENUINE | members | {"tenantId": TENANT, "clientState": GENUINE["clientState"]}
-    result = take(orjson.dumps({"value": [item]}), ARRIVAL, genuine_at(RING, NOW))
+    result = take(orjson.dumps({"value": [item]}), ARRIVAL, Proof(RING, NOW, "test"))
     assert len(result.messages) + len(result.refused) == 1
     for message in result.messages:
         model = LifecycleEvent if "lifecycle" in message.topic else FetchRequest
         assert model.model_validate_json(message.value or b"").tenant_id == TENANT
 
 
+@given(st.binary(max_size=30), st.integers(0, 3), st.sampled_from([b"", b'"', b"{", b"]", b",", b"\\"]))
+def test_any_octets_beside_genuine_items(octets: bytes, at: int, last: bytes) -> None:
+    """Every genuine item before the odd piece is taken, whatever the piece is."""
+    whole = orjson.dumps(GENUINE)
+    pieces = [whole] * 3
+    pieces.insert(at, octets + last)
+    result = take(b'{"value":[' + b",".join(pieces) + b"]}", ARRIVAL, Proof(RING, NOW, "test"))
+    assert at <= len(result.messages) <= 3
+
+
 @given(st.binary(max_size=2000))
 def test_any_octets(octets: bytes) -> None:
     """No body makes it raise."""
-    assert take(octets, ARRIVAL, genuine_at(RING, NOW)).messages == []
+    assert take(octets, ARRIVAL, Proof(RING, NOW, "test")).messages == []

@@ -11,7 +11,7 @@ from ringback_ingest.webhook.adapters import connection, server
 from ringback_ingest.webhook.adapters.server import HttpServer
 from ringback_ingest.webhook.core.limits import ITEMS
 from ringback_testing import eventually
-from ringback_testing.webhook import Connect, RecordingWriter, post, status
+from ringback_testing.webhook import PATH, Connect, RecordingWriter, post, status
 
 Body = Callable[..., bytes]
 Item = Callable[..., dict[str, Any]]
@@ -80,10 +80,10 @@ def counted(outcome: str) -> float:
 
 
 async def test_forger_learns_nothing(connect: Connect, writer: RecordingWriter, item: Item, body: Body) -> None:
-    """Forged, malformed and genuine POSTs have the same answer but for the date."""
+    """Forged, malformed and genuine items have the same answer but for the date."""
     client = await connect()
     answers: set[bytes] = set()
-    for content in (body(item()), body(item(clientState="forged")), b"not json", body(None)):
+    for content in (body(item()), body(item(clientState="forged")), b"[]", body(None)):
         await client.send(post(content))
         head = await client.answer()
         answers.add(b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(b"date")))
@@ -146,17 +146,70 @@ async def test_pipelined_request_is_not_answered(
     assert len(writer.written) == 1
 
 
-async def test_too_many_connections(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the cap a connection is closed at once, and the others go on."""
+async def test_too_many_connections(connect: Connect, item: Item, body: Body, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the cap a connection is closed at once if all others have sent something genuine, and those go on."""
     monkeypatch.setattr(server, "_CONNECTIONS", 1)
     first = await connect()
-    await first.send(post(b"{}"))
+    await first.send(post(body(item())))
     assert status(await first.answer()) == 202
     second = await connect()
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await second.reader.readexactly(1)
-    await first.send(post(b"{}"))
+    await first.send(post(body(item())))
     assert status(await first.answer()) == 202
+
+
+@pytest.mark.parametrize("limit", ["_CONNECTIONS", "_unproven_per_peer"])
+async def test_a_newcomer_takes_the_place_of_what_sent_nothing_genuine(
+    http: HttpServer, connect: Connect, item: Item, body: Body, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """However many connections a forger opens, a sender of ours gets in, and is not closed for the next one."""
+    monkeypatch.setattr(server if limit == "_CONNECTIONS" else http, limit, 2)
+    oldest, younger = await connect(), await connect()
+    for each in (oldest, younger):
+        await each.send(post(body(item(clientState="k2.forged"))))
+        assert status(await each.answer()) == 202
+    ours = await connect()
+    assert await oldest.rest() == b""
+    await ours.send(post(body(item())))
+    assert status(await ours.answer()) == 202
+    await connect()
+    await connect()
+    assert await younger.rest() == b""
+    await ours.send(post(body(item())))
+    assert status(await ours.answer()) == 202
+
+
+async def test_what_sent_nothing_genuine_is_closed_soon(
+    http: HttpServer, connect: Connect, item: Item, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forged, malformed and echoed POSTs earn no time beyond the first seconds; one genuine item does."""
+    monkeypatch.setattr(connection, "UNPROVEN_SECONDS", 0.5)
+    forger, ours, echoed = await connect(), await connect(), await connect()
+    await forger.send(post(body(item(clientState="k2.forged"))))
+    await ours.send(post(body(item(), 17)))
+    await echoed.send(post(b"", path=PATH + "&validationToken=token"))
+    for each in (forger, ours, echoed):
+        await each.answer()
+    assert [await forger.rest(), await echoed.rest()] == [b"", b""]
+    assert len(http._connections) == 1
+    await ours.send(post(body(item(clientState="k2.forged"))))
+    assert status(await ours.answer()) == 202
+
+
+async def test_a_genuine_post_that_kafka_does_not_take_proves_its_sender(
+    connect: Connect, writer: RecordingWriter, item: Item, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Kafka is away a sender of ours keeps its connection for the repetition."""
+    monkeypatch.setattr(connection, "UNPROVEN_SECONDS", 0.5)
+    writer.accepting = False
+    ours = await connect()
+    await ours.send(post(body(item())))
+    assert status(await ours.answer()) == 503
+    await asyncio.sleep(1.0)
+    writer.accepting = True
+    await ours.send(post(body(item())))
+    assert status(await ours.answer()) == 202
 
 
 async def test_bodies_in_memory_are_capped(connect: Connect, monkeypatch: pytest.MonkeyPatch, http: HttpServer) -> None:

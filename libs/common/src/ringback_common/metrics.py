@@ -95,7 +95,9 @@ LOG_FIELDS_WITHHELD = catalogue.counter("ringback_log_fields_withheld", "Log fie
 WEBHOOK_POSTS = catalogue.counter("ringback_webhook_posts", "Requests answered, by HTTP status.", ("status",))
 WEBHOOK_ITEMS = catalogue.counter(
     "ringback_webhook_items",
-    "Notifications received: accepted (in Kafka, 202), unavailable (503, Graph sends again), or why refused.",
+    "Notifications received: accepted (in Kafka), unavailable (not in Kafka, 503), awaiting_key (ours, its key id not "
+    "in the keys file yet, 503), unknown_kid (the same, dropped: alarm), undecodable (a body or a piece of one; 503 "
+    "under a URL of ours), or why refused.",
     ("outcome",),
 )
 WEBHOOK_ANSWER_SECONDS = catalogue.histogram(
@@ -103,7 +105,9 @@ WEBHOOK_ANSWER_SECONDS = catalogue.histogram(
 )
 WEBHOOK_CONNECTIONS = catalogue.gauge("ringback_webhook_connections", "Open connections of Graph or its ingress.")
 WEBHOOK_CUT = catalogue.counter(
-    "ringback_webhook_cut", "Connections closed for slowness, idleness or number, by reason.", ("reason",)
+    "ringback_webhook_cut",
+    "Connections closed, by reason: slow, idle, nothing genuine sent in 5 s, too many.",
+    ("reason",),
 )
 
 # --- keeper ---

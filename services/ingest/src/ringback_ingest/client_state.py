@@ -31,6 +31,7 @@ __all__ = [
     "NotificationQuery",
     "Standing",
     "client_state",
+    "is_kid",
     "keys_of",
     "new_keys_file",
 ]
@@ -66,6 +67,11 @@ class Key:
     def valid(self, now: datetime) -> bool:
         """Whether a notification signed with it is still accepted."""
         return self.valid_until is None or now < self.valid_until
+
+
+def is_kid(text: str) -> bool:
+    """Whether a key may have this id."""
+    return re.fullmatch(_KID, text) is not None
 
 
 def client_state(key: Key, tenant_id: str, slot: str) -> str:
@@ -241,7 +247,7 @@ def keys_of(content: bytes, setting: str) -> KeyRing:
 
 def new_keys_file(kid: str, secret: bytes) -> bytes:
     """The content of a keys file with one key, for a first installation."""
-    if not re.fullmatch(_KID, kid) or len(secret) < _MIN_SECRET:
+    if not is_kid(kid) or len(secret) < _MIN_SECRET:
         raise ValueError("a kid has 1 to 32 letters, digits, _ or -; a secret at least 32 bytes")
     encoded = urlsafe_b64encode(secret).rstrip(b"=").decode()
     entry = _KeyEntry(kid=kid, secret=encoded)

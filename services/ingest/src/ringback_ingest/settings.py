@@ -19,3 +19,6 @@ class WebhookSection(Section):
     """JSON: the keys that prove a notification; read again when it changes."""
     drain_seconds: float = Field(default=10, ge=0, le=60)
     """From unready to closed, so that no load balancer still sends; the dev profile, which has none, does not wait."""
+    unproven_per_peer: int = Field(default=2048, ge=64, le=4096)
+    """Connections of one address that have sent nothing genuine yet; one more closes the oldest of them. Behind an
+    ingress all senders share its address: not below what it opens at once."""

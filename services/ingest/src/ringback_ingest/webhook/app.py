@@ -14,7 +14,7 @@ from ringback_stream.group_commit import GroupCommitProducer
 from ringback_ingest.keys_file import KeysFile
 from ringback_ingest.settings import WebhookSection
 from ringback_ingest.webhook.adapters.server import HttpServer
-from ringback_ingest.webhook.core.genuine import genuine_at
+from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.limits import KAFKA_SECONDS
 from ringback_ingest.webhook.entry import Entry
 
@@ -45,8 +45,9 @@ class _Webhook:
         client_options(settings.kafka)  # the producer connects in the background, where a mistake would go unheard
         self._keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile, self._clock)
         self._producer = GroupCommitProducer(settings.kafka, deadline=KAFKA_SECONDS)
-        self._entry = Entry(self._producer, genuine_at(self._keys.ring, self._clock.now()), self._clock)
-        self._server = HttpServer(self._entry, settings.webhook.host, settings.webhook.port)
+        self._entry = Entry(self._producer, self._proof(), self._clock)
+        at = settings.webhook
+        self._server = HttpServer(self._entry, at.host, at.port, at.unproven_per_peer)
         self._health = Health()
         self._admin = AdminServer(self._health, settings.admin)
         self._stopping = False
@@ -84,11 +85,14 @@ class _Webhook:
         await self._admin.stop()
         _log.info("The webhook has stopped.")
 
+    def _proof(self) -> Proof:
+        return Proof(self._keys.ring, self._clock.now(), self._settings.installation_id)
+
     async def _follow_keys(self) -> None:
         while True:
             await asyncio.sleep(_KEYS_SECONDS)
             self._keys.refresh()
-            self._entry.genuine = genuine_at(self._keys.ring, self._clock.now())
+            self._entry.proof = self._proof()
 
 
 async def serve(stop: asyncio.Event) -> None:

@@ -5,22 +5,28 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from opentelemetry.trace import Span
+from prometheus_client import Counter
 from ringback_common.clock import Clock, iso
 from ringback_common.errors import Transient
 from ringback_common.metrics import WEBHOOK_ANSWER_SECONDS, WEBHOOK_ITEMS
 from ringback_common.outcomes import Message
 
-from ringback_ingest.client_state import NotificationQuery
+from ringback_ingest.client_state import NotificationQuery, Standing
+from ringback_ingest.webhook.adapters.alarms import Alarms
 from ringback_ingest.webhook.adapters.connection import Reply
 from ringback_ingest.webhook.adapters.spans import as_headers, begin
 from ringback_ingest.webhook.core.admission import Status
+from ringback_ingest.webhook.core.answers import answer_to
+from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.limits import KAFKA_SECONDS
-from ringback_ingest.webhook.core.notifications import Arrival, Genuine, Refused, take
+from ringback_ingest.webhook.core.notifications import Arrival, Refused, take
+from ringback_ingest.webhook.core.unknown_kids import UnknownKids
 
 __all__ = ["Entry", "Writer"]
 
 _ACCEPTED = WEBHOOK_ITEMS.labels("accepted")
 _UNAVAILABLE = WEBHOOK_ITEMS.labels("unavailable")
+_AWAITING_KEY = WEBHOOK_ITEMS.labels("awaiting_key")
 _REFUSED = {reason: WEBHOOK_ITEMS.labels(reason.value) for reason in Refused}
 
 
@@ -42,12 +48,13 @@ class Writer(Protocol):
 
 
 class _Post:
-    """A POST that waits for its records to be durable."""
+    """A POST that waits for its records to be durable; `status` is what it is answered then."""
 
-    __slots__ = ("answered", "began", "items", "reply", "span")
+    __slots__ = ("answered", "began", "items", "reply", "span", "status")
 
-    def __init__(self, items: int, reply: Reply, span: Span, began: float) -> None:
+    def __init__(self, items: int, status: Status, reply: Reply, span: Span, began: float) -> None:
         self.items = items
+        self.status = status
         self.reply = reply
         self.span = span
         self.began = began
@@ -57,39 +64,53 @@ class _Post:
 class Entry:
     """Takes POSTs. Those that arrive in one turn of the event loop are written together and share its cost."""
 
-    def __init__(self, writer: Writer, genuine: Genuine, clock: Clock) -> None:
-        self.genuine = genuine
+    def __init__(self, writer: Writer, proof: Proof, clock: Clock) -> None:
+        self.proof = proof
         """Replaced when keys change."""
+        self._unknown = UnknownKids()
+        self._alarms = Alarms(clock)
         self._writer = writer
         self._clock = clock
         self._messages: list[Message] = []
         self._posts: list[_Post] = []
         self._writes: set[asyncio.Task[None]] = set()
 
-    def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> None:
-        """Answer 202 when every genuine item is durable or none was genuine, 503 when that cannot be said in time.
+    def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> bool:
+        """Write the genuine items and answer; 503 when they are not durable in time, else what `answer_to` says.
 
-        413 says that the items were too many to be looked at: 202 would lose the genuine ones among them in silence.
+        Returns:
+            Whether any item was genuine.
         """
-        span = begin()
-        arrival = Arrival(query.slot, iso(self._clock.now()), as_headers(span))
-        taken = take(body, arrival, self.genuine)
-        for reason in taken.refused:
-            _REFUSED[reason].inc()
-        post = _Post(len(taken.messages), reply, span, self._clock.monotonic())
-        if Refused.TOO_MANY_ITEMS in taken.refused:
-            self._answer(post, Status.TOO_LARGE)
-        elif not taken.messages:
-            self._answer(post, Status.ACCEPTED)
+        span, began = begin(), self._clock.monotonic()
+        taken = take(body, Arrival(query, iso(self._clock.now()), as_headers(span)), self.proof)
+        status = self._judge(query, taken.refused) if taken.refused else Status.ACCEPTED
+        post = _Post(len(taken.messages), status, reply, span, began)
+        if not taken.messages:
+            self._durable(post)
         elif not self._writer.accepting:
-            self._answer(post, Status.UNAVAILABLE)
+            self._not_durable(post)
         else:
             self._join(post, taken.messages, answer_by)
+        return bool(taken.messages)
+
+    def _judge(self, query: NotificationQuery, refused: Sequence[Refused]) -> Status:
+        """Count what was refused, decide the answer, and say what an operator has to know."""
+        standing = self.proof.standing(query)
+        unknown = Refused.UNKNOWN_KID in refused
+        may_come = unknown and standing is Standing.UNKNOWN and self._unknown.waits(query.kid, self._clock.monotonic())
+        for reason in refused:
+            (_AWAITING_KEY if may_come and reason is Refused.UNKNOWN_KID else _REFUSED[reason]).inc()
+        status = answer_to(refused, standing, key_may_come=may_come)
+        if unknown:
+            (self._alarms.awaiting_key if may_come else self._alarms.unknown_kid)(query.kid)
+        if Refused.UNDECODABLE in refused and status is Status.UNAVAILABLE:
+            self._alarms.undecodable(query.kid)
+        return status
 
     def _join(self, post: _Post, messages: list[Message], answer_by: float) -> None:
         loop = asyncio.get_running_loop()
         if answer_by < loop.time() + KAFKA_SECONDS:  # the body took its time; else the writer's own deadline is earlier
-            loop.call_at(answer_by, self._answer, post, Status.UNAVAILABLE)
+            loop.call_at(answer_by, self._not_durable, post)
         if not self._posts:
             loop.call_soon(self._leave)
         self._posts.append(post)
@@ -103,22 +124,28 @@ class Entry:
         write.add_done_callback(self._writes.discard)
 
     async def _write(self, posts: list[_Post], messages: list[Message]) -> None:
-        status = Status.UNAVAILABLE
+        settle = self._not_durable
         try:
             await self._writer.write(messages)
-            status = Status.ACCEPTED
+            settle = self._durable
         except Transient:
             pass  # counted below, post by post
         finally:
             for post in posts:
-                self._answer(post, status)
+                settle(post)
 
-    def _answer(self, post: _Post, status: Status) -> None:
+    def _durable(self, post: _Post) -> None:
+        self._answer(post, post.status, _ACCEPTED)
+
+    def _not_durable(self, post: _Post) -> None:
+        self._answer(post, Status.UNAVAILABLE, _UNAVAILABLE)
+
+    def _answer(self, post: _Post, status: Status, outcome: Counter) -> None:
         if post.answered:
             return
         post.answered = True
         if post.items:
-            (_ACCEPTED if status is Status.ACCEPTED else _UNAVAILABLE).inc(post.items)
+            outcome.inc(post.items)
             WEBHOOK_ANSWER_SECONDS.observe(self._clock.monotonic() - post.began)
         post.span.set_attribute("http.response.status_code", int(status))
         post.span.end()

@@ -22,6 +22,7 @@ from ringback_ingest.webhook.core.limits import (
     HEAD_SECONDS,
     IDLE_SECONDS,
     REQUEST_OCTETS,
+    UNPROVEN_SECONDS,
 )
 
 __all__ = ["Connection", "Handler", "Hub", "Reply"]
@@ -42,8 +43,12 @@ class Reply(Protocol):
 class Handler(Protocol):
     """What becomes of a whole, admitted POST."""
 
-    def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> None:
-        """Judge the body and answer, at once or when Kafka has, but not after `answer_by`, in the loop's time."""
+    def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> bool:
+        """Judge the body and answer, at once or when Kafka has, but not after `answer_by`, in the loop's time.
+
+        Returns:
+            Whether anything of it was genuine.
+        """
         ...
 
 
@@ -56,6 +61,10 @@ class Hub(Protocol):
 
     def opened(self, connection: "Connection") -> bool:
         """Take a new connection in, or say that there are too many."""
+        ...
+
+    def proved(self, connection: "Connection") -> None:
+        """A connection has sent something genuine for the first time."""
         ...
 
     def closed(self, connection: "Connection") -> None:
@@ -82,6 +91,7 @@ class Connection(asyncio.Protocol):
         self._answering = False
         self._last = False
         self._deaf = False
+        self._proven = False
         self._held = 0
         self._unfinished = 0
         self._answer_by = math.inf
@@ -93,9 +103,15 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, if there is room."""
         self._transport = cast("asyncio.Transport", transport)
+        self._prove_by = self._clock() + UNPROVEN_SECONDS
         self.deadline = self._clock() + HEAD_SECONDS
         if not self._hub.opened(self):
             self._transport.abort()
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end: the sender's, or that of an ingress."""
+        return str((self._transport.get_extra_info("peername") or ("",))[0])
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what it cannot read is answered 400 and ends the connection."""
@@ -203,9 +219,18 @@ class Connection(asyncio.Protocol):
             case Echo(token):
                 self._send(Status.OK, echo(token, self._hub.date, close=self._closes()))
             case Admitted(query):
-                self._hub.handler.take(query, exchange.body(), self.reply, self._answer_by)
+                if self._hub.handler.take(query, exchange.body(), self.reply, self._answer_by):
+                    self._prove()
             case verdict:
                 raise AssertionError(f"a whole request was judged {verdict}")
+
+    def _prove(self) -> None:
+        if self._proven:
+            return
+        self._proven = True
+        self._hub.proved(self)
+        if not self._answering:  # it was answered at once
+            self.deadline = self._clock() + IDLE_SECONDS
 
     # --- answers ---
 
@@ -226,7 +251,11 @@ class Connection(asyncio.Protocol):
             self._refuse(Status.TIMEOUT)
             return "slow_body"
         self._transport.abort()
-        return "lingering" if self._deaf else "idle" if exchange is None else "slow_head"
+        if self._deaf:
+            return "lingering"
+        if exchange is not None:
+            return "slow_head"
+        return "idle" if self._proven else "nothing_genuine"
 
     def abort(self) -> None:
         """Close without an answer."""
@@ -241,7 +270,7 @@ class Connection(asyncio.Protocol):
         self._let_go()
         self._exchange = None
         self._answering = False
-        self.deadline = self._clock() + IDLE_SECONDS
+        self.deadline = self._clock() + IDLE_SECONDS if self._proven else self._prove_by
         if self._transport.is_closing():
             return
         self._transport.write(octets)

@@ -10,6 +10,7 @@ from ringback_common.metrics import WEBHOOK_CONNECTIONS, WEBHOOK_CUT, WEBHOOK_PO
 
 from ringback_ingest.webhook.adapters.connection import Connection, Handler
 from ringback_ingest.webhook.core.admission import Status
+from ringback_ingest.webhook.core.unproven import Unproven
 
 __all__ = ["HttpServer"]
 
@@ -29,14 +30,23 @@ _log = logs.logger(__name__)
 
 
 class HttpServer:
-    """Accepts connections until it is stopped."""
+    """Accepts connections until it is stopped.
 
-    def __init__(self, handler: Handler, host: str, port: int) -> None:
+    Args:
+        handler: takes the POSTs.
+        host: where to listen.
+        port: likewise; 0 takes a free one.
+        unproven_per_peer: connections of one address that have sent nothing genuine.
+    """
+
+    def __init__(self, handler: Handler, host: str, port: int, unproven_per_peer: int) -> None:
         self.handler = handler
         self.date = _date_line()
         self.closing = False
         self.port = port
         self._host = host
+        self._unproven_per_peer = unproven_per_peer
+        self._unproven: Unproven[Connection] = Unproven()
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -81,21 +91,38 @@ class HttpServer:
     # --- the connections' hub ---
 
     def opened(self, connection: Connection) -> bool:
-        """Take a connection in, unless there are too many."""
+        """Take a connection in: where there are too many, in the place of the oldest that has sent nothing genuine."""
+        peer = connection.peer
+        if self._unproven.count(peer) >= self._unproven_per_peer:
+            self._replace(self._unproven.oldest(peer), "too_many_of_peer")
+        elif len(self._connections) >= _CONNECTIONS:
+            self._replace(self._unproven.oldest(), "too_many_connections")
         if len(self._connections) >= _CONNECTIONS:
-            WEBHOOK_CUT.labels("too_many_connections").inc()
             return False
         self._connections.add(connection)
+        self._unproven.add(connection, peer)
         self._empty.clear()
         WEBHOOK_CONNECTIONS.set(len(self._connections))
         return True
 
+    def proved(self, connection: Connection) -> None:
+        """It has sent something genuine: no other takes its place."""
+        self._unproven.remove(connection)
+
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
+        self._unproven.remove(connection)
         if not self._connections:
             self._empty.set()
         WEBHOOK_CONNECTIONS.set(len(self._connections))
+
+    def _replace(self, victim: Connection | None, reason: str) -> None:
+        """Close a connection; without one it is the newcomer that is closed."""
+        WEBHOOK_CUT.labels(reason).inc()
+        if victim is not None:
+            self.closed(victim)  # now: the transport tells of the end only later
+            victim.abort()
 
     def hold(self, octets: int) -> bool:
         """Account for body octets in memory."""

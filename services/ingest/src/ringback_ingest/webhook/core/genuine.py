@@ -1,25 +1,40 @@
-"""Whether a presented clientState is one of ours, as of a moment."""
+"""What the keys and the installation's id say about an item, as of a moment."""
 
 from datetime import datetime
 from functools import lru_cache
 
-from ringback_ingest.client_state import KeyRing, matches
-from ringback_ingest.webhook.core.notifications import Genuine
+from ringback_ingest.client_state import KeyRing, NotificationQuery, Standing, matches
 
-__all__ = ["genuine_at"]
+__all__ = ["Proof"]
 
 _TENANTS = 4096
 """Computed values kept; a forger who invents tenants only costs the others the 2 us it takes to compute one again."""
 
 
-def genuine_at(ring: KeyRing, now: datetime) -> Genuine:
-    """The check against all keys valid at `now`; make a new one when the file changes or a key ends."""
+class Proof:
+    """The check against all keys valid at `now`; make a new one when the file changes or a key ends.
 
-    @lru_cache(maxsize=_TENANTS)
-    def expected(tenant_id: str, slot: str) -> tuple[bytes, ...]:
-        return ring.expected(tenant_id, slot, now)
+    Args:
+        ring: what the keys file holds.
+        now: the moment.
+        installation: our id, which the URL of every subscription of ours carries.
+    """
 
-    def genuine(tenant_id: str, slot: str, presented: bytes) -> bool:
-        return matches(presented, expected(tenant_id, slot))
+    def __init__(self, ring: KeyRing, now: datetime, installation: str) -> None:
+        self._ring = ring
+        self._now = now
+        self._installation = installation
 
-    return genuine
+        @lru_cache(maxsize=_TENANTS)
+        def expected(tenant_id: str, slot: str) -> tuple[bytes, ...]:
+            return ring.expected(tenant_id, slot, now)
+
+        self._expected = expected
+
+    def genuine(self, tenant_id: str, slot: str, presented: bytes) -> bool:
+        """Whether a subscription of ours carries this clientState."""
+        return matches(presented, self._expected(tenant_id, slot))
+
+    def standing(self, query: NotificationQuery) -> Standing | None:
+        """How the key stands that a URL of ours names; None for a URL of another installation."""
+        return self._ring.standing(query.kid, self._now) if query.installation == self._installation else None

@@ -11,6 +11,7 @@ __all__ = [
     "KAFKA_SECONDS",
     "REQUEST_OCTETS",
     "TOKEN_OCTETS",
+    "UNPROVEN_SECONDS",
 ]
 
 ANSWER_SECONDS = 2.5
@@ -42,3 +43,7 @@ REQUEST_OCTETS = HEAD_OCTETS + 2 * BODY_OCTETS
 
 TOKEN_OCTETS = 4 * 1024
 """A validation token, decoded."""
+
+UNPROVEN_SECONDS = 5.0
+"""From the connect to the first genuine item, else the connection is closed when nothing of it is being answered. A
+sender of ours proves itself with its first POST; forged ones must not hold a connection for `IDLE_SECONDS` each."""

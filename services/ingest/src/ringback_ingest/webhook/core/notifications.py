@@ -1,11 +1,9 @@
 """From the body of a POST to the records it becomes. Nothing here raises: what cannot be used is counted.
 
-A malformed or forged item is answered 202 like a good one: a 4xx would make Graph send it again for four hours, and
-would tell a forger what is wrong. Only what was not looked at, too many items, may not be answered so.
+What cannot be used is told apart by its reason; what that means for the answer is decided in `answers`.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeGuard, cast
@@ -19,13 +17,12 @@ from ringback_events.platform_events import LifecycleEvent
 from ringback_events.topics import FETCH, LIFECYCLE
 from ringback_events.wire import FetchRequestWire
 
-from ringback_ingest.client_state import CALL_RECORDS
+from ringback_ingest.client_state import CALL_RECORDS, NotificationQuery, Standing, is_kid
+from ringback_ingest.webhook.core.bodies import items_of
+from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.limits import ITEMS
 
-__all__ = ["Arrival", "Genuine", "Refused", "Taken", "take"]
-
-Genuine = Callable[[str, str, bytes], bool]
-"""(tenant id, slot, presented clientState) -> whether a subscription of ours carries it."""
+__all__ = ["Arrival", "Refused", "Taken", "take"]
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _CALL_RECORD_TYPE = re.compile(r"#microsoft\.graph\.(?:callrecords\.)?callrecord", re.IGNORECASE)
@@ -36,13 +33,18 @@ _LONGEST_NAME = 64
 
 
 class Refused(StrEnum):
-    """Why an item, or a whole body, was not taken; a metric label."""
+    """Why an item, or a whole body, was not taken; a metric label.
+
+    `undecodable` is a body, or a piece of one, that cannot be read; `unknown_kid` an item that carries our installation
+    id and a key id that the keys file does not hold, or lists as withdrawn.
+    """
 
     UNDECODABLE = "undecodable"
     NOT_A_COLLECTION = "not_a_collection"
     TOO_MANY_ITEMS = "too_many_items"
     MALFORMED_ITEM = "malformed_item"
     FORGED = "forged"
+    UNKNOWN_KID = "unknown_kid"
     OTHER_RESOURCE = "other_resource"
 
 
@@ -51,12 +53,12 @@ class Arrival:
     """What is the same for all items of a POST.
 
     Attributes:
-        slot: of the subscription the POST's query names.
+        query: what the POST's URL says about the subscription.
         received_at: RFC 3339 in UTC, as on the wire.
         trace: the server span as headers, empty without tracing.
     """
 
-    slot: str
+    query: NotificationQuery
     received_at: str
     trace: Headers = ()
 
@@ -69,19 +71,20 @@ class Taken:
     refused: list[Refused] = field(default_factory=list[Refused])
 
 
-def take(body: bytes, arrival: Arrival, genuine: Genuine) -> Taken:
+def take(body: bytes, arrival: Arrival, proof: Proof) -> Taken:
     """Decode a body and make a record of every genuine item of it.
 
     Notifications and lifecycle events are told apart by their members, not by the path, for Graph sends both to one
     URL when a subscription names the same one twice.
     """
-    taken = Taken()
-    items = _items(body)
-    if isinstance(items, Refused):
-        taken.refused.append(items)
-        return taken
-    for item in items:
-        outcome = _record(item, arrival, genuine)
+    items = items_of(body)
+    if items is None:
+        return Taken(refused=[Refused.NOT_A_COLLECTION])
+    if len(items.found) > ITEMS:
+        return Taken(refused=[Refused.TOO_MANY_ITEMS])
+    taken = Taken(refused=[Refused.UNDECODABLE] * items.broken)
+    for item in items.found:
+        outcome = _record(item, arrival, proof)
         if isinstance(outcome, Refused):
             taken.refused.append(outcome)
         else:
@@ -89,19 +92,7 @@ def take(body: bytes, arrival: Arrival, genuine: Genuine) -> Taken:
     return taken
 
 
-def _items(body: bytes) -> list[Any] | Refused:
-    try:
-        collection = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return Refused.UNDECODABLE
-    items: Any = cast("dict[str, Any]", collection).get("value") if isinstance(collection, dict) else None
-    if not isinstance(items, list):
-        return Refused.NOT_A_COLLECTION
-    found = cast("list[Any]", items)
-    return Refused.TOO_MANY_ITEMS if len(found) > ITEMS else found
-
-
-def _record(item: Any, arrival: Arrival, genuine: Genuine) -> Message | Refused:
+def _record(item: Any, arrival: Arrival, proof: Proof) -> Message | Refused:
     if not isinstance(item, dict):
         return Refused.MALFORMED_ITEM
     members = cast("dict[str, Any]", item)
@@ -111,15 +102,22 @@ def _record(item: Any, arrival: Arrival, genuine: Genuine) -> Message | Refused:
     if not isinstance(presented, str) or len(presented) > _LONGEST_CLIENT_STATE:
         return Refused.FORGED
     tenant_id = tenant_id.lower()
-    if not genuine(tenant_id, arrival.slot, presented.encode()):
-        return Refused.FORGED
+    if not proof.genuine(tenant_id, arrival.query.slot, presented.encode(errors="replace")):
+        return _unproven(presented, arrival.query, proof)
     if members.get("lifecycleEvent") is not None:  # nullable in the metadata: null on a change notification is none
         return _lifecycle_event(members, tenant_id, arrival)
     return _fetch_request(members, tenant_id, arrival)
 
 
+def _unproven(presented: str, query: NotificationQuery, proof: Proof) -> Refused:
+    """A subscription of ours names one key id in its URL and in its clientState."""
+    kid = presented.partition(".")[0]
+    ours = kid == query.kid and is_kid(kid) and proof.standing(query) in {Standing.UNKNOWN, Standing.WITHDRAWN}
+    return Refused.UNKNOWN_KID if ours else Refused.FORGED
+
+
 def _fetch_request(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> Message | Refused:
-    if arrival.slot != CALL_RECORDS or not _announces_call_record(item):
+    if arrival.query.slot != CALL_RECORDS or not _announces_call_record(item):
         return Refused.OTHER_RESOURCE
     call_id, subscription_id = _call_id(item), item.get("subscriptionId")
     if call_id is None or not _is_name(subscription_id):
@@ -179,9 +177,7 @@ def _call_id(item: dict[str, Any]) -> str | None:
     told = data.get("id")
     if told is None:
         told = _last_segment(item.get("resource")) or _last_segment(data.get("@odata.id", data.get("oDataId")))
-    if not isinstance(told, str) or not 0 < len(told) <= _LONGEST_CALL_ID or not told.isprintable():
-        return None
-    return canonical_id(told)
+    return canonical_id(told) if _is_name(told, _LONGEST_CALL_ID) else None
 
 
 def _last_segment(path: object) -> str | None:
@@ -197,5 +193,6 @@ def _resource_data(item: dict[str, Any]) -> dict[str, Any]:
     return cast("dict[str, Any]", data) if isinstance(data, dict) else {}
 
 
-def _is_name(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isprintable()
+def _is_name(value: Any, longest: int = _LONGEST_NAME) -> TypeGuard[str]:
+    """Printable, and as it was sent: U+FFFD stands for what was no character."""
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable() and "\ufffd" not in value

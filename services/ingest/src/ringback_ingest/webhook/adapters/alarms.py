@@ -1,0 +1,45 @@
+"""Log lines about POSTs, whose number others decide: each sentence once a minute, with how often it applied."""
+
+from collections import Counter
+
+from ringback_common import logs
+from ringback_common.clock import Clock
+
+__all__ = ["Alarms"]
+
+_QUIET_SECONDS = 60.0
+
+_log = logs.logger(__name__)
+
+
+class Alarms:
+    """Says what an operator has to know about POSTs of our own subscriptions that could not be used."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._quiet_until: dict[str, float] = {}
+        self._since: Counter[str] = Counter()
+
+    def undecodable(self, kid: str) -> None:
+        """A body, or a part of it, that came to a URL of ours could not be read."""
+        if count := self._due("undecodable"):
+            _log.error("A body for a subscription of ours cannot be decoded: answered 503.", kid=kid, count=count)
+
+    def awaiting_key(self, kid: str) -> None:
+        """Items name a key that may still come."""
+        if count := self._due("awaiting_key"):
+            _log.warning("Items of ours name a key that is not in the keys file: answered 503.", kid=kid, count=count)
+
+    def unknown_kid(self, kid: str) -> None:
+        """Items name a key that did not come, or was withdrawn."""
+        if count := self._due("unknown_kid"):
+            _log.error("Items of ours name a key that is gone: dropped.", kid=kid, count=count)
+
+    def _due(self, what: str) -> int:
+        """How many POSTs a line written now stands for; 0 when it was written less than a minute ago."""
+        self._since[what] += 1
+        now = self._clock.monotonic()
+        if now < self._quiet_until.get(what, now):
+            return 0
+        self._quiet_until[what] = now + _QUIET_SECONDS
+        return self._since.pop(what)

@@ -1,0 +1,30 @@
+"""What a POST is answered, once its genuine items are durable.
+
+What will never be of use is answered 202 like what is: anything else would make Graph send it again for four hours.
+What may be of use later, or was not looked at, may not be answered so: 202 would lose it in silence.
+"""
+
+from collections.abc import Collection
+
+from ringback_ingest.client_state import Standing
+from ringback_ingest.webhook.core.admission import Status
+from ringback_ingest.webhook.core.notifications import Refused
+
+__all__ = ["answer_to"]
+
+
+def answer_to(refused: Collection[Refused], standing: Standing | None, *, key_may_come: bool) -> Status:
+    """Decide the status.
+
+    Args:
+        refused: why items of the POST were not taken.
+        standing: of the key that its URL names; None for a URL that is not ours.
+        key_may_come: whether an item's unknown key is still waited for.
+    """
+    if Refused.TOO_MANY_ITEMS in refused:
+        return Status.TOO_LARGE
+    if Refused.UNKNOWN_KID in refused and key_may_come:
+        return Status.UNAVAILABLE
+    if Refused.UNDECODABLE in refused and standing is Standing.VALID:
+        return Status.UNAVAILABLE
+    return Status.ACCEPTED

@@ -1,0 +1,195 @@
+"""What a POST is answered when a part of it cannot be used now, and what an operator is told of it."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from ringback_common.metrics import WEBHOOK_ITEMS
+from ringback_common.outcomes import Message
+from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, NotificationQuery, client_state
+from ringback_ingest.webhook.core.admission import Status
+from ringback_ingest.webhook.core.genuine import Proof
+from ringback_ingest.webhook.core.unknown_kids import WAIT_SECONDS, UnknownKids
+from ringback_ingest.webhook.entry import Entry
+
+TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+OURS = NotificationQuery(CALL_RECORDS, "k2", "test")
+NEW = Key("k3", b"n" * 32)
+
+Item = Callable[..., dict[str, Any]]
+Body = Callable[..., bytes]
+
+
+@dataclass
+class SetClock:
+    """Noon; its monotonic time is set."""
+
+    at: float = 1000.0
+
+    def now(self) -> datetime:
+        """Noon."""
+        return NOW
+
+    def monotonic(self) -> float:
+        """What it is set to."""
+        return self.at
+
+
+@dataclass
+class Written:
+    """Acknowledges at once."""
+
+    accepting: bool = True
+    messages: list[Message] = field(default_factory=list[Message])
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        """Keep them."""
+        self.messages.extend(messages)
+
+
+@dataclass
+class Door:
+    """An entry, its clock, and what it wrote and answered."""
+
+    entry: Entry
+    clock: SetClock
+    written: Written
+    answers: list[Status] = field(default_factory=list[Status])
+
+    async def post(self, query: NotificationQuery, body: bytes) -> Status:
+        """The answer to a POST."""
+        self.entry.take(query, body, self.answers.append, math.inf)
+        while self.entry._posts or self.entry._writes:
+            await asyncio.sleep(0)
+        return self.answers.pop()
+
+
+@pytest.fixture
+def door(ring: KeyRing) -> Door:
+    """An entry with the keys k1 and k2."""
+    clock, written = SetClock(), Written()
+    return Door(Entry(written, Proof(ring, NOW, "test"), clock), clock, written)
+
+
+def _rotated(item: Item, key: Key = NEW) -> dict[str, Any]:
+    """An item of a subscription that was made with a key this webhook has not read yet."""
+    return item(clientState=client_state(key, TENANT, CALL_RECORDS))
+
+
+async def test_an_unknown_key_is_waited_for(door: Door, item: Item, body: Body, ring: KeyRing) -> None:
+    """503 until the key is read; then the repetition is taken. The genuine items beside it are written each time."""
+    query, octets = replace(OURS, kid="k3"), body(_rotated(item), item())
+    assert await door.post(query, octets) is Status.UNAVAILABLE
+    assert len(door.written.messages) == 1
+    door.entry.proof = Proof(replace(ring, keys=(*ring.keys, NEW)), NOW, "test")
+    assert await door.post(query, octets) is Status.ACCEPTED
+    assert len(door.written.messages) == 3
+
+
+async def test_an_unknown_key_is_waited_for_a_quarter_of_an_hour(
+    door: Door, item: Item, body: Body, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From its first sight on, whatever came since; then 202, a count and a line at ERROR."""
+    query, octets = replace(OURS, kid="k3"), body(_rotated(item))
+    before = _counts()
+    for seconds, expected in ((0, 503), (600, 503), (WAIT_SECONDS - 0.1, 503), (WAIT_SECONDS, 202), (9999, 202)):
+        door.clock.at = 1000.0 + seconds
+        assert await door.post(query, octets) == expected
+    assert _since(before) == {"awaiting_key": 3, "unknown_kid": 2, "forged": 0, "accepted": 0}
+    levels = [record.levelno for record in caplog.records]
+    assert levels == [logging.WARNING, logging.WARNING, logging.WARNING, logging.ERROR, logging.ERROR]
+
+
+async def test_a_withdrawn_key_is_not_waited_for(door: Door, item: Item, body: Body, ring: KeyRing) -> None:
+    """202 and the alarm at once."""
+    door.entry.proof = Proof(replace(ring, withdrawn=frozenset({"k3"})), NOW, "test")
+    before = _counts()
+    assert await door.post(replace(OURS, kid="k3"), body(_rotated(item))) is Status.ACCEPTED
+    assert _since(before)["unknown_kid"] == 1
+
+
+STRANGERS: dict[str, tuple[NotificationQuery, str]] = {
+    "another installation": (NotificationQuery(CALL_RECORDS, "k3", "other"), "k3"),
+    "no installation": (NotificationQuery(CALL_RECORDS, "k3"), "k3"),
+    "a known key in the URL": (OURS, "k3"),
+    "a known key in the item": (replace(OURS, kid="k3"), "k2"),
+    "an ended key": (replace(OURS, kid="k0"), "k0"),
+    "no key id": (replace(OURS, kid=""), ""),
+    "no possible key id": (replace(OURS, kid="k" * 33), "k" * 33),
+}
+
+
+@pytest.mark.parametrize(("query", "kid"), STRANGERS.values(), ids=STRANGERS.keys())
+async def test_what_no_subscription_of_ours_sends_is_forged(
+    door: Door, item: Item, body: Body, ring: KeyRing, query: NotificationQuery, kid: str
+) -> None:
+    """Only our installation's id with one and the same unknown key id in URL and item is waited for."""
+    door.entry.proof = Proof(replace(ring, keys=(*ring.keys, Key("k0", b"o" * 32, NOW))), NOW, "test")
+    before = _counts()
+    assert await door.post(query, body(item(clientState=f"{kid}.{'A' * 43}"))) is Status.ACCEPTED
+    assert _since(before) == {"awaiting_key": 0, "unknown_kid": 0, "forged": 1, "accepted": 0}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (OURS, Status.UNAVAILABLE),
+        (replace(OURS, kid="k3"), Status.ACCEPTED),
+        (replace(OURS, installation="other"), Status.ACCEPTED),
+        (NotificationQuery(), Status.ACCEPTED),
+    ],
+    ids=["valid key", "unknown key", "another installation", "nothing"],
+)
+async def test_an_undecodable_body_of_ours_is_sent_again(
+    door: Door, query: NotificationQuery, expected: Status, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 and a line at ERROR if its URL carries our installation's id and a valid key id; else 202 and a count."""
+    before = WEBHOOK_ITEMS.labels("undecodable")._value.get()
+    assert await door.post(query, b"\x1f\x8b\x08") is expected
+    assert WEBHOOK_ITEMS.labels("undecodable")._value.get() == before + 1
+    assert [record.levelno for record in caplog.records] == [logging.ERROR] * (expected is Status.UNAVAILABLE)
+
+
+@pytest.mark.parametrize("octets", [b"[]", b"{}", b'{"value":null}', b'{"value":["x"]}'])
+async def test_malformed_and_decoded_is_accepted(door: Door, octets: bytes) -> None:
+    """What was read and is of no use is not sent again."""
+    assert await door.post(OURS, octets) is Status.ACCEPTED
+
+
+async def test_a_flood_writes_one_line_a_minute(
+    door: Door, item: Item, body: Body, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next line says for how many POSTs it stands."""
+    for at in (1000.0, 1001.0, 1059.0, 1060.0):
+        door.clock.at = at
+        await door.post(OURS, b"")
+        await door.post(replace(OURS, kid="k3"), body(_rotated(item)))
+    fields = [record.__dict__["ringback_fields"] for record in caplog.records]
+    assert fields == [{"kid": kid, "count": count} for count in (1, 3) for kid in ("k2", "k3")]
+
+
+def test_key_ids_remembered_are_bounded() -> None:
+    """A forger who invents key ids costs bounded memory; who is forgotten is waited for again, not lost."""
+    unknown = UnknownKids()
+    assert unknown.waits("k3", 0.0)
+    assert not unknown.waits("k3", WAIT_SECONDS)
+    for number in range(5000):
+        assert unknown.waits(f"forged{number}", 1.0)
+    assert len(unknown._first_seen) <= 1024
+    assert unknown.waits("k3", WAIT_SECONDS)
+
+
+def _counts() -> dict[str, float]:
+    return {
+        name: WEBHOOK_ITEMS.labels(name)._value.get() for name in ("awaiting_key", "unknown_kid", "forged", "accepted")
+    }
+
+
+def _since(before: dict[str, float]) -> dict[str, float]:
+    return {name: count - before[name] for name, count in _counts().items()}
