@@ -36,7 +36,7 @@ class Refused(StrEnum):
     """Why an item, or a whole body, was not taken; a metric label.
 
     `undecodable` is a body, or a piece of one, that cannot be read; `unknown_kid` an item that carries our installation
-    id and a key id that the keys file does not hold, or lists as withdrawn.
+    id and a key id that the keys file does not hold, lists as withdrawn, or whose key has ended.
     """
 
     UNDECODABLE = "undecodable"
@@ -112,7 +112,7 @@ def _record(item: Any, arrival: Arrival, proof: Proof) -> Message | Refused:
 def _unproven(presented: str, query: NotificationQuery, proof: Proof) -> Refused:
     """A subscription of ours names one key id in its URL and in its clientState."""
     kid = presented.partition(".")[0]
-    ours = kid == query.kid and is_kid(kid) and proof.standing(query) in {Standing.UNKNOWN, Standing.WITHDRAWN}
+    ours = kid == query.kid and is_kid(kid) and proof.standing(query) not in {None, Standing.VALID}
     return Refused.UNKNOWN_KID if ours else Refused.FORGED
 
 
