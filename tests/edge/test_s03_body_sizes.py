@@ -39,7 +39,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "gzip": (post(gzip.compress(GENUINE), "Content-Encoding: gzip"), 415),
     "a gzip bomb": (post(gzip.compress(b"[" * (64 * MIB), 1)[:MIB], "Content-Encoding: gzip"), 415),
     "gzip as a transfer coding": (_chunked(4096, GENUINE).replace(b"chunked", b"gzip, chunked", 1), 415),
-    "gzip that calls itself identity": (post(gzip.compress(GENUINE), "Content-Encoding: identity"), 202),
+    "gzip that calls itself identity": (post(gzip.compress(GENUINE), "Content-Encoding: identity"), 503),
 }
 
 
