@@ -100,7 +100,7 @@ CARRIED: dict[str, bytes] = {
 async def test_a_request_inside_another_stays_data(unharmed: PublicPort, octets: bytes) -> None:
     """Rightly framed it is the body, an extension, a header or a trailer, whatever it looks like."""
     answers = await unharmed.exchange(octets)
-    assert [answer.status for answer in answers] in ([202], [400])
+    assert [answer.status for answer in answers] in ([202], [400], [503])
     assert HIDDEN not in await unharmed.produced()
 
 

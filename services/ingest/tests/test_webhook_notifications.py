@@ -236,6 +236,12 @@ def test_a_cut_body_keeps_its_whole_items(item: Item, body: Body, ring: KeyRing)
     assert (len(result.messages), result.refused) == (1, [Refused.UNDECODABLE])
 
 
+def test_what_is_wrapped_in_another_text_is_no_body(item: Item, body: Body, ring: KeyRing) -> None:
+    """A request in the body of another one, a list, a text: nothing in them is an item."""
+    for before, behind in ((b"POST / HTTP/1.1\r\n\r\n", b""), (b"[", b"],"), (b'"', b""), (b'{"x":', b"},")):
+        assert taken(before + body(item()) + behind, ring).messages == []
+
+
 def test_a_body_of_odd_pieces_costs_little(ring: KeyRing) -> None:
     """No piece is tried twice, and no more of them than items are allowed."""
     many = b'{"value":[' + b"{}," * 300_000 + b"nil]}"

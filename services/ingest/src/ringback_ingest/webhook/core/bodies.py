@@ -86,7 +86,9 @@ def _salvaged(text: str) -> Items:
 
 
 def _begin(text: str, tokens: Iterator[_Token]) -> int | None:
-    """Where the first item of the outermost object's array `value` begins."""
+    """Where the first item of the outermost object's array `value` begins, if the text is an object from its start."""
+    if not text.lstrip(_BLANK).startswith("{"):
+        return None
     name = ""
     for kind, start, end, depth in tokens:
         if depth == 1 and kind == '"':
