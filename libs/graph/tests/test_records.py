@@ -133,6 +133,23 @@ async def test_segments_that_go_on_are_read_to_their_end(graph: Any, tenant: Ten
     assert found.record["sessions"] == [{"id": "s", "segments": [{"id": "segment-1"}, {"id": "segment-2"}]}]
 
 
+@pytest.mark.parametrize(("member", "then"), [("version", 2), ("lastModifiedDateTime", "2026-11-22T10:00:07Z")])
+async def test_a_record_that_differs_after_its_last_page_is_read_again(
+    graph: Any, tenant: Tenant, reply: Make, member: str, then: Any
+) -> None:
+    """Either member shows the change: Graph may rewrite a record without raising its version."""
+    record = Record(reply, 61)
+
+    def before(request: Request) -> Reply | None:
+        asked = [each.url for each in graph.requests]
+        return reply(200, record.head() | {member: then}) if "$select" in request.url and len(asked) == 3 else None
+
+    record.before = before
+    graph.answer = record
+    assert isinstance(await read(graph, tenant), Found)
+    assert sum("$expand" in request.url for request in graph.requests) == 2
+
+
 async def test_a_version_that_rises_between_two_pages_starts_the_read_over(
     graph: Any, tenant: Tenant, reply: Make
 ) -> None:

@@ -207,6 +207,13 @@ def test_time_in_the_call_is_the_union_of_the_sessions() -> None:
     assert alice["sessionCount"] == 3
 
 
+def test_a_session_with_oneself_counts_once() -> None:
+    """Who is caller and callee of a session attended one session."""
+    alone = session("s", side(user(ALICE, None)), side(user(ALICE, None), "iOS"))
+    (alice,) = derived({"id": "c", "sessions": [alone]})["parties"]
+    assert (alice["sessionCount"], alice.get("joinedMs"), alice["platforms"]) == (1, 1_800_000, ["windows"])
+
+
 def test_old_identities_are_read_where_the_new_ones_are_missing() -> None:
     """Payloads from before 2026-06-30 name people by identity sets."""
     caller = {"@odata.type": "#x.participantEndpoint", "identity": {"user": {"id": BOB, "displayName": "Bob"}}}

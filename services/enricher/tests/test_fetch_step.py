@@ -1,10 +1,11 @@
 """The fetch step: every row of the failure table that concerns it, and what coalescing promises."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
+from ringback_common.clock import iso
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received, Reject
 from ringback_enricher.adapters.graph import Unread
@@ -21,6 +22,7 @@ from ringback_events.topics import (
 from ringback_testing.graph_records import CALL, TENANT
 
 NOT_FOUND = Unread(Reason.NOT_FOUND)
+START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 FORBIDDEN = Unread(Reason.FORBIDDEN, Signal.FORBIDDEN, "AccessDenied")
 REFUSED = Unread(Reason.REFUSED, Signal.UNEXPECTED, "status_400")
 MALFORMED = Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body")
@@ -149,6 +151,14 @@ async def test_one_fetch_answers_all_requests_in_hand(make_bench: Any, request_o
     outcomes = await bench.step([request_of() for _ in range(100)])
     assert len(bench.graph.asked) == 1
     assert [len(outcome.stages) for outcome in outcomes] == [4] + [0] * 99
+
+
+async def test_a_record_was_received_when_its_oldest_request_was(make_bench: Any, request_of: Any, found: Any) -> None:
+    """Freshness counts from the first notification that waits for the version, wherever it stands among them."""
+    waiting = [request_of(age=timedelta(minutes=minutes)) for minutes in (2, 7, 0)]
+    outcomes = await make_bench(found()).step(waiting)
+    record = orjson.loads(outcomes[0].stages[0][0].value)
+    assert record["receivedAt"] == iso(START - timedelta(minutes=7))
 
 
 async def test_a_live_request_is_spared_a_re_publication(make_bench: Any, request_of: Any, found: Any) -> None:
