@@ -11,26 +11,21 @@ from ringback_events.consume import SessionAssembler, read_session_event
 from ringback_events.topics import CALLS, INTERNAL_DEAD_LETTERS, RECORDS, SESSIONS
 from ringback_local.demo.canonical import children_of
 from ringback_testing import eventually
-from ringback_testing.graph_records import SAMPLE, meeting
+from ringback_testing.graph_records import CALL, DOCUMENTED_LINK, documented, meeting
 from ringback_testing.installation import Installation
 from ringback_testing.searching import found_in, leaves, personal_values
 from ringback_testing.token_catcher import open_token_catcher
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
-DOCUMENTED_LINK = "https://graph.microsoft.com/v1.0/$metadata#communications/callRecords('{}')/sessions?$skiptoken=abc"
+
+def documents() -> list[Any]:
+    """A record with every kind of party, and one of the members and forms of Graph's documentation."""
+    everybody = meeting() | {"sessions@odata.nextLink": DOCUMENTED_LINK.format(CALL)}
+    return [pytest.param(everybody, id="every kind of party"), pytest.param(documented(), id="as documented")]
 
 
-def documented() -> list[Any]:
-    """A synthetic record with every kind of party, and Graph's documented sample where it is at hand."""
-    synthetic = meeting()
-    synthetic["sessions@odata.nextLink"] = DOCUMENTED_LINK.format(synthetic["id"])
-    absent = pytest.mark.skipif(not SAMPLE.exists(), reason="the documented sample is not part of the repository")
-    sample = orjson.loads(SAMPLE.read_bytes()) if SAMPLE.exists() else {}
-    return [pytest.param(synthetic, id="synthetic"), pytest.param(sample, id="documented", marks=absent)]
-
-
-@pytest.mark.parametrize("document", documented())
+@pytest.mark.parametrize("document", documents())
 async def test_a_record_is_whole_in_the_restricted_tier_and_nobody_in_the_open_one(
     installation: Installation, document: dict[str, Any]
 ) -> None:
@@ -60,7 +55,7 @@ def everything(records: Iterable[Any]) -> list[bytes]:
     ]
 
 
-@pytest.mark.parametrize("document", documented())
+@pytest.mark.parametrize("document", documents())
 async def test_a_foreign_and_malformed_next_link_ends_in_the_dead_letters(
     installation: Installation, document: dict[str, Any]
 ) -> None:
