@@ -65,7 +65,10 @@ def test_a_decision_counts_only_if_it_came_after_the_letter() -> None:
     assert undecided(HEAD, {HEAD.place: NOW - timedelta(milliseconds=1)})
 
 
-HEADERS = st.lists(st.tuples(st.sampled_from(["ringback_dlq_topic", "ringback_dlq_reason", "x"]), st.binary()))
+SOURCES = st.sampled_from([FETCH.name.encode(), FETCH_RETRY_60M.name.encode(), RECORDS.name.encode()])
+HEADERS = st.lists(
+    st.tuples(st.sampled_from(["ringback_dlq_topic", "ringback_dlq_reason", "x"]), SOURCES | st.binary()), max_size=6
+)
 
 
 @given(HEADERS, st.none() | st.binary(), st.none() | st.binary())
