@@ -5,7 +5,7 @@ import itertools
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -329,24 +329,41 @@ async def test_a_clock_that_runs_ahead_keeps_no_dead_process_green(store: Store)
     ]
 
 
-async def test_the_views_tell_freshness_settlement_and_the_timeline(store: Store) -> None:
-    """The first form of the views answers for stored calls."""
+async def test_freshness_counts_the_calls_of_the_last_hour(store: Store) -> None:
+    """Two versions of a call are one call; what was stored an hour ago counts no more, but is the newest there is."""
+    await store.take(call_record("a", version=1), call_record("a", version=2), call_record("b"), call_record("c"))
+    back = "UPDATE callrecords.call_version SET first_stored_at = now() - $2::text::interval WHERE call_id = $1"
+    freshness = "SELECT tenant_id, calls_last_hour, round(age_seconds)::int FROM callrecords.freshness"
+    for call, age in (("a", "59 minutes"), ("b", "61 minutes"), ("c", "30 minutes")):
+        await store.eyes.execute(back, call, age)
+    assert await store.rows(freshness) == [(TENANT, 2, 1800)]
+    await store.eyes.execute("UPDATE callrecords.call_version SET first_stored_at = now() - interval '2 hours'")
+    assert await store.rows(freshness) == [(TENANT, 0, 7200)]
+
+
+async def test_a_call_is_settled_after_four_hours_without_a_newer_version(store: Store) -> None:
+    """By Graph's time of its newest version, else by the time it was fetched."""
+    now = datetime.now(UTC)
+    young, old = now - timedelta(hours=3, minutes=59), now - timedelta(hours=4, minutes=1)
     await store.take(
-        call_record("old", version=1),
-        call_record("old", version=2),
-        call_record("new", last_modified_date_time=datetime.now(UTC)),
+        call_record("settled", version=2, last_modified_date_time=old, fetched_at=now),
+        call_record("open", version=1, last_modified_date_time=old),
+        call_record("open", version=2, last_modified_date_time=young, fetched_at=old),
+        call_record("untold, settled", last_modified_date_time=None, fetched_at=old),
+        call_record("untold, open", last_modified_date_time=None, fetched_at=young),
     )
-    [[tenant, stored, age]] = await store.rows(
-        "SELECT tenant_id, calls_last_hour, age_seconds FROM callrecords.freshness"
-    )
-    assert (tenant, stored) == (TENANT, 3)
-    assert 0 <= age < 60
-    assert await store.rows("SELECT call_id, version FROM callrecords.settled_call") == [("old", 2)]
-    timeline = await store.rows(
-        "SELECT event, version FROM callrecords.call_timeline WHERE call_id = 'old' ORDER BY at"
-    )
-    assert timeline[:2] == [("call_started", 2), ("call_ended", 2)]
-    assert timeline.count(("stored", 1)) == timeline.count(("stored", 2)) == 1
+    settled = await store.rows("SELECT call_id, version, settled_at FROM callrecords.settled_call ORDER BY call_id")
+    assert settled == [("settled", 2, old + timedelta(hours=4)), ("untold, settled", 1, old + timedelta(hours=4))]
+
+
+async def test_the_timeline_tells_what_happened_to_a_call_in_order(store: Store) -> None:
+    """Start and end once, of the newest version; the four moments of each version."""
+    await store.take(call_record("c", version=1), call_record("c", version=2))
+    timeline = await store.rows("SELECT at, event, version FROM callrecords.call_timeline ORDER BY at, version")
+    assert [event for _, *event in timeline[:2]] == [["call_started", 2], ["call_ended", 2]]
+    assert [at for at, *_ in timeline] == sorted(at for at, *_ in timeline)
+    moments = ("modified", "received", "fetched", "stored")
+    assert sorted(event for _, *event in timeline[2:]) == sorted([each, n] for each in moments for n in (1, 2))
 
 
 @pytest.mark.parametrize("table", ["call", "participant", "session", "stream"])
@@ -363,7 +380,7 @@ async def test_migrations_may_run_at_once_and_again(database: str) -> None:
     await asyncio.gather(*(migrate(database) for _ in range(3)))
     await migrate(database)
     connection = await asyncpg.connect(database)
-    assert await connection.fetch("SELECT version_num FROM callrecords.alembic_version") == [("0004",)]
+    assert await connection.fetch("SELECT version_num FROM callrecords.alembic_version") == [("0005",)]
     await connection.close()
 
 
