@@ -19,6 +19,10 @@ CALLS = 150
 PACE = 0.04
 MISS = 3.0
 """A timed goal is reported; a test fails only past this many times it."""
+ASKING_SECONDS = 5.0
+"""How long Graph is asked whether it is silent for one tenant or for all (ADR 0025)."""
+LATE_SECONDS = 3.0
+"""For a busy machine; two timeouts in a row are more than one, the asking and this."""
 
 
 async def test_a_forbidden_tenant_with_a_backlog_leaves_its_neighbour_alone(
@@ -43,10 +47,12 @@ async def test_a_forbidden_tenant_with_a_backlog_leaves_its_neighbour_alone(
     assert [letter for letter in await installation.on(INTERNAL_DEAD_LETTERS) if letter.key.startswith(sick)] == []
 
 
-async def test_a_tenant_that_only_hangs_holds_its_neighbour_back_for_one_timeout_at_most(
+async def test_a_tenant_that_only_hangs_holds_its_neighbour_back_for_one_timeout_and_the_asking_at_most(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Its keys fill the partition until its reads time out; then it is paused, and its neighbour as quick as ever.
+    """Its keys fill the partition until its reads time out and another tenant is answered; then it is paused.
+
+    Its neighbour is then as quick as ever.
 
     In an installation of its own: that of the other tests knows the tenant as a forbidden one.
     """
@@ -63,7 +69,7 @@ async def test_a_tenant_that_only_hangs_holds_its_neighbour_back_for_one_timeout
     with capsys.disabled():
         sys.stdout.write(f"held back {held_back:.1f} s, p99 in ms: {round(baseline)}, then {round(afterwards)} ")
     assert held_back >= 1.0, "the fault did not fill the partition"
-    assert held_back <= MISS * GRAPH_TIMEOUT_SECONDS
+    assert held_back <= GRAPH_TIMEOUT_SECONDS + ASKING_SECONDS + LATE_SECONDS
     assert afterwards <= MISS * max(2 * baseline, 250.0)
 
 
