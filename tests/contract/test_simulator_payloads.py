@@ -48,7 +48,9 @@ def test_records_have_only_names_and_types_of_the_metadata(shape: str, mark: boo
 def _subscription() -> Subscription:
     guid = "5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f"
     types, url = frozenset({"updated"}), "https://ringback.example/graph"
-    return Subscription(guid, guid, guid, types, url, url, "state", "v1_2", _NOW, _NOW, _NOW)
+    return Subscription(
+        guid, guid, guid, "communications/callRecords", types, url, url, "state", "v1_2", _NOW, _NOW, _NOW
+    )
 
 
 def test_notifications_and_subscriptions_are_of_the_metadata(table: Table) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Endpoint, Lab
+from .conftest import TENANT, Endpoint, Lab
 
 
 def _in(**span: float) -> str:
@@ -77,6 +77,52 @@ async def test_a_duplicate_is_refused_and_names_the_first(lab: Lab) -> None:
     first = await lab.subscribe()
     assert first["id"] in (await lab.subscribe(status=409))["error"]["message"]
     assert (await lab.subscribe(changeType="created,updated"))["id"] != first["id"]
+
+
+FILTER = "communications/callRecords?$filter=participants/any(p:p/id {})"
+
+
+@pytest.mark.parametrize(
+    "form", ["eq '{0}'", "eq 'x' or p/id eq '{0}'", "in ('x', '{0}')"], ids=["one", "either", "among several"]
+)
+async def test_a_filtered_subscription_is_another_resource(lab: Lab, endpoint: Endpoint, form: str) -> None:
+    """It stands beside the one of all calls, is a duplicate of itself, and is notified of its participants only."""
+    everything = await lab.subscribe()
+    call = await lab.call(shape="peerToPeer")
+    wanted = (await lab.record(call["callId"], "?$expand=participants_v2"))["participants_v2"][0]["id"]
+    filtered = await lab.subscribe(resource=FILTER.format(form.format(wanted)))
+    assert filtered["resource"] == FILTER.format(form.format(wanted))
+    assert filtered["id"] in (await lab.subscribe(status=409, resource=filtered["resource"]))["error"]["message"]
+    assert len((await lab.get("subscriptions"))["value"]) == 2
+    await lab.idle()
+    endpoint.posts.clear()
+    await lab.call(shape="peerToPeer")
+    await lab.control("POST", f"calls/{TENANT}/{call['callId']}/notify", {})
+    await lab.idle()
+    calls = [(item["subscriptionId"], item["resourceData"]["id"]) for item in endpoint.items]
+    assert [found for subscription, found in calls if subscription == filtered["id"]] == [call["callId"]]
+    assert len([found for subscription, found in calls if subscription == everything["id"]]) == 2
+
+
+@pytest.mark.parametrize(
+    "query", ["$filter=participants/any(p:p/id ne 'x')", "$filter=id eq 'x'", "$filter=participants/any(p:p/id eq '')"]
+)
+async def test_other_filters_are_refused(lab: Lab, query: str) -> None:
+    """Graph's notifications of call records know a filter by participant alone."""
+    refused = await lab.subscribe(status=400, resource=f"communications/callRecords?{query}")
+    assert "not supported" in refused["error"]["message"]
+
+
+async def test_another_app_s_subscription_cannot_be_touched(lab: Lab) -> None:
+    """An app sees, renews and deletes its own only."""
+    path = f"subscriptions/{(await lab.subscribe())['id']}"
+    other = "22222222-474c-4d40-900c-6265431fd81f"
+    await lab.control("POST", "tenants", {"tenants": [{"tenantId": TENANT, "clientId": other, "clientSecret": "x"}]})
+    token = (await (await lab.token(client_id=other, client_secret="x")).json())["access_token"]
+    for method in ("GET", "PATCH", "DELETE"):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert (await lab.graph(method, path, headers=headers, json={})).status == 404
+    assert (await lab.get("subscriptions"))["value"]
 
 
 async def test_a_short_life_is_raised_to_45_minutes(lab: Lab) -> None:

@@ -3,10 +3,13 @@
 import itertools
 import random
 
+import orjson
+
 from ringback_graph_simulator.calls import Call
 from ringback_graph_simulator.delivery import Delivery
 from ringback_graph_simulator.notifications import Item
 from ringback_graph_simulator.subscriptions import Subscription, Subscriptions
+from ringback_graph_simulator.world import World
 
 __all__ = ["Announcer"]
 
@@ -14,8 +17,9 @@ __all__ = ["Announcer"]
 class Announcer:
     """Makes items of changes; each live subscription of the tenant gets its own."""
 
-    def __init__(self, subscriptions: Subscriptions, delivery: Delivery, seed: int) -> None:
+    def __init__(self, subscriptions: Subscriptions, delivery: Delivery, world: World, seed: int) -> None:
         self._subscriptions = subscriptions
+        self._world = world
         self._delivery = delivery
         self._rng = random.Random(f"{seed}/announcer")
         self._numbers = itertools.count(1)
@@ -49,8 +53,13 @@ class Announcer:
         return [
             self._item(subscription, call, event, forged)
             for subscription in self._subscriptions.of_tenant(call.plan.tenant_id)
-            if (event := self._event(subscription, call)) is not None
+            if self._concerns(subscription, call) and (event := self._event(subscription, call)) is not None
         ]
+
+    def _concerns(self, subscription: Subscription, call: Call) -> bool:
+        return not subscription.participants or not subscription.participants.isdisjoint(
+            orjson.loads(participant).get("id") for participant in self._world.newest(call).participants
+        )
 
     def _item(self, subscription: Subscription, call: Call, event: str, forged: str | None) -> Item:
         if forged is None:

@@ -69,7 +69,7 @@ def build_graph(session: aiohttp.ClientSession, ledger: Ledger, clock: GraphCloc
     records, subscriptions, faults = Records(seed), Subscriptions(), Faults(seed)
     world, timetable = World(clock, records, ledger), Timetable(clock.now)
     delivery = Delivery(session, subscriptions, ledger, clock, seed)
-    announcer = Announcer(subscriptions, delivery, seed)
+    announcer = Announcer(subscriptions, delivery, world, seed)
     handshake = Handshake(session, ledger, clock)
     return Graph(
         seed=seed,

@@ -153,7 +153,7 @@ class GraphRoutes:
                 created = await self._service.create(tenant, await _body(request))
                 return self._json(_one(created.view()), HTTPStatus.CREATED)
             return self._json(_many([one.view() for one in held.own(tenant.tenant_id, tenant.client_id)]))
-        one = held.one(exchange.target, tenant.tenant_id)
+        one = held.one(exchange.target, (tenant.tenant_id, tenant.client_id))
         if exchange.action == "reauthorize" and request.method == "POST":
             self._service.reauthorize(one)
             return web.Response(status=HTTPStatus.ACCEPTED)

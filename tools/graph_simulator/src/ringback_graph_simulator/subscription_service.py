@@ -46,14 +46,23 @@ class SubscriptionService:
 
     async def create(self, tenant: Tenant, body: dict[str, Any]) -> Subscription:
         """POST /subscriptions. Raises GraphError."""
-        types, granted = check_new(body, self._clock.now())
-        self.subscriptions.check_free(tenant.tenant_id, tenant.client_id, types)
+        resource, types, granted = check_new(body, self._clock.now())
+        self.subscriptions.check_free(tenant.tenant_id, tenant.client_id, resource, types)
         await self._handshake.validate(body["notificationUrl"], body.get("lifecycleNotificationUrl"))
-        self.subscriptions.check_free(tenant.tenant_id, tenant.client_id, types)  # another may have come meanwhile
+        self.subscriptions.check_free(
+            tenant.tenant_id, tenant.client_id, resource, types
+        )  # another may have come meanwhile
         now = self._clock.now()
         life = self._clock.scaled(granted - now)
         subscription = new_subscription(
-            tenant.tenant_id, tenant.client_id, body, types=types, now=now, granted=granted, life=life
+            tenant.tenant_id,
+            tenant.client_id,
+            body,
+            resource=resource,
+            types=types,
+            now=now,
+            granted=granted,
+            life=life,
         )
         self.subscriptions.add(subscription)
         self._arm(subscription, "created")

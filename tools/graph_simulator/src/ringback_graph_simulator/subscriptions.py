@@ -1,5 +1,6 @@
 """Subscriptions and the rules by which Graph takes or refuses them (graph.md section 2)."""
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -26,6 +27,12 @@ _QUOTA = 100
 _LIFECYCLE_LIFE_S = 3_600
 _CLIENT_STATE = 255
 _RESOURCE = "communications/callRecords"
+_PARTICIPANT = r"p:p/id (?:eq '[^']+'|in \((?:'[^']+', ?)*'[^']+'\))"
+_FILTERED = re.compile(
+    rf"{_RESOURCE}\?\$filter=participants/any\({_PARTICIPANT}(?: or p/id eq '[^']+')*\)", re.IGNORECASE
+)
+"""Call records with one of these participants; Graph takes `eq`, `or` and `in` (graph.md section 2)."""
+_QUOTED = re.compile(r"'([^']+)'")
 _TLS = frozenset({"v1_0", "v1_1", "v1_2", "v1_3"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -47,6 +54,7 @@ class Subscription:
     id: str
     tenant_id: str
     client_id: str
+    resource: str
     change_types: frozenset[str]
     notification_url: str
     lifecycle_url: str | None
@@ -57,11 +65,16 @@ class Subscription:
     authorized_at: float
     seen: set[str] = field(default_factory=set[str])
 
+    @property
+    def participants(self) -> frozenset[str]:
+        """Whose calls it is about, by the ids in its filter; empty: all calls."""
+        return frozenset(_QUOTED.findall(self.resource))
+
     def view(self) -> dict[str, Any]:
         """As GET /subscriptions gives it: clientState is never handed back."""
         return {
             "id": self.id,
-            "resource": _RESOURCE,
+            "resource": self.resource,
             "applicationId": self.client_id,
             "changeType": ",".join(sorted(self.change_types)),
             "clientState": None,
@@ -101,10 +114,10 @@ def expiration(value: Any, now: float) -> float:
     return max(asked, now + MIN_LIFE_S)
 
 
-def check_new(body: dict[str, Any], now: float) -> tuple[frozenset[str], float]:
-    """Change types and granted expiry of a create request. Raises GraphError 400 with Graph's kind of sentence."""
+def check_new(body: dict[str, Any], now: float) -> tuple[str, frozenset[str], float]:
+    """Resource, change types and granted expiry of a create request. Raises GraphError 400 with Graph's sentence."""
     resource = str(body.get("resource", "")).lstrip("/")
-    if resource != _RESOURCE:
+    if resource != _RESOURCE and _FILTERED.fullmatch(resource) is None:
         raise _refuse(f"Resource '{resource}' is not supported.")
     types = frozenset(part.strip() for part in str(body.get("changeType", "")).split(","))
     if not types <= {"created", "updated"}:
@@ -112,7 +125,7 @@ def check_new(body: dict[str, Any], now: float) -> tuple[frozenset[str], float]:
     check_url(body.get("notificationUrl"), "notificationUrl")
     granted = expiration(body.get("expirationDateTime"), now)
     _check_rest(body, granted - now)
-    return types, granted
+    return resource, types, granted
 
 
 def _check_rest(body: dict[str, Any], life: float) -> None:
@@ -145,17 +158,17 @@ class Subscriptions:
         """Those the calling app may see: its own (graph.md section 2)."""
         return [one for one in self.of_tenant(tenant_id) if one.client_id == client_id]
 
-    def one(self, subscription_id: str, tenant_id: str | None = None) -> Subscription:
-        """By id. Raises GraphError 404 if it is gone or somebody else's."""
+    def one(self, subscription_id: str, owner: tuple[str, str] | None = None) -> Subscription:
+        """By id; `owner` is tenant and app. Raises GraphError 404 if it is gone or of another app or tenant."""
         found = self._held.get(subscription_id.lower())
-        if found is None or tenant_id not in {None, found.tenant_id}:
+        if found is None or owner not in {None, (found.tenant_id, found.client_id)}:
             raise _refuse("The object was not found.", "ResourceNotFound", HTTPStatus.NOT_FOUND)
         return found
 
-    def check_free(self, tenant_id: str, client_id: str, types: frozenset[str]) -> None:
+    def check_free(self, tenant_id: str, client_id: str, resource: str, types: frozenset[str]) -> None:
         """Raise GraphError 409 for a duplicate, naming the one that exists, and 403 past the tenant's quota of 100."""
         for other in self.own(tenant_id, client_id):
-            if other.change_types == types:
+            if (other.resource.lower(), other.change_types) == (resource.lower(), types):
                 sentence = f"Subscription {other.id} already exists for the requested combination."
                 raise _refuse(sentence, "Conflict", HTTPStatus.CONFLICT)
         if len(self.of_tenant(tenant_id)) >= _QUOTA:
@@ -181,6 +194,7 @@ def new_subscription(
     client_id: str,
     body: dict[str, Any],
     *,
+    resource: str,
     types: frozenset[str],
     now: float,
     granted: float,
@@ -191,6 +205,7 @@ def new_subscription(
         id=str(uuid.uuid4()),
         tenant_id=tenant_id,
         client_id=client_id,
+        resource=resource,
         change_types=types,
         notification_url=body["notificationUrl"],
         lifecycle_url=body.get("lifecycleNotificationUrl"),
