@@ -146,6 +146,13 @@ async def test_a_list_that_leads_elsewhere_or_in_circles_ends(
     assert await Subscriptions(graph.client()).list(tenant) == expected
 
 
+@pytest.mark.parametrize("body", [{"error": {"code": "UnknownError"}}, {"value": None}, {"value": {}}])
+async def test_a_200_without_a_list_is_no_empty_list(graph: Any, tenant: Tenant, reply: Any, body: object) -> None:
+    """Taken for empty it would make the keeper subscribe beside the subscription that it did not see."""
+    graph.answer = lambda _: reply(200, body)
+    assert await Subscriptions(graph.client()).list(tenant) == Malformed("value")
+
+
 async def test_a_refused_list(graph: Any, tenant: Tenant, reply: Any) -> None:
     """A 403 is data, and is not an empty list."""
     graph.answer = lambda _: reply(403, {"error": {"code": "Authorization_RequestDenied"}})

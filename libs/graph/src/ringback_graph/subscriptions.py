@@ -116,7 +116,10 @@ class Subscriptions:
             page = await self._page(tenant, url, trace_id)
             if not isinstance(page, dict):
                 return page
-            found.extend(_subscriptions(page))
+            values = page.get("value")
+            if not isinstance(values, list):
+                return Malformed("value")  # e.g. an error under 200: it is no empty list
+            found.extend(_subscriptions(cast("list[object]", values)))
             url = page.get("@odata.nextLink")
             if url is None:
                 return found
@@ -233,9 +236,8 @@ def _named_id(reply: Reply) -> str | None:
     return found[0].lower() if found else None
 
 
-def _subscriptions(page: dict[str, Any]) -> Iterator[Subscription]:
-    values = page.get("value")
-    for each in cast("list[object]", values) if isinstance(values, list) else ():
+def _subscriptions(values: list[object]) -> Iterator[Subscription]:
+    for each in values:
         if (found := _subscription(each)) is not None:
             yield found
 
