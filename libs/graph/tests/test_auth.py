@@ -39,6 +39,18 @@ async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(
     assert await tokens.get(tenant) == "token-2"
 
 
+async def test_a_token_is_not_used_in_its_last_seconds(graph: Any, tenant: Tenant) -> None:
+    """Where no refresh succeeded it serves until 30 s before its end: a request that begins later may come too late."""
+    tokens = Tokens(graph.tokens, graph.clock)
+    await tokens.get(tenant)
+    graph.tokens.refusal = AuthFailed("invalid_client")
+    graph.clock.seconds += 3600 - 31
+    assert await tokens.get(tenant) == "token-1"
+    await landed(tokens, tenant)
+    graph.clock.seconds += 1
+    assert await tokens.get(tenant) == AuthFailed("invalid_client")
+
+
 async def test_a_token_with_little_life_left_serves_and_is_asked_for_no_more_than_twice(
     graph: Any, tenant: Tenant
 ) -> None:

@@ -11,7 +11,7 @@ from ringback_stream.dead_letters import dead_letter
 from ringback_stream.failures import TABLE, Action, Situation, action_for
 from ringback_stream.lanes import due_ms
 from ringback_stream.limit import RejectLimit
-from ringback_stream.ownership import PROOF_LASTS, Ownership
+from ringback_stream.ownership import Ownership
 from ringback_stream.partitions import Partition
 
 FETCH = "callrecords.internal.fetch.v1"
@@ -184,7 +184,9 @@ def test_ownership_lasts_six_seconds_from_the_sending_of_the_proof() -> None:
     assert not ownership.owns(4)
     ownership.proved(both[1:], 99.0)
     assert ownership.owned() == {4}
-    clock.seconds = 99.0 + PROOF_LASTS
+    clock.seconds = 99.0 + 5.9
+    assert ownership.owns(4)
+    clock.seconds = 99.0 + 6.0
     assert not ownership.owns(4)
     ownership.proved(both, clock.seconds)
     ownership.dropped()
