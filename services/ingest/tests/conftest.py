@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import pytest_asyncio
 from ringback_common.clock import SystemClock
-from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, client_state
+from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, client_state, new_keys_file
+from ringback_ingest.keys_file import KeysFile
 from ringback_ingest.webhook.adapters.server import HttpServer
 from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.entry import Entry
+from ringback_testing.subscribed import FakeGraph, FakeTopic, StoppedClock
 from ringback_testing.webhook import Client, Connect, RecordingWriter
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
@@ -88,3 +91,23 @@ async def connect(http: HttpServer) -> AsyncIterator[Connect]:
     yield make
     for out in opened:
         out.close()
+
+
+@pytest.fixture
+def graph() -> FakeGraph:
+    """A tenant without subscriptions."""
+    return FakeGraph()
+
+
+@pytest.fixture
+def topic() -> FakeTopic:
+    """The audit topic."""
+    return FakeTopic()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeysFile:
+    """A keys file with one key."""
+    path = tmp_path / "keys.json"
+    path.write_bytes(new_keys_file("k1", bytes(range(32))))
+    return KeysFile(path, "production", StoppedClock())

@@ -8,25 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_ingest.client_state import NotificationQuery
-from ringback_ingest.keeper.core.plan import (
-    LIFETIME,
-    Action,
-    Create,
-    Delete,
-    Desired,
-    Foreign,
-    Reason,
-    Renew,
-    Seen,
-    lifecycle_url_of,
-    plan,
-)
+from ringback_ingest.keeper.core.plan import Action, Create, Delete, Foreign, Prove, Reason, Renew, kept, plan
+from ringback_ingest.keeper.core.subscription import LIFETIME, Desired, Seen, lifecycle_url_of, proof_resource
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 URL = "https://hooks.example/graph/notifications"
 LIFECYCLE = "https://hooks.example/graph/lifecycle"
 QUERY = NotificationQuery("callrecords", "k2", "prod")
-WANTED = Desired(URL, LIFECYCLE, QUERY, frozenset({"k1", "k2"}))
+WANTED = Desired(URL, LIFECYCLE, QUERY, "k2", frozenset({"k1", "k2"}))
 OURS = Seen(
     "a", "/communications/callRecords", "updated", QUERY.added_to(URL), QUERY.added_to(LIFECYCLE), NOW + LIFETIME
 )
@@ -43,11 +32,20 @@ def url(query: NotificationQuery, base: str = URL) -> str:
     return query.added_to(base)
 
 
+def replaced(reason: Reason) -> tuple[Action, ...]:
+    """The whole replacement of `a`."""
+    return (Prove(reason), Delete("a", reason), Create(reason))
+
+
 OTHER_KID = replace(QUERY, kid="k1")
+UNKNOWN_KID = replace(QUERY, kid="k0")
+PROOF = ours(id="p", resource=proof_resource("prod"), expires_at=NOW + timedelta(minutes=45))
 STRANGERS = {
     "no query": ours(notification_url=URL),
     "other installation": ours(notification_url=url(replace(QUERY, installation="test"))),
-    "key that is no longer valid": ours(notification_url=url(replace(QUERY, kid="k0"))),
+    "unknown key at another host": ours(notification_url=url(UNKNOWN_KID, "https://other.example/graph/notifications")),
+    "unknown key at another port": ours(notification_url=url(UNKNOWN_KID, "https://hooks.example:8443/notifications")),
+    "unknown key of another installation": ours(notification_url=url(NotificationQuery("callrecords", "k0", "test"))),
     "other slot": ours(notification_url=url(replace(QUERY, slot="emergency:all"))),
     "event hub": ours(notification_url="EventHub:https://n.servicebus.windows.net/eventhubname/h?tenantId=t"),
     "broken URL": ours(notification_url="https://[::1"),
@@ -64,16 +62,43 @@ SITUATIONS: dict[str, tuple[list[Seen], tuple[Action, ...]]] = {
     "two of ours": ([ours(), ours(id="b", expires_at=HALF)], (Delete("b", Reason.REPEATED),)),
     "old key": (
         [ours(notification_url=url(OTHER_KID))],
-        (Delete("a", Reason.KEY_ROTATED), Create(Reason.KEY_ROTATED)),
+        replaced(Reason.KEY_ROTATED),
     ),
     "other address": (
         [ours(notification_url=url(QUERY, "https://old.example/graph/notifications"))],
-        (Delete("a", Reason.URL_CHANGED), Create(Reason.URL_CHANGED)),
+        replaced(Reason.URL_CHANGED),
     ),
     "other lifecycle address": (
         [ours(lifecycle_url="https://old.example/graph/lifecycle")],
-        (Delete("a", Reason.URL_CHANGED), Create(Reason.URL_CHANGED)),
+        replaced(Reason.URL_CHANGED),
     ),
+    "key that is not valid": ([ours(notification_url=url(UNKNOWN_KID))], replaced(Reason.KEY_NOT_VALID)),
+    "key that is not valid, host written otherwise": (
+        [ours(notification_url=url(UNKNOWN_KID, "https://HOOKS.example:443/elsewhere"))],
+        replaced(Reason.KEY_NOT_VALID),
+    ),
+    "outdated at half life": (
+        [ours(notification_url=url(OTHER_KID), expires_at=HALF)],
+        (Renew("a", Reason.HALF_LIFE), *replaced(Reason.KEY_ROTATED)),
+    ),
+    "an old key that lives longer": (
+        [ours(notification_url=url(OTHER_KID)), ours(id="b", expires_at=HALF + timedelta(minutes=1))],
+        (Delete("a", Reason.REPEATED),),
+    ),
+    "two old keys, one valid": (
+        [ours(id="b", notification_url=url(UNKNOWN_KID)), ours(notification_url=url(OTHER_KID))],
+        (Delete("b", Reason.REPEATED), *replaced(Reason.KEY_ROTATED)),
+    ),
+    "a proof left behind": ([ours(), PROOF], (Delete("p", Reason.PROOF),)),
+    "a proof left behind, written otherwise": (
+        [replace(PROOF, resource="/Communications/CallRecords?%24filter=" + PROOF.resource.partition("=")[2].upper())],
+        (Create(Reason.MISSING), Delete("p", Reason.PROOF)),
+    ),
+    "a proof left behind, and another address": (
+        [PROOF, ours(notification_url=url(QUERY, "https://old.example/graph/notifications"))],
+        (Delete("p", Reason.PROOF), *replaced(Reason.URL_CHANGED)),
+    ),
+    "another installation's proof": ([ours(), replace(PROOF, resource=proof_resource("test"))], ()),
     "lifecycle address not shown": ([ours(lifecycle_url=None)], ()),
     "query of the address itself": ([ours(notification_url=QUERY.added_to(URL + "?gateway=1"))], ()),
     "other resource beside it": ([ours(id="u", resource="users", notification_url="x")], (Create(Reason.MISSING),)),
@@ -83,6 +108,10 @@ SITUATIONS: dict[str, tuple[list[Seen], tuple[Action, ...]]] = {
     ),
     "other changeType": ([ours(id="c", change_type="created", notification_url="x")], (Create(Reason.MISSING),)),
     "stranger and ours": ([ours(id="s", notification_url=URL), ours()], (Foreign("s"),)),
+    "stranger and an old key of ours": (
+        [ours(id="s", notification_url=URL), ours(notification_url=url(OTHER_KID), expires_at=HALF)],
+        (Foreign("s"), Renew("a", Reason.HALF_LIFE)),
+    ),
 }
 
 
@@ -94,8 +123,16 @@ def test_situation(seen: list[Seen], actions: tuple[Action, ...]) -> None:
 
 @pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS.keys())
 def test_stranger_is_reported_and_left_alone(stranger: Seen) -> None:
-    """What does not carry our installation and a valid key is neither adopted, nor renewed, nor deleted."""
+    """What carries neither a valid key of our installation nor our host is not adopted, renewed or deleted."""
     assert plan([stranger], WANTED, NOW) == (Foreign("a"),)
+    assert kept([stranger], WANTED, NOW) is None
+
+
+@pytest.mark.parametrize("kid", ["k1", "k2"])
+def test_nothing_is_rotated_while_the_active_key_may_not_sign(kid: str) -> None:
+    """Neither the old key's subscription, nor one of another keeper that signs with the active key already."""
+    waiting = replace(WANTED, query=OTHER_KID)
+    assert plan([ours(notification_url=url(replace(QUERY, kid=kid)))], waiting, NOW) == ()
 
 
 def test_reauthorization_is_a_renewal() -> None:
@@ -147,9 +184,25 @@ def test_lifecycle_address_beside_the_notifications() -> None:
 SEEN = st.builds(
     Seen,
     id=st.uuids().map(str),
-    resource=st.sampled_from(["communications/callRecords", "/Communications/CallRecords", "users"]),
+    resource=st.sampled_from(
+        [
+            "communications/callRecords",
+            "/Communications/CallRecords",
+            proof_resource("prod"),
+            "users",
+        ]
+    ),
     change_type=st.sampled_from(["updated", "created"]),
-    notification_url=st.sampled_from([OURS.notification_url, url(OTHER_KID), URL, "x", url(QUERY, "https://old/n")]),
+    notification_url=st.sampled_from(
+        [
+            OURS.notification_url,
+            url(OTHER_KID),
+            url(UNKNOWN_KID),
+            URL,
+            "x",
+            url(QUERY, "https://old/n"),
+        ]
+    ),
     lifecycle_url=st.sampled_from([OURS.lifecycle_url, None, "https://old/l"]),
     expires_at=st.none() | st.timedeltas(timedelta(days=-1), LIFETIME).map(lambda ahead: NOW + ahead),
 )
@@ -165,7 +218,7 @@ def carried_out(seen: list[Seen], actions: tuple[Action, ...]) -> list[Seen]:
                 seen = [replace(s, expires_at=NOW + LIFETIME) if s.id == subscription_id else s for s in seen]
             case Delete(subscription_id):
                 seen = [s for s in seen if s.id != subscription_id]
-            case Foreign():
+            case Foreign() | Prove():
                 pass
     return seen
 
@@ -176,7 +229,7 @@ def test_one_pass_reaches_rest(seen: list[Seen]) -> None:
     actions = plan(seen, WANTED, NOW)
     after = carried_out(seen, actions)
     assert all(isinstance(action, Foreign) for action in plan(after, WANTED, NOW))
-    untouchable = {s.id for s in seen if s.notification_url in {URL, "x"}}
+    untouchable = {s.id for s in seen if s.notification_url in {URL, "x"} and s.resource != PROOF.resource}
     assert untouchable <= {s.id for s in after}
 
 
@@ -186,4 +239,16 @@ def test_never_two_and_never_beside_a_stranger(seen: list[Seen]) -> None:
     actions = plan(seen, WANTED, NOW)
     creates = [action for action in actions if isinstance(action, Create)]
     assert len(creates) <= 1
-    assert not (creates and any(isinstance(action, Foreign | Renew) for action in actions))
+    assert not (creates and any(isinstance(action, Foreign) for action in actions))
+
+
+@given(st.lists(SEEN, max_size=6, unique_by=lambda s: s.id))
+def test_the_kept_one_goes_only_when_its_successor_is_proven(seen: list[Seen]) -> None:
+    """Its deletion stands right behind a proof and right before a creation; renewals come before all of them."""
+    actions, present = plan(seen, WANTED, NOW), kept(seen, WANTED, NOW)
+    kinds = [type(action) for action in actions]
+    deletions = [
+        i for i, a in enumerate(actions) if isinstance(a, Delete) and present and a.subscription_id == present.id
+    ]
+    assert all(kinds[i - 1 :] == [Prove, Delete, Create] for i in deletions)
+    assert Renew not in kinds or set(kinds[: kinds.index(Renew)]) <= {Foreign}

@@ -1,153 +1,36 @@
-"""One look at a tenant, with a hand-written Graph: ownership before each write, the audit, what follows a failure."""
+"""A visit to a tenant: ownership before each write, the audit, the granted life, what follows a failure."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from ringback_common.errors import Throttled, Transient
-from ringback_common.outcomes import Message
-from ringback_events.platform_events import AuditEntry
+from ringback_common.metrics import catalogue
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
 from ringback_graph.answers import Refused as GraphRefused
-from ringback_graph.subscriptions import Conflict, Deleted, Gone, NewSubscription, Subscription
-from ringback_graph.tenants import Credential, Tenant
+from ringback_graph.subscriptions import Conflict, Gone, Hint, NewSubscription, NotAccepted
 from ringback_ingest.client_state import READERS_KNOW_AFTER, NotificationQuery, client_state, new_keys_file
-from ringback_ingest.keeper.adapters.audit import Audit
-from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
-from ringback_ingest.keeper.core.plan import LIFETIME
-from ringback_ingest.keeper.core.watch import Situation, Watch
-from ringback_ingest.keeper.visit import Installation, Visitor
+from ringback_ingest.keeper.core.subscription import LIFETIME
+from ringback_ingest.keeper.core.verdict import Situation
+from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keeper.reconcile import Reconciler
 from ringback_ingest.keys_file import KeysFile
-
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-TENANT = Tenant(
-    tenant_id="dc368399-474c-4d40-900c-6265431fd81f",
-    client_id="app",
-    graph_url="https://graph.example",
-    authority_url="https://login.example",
-    credential=Credential(secret_file=Path("secret")),
-    notification_url="https://hooks.example/graph/notifications",
-)
-QUERY = NotificationQuery("callrecords", "k1", "prod")
-
-
-@dataclass
-class FakeGraph:
-    """Graph's subscriptions of one tenant; answers what is planted, else does what it is asked."""
-
-    standing: list[Subscription] = field(default_factory=list[Subscription])
-    planted: dict[str, object] = field(default_factory=dict[str, object])
-    asked: list[tuple[str, object]] = field(default_factory=list[tuple[str, object]])
-
-    async def list(self, _tenant: Tenant) -> object:
-        """What stands."""
-        return self._answer("list", None, list(self.standing))
-
-    async def create(self, _tenant: Tenant, new: NewSubscription) -> object:
-        """Subscribe."""
-        return self._answer("create", new, subscription("new", expires_at=new.expires_at))
-
-    async def renew(self, _tenant: Tenant, subscription_id: str, expires_at: datetime) -> object:
-        """Renew."""
-        return self._answer("renew", subscription_id, subscription(subscription_id, expires_at=expires_at))
-
-    async def delete(self, _tenant: Tenant, subscription_id: str) -> object:
-        """Delete."""
-        return self._answer("delete", subscription_id, Deleted())
-
-    def writes(self) -> Sequence[str]:
-        """What was asked but to list."""
-        return [name for name, _ in self.asked if name != "list"]
-
-    def _answer(self, name: str, argument: object, usual: object) -> object:
-        self.asked.append((name, argument))
-        answer = self.planted.get(name, usual)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-@dataclass
-class FakeTopic:
-    """Keeps what is sent; refuses while `away`."""
-
-    sent: list[AuditEntry] = field(default_factory=list[AuditEntry])
-    away: bool = False
-
-    async def send(self, message: Message) -> None:
-        """Keep it."""
-        if self.away:
-            raise Transient("away")
-        self.sent.append(AuditEntry.model_validate_json(message.value or b""))
-
-
-@dataclass
-class StoppedClock:
-    """Noon, until it is set."""
-
-    at: datetime = NOW
-
-    def now(self) -> datetime:
-        """What it is set to."""
-        return self.at
-
-    def monotonic(self) -> float:
-        """A thousand seconds."""
-        return 1000.0
-
-
-def subscription(name: str, *, expires_at: datetime = NOW + LIFETIME, query: NotificationQuery = QUERY) -> Subscription:
-    """A subscription of ours at Graph, fresh but for what is given."""
-    url = query.added_to(TENANT.notification_url)
-    return Subscription(name, "communications/callRecords", "updated", url, None, expires_at, {})
+from ringback_testing.subscribed import NOW, QUERY, TENANT, FakeGraph, FakeTopic, StoppedClock, keeper, subscription
 
 
 @pytest.fixture
-def graph() -> FakeGraph:
-    """An empty tenant."""
-    return FakeGraph()
+def reconciler(graph: FakeGraph, topic: FakeTopic, keys: KeysFile) -> Reconciler:
+    """A keeper that owns the tenant."""
+    return keeper(graph, topic, keys)
 
 
-@pytest.fixture
-def topic() -> FakeTopic:
-    """The audit topic."""
-    return FakeTopic()
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> KeysFile:
-    """A keys file with one key."""
-    path = tmp_path / "keys.json"
-    path.write_bytes(new_keys_file("k1", bytes(range(32))))
-    return KeysFile(path, "production", StoppedClock())
-
-
-@pytest.fixture
-def visitor(graph: FakeGraph, topic: FakeTopic, keys: KeysFile) -> Visitor:
-    """A visitor that owns the tenant."""
-    return visitor_that(graph, topic, keys)
-
-
-def visitor_that(graph: FakeGraph, topic: FakeTopic, keys: KeysFile, *, looks: int = 99) -> Visitor:
-    """A visitor whose proof of ownership is good for so many looks at it."""
-    proofs = iter([True] * looks)
-    return Visitor(
-        GraphSubscriptions(graph),  # type: ignore[arg-type]  # the fake stands at Graph's edge
-        Audit(topic),
-        keys,
-        Installation("prod", 1.0),
-        lambda _tenant: next(proofs, False),
-        StoppedClock(),
-    )
-
-
-async def test_creates_as_graph_wants_it(visitor: Visitor, graph: FakeGraph, topic: FakeTopic, keys: KeysFile) -> None:
+async def test_creates_as_graph_wants_it(
+    reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic, keys: KeysFile
+) -> None:
     """The request holds everything Graph and the webhook need, and is audited without the secret."""
     watch = Watch()
-    await visitor.look(TENANT, watch)
+    await reconciler.reconcile(TENANT, watch)
     (_, new) = graph.asked[-1]
     state = client_state(keys.ring.active, TENANT.tenant_id, "callrecords")
     assert new == NewSubscription(
@@ -161,7 +44,7 @@ async def test_creates_as_graph_wants_it(visitor: Visitor, graph: FakeGraph, top
     assert timedelta(minutes=4230) > LIFETIME
     (entry,) = topic.sent
     assert (entry.actor, entry.action, entry.targets, entry.reason, entry.outcome, entry.at) == (
-        "workload:keeper", "subscription.create", ["new"], "missing", "done", NOW
+        "workload:keeper", "subscription.create", ["made1"], "missing", "done", NOW
     )  # fmt: skip
     assert state not in entry.model_dump_json()
     assert (watch.situation, watch.expires_at, watch.due_at) == (Situation.ACTIVE, NOW + LIFETIME, 1120.0)
@@ -169,73 +52,102 @@ async def test_creates_as_graph_wants_it(visitor: Visitor, graph: FakeGraph, top
 
 async def test_nothing_is_written_without_ownership(graph: FakeGraph, topic: FakeTopic, keys: KeysFile) -> None:
     """A keeper whose proof has run out between reading and writing leaves the tenant to its new owner."""
-    await visitor_that(graph, topic, keys, looks=0).look(TENANT, Watch())
-    assert graph.writes() == []
+    await keeper(graph, topic, keys, proofs=0).reconcile(TENANT, Watch())
+    assert graph.writes == []
     assert topic.sent == []
 
 
 async def test_ownership_is_asked_before_each_write(graph: FakeGraph, topic: FakeTopic, keys: KeysFile) -> None:
     """Ownership lost after the first of two writes stops the second."""
     graph.standing = [subscription("a"), subscription("b"), subscription("c")]
-    await visitor_that(graph, topic, keys, looks=1).look(TENANT, Watch())
-    assert graph.writes() == ["delete"]
+    await keeper(graph, topic, keys, proofs=1).reconcile(TENANT, Watch())
+    assert graph.writes == ["delete"]
 
 
-async def test_renewal_that_finds_nothing_is_looked_at_again(visitor: Visitor, graph: FakeGraph) -> None:
+async def test_a_renewal_that_finds_nothing_is_red_and_followed_at_once(
+    reconciler: Reconciler, graph: FakeGraph
+) -> None:
     """A vanished subscription is recreated within seconds, and neither renewed nor asked about over and over."""
     graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)]
     graph.planted["renew"] = Gone()
     watch = Watch()
-    await visitor.look(TENANT, watch)
-    assert watch.due_at == 1005.0
-    await visitor.look(TENANT, watch)
-    assert graph.writes() == ["renew", "create"]
+    await reconciler.reconcile(TENANT, watch)
+    assert (watch.situation, watch.reason, watch.due_at) == (Situation.MISSING, "gone", 1005.0)
+    assert (watch.expires_at, expiry_metric()) == (None, 0.0)
+    graph.standing = []
+    await reconciler.reconcile(TENANT, watch)
+    assert graph.writes == ["renew", "create"]
     assert (watch.situation, watch.due_at) == (Situation.ACTIVE, 1120.0)
 
 
-async def test_short_life_is_renewed_at_its_half(visitor: Visitor, graph: FakeGraph) -> None:
-    """Graph grants an hour instead of days: it is asked again after half an hour, not at every look."""
-    watch, hour = Watch(), timedelta(hours=1)
-    graph.planted["renew"] = subscription("a", expires_at=NOW + hour)
-    graph.standing = [subscription("a", expires_at=NOW + timedelta(minutes=1))]
-    await visitor.look(TENANT, watch)
-    graph.standing = [subscription("a", expires_at=NOW + hour)]
-    await visitor.look(TENANT, watch)
-    assert graph.writes() == ["renew"]
-    graph.standing = [subscription("a", expires_at=NOW + hour / 2)]
-    await visitor.look(TENANT, watch)
-    assert graph.writes() == ["renew", "renew"]
-
-
-async def test_conflict_is_a_foreign_subscription(visitor: Visitor, graph: FakeGraph, topic: FakeTopic) -> None:
-    """A 409 although the list shows nothing: somebody else's stands there; red, and looked at again as usual."""
-    graph.planted["create"] = Conflict("5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f")
+async def test_graph_s_list_that_still_shows_what_is_gone(reconciler: Reconciler, graph: FakeGraph) -> None:
+    """What a renewal did not find is not renewed again, although it is still listed; 409 then says it was there."""
+    graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)]
+    graph.planted["renew"] = Gone()
     watch = Watch()
-    await visitor.look(TENANT, watch)
-    assert (watch.situation, watch.due_at) == (Situation.FOREIGN_SUBSCRIPTION, 1120.0)
+    await reconciler.reconcile(TENANT, watch)
+    await reconciler.reconcile(TENANT, watch)
+    assert graph.writes == ["renew", "create"]
+    assert (watch.situation, watch.reason) == (Situation.FOREIGN_SUBSCRIPTION, "conflict")
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("by", ["renew", "create"])
+async def test_a_granted_life_is_remembered_as_long_as_it_lasts(
+    graph: FakeGraph, topic: FakeTopic, keys: KeysFile, by: str
+) -> None:
+    """Graph grants an hour instead of days: one request in 30 minutes, however often the tenant is visited between."""
+    clock, watch = StoppedClock(), Watch()
+    graph.standing = [subscription("a", expires_at=NOW + timedelta(minutes=1))] if by == "renew" else []
+    graph.planted[by] = subscription("a", expires_at=NOW + HOUR)
+    reconciler = keeper(graph, topic, keys, clock)
+    await reconciler.reconcile(TENANT, watch)
+    graph.standing = [subscription("a", expires_at=NOW + HOUR)]
+    for minutes in (2, 4, 28):
+        clock.at = NOW + timedelta(minutes=minutes)
+        await reconciler.reconcile(TENANT, watch)
+    assert graph.writes == [by]
+    clock.at = NOW + HOUR / 2
+    await reconciler.reconcile(TENANT, watch)
+    assert graph.writes == [by, "renew"]
+
+
+async def test_a_conflict_with_what_is_not_listed_is_red(
+    reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 409 although the list shows nothing: status, metric, audit and an error say so; it is tried again at once."""
+    graph.planted["create"] = Conflict("5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f")
+    watch, before = Watch(), failures_metric("conflict")
+    await reconciler.reconcile(TENANT, watch)
+    assert (watch.situation, watch.reason, watch.due_at) == (Situation.FOREIGN_SUBSCRIPTION, "conflict", 1005.0)
     assert [(e.outcome, e.targets) for e in topic.sent] == [("conflict", ["5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f"])]
+    assert failures_metric("conflict") == before + 1
+    assert errors(caplog) == ["A subscription that is not ours stands in the way."]
 
 
-async def test_refusal_keeps_what_was_asked_for(visitor: Visitor, graph: FakeGraph, topic: FakeTopic) -> None:
+async def test_a_conflict_is_over_when_ours_is_listed(reconciler: Reconciler, graph: FakeGraph) -> None:
+    """Graph's list lags behind a creation: the next visit finds the subscription and adopts it."""
+    graph.planted["create"] = Conflict(None)
+    watch = Watch()
+    await reconciler.reconcile(TENANT, watch)
+    graph.standing = [subscription("a")]
+    await reconciler.reconcile(TENANT, watch)
+    assert (watch.situation, watch.reason, graph.writes) == (Situation.ACTIVE, None, ["create"])
+
+
+async def test_refusal_keeps_what_was_asked_for(reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic) -> None:
     """A refused renewal is audited and tried again; Graph's wish to reauthorise is not forgotten meanwhile."""
     graph.standing = [subscription("a")]
     graph.planted["renew"] = Forbidden("ExtensionError")
     watch = Watch(reauthorize={"a"})
-    await visitor.look(TENANT, watch)
+    await reconciler.reconcile(TENANT, watch)
     assert (watch.situation, watch.reason, watch.reauthorize) == (Situation.FAILING, "forbidden", {"a"})
     assert [entry.outcome for entry in topic.sent] == ["forbidden"]
     del graph.planted["renew"]
-    await visitor.look(TENANT, watch)
+    await reconciler.reconcile(TENANT, watch)
     assert (watch.situation, watch.reauthorize) == (Situation.ACTIVE, set())
-
-
-async def test_failed_deletion_creates_nothing(visitor: Visitor, graph: FakeGraph) -> None:
-    """While the outdated subscription cannot be deleted no new one is asked for: Graph would refuse it."""
-    graph.standing = [subscription("a", query=NotificationQuery("callrecords", "k1", "prod"))]
-    moved = TENANT.model_copy(update={"notification_url": "https://new.example/graph/notifications"})
-    graph.planted["delete"] = Forbidden("x")
-    await visitor.look(moved, Watch())
-    assert graph.writes() == ["delete"]
 
 
 FAILURES = {
@@ -244,51 +156,57 @@ FAILURES = {
     "no token": (AuthFailed("invalid_client"), "auth_failed"),
     "403": (Forbidden("ExtensionError"), "forbidden"),
     "other 4xx": (GraphRefused(400, "InvalidRequest"), "status_400"),
+    "URL that is not validated": (NotAccepted(400, "InvalidRequest", Hint.VALIDATION), "validation"),
+    "100 subscriptions": (NotAccepted(403, "ExtensionError", Hint.QUOTA), "quota"),
     "wrong shape": (Malformed("value"), "malformed_answer"),
     "foreign link": (Hostile("host"), "malformed_answer"),
 }
 """What Graph or the way to it may do to the keeper, and the reason its status names."""
 
 
-@pytest.mark.parametrize("request_name", ["list", "create"])
+@pytest.mark.parametrize("request_name", ["list", "create", "renew"])
 @pytest.mark.parametrize(("failure", "reason"), FAILURES.values(), ids=FAILURES.keys())
 async def test_every_failure_keeps_the_tenant_due_and_names_itself(
-    visitor: Visitor, graph: FakeGraph, failure: object, reason: str, request_name: str
+    reconciler: Reconciler, graph: FakeGraph, failure: object, reason: str, request_name: str
 ) -> None:
-    """The rows of the failure table that concern the keeper: nothing is given up, the tenant is due again, later."""
+    """The rows of the failure table that concern the keeper: red, counted, and the tenant is due again, later."""
+    renewal = request_name == "renew"
+    graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)] if renewal else []
     graph.planted[request_name] = failure
-    watch = Watch()
-    await visitor.look(TENANT, watch)
-    assert watch.reason == reason
+    watch, before = Watch(), failures_metric(reason)
+    await reconciler.reconcile(TENANT, watch)
+    situation = Situation.MISSING if request_name == "create" else Situation.FAILING
+    assert (watch.situation, watch.reason, failures_metric(reason)) == (situation, reason, before + 1)
     assert watch.due_at > 1000.0
     graph.planted.clear()
-    await visitor.look(TENANT, watch)
-    assert (watch.reason, graph.writes()[-1]) == (None, "create")
+    await reconciler.reconcile(TENANT, watch)
+    assert (watch.situation, watch.reason) == (Situation.ACTIVE, None)
+    assert graph.writes[-1] == ("renew" if renewal else "create")
 
 
 @pytest.mark.parametrize("request_name", ["list", "create"])
-async def test_throttling_is_obeyed(visitor: Visitor, graph: FakeGraph, request_name: str) -> None:
+async def test_throttling_is_obeyed(reconciler: Reconciler, graph: FakeGraph, request_name: str) -> None:
     """Retry-After of any request keeps the tenant alone for that long."""
     graph.planted[request_name] = Throttled("tenant:x", 700.0)
     watch = Watch()
-    await visitor.look(TENANT, watch)
+    await reconciler.reconcile(TENANT, watch)
     assert (watch.due_at, watch.reason) == (1700.0, "throttled")
 
 
-async def test_unanswered_creation_is_audited(visitor: Visitor, graph: FakeGraph, topic: FakeTopic) -> None:
+async def test_unanswered_creation_is_audited(reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic) -> None:
     """A request whose answer never came may have been carried out, so the audit says that it was made."""
     graph.planted["create"] = Transient("timeout")
-    await visitor.look(TENANT, Watch())
+    await reconciler.reconcile(TENANT, Watch())
     assert [(entry.action, entry.outcome) for entry in topic.sent] == [("subscription.create", "transient")]
 
 
-async def test_audit_waits_for_kafka(visitor: Visitor, graph: FakeGraph, topic: FakeTopic) -> None:
+async def test_audit_waits_for_kafka(reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic) -> None:
     """What could not be audited is audited later, in the order in which it was done."""
     topic.away = True
-    await visitor.look(TENANT, Watch())
+    await reconciler.reconcile(TENANT, Watch())
     topic.away = False
     graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)]
-    await visitor.look(TENANT, Watch())
+    await reconciler.reconcile(TENANT, Watch())
     assert [entry.action for entry in topic.sent] == ["subscription.create", "subscription.renew"]
 
 
@@ -313,13 +231,13 @@ async def test_a_rotated_key_signs_when_every_webhook_can_know_it(
     clock, path = StoppedClock(), tmp_path / "keys.json"
     path.write_bytes(_keys_content("k1"))
     keys = KeysFile(path, "production", clock)
-    visitor = Visitor(GraphSubscriptions(graph), Audit(topic), keys, Installation("prod", 1.0), lambda _: True, clock)
+    reconciler = keeper(graph, topic, keys, clock)
     path.write_bytes(_keys_content("k2", "k1"))
     keys.refresh()
-    await visitor.look(TENANT, Watch())
+    await reconciler.reconcile(TENANT, Watch())
     clock.at = NOW + READERS_KNOW_AFTER
     keys.refresh()
-    await visitor.look(TENANT, Watch())
+    await reconciler.reconcile(TENANT, Watch())
     created = [asked for name, asked in graph.asked if name == "create"]
     assert [_kids(each) for each in created] == [("k1", "k1"), ("k2", "k2")]
 
@@ -333,3 +251,19 @@ def _kids(created: object) -> tuple[str, str]:
     """The kid in the URL and the one that signed."""
     assert isinstance(created, NewSubscription)
     return NotificationQuery.of_url(created.notification_url).kid, created.client_state.partition(".")[0]
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The sentences for an operator."""
+    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+
+
+def failures_metric(reason: str) -> float:
+    """Visits that failed so far for this reason."""
+    return catalogue.registry.get_sample_value("ringback_keeper_pass_failures_total", {"reason": reason}) or 0.0
+
+
+def expiry_metric() -> float | None:
+    """When the tenant's subscription ends, as it is exported."""
+    name = "ringback_keeper_subscription_expiry_timestamp_seconds"
+    return catalogue.registry.get_sample_value(name, {"tenant_id": TENANT.tenant_id})

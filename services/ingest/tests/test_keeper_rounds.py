@@ -9,8 +9,8 @@ from ringback_common.errors import ConfigError
 from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY
 from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keeper.reconcile import Reconciler
 from ringback_ingest.keeper.rounds import Rounds
-from ringback_ingest.keeper.visit import Visitor
 from ringback_testing import eventually
 
 TENANT = Tenant.model_validate(
@@ -37,7 +37,7 @@ class Listed:
 class ContentVisitor:
     """Finds a subscription that ends at a known time."""
 
-    async def look(self, tenant: Tenant, watch: Watch) -> None:
+    async def reconcile(self, tenant: Tenant, watch: Watch) -> None:
         """Say when it ends, and be content for long."""
         KEEPER_SUBSCRIPTION_EXPIRY.labels(tenant.tenant_id).set(1.8e9)
         watch.due_at = float("inf")
@@ -52,7 +52,7 @@ def told() -> list[float]:
 async def test_a_tenant_that_moved_away_is_spoken_for_no_more() -> None:
     """An expiry that nobody renews here would stand still and raise a false alarm days later."""
     owned = {TENANT.tenant_id}
-    tenants, visitor = cast("TenantsFile", Listed(TENANT)), cast("Visitor", ContentVisitor())
+    tenants, visitor = cast("TenantsFile", Listed(TENANT)), cast("Reconciler", ContentVisitor())
     stop = asyncio.Event()
     running = asyncio.create_task(Rounds(tenants, owned.__contains__, visitor, SystemClock()).run(stop))
     await eventually(lambda: told() == [1.8e9])
@@ -70,7 +70,7 @@ class FailingVisitor:
         self.failed = asyncio.Event()
         self.finished: list[str] = []
 
-    async def look(self, tenant: Tenant, _watch: Watch) -> None:
+    async def reconcile(self, tenant: Tenant, _watch: Watch) -> None:
         """Fail for the one tenant, take longer for the other."""
         if tenant is TENANT:
             self.failed.set()
@@ -85,7 +85,7 @@ async def test_what_a_visit_raises_ends_the_rounds_as_it_is(failure: Exception) 
     """The exit code hangs on the exception itself, which no group may wrap; visits under way end in order."""
     other = TENANT.model_copy(update={"tenant_id": "e1f2a3b4-0000-4000-8000-000000000001"})
     tenants, visitor = cast("TenantsFile", Listed(other, TENANT)), FailingVisitor(failure)
-    rounds = Rounds(tenants, lambda _: True, cast("Visitor", visitor), SystemClock())
+    rounds = Rounds(tenants, lambda _: True, cast("Reconciler", visitor), SystemClock())
     with pytest.raises(type(failure)) as raised:
         await asyncio.wait_for(rounds.run(asyncio.Event()), 5)
     assert raised.value is failure

@@ -23,9 +23,10 @@ from ringback_stream.run import Stream
 
 from ringback_ingest.keeper.adapters.audit import Audit
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
+from ringback_ingest.keeper.changes import Changes
 from ringback_ingest.keeper.handlers import KeeperStep, exhausted
+from ringback_ingest.keeper.reconcile import Installation, Reconciler
 from ringback_ingest.keeper.rounds import Rounds
-from ringback_ingest.keeper.visit import Installation, Visitor
 from ringback_ingest.keys_file import KeysFile
 from ringback_ingest.settings import WebhookSection
 
@@ -80,8 +81,10 @@ async def _keep(
         graph.waits = stream.waits
         audit = Audit(stream.producer)
         installation = Installation(settings.installation_id, settings.time_scale)
-        visitor = Visitor(GraphSubscriptions(Subscriptions(graph)), audit, keys, installation, owns, clock)
-        rounds = Rounds(tenants, owns, visitor, clock)
+        subscriptions = GraphSubscriptions(Subscriptions(graph))
+        changes = Changes(subscriptions, audit, owns, clock)
+        reconciler = Reconciler(subscriptions, changes, keys, installation, clock)
+        rounds = Rounds(tenants, owns, reconciler, clock)
         stream.status.add("subscriptions", rounds.report)
         flow = KeyedFlow(
             group=_GROUP,

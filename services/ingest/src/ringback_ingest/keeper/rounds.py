@@ -10,8 +10,9 @@ from ringback_events.platform_events import LifecycleEvent
 from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_stream.status import Facts
 
-from ringback_ingest.keeper.core.watch import Situation, Watch
-from ringback_ingest.keeper.visit import Visitor
+from ringback_ingest.keeper.core.verdict import Situation
+from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keeper.reconcile import Reconciler
 
 __all__ = ["Rounds"]
 
@@ -23,18 +24,20 @@ _TICK_SECONDS = 0.25
 _STATES = {
     Situation.UNKNOWN: "waiting",
     Situation.ACTIVE: "ok",
+    Situation.OUTDATED: "failing",
+    Situation.MISSING: "failing",
     Situation.FOREIGN_SUBSCRIPTION: "failing",
     Situation.FAILING: "failing",
 }
 
 
 class Rounds:
-    """Keeps a watch per owned tenant and sends the visitor when it is due."""
+    """Keeps a watch per owned tenant and visits the tenant when it is due."""
 
-    def __init__(self, tenants: TenantsFile, owns: Callable[[str], bool], visitor: Visitor, clock: Clock) -> None:
+    def __init__(self, tenants: TenantsFile, owns: Callable[[str], bool], reconciler: Reconciler, clock: Clock) -> None:
         self._tenants = tenants
         self._owns = owns
-        self._visitor = visitor
+        self._reconciler = reconciler
         self._clock = clock
         self._watches: dict[str, Watch] = {}
         self._visiting: set[str] = set()
@@ -84,6 +87,7 @@ class Rounds:
                 detail={
                     "subscription": watch.situation.value,
                     "reason": watch.reason,
+                    "outdated": watch.outdated,
                     "expiresAt": iso(watch.expires_at) if watch.expires_at else None,
                     "lookedAgeSeconds": None if watch.looked_at is None else round(now - watch.looked_at, 1),
                     "missedEvents": watch.missed,
@@ -94,7 +98,7 @@ class Rounds:
     async def _visit(self, tenant: Tenant, watch: Watch) -> None:
         try:
             async with self._slots:
-                await self._visitor.look(tenant, watch)
+                await self._reconciler.reconcile(tenant, watch)
         finally:
             self._visiting.discard(tenant.tenant_id)
 

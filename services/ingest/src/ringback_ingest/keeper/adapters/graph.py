@@ -1,7 +1,10 @@
 """Graph's subscriptions, spoken of in the keeper's own words."""
 
+from collections.abc import Awaitable
 from datetime import datetime
+from typing import TypeVar
 
+from ringback_common.errors import Throttled, Transient
 from ringback_events.keys import canonical_id
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
 from ringback_graph.answers import Refused as GraphRefused
@@ -10,46 +13,58 @@ from ringback_graph.subscriptions import Deleted, Failure, NewSubscription, NotA
 from ringback_graph.subscriptions import Gone as GraphGone
 from ringback_graph.tenants import Tenant
 
-from ringback_ingest.keeper.core.outcomes import Conflict, Done, Gone, Outcome, Refused
-from ringback_ingest.keeper.core.plan import CALL_RECORDS_RESOURCE, CHANGE_TYPE, Desired, Seen
+from ringback_ingest.keeper.core.outcomes import Conflict, Done, Gone, Outcome, Refused, Unanswered
+from ringback_ingest.keeper.core.subscription import CHANGE_TYPE, Desired, Seen
 
 __all__ = ["GraphSubscriptions"]
 
+T = TypeVar("T")
+
 
 class GraphSubscriptions:
-    """Lists and changes a tenant's subscriptions.
-
-    Every method may raise `Transient`, and `Throttled` with the time Graph asks to wait.
-    """
+    """Lists and changes a tenant's subscriptions."""
 
     def __init__(self, subscriptions: Subscriptions) -> None:
         self._subscriptions = subscriptions
 
-    async def seen(self, tenant: Tenant) -> list[Seen] | Refused:
+    async def seen(self, tenant: Tenant) -> list[Seen] | Refused | Unanswered:
         """All subscriptions of our app in the tenant; others' are invisible to us."""
-        listed = await self._subscriptions.list(tenant)
+        listed = await _answered(self._subscriptions.list(tenant))
+        if isinstance(listed, Unanswered):
+            return listed
         return [_seen(each) for each in listed] if isinstance(listed, list) else _refused(listed)
 
-    async def create(self, tenant: Tenant, desired: Desired, client_state: str, expires_at: datetime) -> Outcome:
+    async def create(
+        self, tenant: Tenant, desired: Desired, resource: str, client_state: str, expires_at: datetime
+    ) -> Outcome:
         """Subscribe; Graph validates both URLs before it answers."""
         wanted = NewSubscription(
-            resource=CALL_RECORDS_RESOURCE,
+            resource=resource,
             change_type=CHANGE_TYPE,
             notification_url=desired.query.added_to(desired.notification_url),
             lifecycle_url=desired.query.added_to(desired.lifecycle_url),
             client_state=client_state,
             expires_at=expires_at,
         )
-        return _outcome(await self._subscriptions.create(tenant, wanted))
+        return _outcome(await _answered(self._subscriptions.create(tenant, wanted)))
 
     async def renew(self, tenant: Tenant, subscription_id: str, expires_at: datetime) -> Outcome:
         """PATCH a new expiry, which also reauthorises."""
-        return _outcome(await self._subscriptions.renew(tenant, subscription_id, expires_at))
+        return _outcome(await _answered(self._subscriptions.renew(tenant, subscription_id, expires_at)))
 
     async def delete(self, tenant: Tenant, subscription_id: str) -> Outcome:
         """Remove a subscription."""
-        answer = await self._subscriptions.delete(tenant, subscription_id)
+        answer = await _answered(self._subscriptions.delete(tenant, subscription_id))
         return Done(subscription_id) if isinstance(answer, Deleted) else _outcome(answer)
+
+
+async def _answered(request: Awaitable[T]) -> T | Unanswered:
+    try:
+        return await request
+    except Throttled as asked:
+        return Unanswered("throttled", asked.retry_after)
+    except Transient:
+        return Unanswered("transient")
 
 
 def _seen(subscription: Subscription) -> Seen:
@@ -63,14 +78,16 @@ def _seen(subscription: Subscription) -> Seen:
     )
 
 
-def _outcome(answer: Subscription | GraphConflict | GraphGone | Failure) -> Outcome:
+def _outcome(answer: Subscription | GraphConflict | GraphGone | Failure | Unanswered) -> Outcome:
     match answer:
         case Subscription():
-            return Done(answer.id, answer.expires_at)
+            return Done(canonical_id(answer.id), answer.expires_at)
         case GraphConflict():
             return Conflict(answer.existing_id)
         case GraphGone():
             return Gone()
+        case Unanswered():
+            return answer
         case failure:
             return _refused(failure)
 

@@ -1,14 +1,14 @@
-"""What Graph made of a request about a subscription; data, for only what may pass by itself is an exception."""
+"""What became of a request about a subscription; data, so that one rule judges all of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Conflict", "Done", "Gone", "Outcome", "Refused"]
+__all__ = ["Conflict", "Done", "Gone", "Outcome", "Refused", "Unanswered"]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It was done; the expiry Graph confirmed, if it told one."""
+    """It was done; the expiry Graph confirmed, if its answer has one."""
 
     subscription_id: str
     expires_at: datetime | None = None
@@ -21,7 +21,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Another subscription of the same resource stands in the way; its id, if Graph told it."""
+    """409: another subscription of the same resource and changeType exists; its id, if Graph's message has one."""
 
     existing_id: str | None
 
@@ -33,4 +33,12 @@ class Refused:
     reason: str
 
 
-Outcome = Done | Gone | Conflict | Refused
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """`transient` or `throttled`: it may or may not have been done, and is tried again after `retry_after` seconds."""
+
+    reason: str
+    retry_after: float = 0.0
+
+
+Outcome = Done | Gone | Conflict | Refused | Unanswered

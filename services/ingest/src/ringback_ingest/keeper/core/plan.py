@@ -5,41 +5,20 @@ The rules, and where they come from:
 - Graph deletes an unrenewed subscription without grace, so it is renewed at half life, of the life that it was granted:
   Graph may grant less than was asked for. A PATCH also reauthorises.
 - `reauthorize` is never used: together with a PATCH within ten minutes it leaves the subscription inconsistent.
-- Graph refuses a second subscription of the same resource and changeType (409), so a replacement is deleted first.
-- Adopted is only what carries our installation id and a key we can still check: anything else would deliver
-  notifications that the webhook must take for forged.
+- Graph refuses a second subscription of the same resource and changeType (409), so a replacement is deleted first, and
+  before that Graph has to accept its URLs for a proof (docs/adr/0030-a-replacement-is-proven-first.md).
+- The present subscription is renewed before anything is tried with its replacement.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from ringback_ingest.client_state import NotificationQuery
+from ringback_ingest.keeper.core.subscription import Desired, Seen, conflicting, is_ours, is_proof, same_place, spent
 
-__all__ = [
-    "CALL_RECORDS_RESOURCE",
-    "CHANGE_TYPE",
-    "LIFETIME",
-    "Action",
-    "Create",
-    "Delete",
-    "Desired",
-    "Foreign",
-    "Reason",
-    "Renew",
-    "Seen",
-    "lifecycle_url_of",
-    "plan",
-]
-
-CALL_RECORDS_RESOURCE = "communications/callRecords"
-CHANGE_TYPE = "updated"
-"""It also fires for the first sight of a record; `created` fires once per subscription and would be a second one."""
-
-LIFETIME = timedelta(minutes=4230 - 10)
-"""Graph's maximum is 4,230 minutes and to be enforced; ten of them are for clocks that disagree."""
+__all__ = ["Action", "Change", "Create", "Delete", "Foreign", "Prove", "Reason", "Renew", "kept", "plan"]
 
 
 class Reason(StrEnum):
@@ -49,50 +28,23 @@ class Reason(StrEnum):
     HALF_LIFE = "half_life"
     REAUTHORIZATION_REQUIRED = "reauthorization_required"
     KEY_ROTATED = "key_rotated"
+    KEY_NOT_VALID = "key_not_valid"
+    """Its key is withdrawn, ended or unknown: the webhook takes all that it delivers for forged."""
     URL_CHANGED = "url_changed"
     REPEATED = "repeated"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One subscription as Graph lists it; `expires_at` None when it could not be read."""
-
-    id: str
-    resource: str
-    change_type: str
-    notification_url: str = field(repr=False)
-    lifecycle_url: str | None = field(repr=False)
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """The subscription a tenant should have.
-
-    Attributes:
-        notification_url: where notifications shall go, without our query.
-        lifecycle_url: where lifecycle events shall go, without our query.
-        query: slot, active kid and installation id.
-        valid_kids: key ids whose clientState the webhook accepts now.
-        time_scale: how much faster than in reality subscriptions age; 1 outside development.
-        granted: how long the subscriptions live that Graph was seen to grant a life, by id; others `LIFETIME`.
-    """
-
-    notification_url: str = field(repr=False)
-    lifecycle_url: str = field(repr=False)
-    query: NotificationQuery
-    valid_kids: frozenset[str]
-    time_scale: float = 1.0
-    granted: Mapping[str, timedelta] = field(default_factory=dict[str, timedelta])
-
-    def life(self, subscription_id: str) -> timedelta:
-        """How long a subscription lives from its creation or last renewal."""
-        return self.granted.get(subscription_id, LIFETIME)
+    PROOF = "proof"
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
     """Subscribe anew."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Have Graph validate what is wanted, by a subscription that delivers nothing; it is deleted at once."""
 
     reason: Reason
 
@@ -120,18 +72,21 @@ class Foreign:
     subscription_id: str
 
 
-Action = Create | Renew | Delete | Foreign
+Change = Create | Prove | Renew | Delete
+"""What is asked of Graph."""
+
+Action = Change | Foreign
 
 
 def plan(
-    seen: Iterable[Seen],
+    seen: Sequence[Seen],
     desired: Desired,
     now: datetime,
     *,
     reauthorize: frozenset[str] = frozenset(),
     removed: frozenset[str] = frozenset(),
 ) -> tuple[Action, ...]:
-    """Decide what to do, in the order in which to do it.
+    """Decide what to do, in the order in which to do it; a change that fails ends the rest.
 
     Args:
         seen: what Graph lists for the tenant.
@@ -140,75 +95,62 @@ def plan(
         reauthorize: subscriptions for which Graph asks to be reauthorised.
         removed: subscriptions Graph says it has removed, whatever its list still shows.
     """
-    standing = [s for s in seen if s.id not in removed and _same_subject(s) and _alive(s, desired, now)]
-    ours = sorted((s for s in standing if _adoptable(s, desired)), key=_expiry, reverse=True)
-    foreign = tuple(Foreign(s.id) for s in standing if s not in ours)
+    present = conflicting((each for each in seen if each.id not in removed), desired, now)
+    ours = _ranked(present, desired)
+    foreign = tuple(Foreign(each.id) for each in present if each not in ours)
+    proofs = _deletions((each for each in seen if is_proof(each, desired.query.installation)), Reason.PROOF)
     if not ours:
-        return foreign or (Create(Reason.MISSING),)
-    kept, *extra = ours
-    surplus = tuple(Delete(s.id, Reason.REPEATED) for s in extra)
-    outdated = _outdated(kept, desired)
-    if outdated is not None and not foreign:  # beside a stranger nothing could be created, and old is better than none
-        return (*surplus, Delete(kept.id, outdated), Create(outdated))
-    return (*foreign, *surplus, *_renewal(kept, desired, now, reauthorize))
+        return (*(foreign or (Create(Reason.MISSING),)), *proofs)
+    best, *extra = ours
+    upkeep = (*foreign, *_renewal(best, desired, now, reauthorize), *_deletions(extra, Reason.REPEATED), *proofs)
+    # Beside another's subscription nothing could be created, and an old one is better than none.
+    return upkeep if foreign else (*upkeep, *_replacement(best, desired))
 
 
-def _same_subject(seen: Seen) -> bool:
-    """What differs in resource (a filter makes another one) or in changeType conflicts with nothing of ours."""
-    same_resource = seen.resource.strip("/").lower() == CALL_RECORDS_RESOURCE.lower()
-    return same_resource and seen.change_type.lower() == CHANGE_TYPE
+def kept(
+    seen: Iterable[Seen], desired: Desired, now: datetime, *, removed: frozenset[str] = frozenset()
+) -> Seen | None:
+    """The subscription of ours that the plan keeps, or replaces; None if there is none."""
+    present = conflicting((each for each in seen if each.id not in removed), desired, now)
+    return next(iter(_ranked(present, desired)), None)
 
 
-def _alive(seen: Seen, desired: Desired, now: datetime) -> bool:
-    return _spent(seen, desired, now) < 1
+def _ranked(present: Iterable[Seen], desired: Desired) -> list[Seen]:
+    """Ours among them, best first: as wanted, else with a valid key, else the longest-lived."""
+    return sorted((each for each in present if is_ours(each, desired)), key=lambda s: _rank(s, desired), reverse=True)
 
 
-def _spent(seen: Seen, desired: Desired, now: datetime) -> float:
-    """The share of its life that is over, scaled like the simulator's; a half when its expiry could not be read."""
-    if seen.expires_at is None:
-        return 0.5
-    life = desired.life(seen.id)
-    return (now - (seen.expires_at - life)) * desired.time_scale / life
+def _rank(seen: Seen, desired: Desired) -> tuple[bool, bool, float]:
+    outdated = _outdated(seen, desired)
+    expiry = seen.expires_at.timestamp() if seen.expires_at else 0.0
+    return outdated is None, outdated is not Reason.KEY_NOT_VALID, expiry
 
 
-def _adoptable(seen: Seen, desired: Desired) -> bool:
-    query = NotificationQuery.of_url(seen.notification_url)
-    return (
-        query.installation == desired.query.installation
-        and query.slot == desired.query.slot
-        and query.kid in desired.valid_kids
-    )
+def _deletions(seen: Iterable[Seen], reason: Reason) -> tuple[Delete, ...]:
+    return tuple(Delete(each.id, reason) for each in seen)
 
 
-def _expiry(seen: Seen) -> float:
-    return seen.expires_at.timestamp() if seen.expires_at else 0.0
+def _replacement(present: Seen, desired: Desired) -> Sequence[Change]:
+    reason = _outdated(present, desired)
+    return () if reason is None else (Prove(reason), Delete(present.id, reason), Create(reason))
 
 
 def _outdated(seen: Seen, desired: Desired) -> Reason | None:
-    if NotificationQuery.of_url(seen.notification_url).kid != desired.query.kid:
+    kid, signing = NotificationQuery.of_url(seen.notification_url).kid, desired.query.kid
+    if kid not in desired.valid_kids:
+        return Reason.KEY_NOT_VALID
+    if kid != desired.active_kid and signing == desired.active_kid:
         return Reason.KEY_ROTATED
-    moved = not _same_place(seen.notification_url, desired.notification_url)
+    moved = not same_place(seen.notification_url, desired.notification_url)
     # Whether the list shows the lifecycle URL is not documented; absent says nothing.
     if seen.lifecycle_url is not None:
-        moved |= not _same_place(seen.lifecycle_url, desired.lifecycle_url)
+        moved |= not same_place(seen.lifecycle_url, desired.lifecycle_url)
     return Reason.URL_CHANGED if moved else None
 
 
-def _same_place(one: str, other: str) -> bool:
-    a, b = urlsplit(one), urlsplit(other)
-    return (a.scheme, a.netloc, a.path) == (b.scheme, b.netloc, b.path)
-
-
-def _renewal(kept: Seen, desired: Desired, now: datetime, reauthorize: frozenset[str]) -> Sequence[Action]:
-    if kept.id in reauthorize:
-        return (Renew(kept.id, Reason.REAUTHORIZATION_REQUIRED),)
-    if _spent(kept, desired, now) >= 0.5:  # noqa: PLR2004 - half life
-        return (Renew(kept.id, Reason.HALF_LIFE),)
+def _renewal(present: Seen, desired: Desired, now: datetime, reauthorize: frozenset[str]) -> Sequence[Change]:
+    if present.id in reauthorize:
+        return (Renew(present.id, Reason.REAUTHORIZATION_REQUIRED),)
+    if spent(present, desired, now) >= 0.5:  # noqa: PLR2004 - half life
+        return (Renew(present.id, Reason.HALF_LIFE),)
     return ()
-
-
-def lifecycle_url_of(notification_url: str) -> str:
-    """Where lifecycle events go when the tenants file does not say: the notification URL's sibling `lifecycle`."""
-    parts = urlsplit(notification_url)
-    folder = parts.path.rpartition("/")[0]
-    return parts._replace(path=f"{folder}/lifecycle").geturl()

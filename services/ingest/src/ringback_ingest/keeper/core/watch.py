@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-__all__ = ["Situation", "Watch"]
+from ringback_ingest.keeper.core.verdict import Situation, Verdict
+
+__all__ = ["Watch"]
 
 LOOK_SECONDS = 120.0
 """Between two looks at a healthy tenant; Graph gives no sign when a subscription vanishes."""
@@ -12,15 +13,6 @@ LOOK_SECONDS = 120.0
 _FIRST_RETRY_SECONDS = 5.0
 _SPACING_SECONDS = 5.0
 """Looks that are asked for are at least this far apart: lifecycle events come in bursts, and Graph's list lags."""
-
-
-class Situation(StrEnum):
-    """How a tenant's subscription stands."""
-
-    UNKNOWN = "unknown"
-    ACTIVE = "active"
-    FOREIGN_SUBSCRIPTION = "foreign_subscription"
-    FAILING = "failing"
 
 
 @dataclass(slots=True)
@@ -33,7 +25,8 @@ class Watch:
         removed: subscriptions Graph says it removed.
         granted: how long Graph let subscriptions live when it was last asked, by id.
         missed: `missed` events so far; the back-fill they ask for is not part of the keeper yet.
-        reason: why it is failing, a bounded word.
+        reason: why it is not as it should be, a bounded word.
+        outdated: why the present subscription is to be replaced, while that is not done.
         failures: looks in a row that failed.
         not_before: until then Graph wants to be left alone.
     """
@@ -41,6 +34,7 @@ class Watch:
     due_at: float = 0.0
     situation: Situation = Situation.UNKNOWN
     reason: str | None = None
+    outdated: str | None = None
     expires_at: datetime | None = None
     looked_at: float | None = None
     missed: int = 0
@@ -65,22 +59,20 @@ class Watch:
         earliest = now if self.looked_at is None else self.looked_at + _SPACING_SECONDS
         self.due_at = min(self.due_at, max(now, earliest, self.not_before))
 
-    def succeeded(self, situation: Situation, expires_at: datetime | None, now: float, time_scale: float) -> None:
-        """A look went through to its end."""
-        self.situation, self.expires_at, self.reason = situation, expires_at, None
-        self.failures = 0
-        self.looked_at = now
-        self.due_at = now + LOOK_SECONDS / time_scale
+    def judged(self, verdict: Verdict, now: float, time_scale: float) -> None:
+        """A visit is over: the next one comes after the usual interval, or sooner if something failed.
 
-    def look_again(self, now: float) -> None:
-        """What was found is out of date already; Graph may take a while to say so, and is not asked without a pause."""
-        self.due_at = now + _SPACING_SECONDS
-
-    def failed(self, reason: str, now: float, *, wait: float = 0.0) -> None:
-        """A look failed; the next one comes after a growing pause, and never before `wait` seconds are over."""
-        self.situation, self.reason = Situation.FAILING, reason
+        The pauses begin anew when another thing fails: a subscription that is missing now must not wait as long as one
+        that has been out of date for a day.
+        """
+        if verdict.reason is None or verdict.situation is not self.situation:
+            self.failures = 0
+        self.situation, self.reason = verdict.situation, verdict.reason
         self.looked_at = now
+        if verdict.reason is None:
+            self.due_at = now + LOOK_SECONDS / time_scale
+            return
         pause = min(LOOK_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(self.failures, 8))
         self.failures += 1
-        self.not_before = now + wait
-        self.due_at = now + max(pause, wait)
+        self.not_before = now + verdict.wait
+        self.due_at = now + max(pause, verdict.wait)
