@@ -38,12 +38,14 @@ Mistake = tuple[str, Mapping[str, str | None], str]
 
 DEV_SECRETS = {"RINGBACK_PROFILE": None}
 """In production, the default, what `usable` gives is for development."""
+PLACEHOLDER = {"RINGBACK_INSTALLATION_ID": "change-me"} | DEV_SECRETS
 MISTAKES: list[Mistake] = [
     *((name, {KAFKA: None}, KAFKA) for name in NEEDS_KAFKA),
     *((name, {f"{KAFKA[:-1]}": "x:1"}, KAFKA[:-1]) for name in NEEDS_KAFKA),
     *((name, {PROTOCOL: "SASL_SSL"}, "RINGBACK_KAFKA__SASL_MECHANISM") for name in NEEDS_KAFKA),
     ("topics diff", {PROTOCOL: "TLS"}, PROTOCOL),
     *((name, {"RINGBACK_INSTALLATION_ID": None}, "RINGBACK_INSTALLATION_ID") for name in SERVICES),
+    *((name, PLACEHOLDER, "RINGBACK_INSTALLATION_ID") for name in SERVICES),
     *((name, {"RINGBACK_TIME_SCALE": "60"} | DEV_SECRETS, "RINGBACK_TIME_SCALE") for name in COMMANDS),
     ("migrate", {"RINGBACK_PROFILE": "test"}, "RINGBACK_PROFILE"),
     *((name, {DSN: None}, DSN) for name in ("status", "lookup", "dlq ls")),

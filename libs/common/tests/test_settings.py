@@ -44,6 +44,8 @@ def test_defaults_are_production() -> None:
         ("RINGBACK_KAFKA__BOOTSTRAP_SERVER", "x:1", "RINGBACK_KAFKA__BOOTSTRAP_SERVER is not "),
         ("RINGBACK_STORE__DNS", "postgres://u:hush@h/d", "RINGBACK_STORE__DNS is not "),
         ("RINGBACK_TIME_SCALE", "60", "RINGBACK_TIME_SCALE is for the dev profile only"),
+        ("RINGBACK_INSTALLATION_ID", "change-me", "RINGBACK_INSTALLATION_ID is still the placeholder change-me: "),
+        ("RINGBACK_INSTALLATION_ID", "Change-Me", "RINGBACK_INSTALLATION_ID is still the placeholder change-me: "),
         ("RINGBACK_KAFKA", "{", "A RINGBACK_ setting cannot be read"),
     ],
 )
@@ -60,6 +62,13 @@ def test_a_mistake_is_one_sentence_that_names_the_setting(
     assert str(caught.value).startswith(sentence)
     assert "hush" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_development_may_keep_the_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its subscriptions are the simulator's."""
+    monkeypatch.setenv("RINGBACK_INSTALLATION_ID", "change-me")
+    monkeypatch.setenv("RINGBACK_PROFILE", "dev")
+    assert load(Example).installation_id == "change-me"
 
 
 def test_a_variable_that_no_process_reads_is_found() -> None:

@@ -37,6 +37,10 @@ HEADS = frozenset({
 """How the names go on that any process reads, up to the first `__`: processes share environments, and what another one
 reads is no mistake. tests/contract compares it with the settings classes, which this package may not import."""
 
+_PLACEHOLDER = "change-me"
+"""The installation id of the manifests in the repository, which are to be changed before they are used: two
+installations with one id would take each other's subscriptions for their own."""
+
 _Settings = TypeVar("_Settings", bound="EnvironmentSettings")
 
 
@@ -158,7 +162,17 @@ def load(settings: type[_Settings]) -> _Settings:
         ) from None
     if loaded.time_scale != 1 and loaded.profile != "dev":
         raise ConfigError("RINGBACK_TIME_SCALE is for the dev profile only: remove it or set RINGBACK_PROFILE=dev.")
+    if isinstance(loaded, ProcessSettings):
+        _refuse_placeholder(loaded)
     return loaded
+
+
+def _refuse_placeholder(settings: ProcessSettings) -> None:
+    if settings.profile != "dev" and settings.installation_id.lower() == _PLACEHOLDER:
+        raise ConfigError(
+            f"RINGBACK_INSTALLATION_ID is still the placeholder {_PLACEHOLDER}: "
+            "give this installation a name of its own and keep it."
+        )
 
 
 def unread(names: Iterable[str]) -> list[str]:
