@@ -1,6 +1,7 @@
 """The keeper as a process, with a real Kafka and the Graph simulator: subscriptions come to be and come back."""
 
 import asyncio
+import base64
 import secrets
 import time
 import uuid
@@ -82,21 +83,27 @@ class World:
             "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(self.folder / "keys.json"),
         }
 
-    async def keeper(self, *, ready: bool = True) -> RunningProcess:
+    async def keeper(self, *, ready: bool = True, installation: str = "test") -> RunningProcess:
         """Start a keeper."""
         env = self.env | {
+            "RINGBACK_INSTALLATION_ID": installation,
             "RINGBACK_TENANTS_FILE": str(self.folder / "tenants.yaml"),
             "RINGBACK_GRAPH__CAFILE": str(self.graph.simulator.ca_file),
         }
         return await self.process("keeper", ["ringback-ingest", "keeper"], env, ready=ready)
 
-    async def tenants(self, *tenant_ids: str) -> None:
-        """Register tenants at the simulator and write the file."""
+    async def tenants(self, *tenant_ids: str) -> str:
+        """Register tenants at the simulator and write the file; the app's id."""
         client_id = str(uuid.uuid4())
         known = [{"tenantId": t, "clientId": client_id, "clientSecret": "s3cret-of-test"} for t in tenant_ids]
         await self.graph.call("POST", "/control/tenants", {"tenants": known})
         (self.folder / "secret").write_text("s3cret-of-test")
-        hooks = f"http://127.0.0.1:{self.webhook_port}/graph"
+        self.write_tenants(client_id, *tenant_ids)
+        return client_id
+
+    def write_tenants(self, client_id: str, *tenant_ids: str, hooks: str | None = None) -> None:
+        """Write the file; `hooks` is where notifications and lifecycle events shall go, the webhook's if not given."""
+        hooks = hooks or f"http://127.0.0.1:{self.webhook_port}/graph"
         entries = [
             {
                 "tenant_id": tenant_id,
@@ -121,6 +128,16 @@ class World:
         """What the audit says about a tenant: action, reason, outcome."""
         entries = [orjson.loads(record.value) for record in await self.dump(AUDIT.name)]
         return [(e["action"], e["reason"], e["outcome"]) for e in entries if e["tenantId"] == tenant_id]
+
+    async def reported(self, tenant_id: str, subscription: str, reason: str | None) -> None:
+        """Wait until the newest status of the tenant says so."""
+
+        async def newest() -> bool:
+            records = [orjson.loads(record.value) for record in await self.dump(STATUS.name) if record.value]
+            details = [r["detail"] for r in records if r["tenantId"] == tenant_id and "subscription" in r["detail"]]
+            return bool(details) and (details[-1]["subscription"], details[-1]["reason"]) == (subscription, reason)
+
+        await eventually(newest, timeout=40)
 
     async def active(self, tenant_id: str) -> dict[str, Any]:
         """Wait until the tenant has exactly one subscription."""
@@ -217,26 +234,58 @@ async def test_lifecycle_events_are_obeyed(world: World) -> None:
 
 
 async def test_foreign_subscription_is_reported(world: World) -> None:
-    """A subscription without our mark stands: it is left alone, the status is red and names the reason."""
+    """Another installation's subscription is left alone, the status is red and names the reason."""
     (tenant,) = some_tenants(1)
     await world.tenants(tenant)
-    keys = world.folder / "keys.json"
-    first = await world.keeper()
+    first = await world.keeper(installation="other")
     theirs = await world.active(tenant)
     assert await first.stop() == 0
-    keys.write_bytes(new_keys_file("k2", secrets.token_bytes(32)))
     await world.keeper()
-
-    async def red() -> bool:
-        reports = [orjson.loads(record.value) for record in await world.dump(STATUS.name) if record.value]
-        return any(
-            r["tenantId"] == tenant and (r["state"], r["detail"]["subscription"]) == ("failing", "foreign_subscription")
-            for r in reports
-            if "subscription" in r["detail"]
-        )
-
-    await eventually(red, timeout=40)
+    await world.reported(tenant, "foreign_subscription", None)
     assert [s["id"] for s in await world.graph.subscriptions(tenant)] == [theirs["id"]]
+
+
+async def test_a_typo_costs_no_subscription_and_a_right_address_is_moved_to(world: World) -> None:
+    """Graph itself refuses the wrong address and the working subscription stays; a right address replaces it."""
+    (tenant,) = some_tenants(1)
+    app = await world.tenants(tenant)
+    await world.keeper()
+    working = await world.active(tenant)
+    world.write_tenants(app, tenant, hooks="http://127.0.0.1:9/graph")
+    await world.reported(tenant, "outdated", "validation")
+    assert await world.graph.subscriptions(tenant) == [working]
+    world.write_tenants(app, tenant, hooks=f"http://localhost:{world.webhook_port}/graph")
+    await world.reported(tenant, "active", None)
+    (moved,) = await world.graph.subscriptions(tenant)
+    assert moved["notificationUrl"].startswith(f"http://localhost:{world.webhook_port}/")
+    audited = [(action, reason) for action, reason, outcome in await world.audit(tenant) if outcome == "done"]
+    assert audited == [
+        ("subscription.create", "missing"),
+        ("subscription.prove", "url_changed"),
+        ("subscription.delete", "proof"),
+        ("subscription.delete", "url_changed"),
+        ("subscription.create", "url_changed"),
+    ]
+
+
+async def test_a_withdrawn_key_is_replaced(world: World) -> None:
+    """Our subscription whose key is gone is ours still: one with the new key takes its place."""
+    (tenant,) = some_tenants(1)
+    await world.tenants(tenant)
+    await world.keeper()
+    first = await world.active(tenant)
+    secret = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    keys = {"active": "k2", "keys": [{"kid": "k2", "secret": secret}], "withdrawn": ["k1"]}
+    (world.folder / "keys.json").write_bytes(orjson.dumps(keys))
+
+    async def replaced() -> bool:
+        standing = await world.graph.subscriptions(tenant)
+        kids = [NotificationQuery.of_url(each["notificationUrl"]).kid for each in standing]
+        return kids == ["k2"] and standing[0]["id"] != first["id"]
+
+    await eventually(replaced, timeout=40)
+    audited = [(action, reason) for action, reason, outcome in await world.audit(tenant) if outcome == "done"]
+    assert ("subscription.delete", "key_not_valid") in audited
 
 
 async def test_two_keepers_share_the_tenants(world: World) -> None:
