@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ringback_common.errors import ConfigError
-from ringback_common.settings import ProcessSettings, Section, load, read_secret, refuse_dev_keys, unread
+from ringback_common.settings import ProcessSettings, Section, StoreSettings, load, read_secret, refuse_dev_keys, unread
 
 
 class StoreSection(Section):
@@ -94,6 +94,18 @@ def test_a_secret_is_the_stripped_content_of_a_file(tmp_path: Path) -> None:
     """Editors add a newline; the secret has none."""
     (tmp_path / "secret").write_text("hush\n")
     assert read_secret(tmp_path / "secret", "RINGBACK_X") == "hush"
+
+
+@pytest.mark.parametrize("in_a_file", [True, False])
+def test_a_password_for_development_is_refused_in_production(tmp_path: Path, *, in_a_file: bool) -> None:
+    """Everybody can read the compose file's; the sentence does not repeat it."""
+    dsn = "postgresql://ringback:dev-only-password@h/d"
+    (tmp_path / "dsn").write_text(dsn)
+    store = StoreSettings(dsn_file=tmp_path / "dsn") if in_a_file else StoreSettings(dsn=dsn)
+    assert store.connection_string("dev") == dsn
+    with pytest.raises(ConfigError, match=r"^RINGBACK_STORE__DSN .* RINGBACK_PROFILE=dev\.$") as caught:
+        store.connection_string("production")
+    assert "dev-only" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [None, "", "\n"])

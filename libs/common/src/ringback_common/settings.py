@@ -41,6 +41,9 @@ _PLACEHOLDER = "change-me"
 """The installation id of the manifests in the repository, which are to be changed before they are used: two
 installations with one id would take each other's subscriptions for their own."""
 
+_DEV_MARK = "dev-only-"
+"""How the passwords of deploy/docker/dev begin."""
+
 _Settings = TypeVar("_Settings", bound="EnvironmentSettings")
 
 
@@ -106,15 +109,22 @@ class StoreSettings(Section):
     dsn_file: Path | None = None
     """A file that holds the connection string."""
 
-    def connection_string(self) -> str:
+    def connection_string(self, profile: str) -> str:
         """The DSN to connect with.
 
         Raises:
-            ConfigError: neither or both are set, or the file cannot be read.
+            ConfigError: neither or both are set, the file cannot be read, or outside the dev profile the password is
+                the compose file's, which everybody can read in the repository.
         """
         if (self.dsn is None) == (self.dsn_file is None):
             raise ConfigError("Set exactly one of RINGBACK_STORE__DSN and RINGBACK_STORE__DSN_FILE.")
-        return self.dsn or read_secret(self.dsn_file or Path(), "RINGBACK_STORE__DSN_FILE")
+        dsn = self.dsn or read_secret(self.dsn_file or Path(), "RINGBACK_STORE__DSN_FILE")
+        if profile != "dev" and _DEV_MARK in dsn:
+            raise ConfigError(
+                "RINGBACK_STORE__DSN or its file holds the password for development: "
+                "make one of your own or set RINGBACK_PROFILE=dev."
+            )
+        return dsn
 
 
 class EnvironmentSettings(BaseSettings):

@@ -38,7 +38,7 @@ _log = logs.logger(__name__)
 async def serve(stop: asyncio.Event) -> None:
     """`ringback-sink migrate` as a process: waits for PostgreSQL, migrates, ends."""
     settings = load(MigrateProcess)
-    dsn = settings.store.connection_string()
+    dsn = settings.store.connection_string(settings.profile)
     begin("migrate", settings)
 
     async def attempt() -> None:

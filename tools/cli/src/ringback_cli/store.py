@@ -80,7 +80,8 @@ class Store:
             Transient: nothing answers there.
         """
         try:
-            dsn = load(StoreAccess).store.connection_string()
+            settings = load(StoreAccess)
+            dsn = settings.store.connection_string(settings.profile)
             connection = await asyncpg.connect(dsn, timeout=10, server_settings={"timezone": "UTC"})
         except (OSError, TimeoutError):
             raise Transient("The store does not answer at RINGBACK_STORE__DSN.") from None

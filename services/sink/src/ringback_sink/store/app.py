@@ -24,7 +24,7 @@ __all__ = ["serve"]
 async def serve(stop: asyncio.Event) -> None:
     """`ringback-sink store`: consume until `stop` is set."""
     settings = load(StoreProcess)
-    dsn = settings.store.connection_string()
+    dsn = settings.store.connection_string(settings.profile)
     client_options(settings.kafka)  # PostgreSQL is waited for first, and a mistake about Kafka would go unheard
     begin("store", settings)
     health = Health()
