@@ -113,17 +113,21 @@ WEBHOOK_CUT = catalogue.counter(
 # --- keeper ---
 KEEPER_ACTIONS = catalogue.counter(
     "ringback_keeper_actions",
-    "What the keeper did to Graph's subscriptions, by action and outcome.",
+    "What the keeper asked of Graph's subscriptions (create, prove, renew, delete), by outcome: done or why not.",
     ("action", "outcome"),
 )
 KEEPER_SUBSCRIPTION_EXPIRY = catalogue.gauge(
-    "ringback_keeper_subscription_expiry_timestamp_seconds", "When a tenant's subscription ends.", ("tenant_id",)
+    "ringback_keeper_subscription_expiry_timestamp_seconds",
+    "When a tenant's subscription ends; 0 while it has none.",
+    ("tenant_id",),
 )
 KEEPER_TENANTS = catalogue.gauge(
     "ringback_keeper_tenants", "Tenants this keeper owns, by the state of their subscription.", ("state",)
 )
 KEEPER_PASS_FAILURES = catalogue.counter(
-    "ringback_keeper_pass_failures", "Looks at a tenant's subscriptions that failed; tried again.", ("reason",)
+    "ringback_keeper_pass_failures",
+    "Visits to a tenant's subscriptions that left them not as they should be, by reason; tried again.",
+    ("reason",),
 )
 
 # --- graph ---

@@ -6,7 +6,7 @@ The rules, and where they come from:
   Graph may grant less than was asked for. A PATCH also reauthorises.
 - `reauthorize` is never used: together with a PATCH within ten minutes it leaves the subscription inconsistent.
 - Graph refuses a second subscription of the same resource and changeType (409), so a replacement is deleted first, and
-  before that Graph has to accept its URLs for a proof (docs/adr/0030-a-replacement-is-proven-first.md).
+  before that Graph has to accept its URLs for a proof (docs/adr/0034-a-replacement-is-proven-first.md).
 - The present subscription is renewed before anything is tried with its replacement.
 """
 
