@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_ingest.client_state import NotificationQuery
-from ringback_ingest.keeper.core.plan import Action, Create, Delete, Foreign, Prove, Reason, Renew, kept, plan
+from ringback_ingest.keeper.core.plan import Action, Create, Delete, Foreign, Prove, Reason, Renew, Wishes, kept, plan
 from ringback_ingest.keeper.core.subscription import LIFETIME, Desired, Seen, lifecycle_url_of, proof_resource
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -99,6 +99,10 @@ SITUATIONS: dict[str, tuple[list[Seen], tuple[Action, ...]]] = {
         (Delete("p", Reason.PROOF), *replaced(Reason.URL_CHANGED)),
     ),
     "another installation's proof": ([ours(), replace(PROOF, resource=proof_resource("test"))], ()),
+    "same address, host written otherwise": (
+        [ours(notification_url=url(QUERY, "https://HOOKS.example:443/graph/notifications"))],
+        (),
+    ),
     "lifecycle address not shown": ([ours(lifecycle_url=None)], ()),
     "query of the address itself": ([ours(notification_url=QUERY.added_to(URL + "?gateway=1"))], ()),
     "other resource beside it": ([ours(id="u", resource="users", notification_url="x")], (Create(Reason.MISSING),)),
@@ -137,13 +141,13 @@ def test_nothing_is_rotated_while_the_active_key_may_not_sign(kid: str) -> None:
 
 def test_reauthorization_is_a_renewal() -> None:
     """A fresh subscription that Graph wants reauthorised is renewed by PATCH, once per id."""
-    actions = plan([ours()], WANTED, NOW, reauthorize=frozenset({"a", "unknown"}))
+    actions = plan([ours()], WANTED, NOW, Wishes(reauthorize=frozenset({"a", "unknown"})))
     assert actions == (Renew("a", Reason.REAUTHORIZATION_REQUIRED),)
 
 
 def test_removed_is_recreated_whatever_the_list_says() -> None:
     """Graph's word that it removed a subscription counts more than its list, which may lag."""
-    assert plan([ours()], WANTED, NOW, removed=frozenset({"a"})) == (Create(Reason.MISSING),)
+    assert plan([ours()], WANTED, NOW, Wishes(removed=frozenset({"a"}))) == (Create(Reason.MISSING),)
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,10 @@ async def test_a_renewal_that_finds_nothing_is_red_and_followed_at_once(
     assert (watch.situation, watch.due_at) == (Situation.ACTIVE, 1120.0)
 
 
-async def test_graph_s_list_that_still_shows_what_is_gone(reconciler: Reconciler, graph: FakeGraph) -> None:
-    """What a renewal did not find is not renewed again, although it is still listed; 409 then says it was there."""
+async def test_a_renewal_that_found_nothing_by_mistake_is_refuted_by_the_conflict(
+    reconciler: Reconciler, graph: FakeGraph
+) -> None:
+    """What a renewal did not find is not renewed again although it is listed, until a 409 says that it is there."""
     graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)]
     graph.planted["renew"] = Gone()
     watch = Watch()
@@ -89,6 +91,10 @@ async def test_graph_s_list_that_still_shows_what_is_gone(reconciler: Reconciler
     await reconciler.reconcile(TENANT, watch)
     assert graph.writes == ["renew", "create"]
     assert (watch.situation, watch.reason) == (Situation.FOREIGN_SUBSCRIPTION, "conflict")
+    del graph.planted["renew"]
+    await reconciler.reconcile(TENANT, watch)
+    assert graph.writes == ["renew", "create", "renew"]
+    assert (watch.situation, watch.expires_at) == (Situation.ACTIVE, NOW + LIFETIME)
 
 
 HOUR = timedelta(hours=1)

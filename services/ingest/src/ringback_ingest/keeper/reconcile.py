@@ -21,8 +21,6 @@ from ringback_ingest.keeper.core.verdict import (
     confirmed_lives,
     expiry,
     unlisted,
-    unrenewed,
-    vanished,
     verdict,
 )
 from ringback_ingest.keeper.core.watch import Watch
@@ -63,25 +61,21 @@ class Reconciler:
 
     async def reconcile(self, tenant: Tenant, watch: Watch) -> None:
         """Visit once. What fails is written into the watch, which says when to try again."""
-        reauthorize, removed = frozenset(watch.reauthorize), frozenset(watch.removed)
+        wishes = watch.wishes()
         seen = await self.graph.seen(tenant)
         if not isinstance(seen, list):
             self._report(tenant, watch, unlisted(seen), ())
             return
         wanted, asked_at = self._wanted(tenant, watch), self.clock.now()
-        actions = plan(seen, wanted.desired, asked_at, reauthorize=reauthorize, removed=removed)
-        present = kept(seen, wanted.desired, asked_at, removed=removed)
+        actions = plan(seen, wanted.desired, asked_at, wishes)
         try:
             steps = await self.changes.carry_out(wanted, actions)
         except NotOwner:
             return
-        judged = verdict(actions, steps)
-        watch.reauthorize -= reauthorize - unrenewed(actions, steps)
-        watch.removed -= removed if judged.reason is None else frozenset()
-        watch.removed |= vanished(steps)
+        watch.met(wishes, actions, steps)
         watch.granted = _granted(watch, seen, steps, asked_at)
-        self._expires(tenant, watch, expiry(present, steps))
-        self._report(tenant, watch, judged, actions)
+        self._expires(tenant, watch, expiry(kept(seen, wanted.desired, asked_at, wishes), steps))
+        self._report(tenant, watch, verdict(actions, steps), actions)
 
     def _wanted(self, tenant: Tenant, watch: Watch) -> Wanted:
         key = self.keys.signing()  # asked once: the query must name the key that signs
@@ -107,16 +101,19 @@ class Reconciler:
         if judged.reason is not None:
             KEEPER_PASS_FAILURES.labels(judged.reason).inc()
         if judged.situation is not Situation.ACTIVE:
-            log = _log.warning if judged.reason in _PASSING else _log.error
-            log(
-                _SENTENCES[judged.situation],
-                tenant_id=tenant.tenant_id,
-                state=judged.situation.value,
-                reason=watch.outdated or judged.reason,
-                outcome=judged.reason,
-                subscription_id=next((a.subscription_id for a in actions if isinstance(a, Foreign)), None),
-                delay_s=round(watch.due_at - self.clock.monotonic(), 1),
-            )
+            self._log(tenant, watch, next((a.subscription_id for a in actions if isinstance(a, Foreign)), None))
+
+    def _log(self, tenant: Tenant, watch: Watch, foreign: str | None) -> None:
+        log = _log.warning if watch.reason in _PASSING else _log.error
+        log(
+            _SENTENCES[watch.situation],
+            tenant_id=tenant.tenant_id,
+            state=watch.situation.value,
+            reason=watch.outdated or watch.reason,
+            outcome=watch.reason,
+            subscription_id=foreign,
+            delay_s=round(watch.due_at - self.clock.monotonic(), 1),
+        )
 
 
 def _granted(watch: Watch, seen: Sequence[Seen], steps: Sequence[Step], asked_at: datetime) -> dict[str, timedelta]:

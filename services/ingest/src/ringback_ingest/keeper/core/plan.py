@@ -18,7 +18,7 @@ from enum import StrEnum
 from ringback_ingest.client_state import NotificationQuery
 from ringback_ingest.keeper.core.subscription import Desired, Seen, conflicting, is_ours, is_proof, same_place, spent
 
-__all__ = ["Action", "Change", "Create", "Delete", "Foreign", "Prove", "Reason", "Renew", "kept", "plan"]
+__all__ = ["Action", "Change", "Create", "Delete", "Foreign", "Prove", "Reason", "Renew", "Wishes", "kept", "plan"]
 
 
 class Reason(StrEnum):
@@ -78,40 +78,46 @@ Change = Create | Prove | Renew | Delete
 Action = Change | Foreign
 
 
-def plan(
-    seen: Sequence[Seen],
-    desired: Desired,
-    now: datetime,
-    *,
-    reauthorize: frozenset[str] = frozenset(),
-    removed: frozenset[str] = frozenset(),
-) -> tuple[Action, ...]:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What Graph's lifecycle events and answers said about subscriptions, by their ids.
+
+    Attributes:
+        reauthorize: Graph asks to have them reauthorised.
+        removed: Graph says that they are gone, whatever its list still shows.
+    """
+
+    reauthorize: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+
+
+NO_WISHES = Wishes()
+
+
+def plan(seen: Sequence[Seen], desired: Desired, now: datetime, wishes: Wishes = NO_WISHES) -> tuple[Action, ...]:
     """Decide what to do, in the order in which to do it; a change that fails ends the rest.
 
     Args:
         seen: what Graph lists for the tenant.
         desired: what there should be.
         now: the wall clock.
-        reauthorize: subscriptions for which Graph asks to be reauthorised.
-        removed: subscriptions Graph says it has removed, whatever its list still shows.
+        wishes: what Graph said beside its list.
     """
-    present = conflicting((each for each in seen if each.id not in removed), desired, now)
+    present = conflicting((each for each in seen if each.id not in wishes.removed), desired, now)
     ours = _ranked(present, desired)
     foreign = tuple(Foreign(each.id) for each in present if each not in ours)
     proofs = _deletions((each for each in seen if is_proof(each, desired.query.installation)), Reason.PROOF)
     if not ours:
         return (*(foreign or (Create(Reason.MISSING),)), *proofs)
     best, *extra = ours
-    upkeep = (*foreign, *_renewal(best, desired, now, reauthorize), *_deletions(extra, Reason.REPEATED), *proofs)
+    upkeep = (*foreign, *_renewal(best, desired, now, wishes), *_deletions(extra, Reason.REPEATED), *proofs)
     # Beside another's subscription nothing could be created, and an old one is better than none.
     return upkeep if foreign else (*upkeep, *_replacement(best, desired))
 
 
-def kept(
-    seen: Iterable[Seen], desired: Desired, now: datetime, *, removed: frozenset[str] = frozenset()
-) -> Seen | None:
+def kept(seen: Iterable[Seen], desired: Desired, now: datetime, wishes: Wishes = NO_WISHES) -> Seen | None:
     """The subscription of ours that the plan keeps, or replaces; None if there is none."""
-    present = conflicting((each for each in seen if each.id not in removed), desired, now)
+    present = conflicting((each for each in seen if each.id not in wishes.removed), desired, now)
     return next(iter(_ranked(present, desired)), None)
 
 
@@ -148,8 +154,8 @@ def _outdated(seen: Seen, desired: Desired) -> Reason | None:
     return Reason.URL_CHANGED if moved else None
 
 
-def _renewal(present: Seen, desired: Desired, now: datetime, reauthorize: frozenset[str]) -> Sequence[Change]:
-    if present.id in reauthorize:
+def _renewal(present: Seen, desired: Desired, now: datetime, wishes: Wishes) -> Sequence[Change]:
+    if present.id in wishes.reauthorize:
         return (Renew(present.id, Reason.REAUTHORIZATION_REQUIRED),)
     if spent(present, desired, now) >= 0.5:  # noqa: PLR2004 - half life
         return (Renew(present.id, Reason.HALF_LIFE),)

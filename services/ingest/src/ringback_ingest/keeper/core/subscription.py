@@ -124,9 +124,9 @@ def is_ours(seen: Seen, desired: Desired) -> bool:
 
 
 def same_place(one: str, other: str) -> bool:
-    """Whether two URLs differ in their query at most."""
+    """Whether two URLs differ in their query at most; host and port may be written in several ways."""
     a, b = urlsplit(one), urlsplit(other)
-    return (a.scheme, a.netloc, a.path) == (b.scheme, b.netloc, b.path)
+    return _same_host(one, other) and (a.scheme, a.path) == (b.scheme, b.path)
 
 
 def _same_host(one: str, other: str) -> bool:

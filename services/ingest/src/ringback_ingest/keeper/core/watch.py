@@ -1,9 +1,12 @@
 """What the keeper knows about one tenant it owns, and when it looks at it next."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ringback_ingest.keeper.core.verdict import Situation, Verdict
+from ringback_ingest.keeper.core.outcomes import Conflict
+from ringback_ingest.keeper.core.plan import Action, Wishes
+from ringback_ingest.keeper.core.verdict import Situation, Step, Verdict, failed, unrenewed, vanished
 
 __all__ = ["Watch"]
 
@@ -58,6 +61,21 @@ class Watch:
                 return
         earliest = now if self.looked_at is None else self.looked_at + _SPACING_SECONDS
         self.due_at = min(self.due_at, max(now, earliest, self.not_before))
+
+    def wishes(self) -> Wishes:
+        """What a visit that begins now is to act on; more may come in while it lasts."""
+        return Wishes(frozenset(self.reauthorize), frozenset(self.removed))
+
+    def met(self, wishes: Wishes, actions: Sequence[Action], steps: Sequence[Step]) -> None:
+        """Forget what a visit has done, and note which subscriptions it did not find.
+
+        A conflict refutes what was said to be removed: Graph has a subscription, which its list may show.
+        """
+        self.reauthorize -= wishes.reauthorize - unrenewed(actions, steps)
+        outcome = steps[-1].outcome if steps else None
+        if outcome is None or isinstance(outcome, Conflict) or not failed(outcome):
+            self.removed -= wishes.removed
+        self.removed |= vanished(steps)
 
     def judged(self, verdict: Verdict, now: float, time_scale: float) -> None:
         """A visit is over: the next one comes after the usual interval, or sooner if something failed.
