@@ -27,11 +27,11 @@ class Listed:
     """A tenants file with these tenants."""
 
     def __init__(self, *tenants: Tenant) -> None:
-        self._tenants = tenants
+        self.tenants = tenants
 
     def all(self) -> dict[str, Tenant]:
         """The tenants by id."""
-        return {tenant.tenant_id: tenant for tenant in self._tenants}
+        return {tenant.tenant_id: tenant for tenant in self.tenants}
 
 
 class ContentVisitor:
@@ -60,6 +60,32 @@ async def test_a_tenant_that_moved_away_is_spoken_for_no_more() -> None:
     await eventually(lambda: told() == [])
     stop.set()
     await running
+
+
+class PatientVisitor:
+    """Notes what it is sent for; nothing is due again for long."""
+
+    def __init__(self) -> None:
+        self.visited: list[Tenant] = []
+
+    async def reconcile(self, tenant: Tenant, watch: Watch) -> None:
+        """Note it."""
+        self.visited.append(tenant)
+        watch.due_at = float("inf")
+
+
+async def test_a_tenant_whose_entry_changed_is_visited_at_once() -> None:
+    """Who has mended a typo does not wait out the pause that it led to."""
+    mended = TENANT.model_copy(update={"notification_url": "https://hooks.example/other"})
+    listed, visitor, stop = Listed(TENANT), PatientVisitor(), asyncio.Event()
+    rounds = Rounds(cast("TenantsFile", listed), lambda _: True, cast("Reconciler", visitor), SystemClock())
+    running = asyncio.create_task(rounds.run(stop))
+    await eventually(lambda: visitor.visited == [TENANT])
+    listed.tenants = (mended,)
+    await eventually(lambda: visitor.visited == [TENANT, mended])
+    stop.set()
+    await running
+    assert visitor.visited == [TENANT, mended]
 
 
 class FailingVisitor:

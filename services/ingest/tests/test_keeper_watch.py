@@ -70,6 +70,17 @@ def test_lifecycle_event_does_not_shorten_retry_after() -> None:
     assert watch.due_at == 900.0
 
 
+def test_a_change_of_the_file_does_not_shorten_retry_after() -> None:
+    """The next visit comes at once, but not before Graph allows."""
+    watch = Watch()
+    watch.judged(FAILING, now=0.0, time_scale=1.0)
+    watch.hasten(now=1.0)
+    assert watch.due_at == 1.0
+    watch.judged(Verdict(Situation.FAILING, "throttled", 900.0), now=1.0, time_scale=1.0)
+    watch.hasten(now=2.0)
+    assert watch.due_at == 901.0
+
+
 def test_missed_is_noted_only() -> None:
     """A `missed` event is counted for the status; it changes nothing about the subscription."""
     watch = Watch()

@@ -40,6 +40,8 @@ class Rounds:
         self._reconciler = reconciler
         self._clock = clock
         self._watches: dict[str, Watch] = {}
+        self._visited: dict[str, Tenant] = {}
+        """Each tenant as the file had it at its last visit."""
         self._visiting: set[str] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -96,6 +98,7 @@ class Rounds:
             )
 
     async def _visit(self, tenant: Tenant, watch: Watch) -> None:
+        self._visited[tenant.tenant_id] = tenant
         try:
             async with self._slots:
                 await self._reconciler.reconcile(tenant, watch)
@@ -106,13 +109,21 @@ class Rounds:
         now = self._clock.monotonic()
         owned = [tenant for tenant in self._tenants.all().values() if self._owns(tenant.tenant_id)]
         waiting = [tenant for tenant in owned if tenant.tenant_id not in self._visiting]
-        return [t for t in waiting if self._watches.setdefault(t.tenant_id, Watch()).due_at <= now]
+        return [tenant for tenant in waiting if self._watch(tenant, now).due_at <= now]
+
+    def _watch(self, tenant: Tenant, now: float) -> Watch:
+        """The tenant's watch; if the file says something else of it than at its last visit the next one comes now."""
+        watch = self._watches.setdefault(tenant.tenant_id, Watch())
+        if self._visited.get(tenant.tenant_id, tenant) != tenant:
+            watch.hasten(now)
+        return watch
 
     def _forget_lost(self) -> None:
         kept = self._tenants.all()
         for tenant_id in list(self._watches):
             if tenant_id not in self._visiting and not (tenant_id in kept and self._owns(tenant_id)):
                 del self._watches[tenant_id]
+                self._visited.pop(tenant_id, None)
                 KEEPER_SUBSCRIPTION_EXPIRY.remove(tenant_id)  # whoever keeps the tenant now tells it
         for situation in Situation:
             count = sum(watch.situation is situation for watch in self._watches.values())
