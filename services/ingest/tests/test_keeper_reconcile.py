@@ -16,7 +16,17 @@ from ringback_ingest.keeper.core.verdict import Situation
 from ringback_ingest.keeper.core.watch import Watch
 from ringback_ingest.keeper.reconcile import Reconciler
 from ringback_ingest.keys_file import KeysFile
-from ringback_testing.subscribed import NOW, QUERY, TENANT, FakeGraph, FakeTopic, StoppedClock, keeper, subscription
+from ringback_testing.subscribed import (
+    NOW,
+    QUERY,
+    TENANT,
+    FakeGraph,
+    FakeTopic,
+    StoppedClock,
+    errors,
+    keeper,
+    subscription,
+)
 
 
 @pytest.fixture
@@ -257,11 +267,6 @@ def _kids(created: object) -> tuple[str, str]:
     """The kid in the URL and the one that signed."""
     assert isinstance(created, NewSubscription)
     return NotificationQuery.of_url(created.notification_url).kid, created.client_state.partition(".")[0]
-
-
-def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The sentences for an operator."""
-    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
 
 
 def failures_metric(reason: str) -> float:

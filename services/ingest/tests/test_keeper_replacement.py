@@ -24,6 +24,7 @@ from ringback_testing.subscribed import (
     FakeGraph,
     FakeTopic,
     StoppedClock,
+    errors,
     keeper,
     moved,
     subscription,
@@ -130,8 +131,7 @@ async def test_a_typo_is_an_error_in_one_sentence(
     graph.away = {"typo.example"}
     await keeper(graph, topic, keys).reconcile(moved("typo.example"), Watch())
     assert graph.ids == ["a"]
-    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert errors == ["The subscription that is wanted could not be proven; the present one is kept."]
+    assert errors(caplog) == ["The subscription that is wanted could not be proven; the present one is kept."]
     assert "typo.example" not in caplog.text
 
 
@@ -209,7 +209,7 @@ async def test_a_creation_that_fails_behind_the_deletion_is_red_and_repeated_at_
     reconciler = keeper(graph, topic, keys)
     await reconciler.reconcile(NEW, watch)
     assert (watch.situation, watch.expires_at, watch.due_at, graph.ids) == (Situation.MISSING, None, 1005.0, [])
-    assert "A tenant has no subscription." in caplog.text
+    assert errors(caplog) == ["A tenant has no subscription."]
     del graph.planted["create"]
     await reconciler.reconcile(NEW, watch)
     assert (watch.situation, len(graph.ids)) == (Situation.ACTIVE, 1)

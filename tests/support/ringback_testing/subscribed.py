@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
 from ringback_events.platform_events import AuditEntry
@@ -38,6 +39,7 @@ __all__ = [
     "FakeGraph",
     "FakeTopic",
     "StoppedClock",
+    "errors",
     "keeper",
     "moved",
     "subscription",
@@ -180,6 +182,11 @@ def subscription(name: str, *, expires_at: datetime = NOW + LIFETIME, query: Not
 def moved(host: str) -> Tenant:
     """The tenant, its notifications wanted at another host."""
     return TENANT.model_copy(update={"notification_url": f"https://{host}/graph/notifications"})
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> Sequence[str]:
+    """The sentences for an operator."""
+    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
 
 
 def keeper(

@@ -37,8 +37,8 @@ _SENTENCES = {
     Situation.FAILING: "A tenant's subscription could not be looked after.",
 }
 
-_PASSING = frozenset({"transient", "throttled", "gone"})
-"""Reasons that are likely to be over at the next visit."""
+_PASSING = frozenset({"transient", "throttled"})
+"""Reasons that are likely to be over at the next visit; they are a warning while a subscription stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ class Reconciler:
             self._log(tenant, watch, next((a.subscription_id for a in actions if isinstance(a, Foreign)), None))
 
     def _log(self, tenant: Tenant, watch: Watch, foreign: str | None) -> None:
-        log = _log.warning if watch.reason in _PASSING else _log.error
+        passing = watch.reason in _PASSING and watch.situation is not Situation.MISSING
+        log = _log.warning if passing or watch.reason == "gone" else _log.error
         log(
             _SENTENCES[watch.situation],
             tenant_id=tenant.tenant_id,
