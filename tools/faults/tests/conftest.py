@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from ringback_events import topics
-from ringback_events.keys import call_key
-from ringback_events.partition import partition_for
+from ringback_faults.contract import call_key, partition_of
 from ringback_faults.ledgers import (
     Act,
     Children,
     Commit,
+    Contents,
     Expected,
     Generation,
     Item,
@@ -36,6 +36,13 @@ KEY: Key = (TENANT, "aaaaaaaa-0000-0000-0000-000000000001")
 FETCH, RETRY, DLQ = topics.FETCH.name, topics.FETCH_RETRY_2M.name, topics.INTERNAL_DEAD_LETTERS.name
 RECORDS, SESSIONS, CALLS = topics.RECORDS.name, topics.SESSIONS.name, topics.CALLS.name
 WHOLE = Children(1, 2, "s1", "p1")
+SAID = Contents("call", 1, ("user", "phone"), "people", {0: "first"})
+OPEN: dict[str, Contents] = {
+    RECORDS: SAID,
+    CALLS: replace(SAID, people="", sessions={}),
+    SESSIONS: Contents(count=1, sessions={0: "first"}),
+}
+MARKER = Contents(count=1)
 
 
 def children(version: int) -> Children:
@@ -107,8 +114,10 @@ class Story:
                 "ce_tenantid": TENANT.encode(),
                 "ce_subject": KEY[1].encode(),
             }
-            whole = {"children": children(version), "marks": frozenset({version})} if name == RECORDS else {}
-            self.put(name, at + place / 1000, f"{name}{version}".encode(), told, **{**facts, **whole, **changed})
+            said = {"contents": MARKER if suffix == ":completed" else OPEN[name]}
+            whole = {"children": children(version), "marks": frozenset({version}), "source": SAID}
+            said |= whole if name == RECORDS else {}
+            self.put(name, at + place / 1000, f"{name}{version}".encode(), told, **{**facts, **said, **changed})
 
     def stored(self, at: float, version: int = 1) -> None:
         """A version in the store, newest or not."""
@@ -118,7 +127,7 @@ class Story:
             before = None if held is None else (held.version, 1)
             self.writes.append(Write(at, KEY, before, (version, 1)))
             self.calls[KEY] = StoredCall(
-                KEY, version, 1, children(version), rows_match=True, surplus=0, rows_version=frozenset({version})
+                KEY, version, 1, children(version), SAID, SAID, surplus=0, rows_version=frozenset({version})
             )
 
     def committed(self, at: float) -> None:
@@ -142,7 +151,7 @@ class Story:
     def put(self, topic: str, at: float, value: bytes, headers: dict[str, bytes], **facts: Any) -> TopicRecord:
         """Any record under the call's key."""
         raw = call_key(*KEY)
-        partition = partition_for(topic, raw, topics.topic(topic).partitions)
+        partition = partition_of(topic, raw)
         offset = sum(record.topic == topic for record in self.records)
         identity = headers.get("ce_source", b"") + b" " + headers.get("ce_id", b"")
         digest = hashlib.sha256(value).digest()

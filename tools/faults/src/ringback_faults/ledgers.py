@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 from ringback_local.demo.judge import Children, Expected, Key
 
+from ringback_faults.contents import Contents
+
 __all__ = [
     "GRAPHS_BUDGET",
     "Act",
     "Children",
     "Commit",
+    "Contents",
     "Expected",
     "Generation",
     "Item",
@@ -101,6 +104,8 @@ class TopicRecord:
         headers: all of them, last one wins.
         children: what a restricted record holds, hashed as the simulator does; None on other topics.
         marks: the versions that the simulator wrote into its sessions and participants; two are a mixed record.
+        contents: what its own members say, of a restricted record without Graph's JSON; None on internal topics.
+        source: what the Graph JSON of a restricted record says.
     """
 
     topic: str
@@ -117,6 +122,8 @@ class TopicRecord:
     headers: Mapping[str, bytes]
     children: Children | None = None
     marks: frozenset[int] = frozenset()
+    contents: Contents | None = None
+    source: Contents | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,8 @@ class StoredCall:
 
     Attributes:
         children: of the stored document.
-        rows_match: whether the session rows are the document's sessions, one for one.
+        contents: what the rows of the call, its participants, sessions and streams say.
+        source: what the stored document says.
         surplus: rows that stand twice: of the call, of a history version, of a child.
         rows_version: the versions its children's rows carry; anything but {version} is a mixed call.
     """
@@ -134,7 +142,8 @@ class StoredCall:
     version: int
     revision: int
     children: Children
-    rows_match: bool
+    contents: Contents
+    source: Contents
     surplus: int
     rows_version: frozenset[int]
 

@@ -20,6 +20,7 @@ INVARIANTS: Mapping[str, str] = {
     "I12": "offset safety",
     "I13": "whole",
     "I14": "read after notify",
+    "I15": "neighbours",
 }
 
 

@@ -74,6 +74,8 @@ class Expect(_Model):
         share_over_10s: of the sender's POSTs, those that may be answered after Graph has given up on them.
         late_answers: whether POSTs may be answered later than 3 s: only where the webhook itself is held still.
         dead_letters: calls that may end so, by reason: a number, or from and to; all others are an anomaly.
+        neighbour_seconds: p99 from acceptance to store of the items that a one-sided fault does not concern, while it
+            lasts.
         unavailable: whether POSTs may be answered 503 or cut off.
         evidence: the least of each figure of the oracle's evidence, e.g. {"kills_holding_work": 2, "throttled": 10}.
         at_most: the most of a figure of the evidence, e.g. {"reads_of_a_call": 4}.
@@ -87,6 +89,7 @@ class Expect(_Model):
     ack_p99_ms: float | None = None
     share_over_10s: float = 0.0
     late_answers: bool = False
+    neighbour_seconds: float | None = None
     dead_letters: Mapping[str, int | tuple[int, int]] = Field(default_factory=dict)
     unavailable: bool = True
     evidence: Annotated[Mapping[str, float], Field(min_length=1)]

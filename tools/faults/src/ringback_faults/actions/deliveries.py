@@ -9,11 +9,14 @@ from typing import Any
 from ringback_faults.actions.registry import action
 from ringback_faults.collect.simulator_ledger import flushed_size, lines_since
 from ringback_faults.ledgers import Act
+from ringback_faults.oracle.neighbours import CALLS
 from ringback_faults.scene import Scene
 
 __all__ = ["calls", "delivery", "flood", "graph_states"]
 
 _TICK_SECONDS = 0.02
+_NOT_YET_SECONDS = 9000.0
+"""Graph's bound for the first version of a record."""
 
 
 @action("delivery")
@@ -69,10 +72,15 @@ async def flood(scene: Scene, rate: int = 500, seconds: float = 10.0, among: int
 
 @action("calls")
 async def calls(scene: Scene, order: dict[str, Any], tenant: int = 0) -> None:
-    """Calls besides the load's, in the simulator's words (`POST /control/calls`), e.g. {shape: largeMeeting}."""
+    """Calls besides the load's, in the simulator's words (`POST /control/calls`), e.g. {shape: largeMeeting}.
+
+    Those that Graph does not know at first are a fault that concerns only themselves, for as long as a 404 means that.
+    """
     at = time.time()
     made = await scene.ask("POST", "calls", {"tenantId": scene.stack.tenants[tenant], "versionMark": True, **order})
-    scene.note(Act(at, at, "calls", "graph", {"calls": len(made["callIds"])}))
+    unknown = min(float(order.get("visibleAfterSeconds", 0)), _NOT_YET_SECONDS) / scene.world.kind.time_scale
+    concerned = {"concerns": CALLS} if unknown else {}
+    scene.note(Act(at, at + unknown, "calls", "graph", {"calls": len(made["callIds"]), **concerned}))
 
 
 async def _new_calls(scene: Scene, count: int, shape: str) -> list[tuple[str, str]]:

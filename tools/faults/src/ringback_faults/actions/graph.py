@@ -6,6 +6,7 @@ from typing import Any
 
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
+from ringback_faults.oracle.neighbours import CALLS
 from ringback_faults.scene import Scene
 
 __all__ = ["always_failing", "graph_fault", "wait"]
@@ -27,7 +28,8 @@ async def graph_fault(
     struck = {} if tenant is None else {"tenantId": scene.stack.tenants[tenant]}
     at = time.time()
     planted = (await scene.ask("POST", "faults", {**fault, **struck}))["id"]
-    detail: dict[str, float | str] = {"fault": planted, "effect": str(fault["effect"])}
+    concerned = {} if tenant is None else {"concerns": scene.stack.tenants[tenant]}
+    detail: dict[str, float | str] = {"fault": planted, "effect": str(fault["effect"]), **concerned}
     if seconds is not None:
         await asyncio.sleep(seconds)
         detail["fired"] = await _fired(scene, planted)
@@ -42,13 +44,16 @@ async def _fired(scene: Scene, planted: str) -> float:
 
 
 @action("always failing")
-async def always_failing(scene: Scene, tenant: int = 0) -> None:
-    """One call for which Graph has nothing but a 500, whoever asks and however often."""
+async def always_failing(scene: Scene, seconds: float, tenant: int = 0, status: int = 500) -> None:
+    """One call for which Graph has nothing but this status for a while, whoever asks and however often."""
     at, name = time.time(), scene.stack.tenants[tenant]
     call = (await scene.ask("POST", "calls", {"tenantId": name, "shape": "peerToPeer", "notify": False}))["callId"]
-    await scene.ask("POST", "faults", {"effect": "status", "status": 500, "route": "records", "callId": call})
+    fault = {"effect": "status", "status": status, "route": "records", "callId": call}
+    planted = (await scene.ask("POST", "faults", fault))["id"]
     await scene.ask("POST", f"calls/{name}/{call}/notify", {})
-    scene.note(Act(at, time.time(), "always failing", "graph"))
+    await asyncio.sleep(seconds)
+    await scene.ask("DELETE", f"faults/{planted}")
+    scene.note(Act(at, time.time(), "always failing", "graph", {"concerns": CALLS}))
 
 
 @action("clear graph faults")

@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
-from ringback_events.partition import partition_for
-from ringback_events.topics import topic
 
+from ringback_faults.contract import partition_of
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 
@@ -42,7 +41,7 @@ class Planter:
             key=key,
             value=value,
             headers=list(headers.items()),
-            partition=partition_for(name, key, topic(name).partitions),
+            partition=partition_of(name, key),
         )
         place: dict[str, float | str] = {"partition": str(told.partition), "offset": str(told.offset)}
         what, detail = ("poison", {**place, "reason": reason}) if reason else ("plant", place)

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 from ringback_events.headers import VersionHeaders, fetch_request_headers
-from ringback_events.keys import call_key
+
+from ringback_faults.contract import call_key
 
 __all__ = ["Poison", "of_lanes", "of_records"]
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -10,11 +10,12 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
-from ringback_events.keys import split_call_key
 from ringback_events.topics import Topic
 from ringback_local.demo.canonical import children_of
 
-from ringback_faults.ledgers import Children, TopicRecord
+from ringback_faults.contents import contents_of_call, contents_of_graph, contents_of_record, contents_of_session
+from ringback_faults.contract import split_key
+from ringback_faults.ledgers import Contents, TopicRecord
 
 __all__ = ["OFFSETS_TOPIC", "READ_TOPICS", "ends_of", "partitions_of", "reading", "records_between", "topic_record"]
 
@@ -33,6 +34,11 @@ READ_TOPICS: tuple[Topic, ...] = (
 )
 """What a row is judged by."""
 
+_READINGS: Mapping[str, Callable[[Mapping[str, Any]], Contents]] = {
+    topics.RECORDS.name: contents_of_record,
+    topics.CALLS.name: contents_of_call,
+    topics.SESSIONS.name: contents_of_session,
+}
 _MARK = re.compile(rb"mark-v([0-9]{1,9})")
 _LONGEST_NUMBER = 19
 
@@ -96,7 +102,8 @@ def topic_record(record: Any) -> TopicRecord:
     """One record without its payload."""
     headers = {name: value or b"" for name, value in record.headers}
     value: bytes | None = record.value
-    restricted = record.topic == topics.RECORDS.name
+    said = _shape(value) if value and record.topic in _READINGS else None
+    graph = _graph(said) if record.topic == topics.RECORDS.name else None
     return TopicRecord(
         topic=record.topic,
         partition=record.partition,
@@ -105,13 +112,15 @@ def topic_record(record: Any) -> TopicRecord:
         event_id=_event_id(headers),
         digest=None if value is None else hashlib.sha256(value).digest(),
         size=len(value or b""),
-        key=None if record.key is None else split_call_key(record.key),
+        key=None if record.key is None else split_key(record.key),
         raw_key=record.key,
         version=_number(headers.get("ce_callversion")),
         revision=_number(headers.get("ce_callrevision")),
         headers=headers,
-        children=_children(value) if restricted and value else None,
-        marks=frozenset(map(int, _MARK.findall(value))) if restricted and value else frozenset(),
+        children=None if graph is None else children_of(graph),
+        marks=frozenset() if graph is None else frozenset(map(int, _MARK.findall(value or b""))),
+        contents=None if said is None else _READINGS[record.topic](said),
+        source=None if graph is None else contents_of_graph(graph),
     )
 
 
@@ -123,11 +132,15 @@ def _number(value: bytes | None) -> int | None:
     return int(value) if value is not None and value.isdigit() and len(value) <= _LONGEST_NUMBER else None
 
 
-def _children(value: bytes) -> Children | None:
-    """None for what is no record: planted poison."""
+def _shape(value: bytes) -> dict[str, Any] | None:
+    """None for what is no JSON object: planted poison."""
     try:
-        record = orjson.loads(value)
+        told = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    graph = cast("dict[str, Any]", record).get("graph") if isinstance(record, dict) else None
-    return children_of(cast("dict[str, Any]", graph)) if isinstance(graph, dict) else None
+    return cast("dict[str, Any]", told) if isinstance(told, dict) else None
+
+
+def _graph(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    graph = None if said is None else said.get("graph")
+    return cast("dict[str, Any]", graph) if isinstance(graph, dict) else None

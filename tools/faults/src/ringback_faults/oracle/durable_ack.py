@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ringback_events import topics
-from ringback_events.headers import RUN
 
 from ringback_faults.ledgers import Key, Ledgers, TopicRecord
 from ringback_faults.oracle.index import Index
 
 __all__ = ["missing_items", "unexplained_records"]
 
+_RUN = "ringback_run"
+"""Header of a record that an operator's command wrote."""
 _ROUNDING = 0.001
 """Kafka's times are whole milliseconds, rounded down."""
 
@@ -65,7 +66,7 @@ def _calls(ledgers: Ledgers, index: Index) -> dict[Key, _Call]:
 
 def _of_webhook(record: TopicRecord) -> bool:
     # A released dead letter is a notification octet for octet, its id included; only the run of the command is new.
-    released = RUN in record.headers
+    released = _RUN in record.headers
     return record.topic == topics.FETCH.name and b":webhook:" in (record.event_id or b"") and not released
 
 

@@ -5,11 +5,14 @@ from itertools import chain
 
 from ringback_faults.ledgers import Ledgers
 from ringback_faults.oracle import (
+    attempts,
     bounds,
     conservation,
     durable_ack,
     evidence,
+    faithfulness,
     latency,
+    neighbours,
     newest,
     offset_safety,
     poison,
@@ -69,23 +72,32 @@ def _anomalies(ledgers: Ledgers, index: Index, effects: Effects, expect: Expect)
         "I5": chain(
             regressions.lowered_rows(ledgers),
             regressions.inversions(ledgers, index),
-            regressions.misplaced(index),
+            regressions.misplaced(ledgers, index),
         ),
         "I6": chain(
             poison.missing_letters(ledgers, index, letters),
             poison.surplus_letters(ledgers, index, letters),
             poison.garbled_letters(ledgers),
         ),
-        "I7": bounds.unbounded(ledgers, expect.rss_mib),
+        "I7": chain(
+            bounds.unbounded(ledgers, expect.rss_mib),
+            attempts.endless_tries(ledgers, index),
+            attempts.endless_looks(ledgers, index),
+        ),
         "I8": chain(politeness.impolite(ledgers), politeness.over_limits(ledgers)),
         "I9": chain(recovery.unrecovered(ledgers, effects, expect), recovery.unexpected_ends(ledgers, expect)),
         "I10": latency.slow_answers(ledgers, expect),
         "I11": ledgers.leaks,
         "I12": offset_safety.early_commits(ledgers, index, effects),
         "I13": chain(
-            wholeness.cut_records(ledgers), wholeness.cut_calls(ledgers), wholeness.cut_events(ledgers, index)
+            wholeness.cut_records(ledgers),
+            wholeness.cut_calls(ledgers),
+            wholeness.cut_events(ledgers, index),
+            faithfulness.unfaithful_events(ledgers, index),
+            faithfulness.unfaithful_rows(ledgers),
         ),
         "I14": read_after_notify.unread_items(ledgers, index),
+        "I15": neighbours.waiting_neighbours(ledgers, index, expect),
     }
     return {name: found[name] for name in INVARIANTS}
 
@@ -100,6 +112,7 @@ def _figures(ledgers: Ledgers, index: Index, effects: Effects) -> dict[str, floa
         "drained_seconds": (ledgers.drained or ledgers.faulted) - ledgers.faulted,
         "repeats": float(sum(1 for _ in uniqueness.repeats(ledgers, index))),
         **latency.latency_figures(ledgers),
+        **neighbours.neighbour_figures(ledgers, index),
         **memory,
     }
 
@@ -109,7 +122,7 @@ def _vacuous(ledgers: Ledgers, index: Index, judged: Iterable[str]) -> Iterable[
     present = {
         "I1": index.accepted, "I2": index.accepted, "I3": index.published, "I4": ledgers.calls, "I5": ledgers.writes,
         "I7": spans, "I8": ledgers.requests, "I10": ledgers.posts, "I11": ledgers.searched, "I12": ledgers.commits,
-        "I13": ledgers.calls, "I14": index.accepted,
+        "I13": ledgers.calls, "I14": index.accepted, "I15": neighbours.neighbour_figures(ledgers, index),
     }  # fmt: skip
     for name in judged:
         if name in present and not present[name]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ringback_faults.ledgers import Ledgers, Post
 from ringback_faults.row import Expect
 
-__all__ = ["latency_figures", "slow_answers"]
+__all__ = ["latency_figures", "quantile", "slow_answers"]
 
 _PATIENCE = 3
 _FIRST_DEADLINE, _LAST_DEADLINE = 3.0, 10.0
@@ -21,8 +21,8 @@ def latency_figures(ledgers: Ledgers) -> Mapping[str, float]:
     answered = [post.end - post.at for post in ledgers.posts]
     count = max(1, len(answered))
     return {
-        "ack_p50_ms": 1000 * _quantile(waits, 0.5),
-        "ack_p99_ms": 1000 * _quantile(waits, 0.99),
+        "ack_p50_ms": 1000 * quantile(waits, 0.5),
+        "ack_p99_ms": 1000 * quantile(waits, 0.99),
         "share_over_3s": sum(wait > _FIRST_DEADLINE for wait in answered) / count,
         "share_over_10s": sum(wait > _LAST_DEADLINE for wait in answered) / count,
     }
@@ -55,5 +55,6 @@ def _refusal(post: Post) -> str:
     return f"a POST at {post.at:.3f} was answered {post.status or 'not at all'}"
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which that share of sorted values lies; 0 of none."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
-from ringback_faults.ledgers import Ledgers, TopicRecord
+from ringback_faults.ledgers import Act, Ledgers, TopicRecord
 from ringback_faults.oracle.index import DEAD_LETTERS, Index, Place, origin_of, reason_of
 
 __all__ = ["HEADERS", "Wanted", "garbled_letters", "missing_letters", "surplus_letters"]
@@ -19,6 +20,7 @@ HEADERS = tuple(
     )
 )  # fmt: skip
 """What every dead letter tells."""
+_INTERRUPTING = frozenset({"kill", "freeze", "point"})
 _NEVER_KEPT = frozenset({"traceparent"})
 """Of the hop, not of the record: a dead letter has that of its own."""
 
@@ -42,9 +44,15 @@ def surplus_letters(ledgers: Ledgers, index: Index, expected: Mapping[str, Wante
         _, most = _range(expected.get(reason, 0))
         if count > most:
             yield f"{count} dead letters for {reason}, {most} were planted"
-    twice = Counter(origin for origin, letters in index.letters_of.items() for _ in letters)
-    if not any(act.what in {"kill", "freeze", "point"} for act in ledgers.acts):
-        yield from (f"{place} was dead-lettered {times} times" for place, times in twice.items() if times > 1)
+    for place, letters in index.letters_of.items():
+        for before, again in pairwise(letters):
+            if not any(_came_between(act, before.at, again.at) for act in ledgers.acts):
+                yield f"{place} was dead-lettered at {before.at:.3f} and again at {again.at:.3f}"
+
+
+def _came_between(act: Act, before: float, again: float) -> bool:
+    """Whether a process may have been ended, or held still, between its letter and its commit."""
+    return act.what in _INTERRUPTING and act.at <= again and act.end >= before
 
 
 def garbled_letters(ledgers: Ledgers) -> Iterator[str]:

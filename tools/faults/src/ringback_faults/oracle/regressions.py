@@ -1,23 +1,24 @@
 """I5: nothing goes back. Pure.
 
 In the store no change of a current row that took effect leads to the same or a lower (version, revision). On a topic
-the versions of a call rise, all in the partition of its key; after a rebalance each call may go back once, for two
-processes may have had it in hand.
+the versions of a call rise, all in the partition of its key; a call that was unfinished at a rebalance may go back
+once, for two processes may have had it in hand.
 """
 
 from collections.abc import Iterator, Sequence
 
 from ringback_events import topics
-from ringback_events.keys import call_key
-from ringback_events.partition import partition_for
 
+from ringback_faults.contract import call_key, partition_of
 from ringback_faults.ledgers import Generation, Key, Ledgers, TopicRecord
-from ringback_faults.oracle.index import ENRICHER, Index
+from ringback_faults.oracle.index import DEAD_LETTERS, ENRICHER, LANES, Index, place_of
+from ringback_faults.oracle.uniqueness import in_hand_at
 
 __all__ = ["inversions", "lowered_rows", "misplaced"]
 
 _ORDERED = (topics.RECORDS.name, topics.CALLS.name)
 _KEYED = (topics.RECORDS.name, topics.CALLS.name, topics.SESSIONS.name)
+_PLACED = frozenset(_KEYED) | LANES | DEAD_LETTERS
 
 
 def lowered_rows(ledgers: Ledgers) -> Iterator[str]:
@@ -34,8 +35,9 @@ def inversions(ledgers: Ledgers, index: Index) -> Iterator[str]:
     """A sentence for each lower version behind a higher one that no rebalance excuses."""
     rebalances = [state for state in ledgers.generations if state.group == ENRICHER]
     for key, published in index.published.items():
+        shared = [state for state in rebalances if in_hand_at(state.at, key, ledgers, index)]
         for topic in _ORDERED:
-            yield from _inversions_on(topic, key, [one for one in published if one.topic == topic], rebalances)
+            yield from _inversions_on(topic, key, [one for one in published if one.topic == topic], shared)
 
 
 def _inversions_on(
@@ -60,20 +62,28 @@ _TWO_OWNERS = 60.0
 """Seconds before a rebalance in which the member that is put out may have published."""
 
 
-def misplaced(index: Index) -> Iterator[str]:
-    """A sentence for each event under a key that is not its call's, or in a partition that is not its key's.
+def misplaced(ledgers: Ledgers, index: Index) -> Iterator[str]:
+    """A sentence for each event under a key that is not its call's, and for each record outside its key's partition.
 
     What the harness itself planted may lie anywhere.
     """
     for published in index.published.values():
         for record in published:
-            if record.topic in _KEYED and not _well_placed(record):
-                yield f"{record.topic}/{record.partition}/{record.offset} lies under a key that is not its call's"
+            if record.topic in _KEYED and not _well_keyed(record):
+                yield f"{_named(record)} lies under a key that is not its call's"
+    for record in ledgers.records:
+        if record.topic in _PLACED and place_of(record) not in ledgers.planted and not _well_placed(record):
+            yield f"{_named(record)} lies in a partition that is not its key's"
+
+
+def _well_keyed(record: TopicRecord) -> bool:
+    tenant, subject = (record.headers.get(name, b"").decode(errors="replace") for name in ("ce_tenantid", "ce_subject"))
+    return record.raw_key == call_key(tenant, subject)
 
 
 def _well_placed(record: TopicRecord) -> bool:
-    tenant, subject = (record.headers.get(name, b"").decode(errors="replace") for name in ("ce_tenantid", "ce_subject"))
-    key = call_key(tenant, subject)
-    return record.raw_key == key and record.partition == partition_for(
-        record.topic, key, topics.topic(record.topic).partitions
-    )
+    return record.partition == partition_of(record.topic, record.raw_key or b"")
+
+
+def _named(record: TopicRecord) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"

@@ -1,11 +1,11 @@
 """I3: everything once. Pure.
 
 In the store always. On a topic an event id may stand again for a reason only: the harness ended or froze a process that
-held unfinished work (as many publications as it may have held requests), or Graph notified again and another process,
-which could not know of the first publication, was asked. The latter is told by the commits: a request came after the
-first was read, or before it and the hand-over left it to the next process (whoever hands over takes in nothing more
-while its last steps read). What a process itself put off is no further request unless there were two to begin with.
-`ringback_replay` marks what is repeated on purpose.
+held unfinished work of that call (as many publications as it may have held requests of it), or Graph notified again and
+another process, which could not know of the first publication, was asked. The latter is told by the commits: a request
+came after the first was read, or before it and the hand-over left it to the next process (whoever hands over takes in
+nothing more while its last steps read). What a process itself put off is no further request unless there were two to
+begin with. `ringback_replay` marks what is repeated on purpose.
 """
 
 from collections import Counter, defaultdict
@@ -15,10 +15,10 @@ from itertools import pairwise
 
 from ringback_faults.ledgers import Act, Key, Ledgers, TopicRecord
 from ringback_faults.oracle.effects import due_of
-from ringback_faults.oracle.index import ENRICHER, LANES, RETRIES, Index
+from ringback_faults.oracle.index import ENRICHER, RETRIES, Index, place_of
 from ringback_faults.row import Repeats
 
-__all__ = ["REPEATING", "Repeat", "repeats", "surplus_events", "surplus_rows", "unfinished_at"]
+__all__ = ["REPEATING", "Repeat", "in_hand_at", "repeats", "surplus_events", "surplus_rows", "unfinished_at"]
 
 REPEATING = frozenset({
     "kill", "freeze", "point", "bounce", "cut", "kill broker", "produce errors", "refuse link", "poison link",
@@ -26,20 +26,16 @@ REPEATING = frozenset({
 })  # fmt: skip
 """Acts after which a consumer may have to repeat what it had in hand."""
 
-_SPAN = 256
-"""Records of a partition that a consumer may have in hand."""
-
-_Part = tuple[str, int]
 _Version = tuple[int, int]
 
 
 def surplus_rows(ledgers: Ledgers, index: Index) -> Iterator[str]:
     """A sentence for each row that stands twice, and for each of a call or version nobody told Ringback of."""
-    planted = {record.key for record in index.planted}
+    planted = {(r.key, r.version) for r in index.planted if not ledgers.planted[place_of(r)]}
     for key, stored in ledgers.calls.items():
         if stored.surplus:
             yield f"{stored.surplus} rows of {key[1]} stand twice"
-        if key not in ledgers.expected and key not in planted:
+        if key not in ledgers.expected and (key, stored.version) not in planted:
             yield f"{key[1]} is stored and Graph never had it"
     twice = Counter((row.key, row.version) for row in ledgers.versions)
     yield from (f"version {version} of {key[1]} stands {n} times" for (key, version), n in twice.items() if n > 1)
@@ -52,16 +48,17 @@ def surplus_rows(ledgers: Ledgers, index: Index) -> Iterator[str]:
 def surplus_events(ledgers: Ledgers, index: Index, allowed: Repeats) -> Iterator[str]:
     """A sentence for each repeated publication beyond what the row allows.
 
-    With "span per kill" an act excuses as many repeats as it found in hand, of those that come after it.
+    With "span per kill" an act excuses as many repeats of a call, of those that come after it, as requests of that call
+    were unfinished when it struck, or came while it lasted.
     """
     if allowed == "any":
         return
     acts = [act for act in ledgers.acts if act.what in REPEATING and allowed != "none"]
-    held = [(act.at, _in_hand_at_most(act, ledgers)) for act in acts]
-    excused = 0
+    excused: Counter[str] = Counter()
     for repeat in sorted(repeats(ledgers, index), key=lambda repeat: repeat.at):
-        if excused < sum(count for at, count in held if at <= repeat.at):
-            excused += 1
+        struck = (_interrupted(act, repeat.key, ledgers, index) for act in acts if act.at <= repeat.at)
+        if excused[repeat.call_id] < sum(struck):
+            excused[repeat.call_id] += 1
         else:
             yield str(repeat)
 
@@ -70,10 +67,15 @@ def surplus_events(ledgers: Ledgers, index: Index, allowed: Repeats) -> Iterator
 class Repeat:
     """A publication of a version that had been published and that no further request excuses."""
 
-    call_id: str
+    key: Key
     version: _Version
     before: float
     at: float
+
+    @property
+    def call_id(self) -> str:
+        """Of the call that was published again."""
+        return self.key[1]
 
     def __str__(self) -> str:
         return f"version {self.version} of {self.call_id} was published at {self.before:.3f} and again at {self.at:.3f}"
@@ -85,7 +87,7 @@ def repeats(ledgers: Ledgers, index: Index) -> Iterator[Repeat]:
         for version, again in _publications(published).items():
             for before, at in pairwise(again):
                 if not _asked_again(key, before, at, ledgers, index):
-                    yield Repeat(key[1], version, before, at)
+                    yield Repeat(key, version, before, at)
 
 
 def _publications(published: Sequence[TopicRecord]) -> Mapping[_Version, list[float]]:
@@ -120,27 +122,38 @@ def _is_put_off(request: TopicRecord) -> bool:
     return request.topic in RETRIES and request.headers.get("ringback_reason") == b"tenant_paused"
 
 
-def _in_hand_at_most(act: Act, ledgers: Ledgers) -> int:
-    """Of each partition no more than the span; what waits on a retry tier for its time is in nobody's hand."""
-    return sum(min(_SPAN, count) for count in _unfinished(act.at, ENRICHER, LANES, ledgers, due=True).values())
+def in_hand_at(moment: float, key: Key, ledgers: Ledgers, index: Index) -> int:
+    """Requests of a call that had come by then and that no commit had passed, nor one before the row began.
+
+    What waits on a retry tier for its time is in no process's hand.
+    """
+    return _open_requests(moment, moment, key, ledgers, index)
+
+
+def _interrupted(act: Act, key: Key, ledgers: Ledgers, index: Index) -> int:
+    return _open_requests(act.at, act.end, key, ledgers, index)
+
+
+def _open_requests(since: float, until: float, key: Key, ledgers: Ledgers, index: Index) -> int:
+    return sum(
+        request.at <= until
+        and not (request.topic in RETRIES and due_of(request) > until)
+        and request.offset >= ledgers.starts.get((ENRICHER, request.topic, request.partition), 0)
+        and not _covered(request, since, index)
+        for request in index.lanes.get(key, ())
+    )
 
 
 def unfinished_at(moment: float, group: str, names: Iterable[str], ledgers: Ledgers) -> int:
     """Records of a group's topics that had been appended by then and were not yet below a commit."""
-    return _unfinished(moment, group, names, ledgers, due=False).total()
-
-
-def _unfinished(moment: float, group: str, names: Iterable[str], ledgers: Ledgers, *, due: bool) -> Counter[_Part]:
     wanted = frozenset(names)
-    committed = {part: offset for part, offset in ledgers.starts.items() if part[0] == group}
+    passed = {part: offset for part, offset in ledgers.starts.items() if part[0] == group}
     for commit in ledgers.commits:
         if commit.group == group and commit.at <= moment:
-            committed[group, commit.topic, commit.partition] = commit.offset
-    return Counter(
-        (record.topic, record.partition)
-        for record in ledgers.records
-        if record.topic in wanted
+            passed[group, commit.topic, commit.partition] = commit.offset
+    return sum(
+        record.topic in wanted
         and record.at <= moment
-        and record.offset >= committed.get((group, record.topic, record.partition), 0)
-        and not (due and record.topic in RETRIES and due_of(record) > moment)
+        and record.offset >= passed.get((group, record.topic, record.partition), 0)
+        for record in ledgers.records
     )

@@ -1,6 +1,7 @@
 """I13: a version is whole or it is not there: every session and participant of it, and of no other. Pure."""
 
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from ringback_events import topics
 
@@ -25,32 +26,39 @@ def cut_records(ledgers: Ledgers) -> Iterator[str]:
 
 
 def cut_calls(ledgers: Ledgers) -> Iterator[str]:
-    """A sentence for each stored call that is not what Graph served, or whose rows are not its document's."""
+    """A sentence for each stored call that is not what Graph served, or whose rows are of several versions."""
     for key, stored in ledgers.calls.items():
         if key not in ledgers.expected:
             continue
         if stored.children != _served(key, stored.version, ledgers):
             yield f"{key[1]} is stored as version {stored.version}, but not as Graph served it"
-        if not stored.rows_match:
-            yield f"the session rows of {key[1]} are not its document's"
         if stored.rows_version - {stored.version}:
             yield f"rows of {key[1]} version {stored.version} belong to {sorted(stored.rows_version)}"
 
 
 def cut_events(ledgers: Ledgers, index: Index) -> Iterator[str]:
-    """A sentence for each version whose `completed` marker stands although sessions are missing or come after it.
+    """A sentence for each version whose `completed` marker or open call stands before what it says is all there.
 
-    The newest version of a call that drained must have its marker and its open call, too; unless its publication broke
-    off where the broker refused a message for its size, which a dead letter tells (and I6 judges).
+    All its sessions stand before the marker, the marker before the open call. The newest version of a call that drained
+    must have both; unless its publication broke off where the broker refused a message for its size, which a dead
+    letter tells (and I6 judges).
     """
     for key, published in index.published.items():
         newest = max((record.version or 0 for record in published if record.topic == topics.RECORDS.name), default=0)
-        for version in {record.version for record in published if record.version is not None}:
-            events = [record for record in published if record.version == version]
-            yield from _cut(key, version, events, ledgers)
+        for version, events in _by_version(published).items():
+            yield from _cut(key, version[0], events, ledgers)
+            yield from _early_call(key, version[0], events)
             drained = ledgers.drained is not None and key in ledgers.expected
-            if version == newest and drained and not _broken_off(events, index.letters.get(key, ())):
-                yield from _unannounced(key, version, events)
+            if version[0] == newest and drained and not _broken_off(events, index.letters.get(key, ())):
+                yield from _unannounced(key, version[0], events)
+
+
+def _by_version(published: Iterable[TopicRecord]) -> dict[tuple[int, int], list[TopicRecord]]:
+    versions: dict[tuple[int, int], list[TopicRecord]] = {}
+    for record in published:
+        if record.version is not None:
+            versions.setdefault((record.version, record.revision or 0), []).append(record)
+    return versions
 
 
 def _broken_off(events: Iterable[TopicRecord], letters: Iterable[TopicRecord]) -> bool:
@@ -71,6 +79,14 @@ def _cut(key: Key, version: int, events: list[TopicRecord], ledgers: Ledgers) ->
     }
     if len(before) != served.sessions:
         yield f"{len(before)} sessions of {key[1]} version {version} before its marker, Graph served {served.sessions}"
+
+
+def _early_call(key: Key, version: int, events: list[TopicRecord]) -> Iterator[str]:
+    """By the broker's times: two topics have no common offsets, and the marker is acknowledged before the call goes."""
+    complete = min((event.at for event in events if _is_marker(event)), default=inf)
+    announced = min((event.at for event in events if event.topic == topics.CALLS.name), default=inf)
+    if announced < complete:
+        yield f"the open call of {key[1]} version {version} stands before its completed marker"
 
 
 def _unannounced(key: Key, version: int, events: list[TopicRecord]) -> Iterator[str]:

@@ -1,0 +1,121 @@
+"""I7 and I15: nothing is tried for ever, and whoever a fault does not concern is served while it lasts."""
+
+from dataclasses import replace
+
+import pytest
+from ringback_faults.ledgers import Act
+from ringback_faults.oracle.neighbours import CALLS
+
+from .conftest import KEY, RETRY, TENANT, Story
+
+OTHER = "99999999-2222-3333-4444-555555555555"
+
+
+def _fails(story: Story, times: int, *, status: int = 500, others: bool = True) -> None:
+    """The call is asked for so often and Graph fails it, each time after it has served another call."""
+    for _ in range(times):
+        at = 100.02 + len(story.requests) / 1000
+        failed = replace(story.requests[0], at=at, end=at, status=status, version=None)
+        served = replace(story.requests[0], at=at + 0.001, end=at + 0.001, call_id="another")
+        story.requests += [failed, served] if others else [failed]
+
+
+@pytest.mark.parametrize(("times", "broken"), [(4, set[str]()), (5, {"I7"})])
+def test_a_record_that_alone_fails_is_not_tried_in_place_for_ever(story: Story, times: int, broken: set[str]) -> None:
+    """M23: four tries in place, then it is put off; time-outs count like a 500."""
+    _fails(story, times, status=0 if times == 5 else 500)
+    assert story.broken() == broken
+
+
+def test_each_time_it_is_taken_in_it_may_be_tried_again(story: Story) -> None:
+    """Put off and come back: four more."""
+    story.asked(100.011, topic=RETRY, ringback_attempt=b"1", ringback_reason=b"upstream_error")
+    story.committed(100.3)
+    _fails(story, 8)
+    assert story.broken() == set()
+    _fails(story, 1)
+    assert story.broken() == {"I7"}
+
+
+def test_a_graph_that_fails_many_calls_does_not_fail_this_one_alone(story: Story) -> None:
+    """One of two answers is a 503: the breaker is not closed for long, and no failure is held against a call."""
+    for number in range(20):
+        _fails(story, 1)
+        story.requests.append(replace(story.requests[-2], call_id=f"fails {number}"))
+    assert story.broken() == set()
+
+
+def test_a_graph_that_is_away_is_asked_until_it_is_back(story: Story) -> None:
+    """No other call is served in between: that is no lone failure, and probes have no end."""
+    _fails(story, 20, others=False)
+    assert story.broken() == set()
+
+
+def test_who_was_killed_does_not_know_how_often_it_tried(story: Story) -> None:
+    """The next process begins to count anew."""
+    _fails(story, 8)
+    assert story.broken() == {"I7"}
+    story.acts.append(Act(100.01, 101.0, "kill", "enricher"))
+    assert story.broken() == set()
+
+
+@pytest.mark.parametrize(
+    ("reason", "most"), [(b"not_found", 6), (b"version_behind", 3), (b"unknown_tenant", 5), (b"upstream_error", 27)]
+)
+def test_a_request_goes_round_as_often_as_its_reason_deserves(story: Story, reason: bytes, most: int) -> None:
+    """Then it has to be a dead letter."""
+    for number in range(most):
+        story.asked(100.02 + number / 1000, topic=RETRY, ringback_reason=reason)
+    story.committed(100.3)
+    assert story.broken() == set()
+    story.asked(100.049, topic=RETRY, ringback_reason=reason)
+    story.committed(100.3)
+    assert story.broken() == {"I7"}
+
+
+def test_a_tenant_s_pause_is_no_look(story: Story) -> None:
+    """It lasts as long as it lasts."""
+    for number in range(40):
+        story.asked(100.02 + number / 2000, topic=RETRY, ringback_reason=b"tenant_paused")
+    story.committed(100.3)
+    assert story.broken() == set()
+
+
+def _waits(story: Story, concerns: str | None, **expect: float) -> tuple[set[str], dict[str, float]]:
+    """A fault from 99.9 to 105; the story's item was accepted at 100.02 and stored at 100.2."""
+    detail = {} if concerns is None else {"concerns": concerns}
+    story.acts = [Act(99.9, 105.0, "graph fault", "records", detail)]
+    figures = story.verdict(**expect).figures
+    return story.broken(**expect), {name: figures[name] for name in figures if name.startswith("neighbour")}
+
+
+def test_a_neighbour_s_time_from_the_acceptance_to_the_store_is_bounded(story: Story) -> None:
+    """0.18 s while another tenant is sick, or another call of this one."""
+    for concerns in (OTHER, CALLS):
+        broken, figures = _waits(story, concerns, neighbour_seconds=0.1)
+        assert broken == {"I15"}
+        assert figures == {"neighbours": 1.0, "neighbour_p99_seconds": pytest.approx(0.18)}
+        assert _waits(story, concerns, neighbour_seconds=0.2)[0] == set()
+        assert _waits(story, concerns)[0] == set()
+
+
+def test_the_sick_are_no_neighbours(story: Story) -> None:
+    """Neither the tenant that the fault strikes, nor a call that Graph answered otherwise."""
+    assert _waits(story, TENANT)[1] == {}
+    assert _waits(story, None)[1] == {}
+    story.read(100.04, status=404, version=None)
+    assert _waits(story, CALLS)[1] == {}
+
+
+def test_who_comes_before_or_after_the_fault_is_no_neighbour(story: Story) -> None:
+    """And a row that is there for neighbours has to have some."""
+    story.acts = [Act(100.5, 105.0, "graph fault", "records", {"concerns": OTHER})]
+    verdict = story.verdict(("I15",), neighbour_seconds=0.1)
+    assert verdict.missing == ("Nothing was there to be judged by I15.",)
+
+
+def test_a_neighbour_that_was_never_stored_waited_to_the_end(story: Story) -> None:
+    """The loss itself is another class's."""
+    story.versions.clear()
+    assert _waits(story, OTHER)[1]["neighbour_p99_seconds"] == pytest.approx(110.0 - 100.02)
+    assert KEY in story.expected
