@@ -19,6 +19,7 @@ from ringback_faults.actions import (
     poison,
     processes,
     readers,
+    refusals,
     servers,
     store,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "poison",
     "processes",
     "readers",
+    "refusals",
     "servers",
     "store",
 ]

@@ -30,9 +30,15 @@ async def until_halted(scene: Scene, process: str = "enricher", seconds: float =
 
 
 @action("resume")
-async def resume(scene: Scene, process: str = "enricher") -> None:
-    """`ringback resume <process> --yes`, and wait until it is ready."""
+async def resume(scene: Scene, process: str = "enricher", operators: int = 1) -> None:
+    """`ringback resume <process> --yes`, by so many operators at once, and wait until it is ready."""
     at = time.time()
+    await asyncio.gather(*(_resume(scene, process) for _ in range(operators)))
+    await scene.stack.ready(process, timeout=_READY_SECONDS)
+    scene.note(Act(at, time.time(), "resume", process, {"operators": float(operators)}))
+
+
+async def _resume(scene: Scene, process: str) -> None:
     command = installed(("ringback", "resume", _NAMES[process], "--yes", "--why", "the release was rolled back"))
     settings = {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": scene.stack.bootstrap_servers}
     child = await asyncio.create_subprocess_exec(
@@ -44,8 +50,6 @@ async def resume(scene: Scene, process: str = "enricher") -> None:
     said, _ = await child.communicate()
     if child.returncode != 0:
         raise ConfigError(f"ringback resume ended with {child.returncode}: {said.decode(errors='replace')[-300:]}")
-    await scene.stack.ready(process, timeout=_READY_SECONDS)
-    scene.note(Act(at, time.time(), "resume", process))
 
 
 def _state(scene: Scene, process: str) -> str:

@@ -18,7 +18,7 @@ from ringback_faults.scene import Scene
 
 __all__ = ["join", "leave", "storm"]
 
-Group = Literal["enricher", "store"]
+Group = Literal["enricher", "store", "keeper"]
 
 
 @action("join")

@@ -1,4 +1,4 @@
-"""An operator's commands, twice: the second time must change nothing in the store."""
+"""An operator's commands, twice or by two operators at once: the second must change nothing in the store."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 
-__all__ = ["operate_twice", "rederive"]
+__all__ = ["operate_at_once", "operate_twice", "rederive"]
 
 _QUIET_LOOKS, _QUIET_SECONDS = 4, 120.0
 _LANES = tuple(topic.name for topic in topics.FETCH_LANES)
@@ -48,6 +48,24 @@ async def operate_twice(
     scene.note(Act(at, time.time(), "operate", "ringback", {**detail, "changed": changed, "tables": len(digests[0])}))
 
 
+@action("operate at once")
+async def operate_at_once(scene: Scene, command: list[str], *, every_tenant: bool = False) -> None:
+    """Two operators, each at a desk of their own, give the same command with --yes at the same moment.
+
+    `carried` is what both together carried out; a command that fails fails the row.
+    """
+    at = time.time()
+    tenants = scene.stack.tenants if every_tenant else [""]
+    await _settled(scene)
+    commands = [[*command, *(["--tenant", tenant] if tenant else []), "--why", "two at once"] for tenant in tenants]
+    told = await asyncio.gather(
+        *(_ringback(scene, [*one, "--yes"], desk=desk) for one in commands for desk in ("first", "second"))
+    )
+    await _settled(scene)
+    carried = sum(int(one["carried"]["done"]) for one in told)
+    scene.note(Act(at, time.time(), "operate at once", "ringback", {"command": command[0], "carried": float(carried)}))
+
+
 @action("rederive")
 async def rederive(scene: Scene, max_rate: int = 60) -> None:
     """After a change of the rules the next revision of everything that is kept, at most so many a second.
@@ -64,11 +82,11 @@ async def rederive(scene: Scene, max_rate: int = 60) -> None:
     scene.note(Act(at, time.time(), "rederive", "ringback", {"revised": float(told["published"])}))
 
 
-async def _ringback(scene: Scene, arguments: Sequence[str]) -> Any:
-    """The JSON a command prints; raises ValueError with its words if it fails."""
+async def _ringback(scene: Scene, arguments: Sequence[str], desk: str = "state") -> Any:
+    """The JSON a command prints; raises ValueError with its words if it fails. What it remembers is its desk's."""
     store = scene.stack.processes["store"].spec.env
     given = {name: value for name, value in store.items() if "__" in name and "ADMIN" not in name}
-    state = {"XDG_STATE_HOME": str(scene.stack.run_folder / "state"), "RINGBACK_PROFILE": "dev"}
+    state = {"XDG_STATE_HOME": str(scene.stack.run_folder / desk), "RINGBACK_PROFILE": "dev"}
     return orjson.loads(await _said(["ringback", *arguments, "--json"], clean_environment({**given, **state})))
 
 

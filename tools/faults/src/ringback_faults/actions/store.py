@@ -50,7 +50,7 @@ END $$;
 CREATE CONSTRAINT TRIGGER fault AFTER INSERT ON callrecords.call_version
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fault();
 """
-_GIVEN_UP = re.compile(r"^ringback_store_unavailable_total\{[^}]*\} (\S+)$", re.MULTILINE)
+_GIVEN_UP = re.compile(r'^ringback_store_unavailable_total\{sqlstate_class="([^"]*)"\} (\S+)$', re.MULTILINE)
 _PATIENCE = aiohttp.ClientTimeout(total=2.0)
 _UNDO = "DROP FUNCTION IF EXISTS fault CASCADE; DROP SEQUENCE IF EXISTS fault_counter, fault_raised"
 
@@ -117,12 +117,16 @@ async def fill_disk(scene: Scene, server: Literal["broker", "postgres"], seconds
     scene.note(Act(at, time.time(), "fill disk", server, detail))
 
 
-async def given_up(scene: Scene) -> float | None:
-    """How many transactions the store gave up for now since it began, by its own count; None if it does not tell."""
+async def given_up(scene: Scene, sqlstate_class: str | None = None) -> float | None:
+    """How many transactions the store gave up for now since it began, by its own count; None if it does not tell.
+
+    With a class only those for an SQLSTATE of it.
+    """
     url = f"http://127.0.0.1:{scene.stack.processes['store'].admin_port}/metrics"
     try:
         async with aiohttp.request("GET", url, timeout=_PATIENCE) as answer:
-            return sum(map(float, _GIVEN_UP.findall(await answer.text())))
+            told = _GIVEN_UP.findall(await answer.text())
+            return sum(float(count) for name, count in told if sqlstate_class in {None, name})
     except (aiohttp.ClientError, TimeoutError):
         return None
 
