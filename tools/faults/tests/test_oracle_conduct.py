@@ -241,7 +241,12 @@ def test_answers_that_graph_no_longer_waits_for(story: Story) -> None:
     story.posts[-1] = replace(story.posts[-1], end=story.posts[-1].at + 10.1)
     assert "I10" in story.broken()
     assert "I10" in story.broken(share_over_10s=1.0)
-    assert "I10" not in story.broken(share_over_10s=1.0, late_answers=True)
+    allowed = {"share_over_10s": 1.0, "late_answers": True}
+    assert "I10" in story.broken(**allowed)
+    story.acts.append(Act(100.2, 108.0, "freeze", "webhook"))
+    assert "I10" not in story.broken(**allowed)
+    story.acts[0] = Act(115.0, 118.0, "freeze", "webhook")
+    assert "I10" in story.broken(**allowed)
 
 
 def test_an_answer_that_takes_longer_than_three_seconds_is_late_whatever_it_says(story: Story) -> None:

@@ -72,7 +72,7 @@ class Expect(_Model):
             while work goes on contradict each other.
         ack_p99_ms: of the sender's POSTs; likewise.
         share_over_10s: of the sender's POSTs, those that may be answered after Graph has given up on them.
-        late_answers: whether POSTs may be answered later than 3 s: only where the webhook itself is held still.
+        late_answers: whether POSTs may be answered later than 3 s while the webhook itself is held still.
         dead_letters: calls that may end so, by reason: a number, or from and to; all others are an anomaly.
         neighbour_seconds: p99 from acceptance to store of the items that a one-sided fault does not concern, while it
             lasts.
