@@ -57,20 +57,20 @@ def _graph() -> Json:
 
 
 def _times(start: int, end: int) -> Json:
-    def told(second: int) -> str:
+    def at(second: int) -> str:
         return f"2026-11-02T09:{second // 60:02}:{second % 60:02}Z"
 
-    return {"startDateTime": told(start), "endDateTime": told(end)}
+    return {"startDateTime": at(start), "endDateTime": at(end)}
 
 
 def _told(ordinal: int, party: int, kind: str) -> Json:
     """The session as the contract has it."""
-    heard = {
+    medium = {
         "startDateTime": "2026-11-02T09:00:01Z",
         "endDateTime": "2026-11-02T09:00:59.123456Z",
         "label": "main-audio",
     }
-    stream = {"segmentIndex": 0, "mediaIndex": 0, "streamIndex": 0, "streamId": f"s{ordinal}", **heard}
+    stream = {"segmentIndex": 0, "mediaIndex": 0, "streamIndex": 0, "streamId": f"s{ordinal}", **medium}
     figures = {"direction": "callerToCallee", "packetUtilization": 7 + ordinal, "averagePacketLossRate": 0.125}
     return {
         "ordinal": ordinal,
@@ -115,8 +115,8 @@ def test_the_open_events_say_their_part_of_it() -> None:
 def _rows() -> list[Any]:
     second = 1_000_000
     ends, audio = _ZERO + 1800 * second, ["audio"]
-    heard = ["callerToCallee", None, 0.125, _ZERO + second, _ZERO + 59 * second + 123_456]
-    streams = [[o, 0, 0, 0, "main-audio", f"s{o}", heard[0], 7 + o, *heard[2:]] for o in (0, 1)]
+    medium = ["callerToCallee", None, 0.125, _ZERO + second, _ZERO + 59 * second + 123_456]
+    streams = [[o, 0, 0, 0, "main-audio", f"s{o}", medium[0], 7 + o, *medium[2:]] for o in (0, 1)]
     sessions = [
         [
             o,
@@ -199,8 +199,8 @@ def test_old_payloads_are_read_too() -> None:
     """From before participants_v2: sets themselves, and `identity` at the sides."""
     side = {"identity": {"user": {"id": USER}}}
     graph = {"organizer": {"user": {"id": USER}}, "participants": [{"phone": {"id": PHONE}}]}
-    told = contents_of_graph({**graph, "sessions": [{"caller": side}]})
-    assert told.kinds == ("user", "phone")
+    contents = contents_of_graph({**graph, "sessions": [{"caller": side}]})
+    assert contents.kinds == ("user", "phone")
 
 
 @pytest.mark.parametrize("odd", [None, 5, "x", [], [5], {"a": 1}], ids=str)

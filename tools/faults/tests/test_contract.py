@@ -31,10 +31,10 @@ def test_every_partition_of_the_contract_s_vectors() -> None:
 @pytest.mark.parametrize("topic", [topic.name for topic in topic_dump.READ_TOPICS])
 def test_partitions_are_those_of_the_topic_s_file(topic: str) -> None:
     """Their number, and what of the key decides: tenants that differ behind the `|` meet in one, or do not."""
-    told = yaml.safe_load((CONTRACTS / "topics" / f"{topic}.yaml").read_bytes())
+    contract = yaml.safe_load((CONTRACTS / "topics" / f"{topic}.yaml").read_bytes())
     places = {partition_of(topic, f"tenant|{number}".encode()) for number in range(2000)}
-    assert len(places) == (1 if told["partitionBy"] == "tenant" else told["partitions"])
-    assert {partition_of(topic, str(number).encode()) for number in range(2000)} == set(range(told["partitions"]))
+    assert len(places) == (1 if contract["partitionBy"] == "tenant" else contract["partitions"])
+    assert {partition_of(topic, str(number).encode()) for number in range(2000)} == set(range(contract["partitions"]))
 
 
 def test_guids_of_a_key_are_in_lower_case_and_nothing_else() -> None:

@@ -1,4 +1,4 @@
-"""I7 and I15: nothing is tried for ever, and whoever a fault does not concern is served while it lasts."""
+"""I7 and I15: nothing is tried for ever, and neighbours are served while a fault lasts."""
 
 from dataclasses import replace
 

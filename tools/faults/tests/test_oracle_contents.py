@@ -52,14 +52,14 @@ def test_an_open_session_that_is_not_its_version(story: Story, wrong: str) -> No
 
 
 def test_a_marker_that_says_another_count(story: Story) -> None:
-    """All sessions are there, and whoever counts them waits for ever."""
+    """All sessions are there, and a consumer that counts them waits for ever."""
     place = max(n for n, record in enumerate(story.records) if record.topic == SESSIONS)
     story.records[place] = replace(story.records[place], contents=replace(MARKER, count=2))
     assert story.broken() == {"I13"}
 
 
 def test_an_open_call_before_its_sessions(story: Story) -> None:
-    """M20: everything is there and right, in the wrong order; in the same millisecond nothing can be told."""
+    """M20: everything is there and right, in the wrong order; in the same millisecond nothing can be said."""
     place = next(n for n, record in enumerate(story.records) if record.topic == CALLS)
     marker = max(record.at for record in story.records if record.topic == SESSIONS)
     story.records[place] = replace(story.records[place], at=marker)

@@ -16,7 +16,7 @@ def _lost(story: Story) -> None:
 
 
 def test_another_item_s_dead_letter_accounts_for_no_item(story: Story) -> None:
-    """One notification of the call was refused; another one, of a version that nobody stored, was not."""
+    """One notification of the call was refused; another one, of a version that was never stored, was not."""
     story.notified(101.0)
     refused = story.asked(101.01, value=b"refused")
     story.refused(101.2, refused, "not_found")
@@ -25,7 +25,7 @@ def test_another_item_s_dead_letter_accounts_for_no_item(story: Story) -> None:
 
 
 def test_the_item_s_own_dead_letter_does_wherever_its_request_had_got_to(story: Story) -> None:
-    """Put off, then refused on the tier: the octets are those that the webhook wrote."""
+    """Put off, then refused on the tier: the bytes are those that the webhook wrote."""
     story.notified(103.0, version=2)
     story.asked(103.01, value=b"2")
     put_off = story.asked(103.2, topic=RETRY, value=b"2", ringback_attempt=b"1", ringback_due=b"103500")

@@ -28,8 +28,8 @@ def contents_of_call(event: Mapping[str, Any]) -> Contents:
 
 def contents_of_session(event: Mapping[str, Any]) -> Contents:
     """Of an event of open.sessions; the marker has no ordinal and says the count only."""
-    told = {whole(event["ordinal"]): _session(event)} if "ordinal" in event else dict[int, str]()
-    return Contents(count=whole(event.get("sessionCount")), sessions=told)
+    sessions = {whole(event["ordinal"]): _session(event)} if "ordinal" in event else dict[int, str]()
+    return Contents(count=whole(event.get("sessionCount")), sessions=sessions)
 
 
 def _by_index(event: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -48,8 +48,8 @@ def _session(session: Mapping[str, Any]) -> str:
 
 
 def _side(side: Any) -> list[Any] | None:
-    told = shape(side)
-    return [told.get("party"), told.get("kind"), told.get("applicationVersion")] if told else None
+    endpoint = shape(side)
+    return [endpoint.get("party"), endpoint.get("kind"), endpoint.get("applicationVersion")] if endpoint else None
 
 
 def _stream(stream: Mapping[str, Any]) -> list[Any]:

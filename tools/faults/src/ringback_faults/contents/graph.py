@@ -17,13 +17,13 @@ def contents_of_graph(graph: Mapping[str, Any]) -> Contents:
     """Read a whole record as Graph served it."""
     parties, sessions = Parties(graph), sorted(objects(graph.get("sessions")), key=_order)
     sides = [tuple(_place(session.get(name), parties) for name in ("caller", "callee")) for session in sessions]
-    told = [_session(session, places, parties) for session, places in zip(sessions, sides, strict=True)]
+    digests = [_session(session, places, parties) for session, places in zip(sessions, sides, strict=True)]
     return Contents(
         call=digest([graph.get("type") or "unknown", *_times(graph), array(graph.get("modalities"))]),
         count=len(sessions),
         kinds=tuple(one.kind for one in parties.found),
         people=digest([[one.kind, one.id] for one in parties.found]),
-        sessions=dict(enumerate(told)),
+        sessions=dict(enumerate(digests)),
     )
 
 

@@ -1,6 +1,6 @@
 """Who takes part in a call, by the judge's own reading of Graph's JSON. Pure.
 
-Graph names a person in an identity set, whose member tells the kind, or in a single identity, whose id tells it.
+Graph names a person in an identity set, whose member says the kind, or in a single identity, whose id does.
 """
 
 import re
@@ -30,7 +30,7 @@ _GUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Identity(NamedTuple):
-    """Whom Graph names: the kind as far as this mention tells it, and the id."""
+    """Whom Graph names: the kind as far as this mention says it, and the id."""
 
     kind: str
     id: str | None
@@ -61,9 +61,9 @@ class Parties:
 
 
 def identity_of_side(side: Any) -> Identity | None:
-    """Who is at one side of a session; None for a service and for nobody named."""
-    told = shape(side)
-    return _single(told.get("associatedIdentity"), None) or _of_set(told.get("identity"))
+    """Who is at one side of a session; None for a service and for one without a name."""
+    members = shape(side)
+    return _single(members.get("associatedIdentity"), None) or _of_set(members.get("identity"))
 
 
 def is_service(side: Any) -> bool:
@@ -77,26 +77,26 @@ def _named(entries: Any) -> list[Identity]:
 
 def _entry(entry: Any) -> Identity | None:
     """An element of participants_v2 or the organizer: a set in `identity`, or, in old payloads, the set itself."""
-    told = shape(entry)
-    if (found := _of_set(told.get("identity"))) is not None:
-        return found if found.id else found._replace(id=text(told.get("id")))
-    return _single(told, None) if "id" in told else _of_set(told)
+    members = shape(entry)
+    if (found := _of_set(members.get("identity"))) is not None:
+        return found if found.id else found._replace(id=text(members.get("id")))
+    return _single(members, None) if "id" in members else _of_set(members)
 
 
 def _of_set(value: Any) -> Identity | None:
-    told = shape(value)
-    order = [*_MEMBERS, *(name for name in told if name not in _MEMBERS)]
-    return next((found for name in order if (found := _single(told.get(name), _MEMBERS.get(name)))), None)
+    members = shape(value)
+    order = [*_MEMBERS, *(name for name in members if name not in _MEMBERS)]
+    return next((found for name in order if (found := _single(members.get(name), _MEMBERS.get(name)))), None)
 
 
 def _single(value: Any, kind: str | None) -> Identity | None:
-    told = shape(value)
-    key, name = text(told.get("id")), text(told.get("displayName")) or text(told.get("userPrincipalName"))
-    return Identity(_kind(told, key, kind), key, name) if key or name else None
+    members = shape(value)
+    key, name = text(members.get("id")), text(members.get("displayName")) or text(members.get("userPrincipalName"))
+    return Identity(_kind(members, key, kind), key, name) if key or name else None
 
 
-def _kind(told: Mapping[str, Any], key: str | None, of_member: str | None) -> str:
+def _kind(members: Mapping[str, Any], key: str | None, of_member: str | None) -> str:
     shaped = next((kind for form, kind in _IDS if key and form.fullmatch(key)), None)
-    typed = _TYPES.get(str(told.get("@odata.type", "")).rpartition(".")[2].lower())
-    guessed = "user" if told.get("userPrincipalName") or (key and _GUID.fullmatch(key)) else "unknown"
+    typed = _TYPES.get(str(members.get("@odata.type", "")).rpartition(".")[2].lower())
+    guessed = "user" if members.get("userPrincipalName") or (key and _GUID.fullmatch(key)) else "unknown"
     return shaped or typed or of_member or guessed

@@ -16,8 +16,8 @@ _TIMES = f"{_micros('start_date_time')}, {_micros('end_date_time')}"
 
 
 def _side(name: str) -> str:
-    told = f"json_build_array({name}_party, {name}_kind, {name}_application_version)"
-    return f"CASE WHEN {name}_kind IS NOT NULL THEN {told} END"
+    columns = f"json_build_array({name}_party, {name}_kind, {name}_application_version)"
+    return f"CASE WHEN {name}_kind IS NOT NULL THEN {columns} END"
 
 
 CALL = f"json_build_array(type, {_TIMES}, modalities)"
@@ -31,22 +31,22 @@ STREAMS = (
     f" packet_utilization, average_packet_loss_rate, {_TIMES})"
     " ORDER BY session_ordinal, segment_index, media_index, stream_index"
 )
-"""What is told of a row of each table, as SQL."""
+"""What is read of a row of each table, as SQL."""
 
 
 def contents_of_rows(
     call: Any, count: int, participants: Iterable[Any], sessions: Iterable[Any], streams: Iterable[Any]
 ) -> Contents:
     """Of what the four expressions gave for one call; `count` is the call's own number of sessions."""
-    parties, heard = list(participants), _by_session(streams)
-    told = {ordinal: digest([*rest, heard.get(ordinal, [])]) for ordinal, *rest in sessions}
-    strays = heard.keys() - told.keys()
+    parties, media = list(participants), _by_session(streams)
+    digests = {ordinal: digest([*rest, media.get(ordinal, [])]) for ordinal, *rest in sessions}
+    strays = media.keys() - digests.keys()
     return Contents(
         call=digest(call),
         count=count,
         kinds=tuple(kind for kind, _ in parties),
         people=digest(parties),
-        sessions=told | {ordinal: digest(heard[ordinal]) for ordinal in strays},
+        sessions=digests | {ordinal: digest(media[ordinal]) for ordinal in strays},
     )
 
 

@@ -1,7 +1,7 @@
 """I7: no request is tried for ever. Pure.
 
 Counted in the simulator's ledger and on the topics, held against the failure table of ARCHITECTURE.md: so many tries in
-place, so many looks for each reason. Whoever is interrupted, or hands over, may begin a count anew.
+place, so many deferrals for each reason. A process that is interrupted, or hands over, may begin a count anew.
 """
 
 from collections import Counter
@@ -13,11 +13,11 @@ from ringback_faults.ledgers import Key, Ledgers, Request, TopicRecord
 from ringback_faults.oracle.index import ENRICHER, RETRIES, Index
 from ringback_faults.oracle.uniqueness import REPEATING
 
-__all__ = ["endless_looks", "endless_tries"]
+__all__ = ["endless_deferrals", "endless_tries"]
 
 _IN_PLACE = 4
 """Tries of a record in hand that alone fails."""
-_LOOKS = {
+_DEFERRALS = {
     b"not_found": 6,
     b"forbidden": 6,
     b"version_unstable": 6,
@@ -25,7 +25,7 @@ _LOOKS = {
     b"unknown_tenant": 5,
     b"upstream_error": 27,
 }
-"""Reason → how often a request may be put off for it; a pause of the whole tenant and the bulk lane are no look."""
+"""Reason → how often a request may be put off for it; a pause of the whole tenant and the bulk lane are not counted."""
 _SERVER, _OK = 500, 200
 _WELL = 4
 """Other calls that Graph serves for one that it fails, while it is well."""
@@ -46,13 +46,13 @@ def endless_tries(ledgers: Ledgers, index: Index) -> Iterator[str]:
                 break
 
 
-def endless_looks(ledgers: Ledgers, index: Index) -> Iterator[str]:
+def endless_deferrals(ledgers: Ledgers, index: Index) -> Iterator[str]:
     """A sentence for each request that was put off for a reason more often than the table allows."""
     for key, lanes in index.lanes.items():
-        looks = Counter((record.digest, _reason(record)) for record in lanes if record.topic in RETRIES)
-        for (digest, reason), times in looks.items():
+        deferrals = Counter((record.digest, _reason(record)) for record in lanes if record.topic in RETRIES)
+        for (digest, reason), times in deferrals.items():
             begun = sum(record.digest == digest and _is_original(record) for record in lanes)
-            due = _LOOKS.get(reason, times) * max(1, begun) * (1 + _interruptions(lanes[-1].at, ledgers))
+            due = _DEFERRALS.get(reason, times) * max(1, begun) * (1 + _interruptions(lanes[-1].at, ledgers))
             if times > due:
                 yield f"a request of {key[1]} was put off {times} times for {reason.decode()}, {due} are allowed"
 

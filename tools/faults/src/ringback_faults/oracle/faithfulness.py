@@ -72,8 +72,8 @@ def _count(said: Contents, source: Contents) -> Iterator[str]:
 
 
 def _sessions(said: Contents, source: Contents) -> Iterator[str]:
-    for ordinal, told in said.sessions.items():
-        if source.sessions.get(ordinal) != told:
+    for ordinal, digest in said.sessions.items():
+        if source.sessions.get(ordinal) != digest:
             yield f"session {ordinal} is not that of Graph's JSON"
 
 

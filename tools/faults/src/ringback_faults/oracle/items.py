@@ -1,6 +1,6 @@
-"""What became of one accepted item, told from other items of its call. Pure.
+"""What became of one accepted item, apart from other items of its call. Pure.
 
-An item is followed by the octets of its request: those that the webhook wrote while the item's POST was under way. A
+An item is followed by the bytes of its request: those that the webhook wrote while the item's POST was under way. A
 deferral and a dead letter keep them.
 """
 
@@ -51,7 +51,7 @@ def committed(group: str, topic: str, partition: int, ledgers: Ledgers, index: I
 
 
 def _own_requests(item: Item, at: float, end: float, index: Index) -> frozenset[bytes | None]:
-    """Items of one call whose POSTs overlap may have each other's: nothing on the topic tells them apart."""
+    """Items of one call whose POSTs overlap may have each other's: nothing on the topic distinguishes them."""
     written = (record for record in index.lanes.get(item.key, ()) if record.topic == topics.FETCH.name)
     return frozenset(record.digest for record in written if at - _ROUNDING <= record.at <= end)
 

@@ -82,7 +82,7 @@ def _anomalies(ledgers: Ledgers, index: Index, effects: Effects, expect: Expect)
         "I7": chain(
             bounds.unbounded(ledgers, expect.rss_mib),
             attempts.endless_tries(ledgers, index),
-            attempts.endless_looks(ledgers, index),
+            attempts.endless_deferrals(ledgers, index),
         ),
         "I8": chain(politeness.impolite(ledgers), politeness.over_limits(ledgers)),
         "I9": chain(recovery.unrecovered(ledgers, effects, expect), recovery.unexpected_ends(ledgers, expect)),
