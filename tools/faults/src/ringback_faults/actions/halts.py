@@ -31,14 +31,20 @@ async def until_halted(scene: Scene, process: str = "enricher", seconds: float =
 
 @action("resume")
 async def resume(scene: Scene, process: str = "enricher", operators: int = 1) -> None:
-    """`ringback resume <process> --yes`, by so many operators at once, and wait until it is ready."""
+    """`ringback resume <process> --yes`, by so many operators at once, and wait until it is ready.
+
+    Who comes second may be answered that it is not halted; `resumed` is how many were not. Raises ConfigError for any
+    other answer, and if none resumed it.
+    """
     at = time.time()
-    await asyncio.gather(*(_resume(scene, process) for _ in range(operators)))
+    resumed = sum(await asyncio.gather(*(_resume(scene, process) for _ in range(operators))))
+    if not resumed:
+        raise ConfigError(f"none of {operators} commands resumed {process}")
     await scene.stack.ready(process, timeout=_READY_SECONDS)
-    scene.note(Act(at, time.time(), "resume", process, {"operators": float(operators)}))
+    scene.note(Act(at, time.time(), "resume", process, {"operators": float(operators), "resumed": float(resumed)}))
 
 
-async def _resume(scene: Scene, process: str) -> None:
+async def _resume(scene: Scene, process: str) -> bool:
     command = installed(("ringback", "resume", _NAMES[process], "--yes", "--why", "the release was rolled back"))
     settings = {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": scene.stack.bootstrap_servers}
     child = await asyncio.create_subprocess_exec(
@@ -48,8 +54,9 @@ async def _resume(scene: Scene, process: str) -> None:
         stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await child.communicate()
-    if child.returncode != 0:
+    if child.returncode and b"is not halted" not in said:
         raise ConfigError(f"ringback resume ended with {child.returncode}: {said.decode(errors='replace')[-300:]}")
+    return child.returncode == 0
 
 
 def _state(scene: Scene, process: str) -> str:
