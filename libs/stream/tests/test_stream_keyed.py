@@ -9,7 +9,8 @@ from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received
 from ringback_events.topics import FETCH
 from ringback_stream.breaker import Breaker
-from ringback_stream.flows import KeyedFlow, Lane, LaneKind
+from ringback_stream.flows import Caps, KeyedFlow, Lane, LaneKind
+from ringback_stream.in_hand import InHand, current_hold
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.partitions import Partition
 from ringback_stream.settlement import Settlement
@@ -164,3 +165,67 @@ async def test_what_is_being_written_when_the_drain_is_over_is_not_written_once_
     await asyncio.gather(running, return_exceptions=True)
     assert sorted(finished) == [0, 1]
     assert sorted(written) == ["elsewhere", "here"]
+
+
+class _SlowKafka:
+    """A producer whose acks come when they are let."""
+
+    def __init__(self) -> None:
+        self.acked = asyncio.Event()
+
+    async def stages(self, _stages: Sequence[Sequence[Message]]) -> None:
+        await self.acked.wait()
+
+
+async def _two_keys(flow: KeyedFlow, kafka: Any) -> tuple[KeyedRunner, asyncio.Task[None]]:
+    settlement = Settlement(kafka, "s", "g", lambda _ticket: True)
+    runner = KeyedRunner(flow, settlement, SystemClock(), lambda _ticket: False)
+    running = asyncio.create_task(runner.run())
+    runner.resume()
+    for offset in (1, 2):
+        _offer(runner, offset)
+    return runner, running
+
+
+async def _end(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_slot_ends_with_the_answer_and_not_with_the_ack() -> None:
+    """While Kafka has not taken what one step made, the next one reads; the key itself is not run again."""
+    kafka, begun = _SlowKafka(), list[bytes | None]()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        begun.append(records[0].key)
+        return [Emit(((Message("t", b"k", b"v" * 100),),))] * len(records)
+
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, caps=Caps(in_flight=1))
+    runner, running = await _two_keys(flow, kafka)
+    await asyncio.sleep(0.05)
+    _offer(runner, 1)
+    await asyncio.sleep(0.05)
+    assert begun == [b"t|1", b"t|2"]
+    kafka.acked.set()
+    await asyncio.sleep(0.05)
+    assert begun == [b"t|1", b"t|2", b"t|1"]
+    await _end(running)
+
+
+async def test_what_waits_for_kafka_is_bounded_in_bytes() -> None:
+    """A step begins only while the budget has room beside what is not acknowledged yet."""
+    kafka, begun = _SlowKafka(), list[bytes | None]()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        begun.append(records[0].key)
+        await current_hold().take(900)
+        return [Emit(((Message("t", b"k", b"v" * 500),),))] * len(records)
+
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, in_hand=InHand(1000, 1000, 600))
+    _, running = await _two_keys(flow, kafka)
+    await asyncio.sleep(0.05)
+    assert begun == [b"t|1"]
+    kafka.acked.set()
+    await asyncio.sleep(0.05)
+    assert begun == [b"t|1", b"t|2"]
+    await _end(running)

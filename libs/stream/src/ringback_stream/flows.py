@@ -8,6 +8,7 @@ from enum import IntEnum
 from ringback_common.outcomes import Outcome, Received
 from ringback_events.topics import Topic
 
+from ringback_stream.in_hand import InHand
 from ringback_stream.ownership import Ownership
 
 __all__ = [
@@ -83,10 +84,11 @@ class Caps:
     """Bounds of what is in hand.
 
     Attributes:
-        in_flight: live and retry steps running at once.
+        in_flight: live and retry steps that have no answer yet. What a step has answered and waits for Kafka is bounded
+        in bytes, see `ringback_stream.in_hand`.
         in_flight_per_tenant: of these, one tenant's; the rest of the slots stay free for others when one tenant's
         calls hang.
-        in_flight_bulk: bulk steps running at once, besides `in_flight`.
+        in_flight_bulk: the same for bulk, besides `in_flight`.
         span: offsets between a partition's watermark and its head, diverted records left out; what a crash repeats at
         most per partition, besides those (`ringback_stream.diversion.LARGEST_SPAN`).
         keys_per_tenant: unfinished keys of one tenant. Waiting records of one key share a step and count once.
@@ -149,6 +151,8 @@ class KeyedFlow:
     retry: RetryBudget = field(default_factory=RetryBudget)
     ownership: Ownership | None = None
     step_limit: float = STEP_LIMIT
+    in_hand: InHand = field(default_factory=InHand)
+    """Bytes of all steps from their beginning until what they made is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ from contextlib import suppress
 
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled, Transient
-from ringback_common.outcomes import Outcome, Received
+from ringback_common.outcomes import Emit, Outcome, Received
 from ringback_common.traces import SpanKind, span
 
 from ringback_stream import telemetry
 from ringback_stream.breaker import Breaker, BreakerState
+from ringback_stream.client import octets_of
 from ringback_stream.failures import Action, Situation, action_for
 from ringback_stream.flows import KeyedFlow, LaneKind
+from ringback_stream.in_hand import Hold
 from ringback_stream.keyqueue import Item, KeyQueue, Work
 from ringback_stream.runner import MayGoOn
 from ringback_stream.settlement import Answered, Settlement
@@ -217,7 +219,6 @@ class KeyedRunner:
     async def _step(self, work: Work, *, probe: bool) -> None:
         records = [item.received for item in work.items]
         topic = records[0].topic
-        began = self._clock.monotonic()
         with span(
             f"process {topic}",
             SpanKind.CONSUMER,
@@ -225,17 +226,26 @@ class KeyedRunner:
             links=[record.headers for record in records[1:]],
             root=work.kind is not LaneKind.LIVE,
         ):
-            try:
-                outcomes = await self._answer(work, records, began)
-            except Transient as failure:
-                await self._failed(work, failure, probe=probe)
-                return
-            telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
-            telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
-            self._breaker.succeeded(probe=probe)
-            if probe:  # no other success changes what it lets through
-                telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
-            await self._settle(work, outcomes, attempts=1)
+            async with self._flow.in_hand.hold() as hold:
+                await self._carry_out(work, records, hold, probe=probe)
+
+    async def _carry_out(self, work: Work, records: Sequence[Received], hold: Hold, *, probe: bool) -> None:
+        """Let the step answer, then write what it made: its slot ends with the answer, its bytes with the last ack."""
+        began = self._clock.monotonic()
+        try:
+            outcomes = await self._answer(work, records, began)
+        except Transient as failure:
+            await self._failed(work, failure, probe=probe)
+            return
+        hold.shrink(sum(map(_octets, outcomes)))
+        self._queue.answered(work)
+        self._changed.set()
+        telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
+        telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
+        self._breaker.succeeded(probe=probe)
+        if probe:  # no other success changes what it lets through
+            telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
+        await self._settle(work, outcomes, attempts=1)
 
     async def _answer(self, work: Work, records: Sequence[Received], began: float) -> Sequence[Outcome]:
         self._stepping[id(work)] = began
@@ -323,3 +333,8 @@ class KeyedRunner:
         if self._queue.paused_tenants:
             self._queue.press(set(self._queue.paused_tenants))
             self._changed.set()
+
+
+def _octets(outcome: Outcome) -> int:
+    """Bytes of what is to be written."""
+    return sum(octets_of(each) for stage in outcome.stages for each in stage) if isinstance(outcome, Emit) else 0

@@ -52,6 +52,8 @@ class _Key:
     """Whether only bulk records asked for it so far."""
     waiting: list[Item] = field(default_factory=list[Item])
     running: bool = False
+    in_slot: bool = False
+    """Whether its step has no answer yet."""
     came_meanwhile: bool = False
     """Whether a step has finished that ran when what waits came: elsewhere it would be asked for again."""
     place: LaneKind | None = None
@@ -207,6 +209,14 @@ class KeyQueue:
             moments.append(now + _OVERHELD_CHECK)
         return max(now, min(moments)) if moments else None
 
+    def answered(self, work: Work) -> None:
+        """The step has answered: its slot is free, its key still runs until all of it is written."""
+        key = self._keys[work.key]
+        if key.in_slot:
+            key.in_slot = False
+            self._running[work.tenant, work.kind is LaneKind.BULK] -= 1
+            self._slots[work.kind is LaneKind.BULK] -= 1
+
     def finish(self, work: Work, now: float) -> None:
         """The work is done; its key may run again if more came meanwhile."""
         key = self._stop(work)
@@ -291,7 +301,7 @@ class KeyQueue:
     def _begin(self, name: bytes, key: _Key, now: float) -> Work:
         kind = key.place if key.place is not None else LaneKind.LIVE
         work = Work(name, key.tenant, tuple(key.waiting), kind)
-        key.waiting, key.running, key.place = [], True, None
+        key.waiting, key.running, key.in_slot, key.place = [], True, True, None
         self._running[key.tenant, kind is LaneKind.BULK] += 1
         self._slots[kind is LaneKind.BULK] += 1
         if self._interval:
@@ -300,10 +310,9 @@ class KeyQueue:
         return work
 
     def _stop(self, work: Work) -> _Key:
+        self.answered(work)
         key = self._keys[work.key]
         key.running = False
-        self._running[work.tenant, work.kind is LaneKind.BULK] -= 1
-        self._slots[work.kind is LaneKind.BULK] -= 1
         return key
 
     def _forget(self, name: bytes, key: _Key) -> None:

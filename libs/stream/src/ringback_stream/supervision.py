@@ -170,6 +170,8 @@ class FlowSupervisor:
         while True:
             spans = [w.span for p in assignment.watermarks.partitions if (w := assignment.watermarks.of(p)) is not None]
             telemetry.child(telemetry.SPAN, group).set(max(spans, default=0))
+            if isinstance(self._flow, KeyedFlow):
+                telemetry.child(telemetry.IN_HAND_BYTES, group).set(self._flow.in_hand.octets)
             oldest = self._oldest_arrival()
             telemetry.child(telemetry.OLDEST_IN_HAND, group).set(
                 0 if oldest is None else self._clock.monotonic() - oldest

@@ -57,6 +57,11 @@ ABANDONED = catalogue.counter(
     ("group", "topic"),
 )
 IN_HAND = catalogue.gauge("ringback_stream_in_hand", "Records taken in and not finished.", ("group", "topic"))
+IN_HAND_BYTES = catalogue.gauge(
+    "ringback_stream_in_hand_bytes",
+    "Bytes of memory counted for what is in hand, of RINGBACK_LIMITS__IN_HAND_BYTES.",
+    ("group",),
+)
 OLDEST_IN_HAND = catalogue.gauge(
     "ringback_stream_oldest_in_hand_seconds", "Age of the record in hand longest, since it was taken in.", ("group",)
 )

@@ -1,0 +1,150 @@
+"""One budget of bytes over everything a flow has in hand: read, being made, waiting for Kafka.
+
+Most of it is shared. The rest, the *reserve*, is as large as one step may ever become, and belongs to one step at a
+time: to the one that has waited longest for the shared part. So a step that has begun always ends, whatever the others
+hold, and no step begins while those that have begun wait.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+__all__ = ["Hold", "InHand", "current_hold"]
+
+
+class Hold:
+    """The bytes of one step.
+
+    Attributes:
+        granted: bytes of the budget that are this step's; never more than its `largest`.
+        used: bytes that were taken.
+    """
+
+    def __init__(self, in_hand: "InHand") -> None:
+        self._in_hand = in_hand
+        self.granted = 0
+        self.used = 0
+
+    async def ahead(self, octets: int) -> None:
+        """Wait until so many bytes more than are used may be taken."""
+        await self._in_hand.grow(self, self.used + octets - self.granted)
+
+    async def take(self, octets: int) -> None:
+        """Count bytes that are there already; waits while the budget has no room for them."""
+        self.used += octets
+        await self.ahead(0)
+
+    def shrink(self, used: int) -> None:
+        """Give back all but so many bytes: what was made is smaller than what it was made of."""
+        self.used = used
+        self._in_hand.keep(self, min(used, self.granted))
+
+
+class _Claim(NamedTuple):
+    hold: Hold
+    octets: int
+    granted: asyncio.Future[None]
+
+
+class InHand:
+    """The budget; without arguments it has no bounds.
+
+    Args:
+        total: bytes of everything in hand.
+        largest: bytes that one step may have at most; what exceeds them is not counted.
+        first: bytes that must be free for a step to begin.
+    """
+
+    def __init__(self, total: int = sys.maxsize, largest: int = 0, first: int = 0) -> None:
+        if largest > total:
+            raise ValueError("the largest step must fit into the budget")
+        self._largest, self._first = largest or total, first
+        self._free = total - largest
+        self._reserved: Hold | None = None
+        self._holds: set[Hold] = set()
+        self._growing: deque[_Claim] = deque()
+        self._beginning: deque[_Claim] = deque()
+
+    @property
+    def octets(self) -> int:
+        """Bytes granted."""
+        return sum(hold.granted for hold in self._holds)
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncGenerator[Hold]:
+        """The bytes of a step from before it begins until what it made is written; see `current_hold`."""
+        hold = Hold(self)
+        self._holds.add(hold)
+        token = _current.set(hold)
+        try:
+            await self._claim(self._beginning, hold, self._first)
+            yield hold
+        finally:
+            _current.reset(token)
+            self._holds.discard(hold)
+            self.keep(hold, 0)
+
+    async def grow(self, hold: Hold, octets: int) -> None:
+        """Grant a step more bytes, up to the largest it may have; steps are served in the order in which they ask."""
+        more = min(octets, self._largest - hold.granted)
+        if more > 0:
+            await self._claim(self._growing, hold, more)
+
+    def keep(self, hold: Hold, octets: int) -> None:
+        """Let a step keep so many of its bytes; the reserve is left as soon as the shared part has room for them."""
+        if hold is not self._reserved:
+            self._free += hold.granted - octets
+        elif octets <= self._free:
+            self._free -= octets
+            self._reserved = None
+        hold.granted = octets
+        self._serve()
+
+    async def _claim(self, queue: deque[_Claim], hold: Hold, octets: int) -> None:
+        at_once = hold is self._reserved or not (self._growing or queue)
+        if at_once and self._grants(hold, octets, growing=queue is self._growing):
+            return
+        claim = _Claim(hold, octets, asyncio.get_running_loop().create_future())
+        queue.append(claim)
+        try:
+            await claim.granted
+        finally:
+            if claim in queue:  # cancelled
+                queue.remove(claim)
+                self._serve()
+
+    def _serve(self) -> None:
+        for queue in (self._growing, self._beginning):
+            while queue:
+                claim = queue[0]
+                if not claim.granted.done() and not self._grants(
+                    claim.hold, claim.octets, growing=queue is self._growing
+                ):
+                    return
+                queue.popleft()
+                if not claim.granted.done():
+                    claim.granted.set_result(None)
+
+    def _grants(self, hold: Hold, octets: int, *, growing: bool) -> bool:
+        if hold is not self._reserved and octets <= self._free:
+            self._free -= octets
+        elif hold is not self._reserved:
+            if self._reserved is not None or not (growing or self.octets == 0):
+                return False
+            self._reserved = hold
+            self._free += hold.granted
+        hold.granted += octets
+        return True
+
+
+_current: ContextVar[Hold] = ContextVar("hold")
+_UNBOUNDED = InHand()
+
+
+def current_hold() -> Hold:
+    """The bytes of the step that runs; outside of one they have no bounds."""
+    return _current.get(None) or Hold(_UNBOUNDED)

@@ -1,0 +1,131 @@
+"""The budget of bytes: never exceeded, nobody waits for ever, one at the limit passes alone."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ringback_stream.in_hand import Hold, InHand, current_hold
+
+LARGEST = 50
+SIZES = st.lists(st.integers(0, LARGEST), min_size=1, max_size=5)
+
+
+@given(
+    steps=st.lists(SIZES, min_size=1, max_size=30),
+    shared=st.integers(0, 150),
+    first=st.integers(0, 20),
+    cut=st.sets(st.integers(0, 29), max_size=6),
+)
+@settings(deadline=None)
+def test_it_is_never_exceeded_and_every_step_ends(
+    steps: Sequence[Sequence[int]], shared: int, first: int, cut: set[int]
+) -> None:
+    """Steps that grow, are cut off, shrink and end in any order: all that were not cut off end."""
+    cut &= set(range(len(steps)))
+    ended = asyncio.run(_run(InHand(LARGEST + shared, LARGEST, first), LARGEST + shared, steps, cut))
+    assert ended >= set(range(len(steps))) - cut
+
+
+async def _run(budget: InHand, total: int, steps: Sequence[Sequence[int]], cut: set[int]) -> set[int]:
+    ended = set[int]()
+
+    async def step(number: int, sizes: Sequence[int]) -> None:
+        async with budget.hold() as hold:
+            for size in sizes:
+                await hold.take(size)
+                assert budget.octets <= total
+                await asyncio.sleep(0)
+            assert hold.granted >= min(sum(sizes), LARGEST)
+            hold.shrink(sum(sizes) // 2)
+            await asyncio.sleep(0)
+            assert budget.octets <= total
+        ended.add(number)
+
+    tasks = [asyncio.create_task(step(number, sizes)) for number, sizes in enumerate(steps)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    for number in cut:
+        tasks[number].cancel()
+    await asyncio.wait(tasks, timeout=0.5)
+    for number, task in enumerate(tasks):
+        if number not in cut and task.done():
+            task.result()
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert budget.octets == 0
+    return ended
+
+
+async def test_one_at_the_limit_passes_alone() -> None:
+    """A budget of one largest step: the second begins when the first has ended."""
+    budget, order = InHand(LARGEST, LARGEST, 1), list[str]()
+
+    async def step(name: str) -> None:
+        async with budget.hold() as hold:
+            await hold.take(LARGEST)
+            order.append(f"{name} has it")
+            await asyncio.sleep(0)
+            order.append(f"{name} ends")
+
+    await asyncio.gather(step("a"), step("b"))
+    assert order == ["a has it", "a ends", "b has it", "b ends"]
+
+
+async def test_whoever_waits_longest_for_bytes_is_served_first() -> None:
+    """A large claim is not passed by small ones, and no step begins before those that have begun are served."""
+    budget, order = InHand(100, 50), list[str]()
+    async with budget.hold() as one, budget.hold() as other, budget.hold() as third:
+        await one.take(40)
+        await other.take(20)  # of the reserve
+        waiting = [asyncio.create_task(_note(third, 30, "large", order)), asyncio.create_task(_begin(budget, order))]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert order == []
+        one.shrink(0)
+        await asyncio.wait(waiting)
+    assert order == ["large", "begun"]
+
+
+async def _note(hold: Hold, octets: int, name: str, order: list[str]) -> None:
+    await hold.take(octets)
+    order.append(name)
+
+
+async def _begin(budget: InHand, order: list[str]) -> None:
+    async with budget.hold():
+        order.append("begun")
+
+
+async def test_bytes_come_back_at_once_when_a_waiting_step_is_cut_off() -> None:
+    """What stood behind it is served."""
+    budget = InHand(60, 50)
+    async with budget.hold() as one, budget.hold() as two, budget.hold() as three:
+        await one.take(10)
+        await two.take(5)  # of the reserve
+        cut = asyncio.create_task(three.take(11))
+        await asyncio.sleep(0)
+        cut.cancel()
+        one.shrink(0)
+        async with asyncio.timeout(1), budget.hold() as four:
+            await four.take(10)
+
+
+async def test_a_step_finds_its_own_bytes() -> None:
+    """Each task has its own; outside of a step there are no bounds."""
+    budget = InHand(100, 50)
+
+    async def step() -> bool:
+        async with budget.hold() as hold:
+            await asyncio.sleep(0)
+            return current_hold() is hold
+
+    assert await asyncio.gather(step(), step()) == [True, True]
+    await current_hold().take(10**12)
+
+
+def test_the_largest_must_fit() -> None:
+    """Else it would wait for ever."""
+    with pytest.raises(ValueError, match="fit"):
+        InHand(49, 50)
