@@ -24,6 +24,7 @@ from ringback_common.traces import inject
 from ringback_events.partition import partition_for
 
 from ringback_stream.connection import client_options, full_name
+from ringback_stream.large import LARGE, large_batch
 
 __all__ = ["LARGEST_REQUEST", "POISON", "Client", "octets_of", "traced"]
 
@@ -123,6 +124,8 @@ class Client:
         """Send one message and wait until all in-sync replicas have it; raises what aiokafka raises."""
         self._begin()
         try:
+            if octets_of(message) >= LARGE:
+                return await self._deliver_large(message)
             acked = cast(
                 "asyncio.Future[object]",
                 await self.producer.send(
@@ -136,6 +139,12 @@ class Client:
             await acked
         finally:
             self._end()
+
+    async def _deliver_large(self, message: Message) -> None:
+        named = full_name(self._kafka, message.topic)
+        partition = await self.partition_of(message.topic, message.key)
+        batch = await asyncio.to_thread(large_batch, message.key, message.value, traced(message))
+        await (await self.producer.send_batch(batch, named, partition=partition))
 
     async def deliver_together(self, topic: str, partition: int, messages: Iterable[Message]) -> None:
         """Send messages of one partition in as few batches as they fit into; they carry their own trace context."""
