@@ -425,3 +425,53 @@ async def test_a_version_that_is_not_said_is_an_answer_as_any_other(
     """As for the whole record."""
     graph.answer = lambda _request: reply(status, body)
     assert await RecordReader(graph.client()).version(tenant, CALL, LIVE) == answer
+
+
+class _Counted:
+    """Room that notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    async def ahead(self, octets: int) -> None:
+        """Note it."""
+        self.asked.append(("ahead", octets))
+
+    async def take(self, octets: int) -> None:
+        """Note it."""
+        self.asked.append(("take", octets))
+
+    def restart(self) -> None:
+        """Note it."""
+        self.asked.append(("restart", 0))
+
+
+async def test_room_for_a_page_is_waited_for_before_it_is_asked_for(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """As much as the largest page so far had; an attempt that begins anew gives its bytes back first."""
+    graph.answer, room = Record(reply, sessions=130), _Counted()
+    found = await RecordReader(graph.client()).read(tenant, CALL, BULK, room=room)
+    assert isinstance(found, Found)
+    assert [kind for kind, _ in room.asked] == ["restart", *["ahead"] * len(graph.requests)]
+    first, *later = [octets for kind, octets in room.asked if kind == "ahead"]
+    assert first == 0
+    assert min(later) > 1000
+    assert all(request.room is room for request in graph.requests)
+
+
+async def test_a_record_at_the_limit_is_found_and_one_byte_more_is_too_large(
+    graph: Any, tenant: Tenant, reply: Make
+) -> None:
+    """The limit is of all replies together, of an attempt that begins anew only once."""
+    graph.answer = Record(reply, sessions=130)
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    assert isinstance(await read(graph, tenant, octets=found.octets), Found)
+    assert await read(graph, tenant, octets=found.octets - 1) == TooLarge("record")
+
+
+async def test_what_would_become_much_from_little_is_too_large(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """Each object counts, however empty: a session is derived of every one."""
+    record = Record(reply)
+    graph.answer = lambda _: reply(200, record.head() | {"type": "peerToPeer", "sessions": [{}] * 1000})
+    assert isinstance(await read(graph, tenant, octets=1002 * 128), Found)
+    assert await read(graph, tenant, octets=1000 * 128) == TooLarge("record")

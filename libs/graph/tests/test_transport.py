@@ -3,6 +3,7 @@
 import gzip
 import traceback
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from ringback_graph.answers import AuthFailed, Hostile, Refused
 from ringback_graph.budget import Priority, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import RecordReader
+from ringback_graph.room import Boundless
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import HttpTransport, Request
@@ -168,3 +170,20 @@ async def test_the_whole_client_opens_and_closes(https: Any, octets: Any, tenant
     async with GraphClient.open(settings(server), Role.KEEPER) as client:
         answer = await RecordReader(client).read(tenant, "call", Priority.LIVE)
     assert answer == AuthFailed("credential_unreadable")
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_a_body_is_counted_as_it_comes_in(https: Any, octets: Any, encoding: str) -> None:
+    """Piece by piece, as it is after decompression: the reader of many bodies knows its memory at any time."""
+    server, body, taken = await https(), b"x" * MIB, list[int]()
+
+    class Counted(Boundless):
+        async def take(self, octets: int) -> None:
+            taken.append(octets)
+
+    sent = gzip.compress(body) if encoding == "gzip" else body
+    server.answer = lambda _: octets(200, sent, Content_Encoding=encoding)
+    request = replace(get(f"{server.url}/v1.0/a"), room=Counted())
+    async with HttpTransport.open(settings(server)) as transport:
+        assert (await transport.send(request)).body == body
+    assert sum(taken) == MIB

@@ -18,6 +18,7 @@ __all__ = [
     "AdminSettings",
     "EnvironmentSettings",
     "KafkaSettings",
+    "LimitsSettings",
     "ProcessSettings",
     "Section",
     "StoreSettings",
@@ -29,10 +30,11 @@ __all__ = [
 ]
 
 PREFIX = "RINGBACK_"
+_MIB = 1024 * 1024
 
 HEADS = frozenset({
-    "ADMIN", "GRAPH", "INSTALLATION_ID", "KAFKA", "PRIVACY", "PROFILE", "RULES", "SITES_FILE", "STORE", "TELEMETRY",
-    "TENANTS_FILE", "TIME_SCALE", "WEBHOOK",
+    "ADMIN", "GRAPH", "INSTALLATION_ID", "KAFKA", "LIMITS", "PRIVACY", "PROFILE", "RULES", "SITES_FILE", "STORE",
+    "TELEMETRY", "TENANTS_FILE", "TIME_SCALE", "WEBHOOK",
 })  # fmt: skip
 """How the names go on that any process reads, up to the first `__`: processes share environments, and what another one
 reads is no mistake. tests/contract compares it with the settings classes, which this package may not import."""
@@ -125,6 +127,40 @@ class StoreSettings(Section):
                 "make one of your own or set RINGBACK_PROFILE=dev."
             )
         return dsn
+
+
+class LimitsSettings(Section):
+    """How large a record may be, and how much memory everything in hand may take together."""
+
+    record_bytes: int = Field(default=40 * _MIB, ge=_MIB, le=64 * _MIB)
+    """Bytes of Graph's JSON, all pages of a record together; a larger record is dead-lettered `too_large` before \
+anything of it is published. The same for enricher, store and re-derivation."""
+    in_hand_bytes: int = Field(default=512 * _MIB, ge=_MIB)
+    """Bytes of memory that everything in hand may take: what is read, derived, encoded and not yet acknowledged, or
+made into rows. A re-derivation has one large record in hand at a time, whatever this says."""
+
+    @property
+    def published_bytes(self) -> int:
+        """Bytes of the largest record that is published, and stored: Graph's JSON is in it, and what is derived of it.
+
+        Measured of meetings: 1.7 to 2.13 times Graph's JSON; a test holds both sides of it.
+        """
+        return self.record_bytes * 5 // 2
+
+    def require(self, times: int) -> None:
+        """Make sure that the largest record fits into the bytes in hand.
+
+        Args:
+            times: bytes of memory that a process needs for each byte of the largest record.
+
+        Raises:
+            ConfigError: it would wait for ever.
+        """
+        if self.in_hand_bytes < times * self.record_bytes:
+            raise ConfigError(
+                f"RINGBACK_LIMITS__IN_HAND_BYTES must be at least {times} times RINGBACK_LIMITS__RECORD_BYTES: "
+                "raise the one or lower the other."
+            )
 
 
 class EnvironmentSettings(BaseSettings):

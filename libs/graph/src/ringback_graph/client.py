@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from ringback_graph.budget import Budget, Priority, Role, Ticket
 from ringback_graph.links import HostileLink, checked_link, checked_page
 from ringback_graph.msal_source import MsalSource
 from ringback_graph.retry_after import retry_after
+from ringback_graph.room import Boundless, Room
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import HttpTransport, Reply, Request, Transport
@@ -53,6 +54,8 @@ class Call:
     trace_id: str | None = None
     record: str | None = None
     """The id of the only call record that the URL, a next link, may lead to."""
+    room: Room = field(default_factory=Boundless, repr=False)
+    """Takes the reply."""
 
     def ticket(self) -> Ticket:
         """The budget this request needs."""
@@ -159,9 +162,9 @@ def _request(call: Call, token: str) -> Request:
     if call.trace_id is not None:
         headers["client-request-id"] = call.trace_id
     if call.body is None:
-        return Request(call.method, call.url, headers)
+        return Request(call.method, call.url, headers, room=call.room)
     headers["Content-Type"] = "application/json"
-    return Request(call.method, call.url, headers, orjson.dumps(call.body))
+    return Request(call.method, call.url, headers, orjson.dumps(call.body), call.room)
 
 
 def json_object(reply: Reply) -> dict[str, Any] | None:

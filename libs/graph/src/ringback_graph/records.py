@@ -35,6 +35,7 @@ from ringback_graph.client import Call, GraphClient, error_code, json_object
 from ringback_graph.expands import Expands
 from ringback_graph.links import HostileLink
 from ringback_graph.parse import integer
+from ringback_graph.room import Boundless, Room
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import Reply
 
@@ -45,6 +46,7 @@ _VERSION = "$select=id,version,lastModifiedDateTime"
 _NEXT = "@odata.nextLink"
 _MORE_SEGMENTS = f"segments{_NEXT}"
 _OK = 200
+_LEAST_OF_AN_OBJECT = 128
 _NOBODY_S = str(UUID(int=0))
 
 
@@ -56,8 +58,9 @@ class ReadLimits:
     """A live record that needs more moves to the bulk lane."""
     requests: int = 500
     """25,000 sessions are 417 pages; as much fits into one Kafka message."""
-    octets: int = 64 * 1024 * 1024
-    """Of all replies of one attempt, after decompression."""
+    octets: int = 40 * 1024 * 1024
+    """Bytes of JSON of all replies of one attempt, after decompression; an object counts for 128 at least. Graph's have
+    some 260 on average: what derives much from little must not take more memory than a record at the limit."""
     seconds: float = 900.0
     """500 pages of one record need 320 s at Graph's limit of 40 in 20 s."""
     attempts: int = 4
@@ -91,10 +94,18 @@ class _Spent:
     started: float
     requests: int = 0
     octets: int = 0
+    objects: int = 0
+    page: int = 0
+    """Bytes of the largest reply: what the next one may be expected to have."""
     pauses: int = 0
     replies: int = 0
     """Replies of the current attempt."""
     followed: set[str] = field(default_factory=set[str])
+
+    @property
+    def weight(self) -> int:
+        """Bytes of JSON, as `ReadLimits.octets` counts them."""
+        return max(self.octets, self.objects * _LEAST_OF_AN_OBJECT)
 
 
 class RecordReader:
@@ -105,14 +116,22 @@ class RecordReader:
         self._limits = limits or ReadLimits()
         self._expands = Expands()
 
-    async def read(self, tenant: Tenant, call_id: str, priority: Priority, trace_id: str | None = None) -> Answer:
-        """One whole version of a record, or why there is none.
+    async def read(
+        self,
+        tenant: Tenant,
+        call_id: str,
+        priority: Priority,
+        trace_id: str | None = None,
+        room: Room | None = None,
+    ) -> Answer:
+        """One whole version of a record, or why there is none; its replies are taken by `room`, page by page.
 
         Raises:
             Transient: timeout, connection, 5xx, or the read took too long.
             Throttled: Graph asks to wait; the scope is already held.
         """
         reading = _Reading(self._client, self._limits, self._expands, tenant, call_id, priority, trace_id)
+        reading.room = room or Boundless()
         try:
             return await reading.run()
         except _Ends as end:
@@ -171,11 +190,13 @@ class _Reading:
         self._tenant, self._call_id, self._priority, self._trace_id = tenant, call_id, priority, trace_id
         self._url = f"{tenant.graph_url}/v1.0/communications/callRecords/{quote(call_id, safe='')}"
         self._spent = _Spent(client.clock.monotonic())
+        self.room: Room = Boundless()
 
     async def run(self) -> Answer:
         for _ in range(self._limits.attempts):
-            self._spent.replies, self._spent.octets = 0, 0
+            self._spent.replies, self._spent.octets, self._spent.objects = 0, 0, 0
             self._spent.followed.clear()
+            self.room.restart()
             try:
                 return await self._attempt()
             except _Changed:
@@ -247,7 +268,7 @@ class _Reading:
             raise _Changed
 
     def _found(self, record: dict[str, Any], started: datetime) -> Found:
-        return Found(record, self._version_of(record), self._spent.requests, started)
+        return Found(record, self._version_of(record), self._spent.requests, started, self._spent.weight)
 
     def _version_of(self, record: dict[str, Any]) -> int:
         version, name = integer(record.get("version")), record.get("id")
@@ -276,8 +297,19 @@ class _Reading:
     async def _send(self, operation: str, url: str, record: str | None = None) -> Reply:
         self._allow()
         scope = record_scope(self._tenant.tenant_id, self._call_id)
-        call = Call(self._tenant, operation, "GET", url, self._priority, scope, trace_id=self._trace_id, record=record)
+        call = Call(
+            self._tenant,
+            operation,
+            "GET",
+            url,
+            self._priority,
+            scope,
+            trace_id=self._trace_id,
+            record=record,
+            room=self.room,
+        )
         while True:
+            await self.room.ahead(self._spent.page)
             self._spent.requests += 1
             try:
                 answer = await self._client.send(call)
@@ -309,7 +341,9 @@ class _Reading:
             raise _Ends(TooLarge("page"))
         self._spent.replies += answer.status == _OK
         self._spent.octets += len(answer.body)
-        if self._spent.octets > self._limits.octets:
+        self._spent.objects += answer.body.count(b"{")
+        self._spent.page = max(self._spent.page, len(answer.body))
+        if self._spent.weight > self._limits.octets:
             raise _Ends(TooLarge("record"))
         return answer
 

@@ -14,6 +14,7 @@ from ringback_common.errors import Transient
 from yarl import URL
 
 from ringback_graph.addresses import PublicResolver
+from ringback_graph.room import Boundless, Room
 from ringback_graph.settings import GraphSettings
 from ringback_graph.trust import trusted
 
@@ -38,6 +39,8 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
+    room: Room = field(default_factory=Boundless, repr=False)
+    """Takes the reply's body, piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +104,13 @@ class HttpTransport:
                 allow_redirects=False,
                 proxy=self._proxy,
             ) as response:
-                return Reply(response.status, response.headers, await self._body(response))
+                return Reply(response.status, response.headers, await self._body(response, request.room))
         except (aiohttp.ClientError, TimeoutError, OSError, zlib.error) as failure:
             kind = type(failure).__name__
         # Raised out here, without a cause: aiohttp's errors quote the request with its headers, the token among them.
         raise Transient(f"request to Graph failed: {kind}")
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes | None:
+    async def _body(self, response: aiohttp.ClientResponse, room: Room) -> bytes | None:
         if (response.content_length or 0) > self._largest:
             return None
         encoding = response.headers.get("Content-Encoding", "identity").lower()
@@ -115,8 +118,10 @@ class HttpTransport:
             raise zlib.error("an encoding that was not asked for")
         plain = _Gunzip(self._largest) if encoding == "gzip" else _Plain(self._largest)
         async for chunk in response.content.iter_chunked(_CHUNK):
+            before = plain.left
             if not plain.feed(chunk):
                 return None
+            await room.take(before - plain.left)
         whole = plain.whole()
         return whole if len(whole) <= _SMALL_REPLY or _values(whole) <= _MOST_VALUES else None
 
@@ -131,13 +136,13 @@ class _Plain:
 
     def __init__(self, largest: int) -> None:
         self._parts: list[bytes] = []
-        self._room = largest
+        self.left = largest
 
     def feed(self, chunk: bytes) -> bool:
         """Take a piece; False once the cap is passed."""
-        self._room -= len(chunk)
+        self.left -= len(chunk)
         self._parts.append(chunk)
-        return self._room >= 0
+        return self.left >= 0
 
     def whole(self) -> bytes:
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
@@ -151,7 +156,7 @@ class _Gunzip(_Plain):
         self._inflate = zlib.decompressobj(_GZIP)
 
     def feed(self, chunk: bytes) -> bool:
-        fits = super().feed(self._inflate.decompress(chunk, self._room + 1))
+        fits = super().feed(self._inflate.decompress(chunk, self.left + 1))
         if self._inflate.unused_data:  # zlib would collect them without any cap
             raise zlib.error("octets behind the end of the body")
         return fits

@@ -1,0 +1,34 @@
+"""Where the bytes of replies go: whoever reads must not bring more than there is room for."""
+
+from typing import Protocol
+
+__all__ = ["Boundless", "Room"]
+
+
+class Room(Protocol):
+    """The memory of one read."""
+
+    async def ahead(self, octets: int) -> None:
+        """Wait until so many bytes of JSON more than are taken have room; called before a request is sent."""
+        ...
+
+    async def take(self, octets: int) -> None:
+        """Count bytes of JSON as they come in; waits while there is no room for them."""
+        ...
+
+    def restart(self) -> None:
+        """What was taken is given up: the read begins anew."""
+        ...
+
+
+class Boundless:
+    """Room without bounds, for whoever reads one small reply."""
+
+    async def ahead(self, octets: int) -> None:
+        """Never waits."""
+
+    async def take(self, octets: int) -> None:
+        """Never waits."""
+
+    def restart(self) -> None:
+        """Nothing was counted."""
