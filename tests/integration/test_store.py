@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from ringback_common.clock import SystemClock
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.outcomes import Emit, Reason, Reject
+from ringback_common.settings import LimitsSettings
 from ringback_events.record import CallRecord
 from ringback_sink.migrate import migrate
 from ringback_sink.store.adapters.calls import Calls
@@ -82,7 +83,7 @@ async def store(database: str) -> AsyncIterator[Store]:
     await migrate(database)
     writer, eyes = Database(database), await asyncpg.connect(database)
     try:
-        yield Store(RecordsStep(Calls(writer), SystemClock()), eyes, writer)
+        yield Store(RecordsStep(Calls(writer), SystemClock(), LimitsSettings()), eyes, writer)
     finally:
         await writer.close()
         await eyes.close()
@@ -283,7 +284,7 @@ async def test_nobody_can_take_a_version_back(store: Store) -> None:
 async def test_two_stores_at_once_agree_on_the_newest(store: Store, database: str) -> None:
     """Two writers with the same calls in opposite orders, as around a rebalance, deadlock never and end newest."""
     other = Database(database)
-    step = RecordsStep(Calls(other), SystemClock())
+    step = RecordsStep(Calls(other), SystemClock(), LimitsSettings())
     up = [received(call_record(f"c{number}", version=1 + number % 3)) for number in range(200)]
     down = [received(call_record(f"c{number}", version=3 - number % 3)) for number in reversed(range(200))]
     outcomes = await asyncio.gather(store.step(up), step(down))

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from ringback_common.clock import SystemClock
 from ringback_common.outcomes import Emit
+from ringback_common.settings import LimitsSettings
 from ringback_events.record import CallRecord, Quality, Session, Tally
 from ringback_sink.migrate import migrate
 from ringback_sink.store.adapters.calls import Calls
@@ -45,7 +46,7 @@ async def take(database: str, *records: CallRecord) -> None:
     """Store versions as `ringback-sink store` does."""
     writer = Database(database)
     try:
-        step = RecordsStep(Calls(writer), SystemClock())
+        step = RecordsStep(Calls(writer), SystemClock(), LimitsSettings())
         outcomes = await step([received(record, offset) for offset, record in enumerate(records)])
         assert outcomes == [Emit()] * len(records)
     finally:

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaProducer
 from ringback_common.outcomes import Received
+from ringback_common.settings import LimitsSettings
 from ringback_events import topics
 from ringback_local.kafka import Broker
 from ringback_sink.migrate import migrate
-from ringback_sink.store.core.record import LARGEST_RECORD
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received
 from ringback_testing.fixtures import MakeTopics
@@ -28,8 +28,7 @@ TOPICS = (
 )
 PROMISED = 300
 """MiB of the process with a backlog of ordinary meetings: no record larger than a few."""
-LARGEST_PUBLISHED = 90 * 1024 * 1024
-"""A read of Graph ends at 64 MiB; what is derived of it adds less than half."""
+LARGEST = LimitsSettings().published_bytes
 
 
 def granted() -> int:
@@ -70,8 +69,8 @@ async def test_the_largest_meetings_fit_in_the_memory_granted(
         "RINGBACK_STORE__DSN": database,
     }
     store = await process("store", ["ringback-sink", "store"], env)
-    records = [meeting(f"c{n}", LARGEST_RECORD - 1024 * 1024) for n in range(2)]
-    await produce(kafka, topic_prefix, [*records, meeting("too large", LARGEST_PUBLISHED)])
+    records = [meeting(f"c{n}", LARGEST - 1024 * 1024) for n in range(2)]
+    await produce(kafka, topic_prefix, [*records, meeting("too large", LARGEST + 1024 * 1024)])
     eyes = await asyncpg.connect(database)
     try:
         await eventually(lambda: eyes.fetchval("SELECT count(*) = 1 FROM callrecords.dead_letter"), 90)
@@ -117,7 +116,7 @@ def named(like: Received, call: str) -> Received:
 
 async def produce(broker: Broker, prefix: str, records: list[Received], partition: int | None = 0) -> None:
     """Write records, to one partition so that they come one behind the other, or wherever their keys belong."""
-    largest = 2 * LARGEST_PUBLISHED  # aiokafka asks before it compresses
+    largest = 2 * LARGEST  # aiokafka asks before it compresses
     producer = AIOKafkaProducer(
         bootstrap_servers=broker.bootstrap_servers, compression_type="zstd", max_request_size=largest
     )

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from ringback_common.outcomes import Outcome, Reason, Received
 from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.conversion import Conversions
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.records import Tables
 from ringback_enricher.core.requests import ATTEMPT, LOOKS, REASON, looks_header
@@ -132,6 +133,8 @@ def make_bench() -> MakeBench:
             gate=gate,
             witnesses=Witnesses(graph, lambda: (tenant, other), gate, clock),
             published=published,
+            conversions=Conversions(),
+            largest_published=2**30,
             tables=Tables(CQD_2026_1, SiteMap(), revision=1),
             tokens=lambda _record: lambda party: f"token-{party['index']}",
             clock=clock,

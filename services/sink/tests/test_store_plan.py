@@ -46,7 +46,7 @@ def test_order_and_repeats_do_not_matter(identities: list[tuple[str, int, int]],
 def test_only_the_newest_carries_a_document_and_children() -> None:
     """Of three versions in a batch one line has Graph's JSON, and only its children are copied."""
     planned = plan(entry("a", version, 1) for version in (2, 3, 1))
-    lines = planned.incoming().splitlines()
+    lines = b"".join(planned.incoming()).splitlines()
     assert [line.endswith(b",null") for line in lines] == [True, True, False]
     assert planned.children(planned.newest)["participant"].startswith(
         b'"11111111-2222-3333-4444-555555555555","a",3,1,'

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_events.record import CallRecord
+from ringback_sink.store.core import record as record_module
 from ringback_sink.store.core.columns import members
-from ringback_sink.store.core.record import LARGEST_RECORD, decode
+from ringback_sink.store.core.record import decode
+from ringback_sink.store.core.rows import rows_of
 from ringback_testing.call_records import call_record, received
 
 GOOD = received(call_record("c", parties=2))
@@ -49,13 +51,29 @@ def without(name: str) -> Received:
         (changed(fetchedAt="now"), Reason.SCHEMA_INVALID, "$.fetchedAt"),
         (changed(startDateTime="2026-13-01T00:00:00Z"), Reason.SCHEMA_INVALID, "$.startDateTime"),
         (changed(startDateTime="2026-11-01T00:00:00Z; DROP"), Reason.SCHEMA_INVALID, "$.startDateTime"),
+        (changed(sessions=[{"ordinal": "a"}]), Reason.SCHEMA_INVALID, "$.sessions[].ordinal"),
+        (changed(sessions=[{}, 1]), Reason.SCHEMA_INVALID, "$.sessions[]"),
         (changed(parties=[{"displayName": "Zoë"}]), Reason.SCHEMA_INVALID, "$.parties[]"),
         (replace(GOOD, headers=(("ce_dataschema", b"urn:ringback:schema:record:v2"),)), Reason.WRONG_VERSION, ""),
     ],
 )
-def test_what_is_no_record_is_rejected(poison: Received, reason: Reason, where: str) -> None:
-    """Every kind of poison ends with its reason and the place, never with a value."""
+def test_what_is_no_record_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, poison: Received, reason: Reason, where: str
+) -> None:
+    """Every kind of poison ends with its reason and the place, never with a value; a large one just as a small one."""
     assert decode(poison) == Reject(reason, where)
+    monkeypatch.setattr(record_module, "_WHOLE", -1)
+    assert decode(poison) == Reject(reason, where)
+
+
+def test_a_large_record_is_decoded_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Session by session, with the same result."""
+    at_once = decode(GOOD)
+    monkeypatch.setattr(record_module, "_WHOLE", 0)
+    in_pieces = decode(GOOD)
+    assert not isinstance(at_once, Reject)
+    assert not isinstance(in_pieces, Reject)
+    assert rows_of(in_pieces) == rows_of(at_once)
 
 
 def test_members_unknown_to_this_release_are_ignored() -> None:
@@ -88,6 +106,6 @@ def test_the_reader_knows_every_member_of_the_contract() -> None:
 
 def test_a_record_too_large_for_the_memory_is_not_even_decoded() -> None:
     """One octet decides; what a record becomes while it is decoded and turned into rows is several times its size."""
-    value = (GOOD.value or b"").ljust(LARGEST_RECORD)  # JSON may end in white space
-    assert not isinstance(decode(replace(GOOD, value=value)), Reject)
-    assert decode(replace(GOOD, value=value + b" ")) == Reject(Reason.TOO_LARGE)
+    value = GOOD.value or b""
+    assert not isinstance(decode(GOOD, len(value)), Reject)
+    assert decode(GOOD, len(value) - 1) == Reject(Reason.TOO_LARGE)

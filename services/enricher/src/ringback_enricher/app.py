@@ -13,20 +13,22 @@ from datetime import UTC, datetime, timedelta
 from ringback_common.clock import SystemClock, scaled
 from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
-from ringback_common.settings import load
+from ringback_common.settings import LimitsSettings, load
 from ringback_events.tokens import Tokens
 from ringback_events.topics import CALLS, FETCH, FETCH_BULK, FETCH_RETRIES, RECORDS, SESSIONS
 from ringback_graph.budget import Role
 from ringback_graph.client import GraphClient
-from ringback_graph.records import RecordReader
+from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import TenantsFile
 from ringback_stream.control import ControlTable
 from ringback_stream.flows import KeyedFlow, Lane, LaneKind
+from ringback_stream.in_hand import InHand
 from ringback_stream.run import Stream
 from ringback_stream.status import Facts
 
 from ringback_enricher.adapters.files import read_sites, read_token_keys
 from ringback_enricher.adapters.graph import GraphRecords
+from ringback_enricher.conversion import CONVERTING, READING, Conversions
 from ringback_enricher.core.decisions import TIER_SECONDS
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.records import Tables
@@ -43,6 +45,8 @@ _REMEMBERED_CALLS = 50_000
 """Some 20 MB; at the largest tenants' peak, the calls of the last nine minutes."""
 _KEY_INTERVAL = 2.0
 """Seconds between two fetches of one call: a burst of notifications costs two, one at once and one for the rest."""
+_FIRST = 512 * 1024
+"""Bytes in hand that an ordinary record of 45 KB needs at most."""
 _COLLECT_AFTER = 100_000
 """Allocations between two collections: records are trees without cycles, freed by counting; looking for cycles in them
 at the default of 700 costs a tenth of the derivation's time."""
@@ -55,6 +59,7 @@ async def serve(stop: asyncio.Event) -> None:
         ConfigError: a setting, one of its files or a topic is not usable.
     """
     settings = load(FetchSettings)
+    settings.limits.require(READING + CONVERTING)
     begin("fetch", settings)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
@@ -81,7 +86,7 @@ async def _fetch(
         graph.waits = stream.waits
         gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
         published = Published(_REMEMBERED_CALLS)
-        records = GraphRecords(RecordReader(graph))
+        records = GraphRecords(RecordReader(graph, ReadLimits(octets=settings.limits.record_bytes)))
         step = FetchStep(
             Dependencies(
                 records=records,
@@ -91,6 +96,8 @@ async def _fetch(
                 published=published,
                 tables=tables,
                 tokens=tokens.for_parties_of,
+                conversions=Conversions(),
+                largest_published=settings.limits.published_bytes,
                 clock=clock,
                 time_scale=settings.time_scale,
             )
@@ -113,6 +120,7 @@ async def _fetch(
             on_settled=published.acked,
             divert=step.divert,
             key_interval=_KEY_INTERVAL,
+            in_hand=_in_hand(settings.limits),
         )
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
@@ -121,6 +129,10 @@ async def _fetch(
             await stream.run(stop, flow)
         finally:
             following.cancel()
+
+
+def _in_hand(limits: LimitsSettings) -> InHand:
+    return InHand(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST)
 
 
 def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | None:

@@ -14,6 +14,7 @@ from ringback_graph.answers import Current, Found
 from ringback_graph.tenants import Tenant
 
 from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.conversion import Conversions
 from ringback_enricher.core.decisions import (
     CHECK_AFTER,
     Schedule,
@@ -59,6 +60,9 @@ class Dependencies:
     published: Published
     tables: Tables
     tokens: Tokenizer
+    conversions: Conversions
+    largest_published: int
+    """Bytes of a restricted record, before compression."""
     clock: Clock
     time_scale: float
 
@@ -134,7 +138,7 @@ class FetchStep:
             if not await self._is_silence(tenant, requests[0].call_id):
                 raise
             return self._deferred(requests, _DEFERRED_AT_ONCE)
-        return self._answered(requests, answer)
+        return await self._answered(requests, answer)
 
     async def _read(self, tenant: Tenant, requests: Sequence[Request]) -> Found | Current | Unread:
         """The record; or its version, if nobody wants more and it has not risen."""
@@ -147,10 +151,10 @@ class FetchStep:
                 return answer
         return await self._with.records.read(tenant, call_id, bulk=bulk)
 
-    def _answered(self, requests: Sequence[Request], answer: Found | Current | Unread) -> list[Outcome]:
+    async def _answered(self, requests: Sequence[Request], answer: Found | Current | Unread) -> list[Outcome]:
         match answer:
             case Found():
-                return self._found(requests, answer)
+                return await self._found(requests, answer)
             case Current():
                 return self._unchanged(requests)
             case Unread():
@@ -181,19 +185,19 @@ class FetchStep:
             return [move_to_bulk(request) for request in requests]
         return self._each(requests, answer.reason, answer.code)
 
-    def _found(self, requests: Sequence[Request], found: Found) -> list[Outcome]:
+    async def _found(self, requests: Sequence[Request], found: Found) -> list[Outcome]:
         if not _is_record_of(found.record, requests[0].call_id):
             return self._unread(requests, Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "id"))
         self._observe(requests[0], Signal.ANSWERED)
         ENRICHER_FETCHES.labels("found").inc()
         received_at = min(request.received_at for request in requests)
         ENRICHER_FRESHNESS_SECONDS.observe(max(0.0, (self._with.clock.now() - received_at).total_seconds()))
-        stages = self._publication(requests, found, iso(received_at))
+        stages = await self._publication(requests, found, iso(received_at))
         if isinstance(stages, Reject):
             return [stages] * len(requests)
         return self._settled(requests, found.version, stages)
 
-    def _publication(self, requests: Sequence[Request], found: Found, received_at: str) -> Stages | Reject:
+    async def _publication(self, requests: Sequence[Request], found: Found, received_at: str) -> Stages | Reject:
         given, key = self._with, call_key(requests[0].tenant_id, requests[0].call_id)
         version = (found.version, given.tables.revision)
         if given.published.spares(key, requests, version):
@@ -202,8 +206,12 @@ class FetchStep:
         canary = all(request.is_canary for request in requests)
         replay = given.published.holds(key, version) or any(request.source == "replay" for request in requests)
         occasion = Occasion(requests[0].tenant_id, requests[0].call_id, received_at, iso(found.started_at))
-        record = derive(found.record, occasion, given.tables)
-        return publication(record, given.tokens, replay=replay, canary=canary)
+
+        def make() -> Stages | Reject:
+            record = derive(found.record, occasion, given.tables)
+            return publication(record, given.tokens, replay=replay, canary=canary, largest=given.largest_published)
+
+        return await given.conversions.make(make, found.octets)
 
     def _settled(self, requests: Sequence[Request], version: int, stages: Stages) -> list[Outcome]:
         """The first request carries the publication; the runtime finishes none of a step before all of it is acked."""

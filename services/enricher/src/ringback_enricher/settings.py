@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pydantic import Field
-from ringback_common.settings import EnvironmentSettings, KafkaSettings, ProcessSettings, Section
+from ringback_common.settings import EnvironmentSettings, KafkaSettings, LimitsSettings, ProcessSettings, Section
 from ringback_events.tokens import TokenPolicy
 from ringback_graph.settings import GraphSettings
 
@@ -34,6 +34,7 @@ class FetchSettings(ProcessSettings):
     sites_file: Path | None = None
     """YAML: a list of `site` with its `subnets`; read at start. Without it there are no sites."""
     graph: GraphSettings = GraphSettings()
+    limits: LimitsSettings = LimitsSettings()
     privacy: PrivacySection
     rules: RulesSection = RulesSection()
 
@@ -42,6 +43,7 @@ class RederiveSettings(EnvironmentSettings):
     """Settings of a re-derivation, which speaks to Kafka only; what decides the content is as for `fetch`."""
 
     kafka: KafkaSettings
+    limits: LimitsSettings = LimitsSettings()
     sites_file: Path | None = None
     """YAML: a list of `site` with its `subnets`; read at start. Without it there are no sites."""
     privacy: PrivacySection

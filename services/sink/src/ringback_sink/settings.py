@@ -1,6 +1,6 @@
 """What the sink's processes need to know."""
 
-from ringback_common.settings import EnvironmentSettings, ProcessSettings, StoreSettings
+from ringback_common.settings import EnvironmentSettings, LimitsSettings, ProcessSettings, StoreSettings
 
 __all__ = ["MigrateProcess", "StoreProcess"]
 
@@ -8,6 +8,7 @@ __all__ = ["MigrateProcess", "StoreProcess"]
 class StoreProcess(ProcessSettings):
     """Settings of `ringback-sink store`."""
 
+    limits: LimitsSettings = LimitsSettings()
     store: StoreSettings = StoreSettings()
 
 

@@ -20,7 +20,9 @@ from ringback_graph.answers import (
 from ringback_graph.budget import Priority
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
+from ringback_stream.in_hand import Hold, current_hold
 
+from ringback_enricher.conversion import READING
 from ringback_enricher.core.tenants import Signal
 
 __all__ = ["GraphRecords", "Unread"]
@@ -48,13 +50,14 @@ class GraphRecords:
         self._reader = reader
 
     async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:
-        """Read one record.
+        """Read one record; what comes in counts among the bytes of the step that asks.
 
         Raises:
             Transient: Graph is away, or only this record of it.
             Throttled: Graph said how long to wait, and for what.
         """
-        answer = await self._reader.read(tenant, call_id, Priority.BULK if bulk else Priority.LIVE)
+        priority = Priority.BULK if bulk else Priority.LIVE
+        answer = await self._reader.read(tenant, call_id, priority, room=_Objects(current_hold()))
         return answer if isinstance(answer, Found) else _unread(answer)
 
     async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | Unread:
@@ -65,6 +68,22 @@ class GraphRecords:
     async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
         """Whether Graph answers this tenant, asked for that call."""
         return await self._reader.reachable(tenant, call_id)
+
+
+class _Objects:
+    """The bytes of a step as a read uses them: JSON becomes objects."""
+
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
+
+    async def ahead(self, octets: int) -> None:
+        await self._hold.ahead(READING * octets)
+
+    async def take(self, octets: int) -> None:
+        await self._hold.take(READING * octets)
+
+    def restart(self) -> None:
+        self._hold.used = 0
 
 
 _PLAIN: dict[type[Failed], Unread] = {

@@ -1,6 +1,7 @@
 """From a restricted record to what is published of it, in the order in which it is published."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import cramjam
 import orjson
@@ -22,7 +23,9 @@ _BATCH_OVERHEAD = 4096
 """Bytes a record batch and its headers add at most to one compressed value."""
 
 
-def publication(record: CallRecordWire, tokens: Tokenizer, *, replay: bool, canary: bool) -> Stages | Reject:
+def publication(
+    record: CallRecordWire, tokens: Tokenizer, *, replay: bool, canary: bool, largest: int | None = None
+) -> Stages | Reject:
     """Plan the publication of one version: every stage is acked as a whole before the next begins.
 
     1. the restricted record, the source of everything else;
@@ -37,10 +40,13 @@ def publication(record: CallRecordWire, tokens: Tokenizer, *, replay: bool, cana
         tokens: names the parties in the open tier.
         replay: whether this version was published before.
         canary: proves the path only; the open topics never see it.
+        largest: bytes of the restricted record, before compression, that its readers take; None for any.
     """
     key = call_key(record["tenantId"], record["callId"])
     headers = _version_headers(record, replay=replay)
-    restricted = Message(topics.RECORDS.name, key, _encoded(record), headers.record())
+    restricted = Message(topics.RECORDS.name, key, _encoded_record(record), headers.record())
+    if largest is not None and len(restricted.value or b"") > largest:
+        return Reject(Reason.TOO_LARGE)
     stages = ((restricted,),) if canary else ((restricted,), *_open_stages(record, tokens, key, headers))
     return stages if all(_fits(message) for stage in stages for message in stage) else Reject(Reason.TOO_LARGE)
 
@@ -64,6 +70,32 @@ def _encoded(event: object) -> bytes:
     publications that wait for Kafka would keep all of that.
     """
     return bytes(memoryview(orjson.dumps(event)))
+
+
+def _encoded_record(record: CallRecordWire) -> bytes:
+    """The same, session by session: one call for all of a large record would keep the interpreter for itself."""
+    return b"".join(_object(cast("dict[str, Any]", record)))
+
+
+def _object(shape: Mapping[str, Any]) -> Iterator[bytes]:
+    before = b"{"
+    for name, value in shape.items():
+        yield before + orjson.dumps(name) + b":"
+        if name == "graph" and isinstance(value, dict):
+            yield from _object(cast("dict[str, Any]", value))
+        elif name == "sessions" and isinstance(value, list):
+            yield from _array(cast("list[Any]", value))
+        else:
+            yield orjson.dumps(value)
+        before = b","
+    yield b"}" if shape else b"{}"
+
+
+def _array(values: Sequence[Any]) -> Iterator[bytes]:
+    for number, value in enumerate(values):
+        yield b"," if number else b"["
+        yield orjson.dumps(value)
+    yield b"]" if values else b"[]"
 
 
 def _version_headers(record: CallRecordWire, *, replay: bool) -> VersionHeaders:

@@ -29,7 +29,9 @@ class _Source(BaseModel):
     graph: dict[str, Any]
 
 
-def rederive(received: Received, tables: Tables, tokens: Tokenizer, since: datetime) -> Stages | Drop | Reject:
+def rederive(
+    received: Received, tables: Tables, tokens: Tokenizer, since: datetime, largest: int
+) -> Stages | Drop | Reject:
     """Derive again what a record was derived from, and plan its publication, marked as a re-publication.
 
     Both times are the record's own: what it tells of Graph is as old as before.
@@ -40,10 +42,11 @@ def rederive(received: Received, tables: Tables, tokens: Tokenizer, since: datet
         tokens: names the parties in the open tier.
         since: what was fetched from Graph before that is dropped (too_old). A re-publication is kept as long as any
             record, so that one after the other could keep a call for ever.
+        largest: bytes of the record, before compression, that its readers take.
 
     Returns:
         Rejects what is no JSON (undecodable), no record, under another call's key or of another version than its
-        headers tell (schema_invalid), and what a topic would refuse (too_large).
+        headers tell (schema_invalid), and what a topic or a reader would refuse (too_large).
     """
     source = _source(received)
     if isinstance(source, Reject):
@@ -55,7 +58,7 @@ def rederive(received: Received, tables: Tables, tokens: Tokenizer, since: datet
     record = derive(source.graph, occasion, tables)
     if record["version"] != read_headers(received.headers).version:
         return Reject(Reason.SCHEMA_INVALID, "version")
-    return publication(record, tokens, replay=True, canary=False)
+    return publication(record, tokens, replay=True, canary=False, largest=largest)
 
 
 def _source(received: Received) -> _Source | Reject:

@@ -73,7 +73,9 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
     tables = Tables(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
     tokens = Tokens(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
     since = _clock.now() - timedelta(milliseconds=RECORDS.retention_ms or 0)
-    scope = Scope(tables, tokens.for_parties_of, since, options.tenants, history=options.history)
+    scope = Scope(
+        tables, tokens.for_parties_of, since, options.tenants, options.history, settings.limits.published_bytes
+    )
     report = Report(tables.revision, options.acts, options.max_rate)
     try:
         async with PartitionReader.open(settings.kafka) as reader:

@@ -46,6 +46,7 @@ class Scope:
         since: what was fetched before is left to end.
         tenants: only these, canonical; empty for all.
         history: also the older versions of each call.
+        largest: bytes of a restricted record, before compression, that its readers take.
     """
 
     tables: Tables
@@ -53,6 +54,7 @@ class Scope:
     since: datetime
     tenants: Collection[str]
     history: bool
+    largest: int
 
 
 class Writing(NamedTuple):
@@ -163,7 +165,8 @@ class Rederivation:
     async def _derive(self, record: Received, writing: Writing, tasks: asyncio.TaskGroup) -> None:
         octets = len(record.value or b"")
         await writing.publisher.enter(octets)
-        outcome = rederive(record, self._scope.tables, self._scope.tokens, self._scope.since)
+        scope = self._scope
+        outcome = await asyncio.to_thread(rederive, record, scope.tables, scope.tokens, scope.since, scope.largest)
         if isinstance(outcome, Drop):
             self.report.too_old += 1
         elif isinstance(outcome, Reject):

@@ -20,10 +20,14 @@ from ringback_sink.store.waiting import until_reachable
 
 __all__ = ["serve"]
 
+_NEEDS = 10
+"""Bytes of memory for each byte of Graph's JSON: `ROWS` for each of the published record, which has at most 2.5."""
+
 
 async def serve(stop: asyncio.Event) -> None:
     """`ringback-sink store`: consume until `stop` is set."""
     settings = load(StoreProcess)
+    settings.limits.require(_NEEDS)
     dsn = settings.store.connection_string(settings.profile)
     client_options(settings.kafka)  # PostgreSQL is waited for first, and a mistake about Kafka would go unheard
     begin("store", settings)
@@ -46,7 +50,9 @@ async def _consume(settings: StoreProcess, dsn: str, stop: asyncio.Event, health
         async with Stream.open(settings, "store", health=health, stop=stop, clock=clock) as stream:
             await stream.run(
                 stop,
-                BatchedFlow("ringback-sink-store", (topics.RECORDS,), RecordsStep(Calls(calls), clock)),
+                BatchedFlow(
+                    "ringback-sink-store", (topics.RECORDS,), RecordsStep(Calls(calls), clock, settings.limits)
+                ),
                 BatchedFlow(
                     "ringback-sink-store-operations",
                     (topics.STATUS, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.AUDIT),

@@ -67,7 +67,8 @@ class Calls:
                 await connection.execute(REMOVE_CHILDREN, *_columns(replaced))
             children = plan.children(_key(winner) for winner in winners)
             for table, lines in children.items():
-                await _copy(connection, table, CHILD_COLUMNS[table], lines, schema="callrecords")
+                if lines:
+                    await _copy(connection, table, CHILD_COLUMNS[table], (lines,), schema="callrecords")
         return Written(len(winners) - len(replaced), len(replaced), len(plan.newest) - len(winners))
 
     async def _make(self, months: Iterable[date]) -> None:
@@ -87,21 +88,30 @@ def _columns(rows: list[asyncpg.Record]) -> tuple[list[object], ...]:
 
 
 async def _copy(
-    connection: Connection, table: str, columns: tuple[str, ...], lines: bytes, schema: str | None = None
+    connection: Connection, table: str, columns: tuple[str, ...], lines: Iterable[bytes], schema: str | None = None
 ) -> None:
-    if lines:
-        await connection.copy_to_table(
-            table,
-            source=_pieces(lines),
-            columns=columns,
-            schema_name=schema,
-            format="csv",
-            null="null",
-            escape="\\",
-        )
+    await connection.copy_to_table(
+        table,
+        source=_pieces(lines),
+        columns=columns,
+        schema_name=schema,
+        format="csv",
+        null="null",
+        escape="\\",
+    )
 
 
-async def _pieces(lines: bytes) -> AsyncGenerator[bytes]:
-    view = memoryview(lines)
-    for start in range(0, len(lines), _PIECE):
-        yield bytes(view[start : start + _PIECE])
+async def _pieces(lines: Iterable[bytes]) -> AsyncGenerator[bytes]:
+    """Small lines together, large ones in parts."""
+    small: list[bytes] = []
+    size = 0
+    for line in lines:
+        small.append(line)
+        size += len(line)
+        if size >= _PIECE:
+            whole = memoryview(b"".join(small))
+            small, size = [], 0
+            for start in range(0, len(whole), _PIECE):
+                yield bytes(whole[start : start + _PIECE])
+    if small:
+        yield b"".join(small)

@@ -1,6 +1,6 @@
 """From a batch of versions, in any order and with repeats, to what one transaction writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -38,9 +38,10 @@ class Plan:
     versions: tuple[Entry, ...]
     newest: dict[CallKey, Entry]
 
-    def incoming(self) -> bytes:
-        """The lines of the incoming calls."""
-        return b"".join(entry.rows.call_line(newest=entry is self.newest[entry.key]) for entry in self.versions)
+    def incoming(self) -> Iterator[bytes]:
+        """The lines of the incoming calls, in pieces."""
+        for entry in self.versions:
+            yield from entry.rows.call_line(newest=entry is self.newest[entry.key])
 
     def months(self) -> frozenset[date]:
         """The months whose partitions the children need."""

@@ -9,20 +9,14 @@ from pydantic import AwareDatetime
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_events.fields import Event
 from ringback_events.headers import schema_uri
-from ringback_events.record import CallRecord
+from ringback_events.record import CallRecord, Session
 
 from ringback_sink.store.core.columns import Member, members
 
-__all__ = ["LARGEST_RECORD", "Record", "StoredSession", "decode"]
+__all__ = ["Record", "StoredSession", "decode"]
 
-LARGEST_RECORD = 64 * 1024 * 1024
-"""Bytes of a value that is still decoded: some 6,500 sessions with all their streams.
-
-The process itself takes 75 MiB. While a record becomes rows it takes 4.3 times its size, 5.1 times with as large a one
-behind it: 75 + 5.1 · 64 = 400 MiB. What is larger is rejected undecoded, but read, unpacked and written to the dead
-letters all the same, which takes 5.3 times its size. A read of Graph ends at 64 MiB, so that 90 MiB are the most that
-is published: 75 + 5.3 · 90 = 550 MiB, and up to 760 while the one before it in its partition and its batch are still
-held. Hence the 896 MiB of deploy/k8s/base/store; measured by tests/integration/test_store_memory.py."""
+_WHOLE = 1024 * 1024
+"""Bytes of a value that is decoded in one call, which keeps the interpreter for itself: some 10 ms."""
 
 _Instant = Annotated[
     str,
@@ -82,35 +76,60 @@ def _kind(member: Member) -> Any:
     return listed | None if member.optional else listed
 
 
-def _struct(model: type[Event]) -> type[msgspec.Struct]:
-    """The reader's form of a contracted model: same members, further ones ignored."""
-    fields = [(m.name, _kind(m)) if m.field.is_required() else (m.name, _kind(m), None) for m in members(model)]
+def _struct(model: type[Event], **instead: Any) -> type[msgspec.Struct]:
+    """The reader's form of a contracted model: same members, further ones ignored.
+
+    Args:
+        model: the contract's.
+        instead: members whose kind is not the contract's.
+    """
+    kinds = [(m, instead.get(m.name) or _kind(m)) for m in members(model)]
+    fields = [(m.name, kind) if m.field.is_required() else (m.name, kind, None) for m, kind in kinds]
     return msgspec.defstruct(model.__name__, fields, rename="camel", kw_only=True, gc=False)
 
 
 _DECODER = msgspec.json.Decoder(_struct(CallRecord))
+_IN_PIECES = msgspec.json.Decoder(_struct(CallRecord, sessions=list[msgspec.Raw]))
+_SESSION = msgspec.json.Decoder(_struct(Session))
 _INDEX = re.compile(r"\[\d+\]")
 _SCHEMA = schema_uri("record").encode()
 
 
-def decode(received: Received) -> Record | Reject:
+def decode(received: Received, largest: int | None = None) -> Record | Reject:
     """The record of a message, or why it is none.
 
     `error_class` of a rejection is the exception's name or the path of the member that does not fit, never a value.
+
+    Args:
+        received: the message.
+        largest: bytes of a value that is decoded; None for any.
     """
-    if len(received.value or b"") > LARGEST_RECORD:
+    value = received.value or b""
+    if largest is not None and len(value) > largest:
         return Reject(Reason.TOO_LARGE)
-    if any(name == "ce_dataschema" and value != _SCHEMA for name, value in received.headers):
+    if any(name == "ce_dataschema" and found != _SCHEMA for name, found in received.headers):
         return Reject(Reason.WRONG_VERSION)
     try:
-        record = cast("Record", _DECODER.decode(received.value or b""))
+        record = _decoded(value)
     except msgspec.ValidationError as misfit:
         return Reject(Reason.SCHEMA_INVALID, _path(misfit))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
         return Reject(Reason.UNDECODABLE, type(unreadable).__name__)
-    if not bytes(record.graph).startswith(b"{"):
+    if bytes(memoryview(record.graph)[:1]) != b"{":
         return Reject(Reason.SCHEMA_INVALID, "$.graph")
     return record
+
+
+def _decoded(value: bytes) -> Record:
+    """The same whichever way: a large record session by session, so that the event loop gets its turns between."""
+    if len(value) <= _WHOLE:
+        return cast("Record", _DECODER.decode(value))
+    record: Any = _IN_PIECES.decode(value)
+    try:
+        record.sessions = [_SESSION.decode(session) for session in record.sessions]
+    except msgspec.ValidationError as misfit:
+        raise msgspec.ValidationError(f"a session - at `$.sessions[]{_path(misfit)[1:]}`") from None
+    return cast("Record", record)
 
 
 def _path(misfit: msgspec.ValidationError) -> str:

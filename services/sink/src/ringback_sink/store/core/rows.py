@@ -97,10 +97,12 @@ class CallRows:
     children: tuple[bytes, ...]
     nul_replaced: int
 
-    def call_line(self, *, newest: bool) -> bytes:
-        """The line of the call; its document only where it is needed, for the history keeps none."""
+    def call_line(self, *, newest: bool) -> Iterator[bytes]:
+        """The line of the call in pieces; its document only where it is needed, for the history keeps none."""
         head, _ = line((*self.values, newest))
-        return head[:-1] + b"," + (self.document if newest else b"null") + b"\n"
+        yield head[:-1] + b","
+        yield self.document if newest else b"null"
+        yield b"\n"
 
 
 def call_start(record: Record) -> str:

@@ -1,0 +1,52 @@
+"""The store prepares a transaction beside the one that is written, as far as both fit into what it may have in hand."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ringback_common.clock import SystemClock
+from ringback_common.outcomes import Emit, Received
+from ringback_common.settings import LimitsSettings
+from ringback_sink.store import handlers
+from ringback_sink.store.adapters.calls import Written
+from ringback_sink.store.handlers import ROWS, RecordsStep
+from ringback_testing.call_records import call_record, received
+
+MIB = 1024 * 1024
+SIZE = 3 * MIB
+
+
+def padded(name: str) -> Received:
+    """A record of 3 MiB, so that two are two transactions."""
+    small = received(call_record(name, parties=2))
+    return replace(small, value=(small.value or b"").ljust(SIZE))
+
+
+class Paused:
+    """Calls that are written once the test lets them be."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+
+    async def write(self, _plan: object, _worth: object) -> Written:
+        """Write none of them, late."""
+        await self.may.wait()
+        return Written(1, 0, 0)
+
+
+@pytest.mark.parametrize(("mib", "beside"), [(2 * ROWS * SIZE // MIB, True), (2 * ROWS * SIZE // MIB - 1, False)])
+async def test_two_transactions_are_in_hand_only_if_both_fit(
+    monkeypatch: pytest.MonkeyPatch, mib: int, *, beside: bool
+) -> None:
+    """Else the second is prepared when the first is written; both are answered for either way."""
+    prepared, calls = list[Received](), Paused()
+    made: Any = handlers._prepared
+    monkeypatch.setattr(handlers, "_prepared", lambda one, largest: (prepared.append(one), made(one, largest))[1])
+    limits = LimitsSettings(record_bytes=4 * MIB, in_hand_bytes=mib * MIB)
+    fake: Any = calls
+    step = asyncio.create_task(RecordsStep(fake, SystemClock(), limits)([padded("a"), padded("b")]))
+    await asyncio.sleep(0.2)
+    assert len(prepared) == 1 + beside
+    calls.may.set()
+    assert await step == [Emit(), Emit()]

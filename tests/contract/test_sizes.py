@@ -1,0 +1,86 @@
+"""One limit for what is read, published and stored: published has at most 2.5 times the bytes of Graph's JSON."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import cramjam
+import orjson
+import pytest
+from ringback_common.errors import ConfigError
+from ringback_common.outcomes import Message, Reason, Received, Reject
+from ringback_common.settings import LimitsSettings
+from ringback_enricher.core.publishing import Stages, publication
+from ringback_enricher.core.records import derive
+from ringback_events.topics import CALLS, RECORDS
+from ringback_graph_simulator.plans import SHAPES, plan_call
+from ringback_graph_simulator.records import Records
+from ringback_sink.store.core.record import decode
+
+from bench.enricher_core import OCCASION, TABLES, TOKENS, record
+
+SESSIONS = 400
+
+
+def simulated(shape: str) -> dict[str, Any]:
+    """A meeting of the simulator, whole."""
+    records = Records(seed=1)
+    plan = plan_call("t", OCCASION.call_id, shape, "sizes", end=time.time(), sessions=SESSIONS)
+    parts = {"participants_v2": records.participants(plan, 1), "sessions": list(records.sessions(plan, 1))}
+    return {**records.header(plan, 1, plan.end), **parts}
+
+
+MEETINGS = {"bench": lambda: record(1, SESSIONS)} | {
+    name: lambda name=name: simulated(name) for name, shape in SHAPES.items() if shape.group
+}
+
+
+def published(graph: dict[str, Any], largest: int | None = None) -> Stages | Reject:
+    """What is published of it."""
+    return publication(derive(graph, OCCASION, TABLES), TOKENS, replay=False, canary=False, largest=largest)
+
+
+def restricted(stages: Stages | Reject) -> Message:
+    """The record among it."""
+    assert not isinstance(stages, Reject)
+    return stages[0][0]
+
+
+@pytest.mark.parametrize("name", MEETINGS)
+def test_a_record_at_the_limit_fits_everywhere(name: str) -> None:
+    """Its derived form is within what readers take, and all its messages, compressed, within what topics take."""
+    graph = MEETINGS[name]()
+    octets = len(orjson.dumps(graph))
+    stages = published(graph)
+    limits = LimitsSettings()
+    times = limits.record_bytes / octets
+    value = restricted(stages).value or b""
+    assert len(value) <= octets * limits.published_bytes / limits.record_bytes
+    assert len(cramjam.zstd.compress(value)) * times < 0.8 * RECORDS.max_bytes
+    assert not isinstance(stages, Reject)
+    assert len(cramjam.zstd.compress(stages[-1][0].value or b"")) * times < 0.8 * CALLS.max_bytes
+
+
+def test_what_is_published_is_stored_and_one_byte_more_is_neither() -> None:
+    """Enricher and store draw the line at the same byte."""
+    graph = record(1, 20)
+    message = restricted(published(graph))
+    octets = len(message.value or b"")
+    received = Received(message.topic, 0, 0, 0, message.key, message.value, message.headers)
+    assert restricted(published(graph, octets)) == message
+    assert not isinstance(decode(received, octets), Reject)
+    assert published(graph, octets - 1) == Reject(Reason.TOO_LARGE)
+    assert decode(replace(received, value=(message.value or b"") + b" "), octets) == Reject(Reason.TOO_LARGE)
+
+
+def test_the_limit_is_not_below_four_thousand_sessions() -> None:
+    """Of the bench's meeting."""
+    assert LimitsSettings().record_bytes >= 4000 / SESSIONS * len(orjson.dumps(record(1, SESSIONS)))
+
+
+def test_the_largest_record_must_fit_into_what_is_in_hand() -> None:
+    """Else it would wait for ever: one sentence that names both settings."""
+    limits = LimitsSettings(record_bytes=2**20, in_hand_bytes=10 * 2**20)
+    limits.require(10)
+    with pytest.raises(ConfigError, match="IN_HAND_BYTES must be at least 11 times RINGBACK_LIMITS__RECORD_BYTES"):
+        limits.require(11)
