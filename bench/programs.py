@@ -70,12 +70,13 @@ class Service:
     """One of Ringback's processes, with an admin port of its own."""
 
     def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
-        [self._port] = free_ports(1)
+        [self.port] = free_ports(1)
+        """Its admin port."""
         settings = {
             "RINGBACK_PROFILE": "dev",
             "RINGBACK_INSTALLATION_ID": "bench",
             "RINGBACK_ADMIN__HOST": "127.0.0.1",
-            "RINGBACK_ADMIN__PORT": str(self._port),
+            "RINGBACK_ADMIN__PORT": str(self.port),
             **env,
         }
         self._child = Child(name, installed(command), clean_environment(settings), folder / f"{name}.log")
@@ -87,7 +88,7 @@ class Service:
 
     async def start(self) -> None:
         """Return when it is ready."""
-        await begin(self._child, lambda: answers(f"http://127.0.0.1:{self._port}/readyz"))
+        await begin(self._child, lambda: answers(f"http://127.0.0.1:{self.port}/readyz"))
 
     async def stop(self) -> None:
         """SIGTERM and wait."""

@@ -17,7 +17,7 @@ from bench.records import WHOLE
 from bench.round import Round
 from bench.store_contestants import BareCopy, Beside, Store, Versions
 
-__all__ = ["measure"]
+__all__ = ["database", "measure"]
 
 _GUESSES = {"5 participants": 3000, WHOLE: 150}
 """Calls a second by load, to choose a load that takes about the seconds asked for."""
@@ -31,7 +31,7 @@ _TOPICS = (
 
 
 @asynccontextmanager
-async def _database(postgres: Postgres, name: str) -> AsyncGenerator[str]:
+async def database(postgres: Postgres, name: str) -> AsyncGenerator[str]:
     """A database with the schema, and nothing of others left to write; dropped afterwards."""
     admin: Any = await asyncpg.connect(postgres.dsn)
     await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -52,9 +52,9 @@ async def measure(bench: Round, bootstrap: str) -> list[Figures]:
     with open_postgres(_SETTINGS) as postgres:
         for load, guess in _GUESSES.items():
             first = Versions(load, max(_FEWEST, int(bench.seconds * guess)))
-            async with _database(postgres, "bench_copy") as dsn:
+            async with database(postgres, "bench_copy") as dsn:
                 lines.append(await _copied(bench, Beside(BareCopy(bench.folder, dsn, first), postgres), first))
-            async with _database(postgres, "bench_store") as dsn, Lanes.open(bootstrap, *_TOPICS) as lanes:
+            async with database(postgres, "bench_store") as dsn, Lanes.open(bootstrap, *_TOPICS) as lanes:
                 lines += await _stored(bench, Beside(Store(lanes, bench.folder, dsn), postgres), first)
     return lines
 
