@@ -11,6 +11,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _BY_TENANT = {
     "callrecords.internal.fetch.v1": 12,
     "callrecords.internal.fetch-bulk.v1": 12,
+    "callrecords.internal.fetch-retry-10s.v1": 12,
     "callrecords.internal.fetch-retry-2m.v1": 12,
     "callrecords.internal.fetch-retry-60m.v1": 12,
     "callrecords.internal.lifecycle.v1": 12,

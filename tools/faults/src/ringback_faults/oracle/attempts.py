@@ -23,7 +23,11 @@ _DEFERRALS = {
     b"version_unstable": 6,
     b"version_behind": 3,
     b"unknown_tenant": 5,
-    b"upstream_error": 27,
+    b"refused": 6,
+    b"malformed_record": 6,
+    b"version_unchanged": 1,
+    b"upstream_error": 28,
+    b"throttled": 28,
 }
 """Reason → how often a request may be put off for it; a pause of the whole tenant and the bulk lane are not counted."""
 _SERVER, _OK = 500, 200
