@@ -44,11 +44,13 @@ async def _fired(scene: Scene, planted: str) -> float:
 
 
 @action("always failing")
-async def always_failing(scene: Scene, seconds: float, tenant: int = 0, status: int = 500) -> None:
+async def always_failing(
+    scene: Scene, seconds: float, tenant: int = 0, status: int = 500, retry_after: int | None = None
+) -> None:
     """One call for which Graph has nothing but this status for a while, whoever asks and however often."""
     at, name = time.time(), scene.stack.tenants[tenant]
     call = (await scene.ask("POST", "calls", {"tenantId": name, "shape": "peerToPeer", "notify": False}))["callId"]
-    fault = {"effect": "status", "status": status, "route": "records", "callId": call}
+    fault = {"effect": "status", "status": status, "route": "records", "callId": call, "retryAfter": retry_after}
     planted = (await scene.ask("POST", "faults", fault))["id"]
     await scene.ask("POST", f"calls/{name}/{call}/notify", {})
     await asyncio.sleep(seconds)
