@@ -100,11 +100,13 @@ def test_a_neighbour_s_time_from_the_acceptance_to_the_store_is_bounded(story: S
 
 
 def test_the_sick_are_no_neighbours(story: Story) -> None:
-    """Neither the tenant that the fault strikes, nor a call that Graph answered otherwise."""
+    """Neither the tenant that the fault strikes, nor a call that Graph failed or garbled."""
     assert _waits(story, TENANT)[1] == {}
     assert _waits(story, None)[1] == {}
-    story.read(100.04, status=404, version=None)
-    assert _waits(story, CALLS)[1] == {}
+    served = story.requests[0]
+    for sick in (replace(served, status=404, version=None), replace(served, fault="f1")):
+        story.requests[0] = sick
+        assert _waits(story, CALLS)[1] == {}
 
 
 def test_who_comes_before_or_after_the_fault_is_no_neighbour(story: Story) -> None:

@@ -1,7 +1,7 @@
 """I15: who is not concerned by a fault is served while it lasts. Pure.
 
 An act that concerns one tenant, or single calls, says so in its detail `concerns`: a tenant's id, or "calls".
-Neighbours are items accepted meanwhile whose tenant is another one and whose call Graph answered nothing but 200.
+Neighbours are items accepted meanwhile whose tenant is another one and whose call no fault of Graph's struck.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,8 @@ def waiting_neighbours(ledgers: Ledgers, index: Index, expect: Expect) -> Iterat
 
 
 def _waits(ledgers: Ledgers, index: Index) -> Iterator[float]:
-    sick = {(one.tenant_id, one.call_id) for one in ledgers.requests if one.call_id and one.status != _OK}
+    struck = (one for one in ledgers.requests if one.status != _OK or one.fault is not None)
+    sick = {(one.tenant_id, one.call_id) for one in struck}
     spans = [(act.at, act.end, act.detail["concerns"]) for act in ledgers.acts if "concerns" in act.detail]
     for item, _, accepted in index.accepted:
         concerned = [tenant for at, end, tenant in spans if at <= accepted <= end]
