@@ -17,6 +17,7 @@ from ringback_local.postgres import open_postgres
 from ringback_sink.migrate import migrate
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received
+from ringback_testing.streaming import set_offsets, settings_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -91,6 +92,22 @@ async def test_records_status_and_dead_letters_reach_their_tables(
         await eventually(lambda: connection.fetchval(now), 30)
     assert await store.stop() == 0
     assert "Zo" not in store.output()
+
+
+async def test_records_below_the_committed_offset_of_a_log_that_ends_below_it_are_stored(
+    kafka: Broker, make_topics: Any, topic_prefix: str, database: str, process: ProcessFactory
+) -> None:
+    """A cluster restored without its newest records, or a topic made anew: what is there is read; the log says so."""
+    await make_topics(*NAMES)
+    await migrate(database)
+    settings = settings_for(kafka.bootstrap_servers, topic_prefix)
+    await set_offsets(settings, "ringback-sink-store", topics.RECORDS, 100)
+    await produce(kafka, topic_prefix, [received(call_record(f"c{n}")) for n in range(80)])
+    store = await process("store", STORE, environment(kafka, topic_prefix, database))
+    async with eyes(database) as connection:
+        await eventually(lambda: connection.fetchval("SELECT count(*) = 80 FROM callrecords.call"), 30)
+    assert await store.stop() == 0
+    assert "A log ends below the offset that was to be read next" in store.output()
 
 
 async def test_a_kill_between_both_commits_leaves_no_duplicates(

@@ -365,7 +365,7 @@ async def test_a_graceful_stop_leaves_the_group_so_that_the_successor_starts_at_
         await eventually(lambda: published(1))
         process.terminate()
         assert await process.wait() == 0
-    assert await members(kafka, name) == 0
+    assert await members(kafka, topic_prefix + name) == 0
     await send_all(settings, [fetch("t|2")])
     began = time.monotonic()
     async with running(settings, KeyedFlow(name, (Lane(FETCH),), copy, given_up)):

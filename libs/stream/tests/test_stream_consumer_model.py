@@ -10,6 +10,7 @@ from itertools import cycle
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from ringback_common.errors import Throttled, Transient
@@ -59,7 +60,7 @@ class Step:
 
 def name_of(record: Received) -> str:
     """As `Entry.name`."""
-    return f"{record.topic}|{record.partition}|{record.offset}"
+    return f"{record.topic}|{record.partition}|{record.offset}|{record.timestamp_ms}"
 
 
 def effect_of(*records: Received, topic: str = FETCH_RETRY_60M.name) -> Message:
@@ -193,13 +194,33 @@ class ConsumerMachine(RuleBasedStateMachine):
         due=st.sampled_from([0.0, 0.0, 2.0, 30.0]),
     )
     def produce(self, place: TopicPartition, keys: list[bytes], gap: int, due: float) -> None:
-        """Records arrive; of a retry lane with a due time, after compaction with a gap."""
+        """Records arrive; of a retry lane with a due time, after compaction with a gap.
+
+        Not so many that a log made anew grows past what was committed: no client of this library can tell that.
+        """
+        if place in self.log.shorter and self.log.ends[place] + len(keys) * (1 + gap) >= self.log.committed[place]:
+            return
         stamp = int(self.clock.now().timestamp() * 1000)
         headers = (
             (("ringback_due", str(int(stamp + due * 1000)).encode()),) if place.topic == FETCH_RETRY_2M.name else ()
         )
         for key in keys:
             self.log.append(place, key, headers, stamp, gap)
+
+    @rule(data=st.data(), place=st.sampled_from(PLACES))
+    def make_anew(self, data: st.DataObject, place: TopicPartition) -> None:
+        """The log of a partition is another one, which ends below what is committed."""
+        committed = self.log.committed.get(place, 0)
+        if committed:
+            self.run(asyncio.sleep(0.002))  # no record of it has the time stamp of one at its offset before
+            self.log.make_anew(place)
+            self.produce(place, [KEYS[0]] * data.draw(st.integers(0, committed - 1)), 0, 0.0)
+            assert self.log.ends[place] < self.log.committed[place]
+
+    @rule(place=st.sampled_from(PLACES), count=st.integers(1, 5))
+    def remove(self, place: TopicPartition, count: int) -> None:
+        """Retention takes the oldest records, read or not."""
+        self.log.remove(place, min(self.log.begins[place] + count, self.log.ends[place]))
 
     # -- taking in --
 
@@ -226,9 +247,13 @@ class ConsumerMachine(RuleBasedStateMachine):
         self.run(self._receive(stale))
 
     async def _receive(self, entries: Sequence[Entry]) -> None:
+        client: Any = self.world.group
+        while places := self.world.group.out_of_range():
+            await self.world.consumer.poll_failed(client, OffsetOutOfRangeError(places))
+            if not self.world.consumer.intake.is_open:
+                return
         if entries:
-            message: Any = type("Batch", (), {"raw_message": list(entries)})()
-            await self.world.consumer._receive(message)
+            await self.world.consumer._receive(list(entries))
         await asyncio.sleep(0)
 
     # -- working --
@@ -330,7 +355,7 @@ class ConsumerMachine(RuleBasedStateMachine):
                 watermark = world.assignment.watermarks.of(partition)
                 assert watermark is not None
                 at = TopicPartition(partition.topic, partition.number)
-                if self.log.committed.get(at, 0) <= watermark.highest_finished:
+                if self.log.committed.get(at, self.log.begins[at]) <= watermark.highest_finished:
                     gaps.append(partition)
             end(how)
 
@@ -354,7 +379,9 @@ class ConsumerMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 5), place=st.sampled_from(PLACES))
     def others_work(self, count: int, place: TopicPartition) -> None:
         """Whoever has the partition now goes on with it."""
-        ahead = [entry for entry in self.log.entries[place] if entry.offset >= self.log.committed.get(place, 0)][:count]
+        offset = self.log.committed.get(place, 0)
+        first = offset if offset <= self.log.ends[place] else self.log.begins[place]
+        ahead = [entry for entry in self.log.entries[place] if entry.offset >= first][:count]
         self.log.done.update(entry.name for entry in ahead)
         if ahead:
             self.log.commit({place: ahead[-1].offset + 1})
@@ -390,7 +417,8 @@ class ConsumerMachine(RuleBasedStateMachine):
                 in_hand = [each for each in ahead if each.offset < watermark.head]  # what a gap lacks is not repeated
                 assert len(in_hand) - watermark.diverted <= CAPS.span
                 assert watermark.committed <= watermark.lowest_unfinished <= watermark.head
-                assert watermark.committed <= self.log.committed.get(place, 0)
+                if self.world.group.is_member:  # else others may have gone back with a log made anew
+                    assert watermark.committed <= self.log.committed.get(place, self.log.begins[place])
         counted = self.world.runner._queue._tenant_keys.values()
         assert max(counted, default=0) <= CAPS.keys_per_tenant
 
@@ -406,7 +434,7 @@ class ConsumerMachine(RuleBasedStateMachine):
         """Left alone, everything is worked on and every partition is committed to its end."""
         try:
             self.run(self._settle())
-            assert all(self.log.committed.get(place, 0) == self.log.ends[place] for place in PLACES)
+            assert all(self._is_committed(place) for place in PLACES)
             assert self.world.assignment.watermarks.unfinished == 0
             assert self.world.runner.oldest_arrival is self.world.diversion.oldest_arrival is None
         finally:
@@ -432,8 +460,11 @@ class ConsumerMachine(RuleBasedStateMachine):
                 if not step.answer.done():
                     step.answer.set_result("publish")
             await asyncio.sleep(0.5)
-            if all(self.log.committed.get(place, 0) == self.log.ends[place] for place in PLACES):
+            if all(self._is_committed(place) for place in PLACES):
                 return
+
+    def _is_committed(self, place: TopicPartition) -> bool:
+        return self.log.committed.get(place, self.log.begins[place]) == self.log.ends[place]
 
 
 ConsumerMachine.TestCase.settings = examples(100, stateful_step_count=40)

@@ -46,6 +46,8 @@ class WatermarkMachine(RuleBasedStateMachine):
         self.old_tickets: list[Ticket] = []
         self.answers: list[tuple[int, dict[Partition, int]]] = []
         self.broker: dict[Partition, int] = dict.fromkeys(PARTITIONS, 0)
+        self.begun_anew: set[Partition] = set()
+        """Whose next commit goes back: it has not been sent yet."""
 
     @rule(count=st.integers(1, len(PARTITIONS)))
     def assign(self, count: int) -> None:
@@ -53,6 +55,7 @@ class WatermarkMachine(RuleBasedStateMachine):
         starts = {partition: self.broker[partition] for partition in PARTITIONS[:count]}
         self.watermarks.assign(starts)
         self.model = {partition: Model(start, start) for partition, start in starts.items()}
+        self.begun_anew.clear()
         self.old_tickets += self.tickets
         self.tickets = []
 
@@ -83,6 +86,25 @@ class WatermarkMachine(RuleBasedStateMachine):
         elif taken is Taken.GAP:
             model.doubted = offset
 
+    @precondition(lambda self: self.model)
+    @rule(data=st.data(), distance=st.integers(-5, 5))
+    def resume(self, data: st.DataObject, distance: int) -> None:
+        """The log does not hold the head: it begins above it, or ends below it."""
+        partition = data.draw(st.sampled_from(sorted(self.model)))
+        model, mine = self.model[partition], [each for each in self.tickets if each.partition == partition]
+        oldest = max(0, model.head + distance)
+        removed = self.watermarks.resume(partition, oldest)
+        if oldest < model.head:
+            assert removed is None
+            self.old_tickets += mine
+            self.tickets = [each for each in self.tickets if each.partition != partition]
+            self.model[partition] = Model(oldest, oldest)
+            self.begun_anew.add(partition)
+            assert self.watermarks.committable()[partition] == oldest
+        else:
+            assert removed == oldest - model.head
+            model.head = oldest
+
     @precondition(lambda self: self.tickets)
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
@@ -103,7 +125,8 @@ class WatermarkMachine(RuleBasedStateMachine):
         """Send what is committable; the broker takes it, its answer is under way."""
         offsets = self.watermarks.committable()
         for partition, offset in offsets.items():
-            assert offset >= self.broker[partition]
+            assert offset >= self.broker[partition] or partition in self.begun_anew
+            self.begun_anew.discard(partition)
             self.broker[partition] = offset
         self.answers.append((self.watermarks.epoch, offsets))
 
@@ -121,7 +144,7 @@ class WatermarkMachine(RuleBasedStateMachine):
             watermark = self.watermarks.of(partition)
             assert watermark is not None
             assert watermark.lowest_unfinished == model.watermark
-            assert self.broker[partition] <= model.watermark
+            assert self.broker[partition] <= model.watermark or partition in self.begun_anew
             ahead = {offset for offset in model.diverted if offset >= model.watermark}
             assert watermark.diverted == len(ahead)
             assert watermark.span == model.head - model.watermark - len(ahead)

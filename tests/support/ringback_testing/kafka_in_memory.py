@@ -1,6 +1,7 @@
 """The edge of aiokafka as the runtime uses it, in memory: a log, a group's offsets, and answers a test decides about.
 
-It judges every commit as the broker sees it: never back, and never over a record whose effect is not written.
+It judges every commit as the broker sees it: never back, but for a log that ends below it, and never over a record
+whose effect is not written.
 """
 
 import asyncio
@@ -17,7 +18,8 @@ from ringback_common.outcomes import Headers, Message
 __all__ = ["Answer", "Entry", "GroupInMemory", "LogInMemory", "ProducerInMemory"]
 
 OF = "of"
-"""Header of a message: the records whose effect it is, as `topic|partition|offset`, by commas."""
+"""Header of a message: the records whose effect it is, as `topic|partition|offset|timestamp`, by commas."""
+_PLACE = ("topic", "partition", "offset", "timestamp")
 
 
 class Answer(Enum):
@@ -46,8 +48,8 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Its name in the header `of`."""
-        return f"{self.topic}|{self.partition}|{self.offset}"
+        """Its name in the header `of`; the time stamp tells it from one at the same offset of another log."""
+        return f"{self.topic}|{self.partition}|{self.offset}|{self.timestamp}"
 
 
 @dataclass
@@ -57,6 +59,9 @@ class LogInMemory:
     entries: dict[TopicPartition, list[Entry]]
     done: set[str] = field(default_factory=set[str])
     """Names of the records whose effect is written."""
+    begins: Counter[TopicPartition] = field(default_factory=Counter[TopicPartition])
+    shorter: set[TopicPartition] = field(default_factory=set[TopicPartition])
+    """Partitions whose log ends below what is committed: one commit may go back."""
     times: Counter[str] = field(default_factory=Counter[str])
     committed: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
     ends: Counter[TopicPartition] = field(default_factory=Counter[TopicPartition])
@@ -72,18 +77,33 @@ class LogInMemory:
     def commit(self, offsets: dict[TopicPartition, int]) -> None:
         """Take a commit; it fails the test if it says too much or goes back."""
         for place, offset in offsets.items():
-            assert offset >= self.committed.get(place, 0), f"{place} goes back from {self.committed[place]} to {offset}"
+            if place in self.shorter and offset > self.ends[place]:
+                self.committed[place] = offset  # of the log that was, sent before anyone knew
+                continue
+            goes_back = offset < self.committed.get(place, 0)
+            assert not goes_back or place in self.shorter, f"{place}: from {self.committed[place]} to {offset}"
+            self.shorter.discard(place)
             lost = [
                 entry.name for entry in self.entries[place] if entry.offset < offset and entry.name not in self.done
             ]
             assert not lost, f"{offset} is committed over {lost}"
             self.committed[place] = offset
 
+    def make_anew(self, place: TopicPartition) -> None:
+        """The log is another, and empty."""
+        self.entries[place], self.begins[place], self.ends[place] = [], 0, 0
+        self.shorter.add(place)
+
+    def remove(self, place: TopicPartition, begin: int) -> None:
+        """Retention takes what lies below an offset."""
+        self.entries[place] = [entry for entry in self.entries[place] if entry.offset >= begin]
+        self.begins[place] = begin
+
     def effect(self, headers: Sequence[tuple[str, bytes]]) -> None:
         """Note whose effect a written message is."""
         told = {name: value.decode() for name, value in headers}
         if "ringback_dlq_topic" in told:
-            told[OF] = "|".join(told[f"ringback_dlq_{part}"] for part in ("topic", "partition", "offset"))
+            told[OF] = "|".join(told[f"ringback_dlq_{part}"] for part in _PLACE)
         for name in told[OF].split(","):
             self.done.add(name)
             self.times[name] += 1
@@ -125,7 +145,7 @@ class GroupInMemory:
 
         What is missing again after a seek back does not exist: that is how the runtime tells a gap from a loss.
         """
-        if place in self.paused or place not in self._assigned:
+        if place in self.paused or place not in self._assigned or place in self.out_of_range():
             return []
         skip = 0 if place in self._lost else skip
         (self._lost.add if skip else self._lost.discard)(place)
@@ -133,6 +153,15 @@ class GroupInMemory:
         if ahead:
             self.position[place] = ahead[-1].offset + 1
         return ahead[skip:]
+
+    def out_of_range(self) -> dict[TopicPartition, int]:
+        """Where a fetch would be answered with an error."""
+        log = self._log
+        return {
+            place: at
+            for place, at in self.position.items()
+            if place in self._assigned - self.paused and not log.begins[place] <= at <= log.ends[place]
+        }
 
     def seek(self, place: TopicPartition, offset: int) -> None:
         """Go to an offset."""
@@ -156,7 +185,7 @@ class GroupInMemory:
 
     async def beginning_offsets(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Where each log begins."""
-        return dict.fromkeys(places, 0)
+        return {place: self._log.begins[place] for place in places}
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         """Commit, if the generation still holds when the broker gets to it."""

@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_common.health import Health
 from ringback_common.outcomes import Message, Outcome, Received
 from ringback_common.settings import KafkaSettings, ProcessSettings
+from ringback_events.topics import Topic
+from ringback_stream.connection import full_name
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.producer import Producer
 from ringback_stream.run import Stream
@@ -104,8 +108,24 @@ async def committed(settings: ProcessSettings, group: str, topic: str) -> dict[i
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
     await admin.start()
     try:
-        offsets = await admin.list_consumer_group_offsets(group)
+        offsets = await admin.list_consumer_group_offsets(full_name(settings.kafka, group))
     finally:
         await admin.close()
-    name = settings.kafka.topic_prefix + topic
+    name = full_name(settings.kafka, topic)
     return {place.partition: at.offset for place, at in offsets.items() if place.topic == name and at.offset > 0}
+
+
+async def set_offsets(settings: ProcessSettings, group: str, topic: Topic, offset: int) -> None:
+    """Commit one offset for every partition of a topic, as an operator may while the group has no member."""
+    consumer = cast("Any", AIOKafkaConsumer)(
+        bootstrap_servers=settings.kafka.bootstrap_servers,
+        group_id=full_name(settings.kafka, group),
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(full_name(settings.kafka, topic.name), number) for number in range(topic.partitions)]
+        consumer.assign(places)
+        await consumer.commit(dict.fromkeys(places, offset))
+    finally:
+        await consumer.stop()

@@ -75,7 +75,7 @@ class KafkaSettings(Section):
     ssl_keyfile: Path | None = None
     """PEM file of the client certificate's key."""
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
-    """Put before every topic name, for installations that share a cluster."""
+    """Put before every topic name and every consumer group's id, for installations that share a cluster."""
 
     @property
     def servers(self) -> list[str]:

@@ -87,6 +87,9 @@ class _Held:
 class SessionAssembler:
     """Collects the sessions of each call's newest version until they are whole; one per assigned partition.
 
+    Where the reading of a partition begins anew (its log was made anew, or the group's offset set), make a new one: it
+    keeps offsets of the log before.
+
     Repeats and older versions are dropped, an unfinished version gives way to a newer one. A marker that finds sessions
     missing (reading began between them) gives nothing: they come again only with the next version or a replay, and
     what is older than that marker stays dropped.

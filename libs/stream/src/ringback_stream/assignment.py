@@ -12,7 +12,7 @@ from ringback_common.clock import Clock
 from ringback_stream import telemetry
 from ringback_stream.ownership import PROOF_INTERVAL, Ownership
 from ringback_stream.partitions import Partition
-from ringback_stream.watermarks import Ticket, Watermarks
+from ringback_stream.watermarks import Ticket, Watermark, Watermarks
 
 __all__ = ["Assignment", "Committer"]
 
@@ -70,19 +70,45 @@ class Assignment:
         if self._ownership is not None:
             self._ownership.assigned(starts.keys())
 
+    def resume(self, partition: Partition, oldest: int) -> bool:
+        """Go on at the oldest record of a log that does not hold what was to be read next; says which of two it was.
+
+        Returns:
+            Whether there was something to mend: the partition is still assigned, and goes on elsewhere.
+        """
+        watermark = self.watermarks.of(partition)
+        if watermark is None:
+            return False
+        removed = self.watermarks.resume(partition, oldest)
+        if removed is None:
+            self._abandon(partition, watermark)
+            telemetry.child(telemetry.RESTARTS, self._group, partition.topic).inc()
+            _log.error(
+                "A log ends below the offset that was to be read next; the partition is read from its beginning.",
+                group=self._group, topic=partition.topic, partition=partition.number, offset=watermark.head,
+            )  # fmt: skip
+        elif removed:
+            telemetry.child(telemetry.REMOVED, self._group, partition.topic).inc(removed)
+            _log.error(
+                "Records were removed by retention before they were read.",
+                group=self._group, topic=partition.topic, partition=partition.number, count=removed,
+            )  # fmt: skip
+        return removed != 0
+
     def end(self, how: str) -> None:
         """The assignment is over: revoked, lost or stopped."""
         if self.watermarks.partitions:
             telemetry.child(telemetry.REBALANCES, self._group, how).inc()
         for partition in self.watermarks.partitions:
-            self._abandon(partition)
+            watermark = self.watermarks.of(partition)
+            if watermark is not None:
+                self._abandon(partition, watermark)
         self.watermarks.drop()
         telemetry.child(telemetry.ASSIGNED, self._group).set(0)
         self.disown()
 
-    def _abandon(self, partition: Partition) -> None:
-        watermark = self.watermarks.of(partition)
-        if watermark is not None and watermark.unfinished:
+    def _abandon(self, partition: Partition, watermark: Watermark) -> None:
+        if watermark.unfinished:
             telemetry.child(telemetry.ABANDONED, self._group, partition.topic).inc(watermark.unfinished)
             telemetry.child(telemetry.IN_HAND, self._group, partition.topic).dec(watermark.unfinished)
 

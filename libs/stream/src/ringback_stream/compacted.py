@@ -21,13 +21,15 @@ _POLL_MS = 500
 Batches = Mapping[TopicPartition, Sequence[Record]]
 
 
-def open_reader(kafka: KafkaSettings, *, wait_ms: int = 500) -> AIOKafkaConsumer:
+def open_reader(kafka: KafkaSettings, *, wait_ms: int = 500, reset: str = "earliest") -> AIOKafkaConsumer:
     """A consumer without a group, which commits nothing; start it before use.
 
     Args:
         kafka: where.
         wait_ms: how long the broker may hold back an answer for want of records; whoever goes from partition to
             partition waits for it at each.
+        reset: `earliest` goes on at the oldest record where a log does not hold what is to be read next; `none` has the
+            poll raise OffsetOutOfRangeError.
     """
     options: dict[str, Any] = dict(client_options(kafka))
     return AIOKafkaConsumer(
@@ -35,7 +37,7 @@ def open_reader(kafka: KafkaSettings, *, wait_ms: int = 500) -> AIOKafkaConsumer
         client_id="ringback",
         group_id=None,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset=reset,
         fetch_max_wait_ms=wait_ms,
         connections_max_idle_ms=180_000,
     )

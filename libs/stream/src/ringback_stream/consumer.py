@@ -1,21 +1,27 @@
-"""FastStream's shell around one flow: its subscription, and what a record, a rebalance and a stop lead to.
+"""One group member for one flow: what a poll, a rebalance and a stop lead to.
 
-FastStream's own acknowledgements, parsers and decoders are switched off: a batch handler hands the raw records to
-`Intake`, which decides record by record; commits are `Assignment`'s alone.
+FastStream builds, connects and stops aiokafka's consumer; the polls are our own, for its loop sleeps 5 s over any error
+of a poll, whichever partition had it. `Intake` decides record by record; commits are `Assignment`'s alone.
 """
 
 import asyncio
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    BrokerResponseError,
+    ConsumerStoppedError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaMessage
 from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.settings import KafkaSettings
@@ -26,6 +32,7 @@ from ringback_stream.diversion import Diversion
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.intake import Intake
 from ringback_stream.partitions import Partition
+from ringback_stream.poll_failures import PollFailures
 from ringback_stream.records import Record
 from ringback_stream.runner import Runner
 
@@ -39,8 +46,11 @@ GIVE_UP_WITHIN = 15.0
 """Seconds for steps and last commit together. With the 3 s until a heartbeat tells of a rebalance it stays below the
 20 s which that waits for us: who is later is expelled, and what it did is done again."""
 _SESSION_MS, _HEARTBEAT_MS, _REBALANCE_MS, _MAX_POLL_MS = 15_000, 3_000, 20_000, 300_000
-_POLL_MS = 5
-"""FastStream sleeps this long after an empty poll: half of it is added to a record's latency when idle."""
+_POLL_MS = 500
+"""The longest a poll waits; it ends as soon as there is a record."""
+_POLL_AGAIN = 0.1
+"""Seconds after a failed poll: so much the other partitions wait, and ten times a second it is tried."""
+_ASK_WITHIN = 2.0
 _POLLED_FIRST, _POLLED_MOST, _POLLED_OCTETS = 32, 256, 4 * 1024 * 1024
 """Records of the first poll and of any; bytes aimed at, by the mean of the poll before. They stand in memory before
 anything is refused: when a poll brought 2,000, a backlog of calls of 86 KB took the store to 900 MiB."""
@@ -68,37 +78,33 @@ class Consumer:
         self._diversion = diversion
         self._assignment = assignment
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Fails with what FastStream or aiokafka would have swallowed."""
+        """Fails with what aiokafka would have swallowed."""
+        self.failures = PollFailures(flow.group, clock)
         self.joined = False
         self._ending = asyncio.Event()
         self._giving_up = asyncio.Lock()
         self.intake = Intake(flow, runner, diversion, assignment, clock)
         self._broker = _broker(kafka)
-        topics = [full_name(kafka, lane.topic.name) for lane in flow.lanes]
+        self._topics = [full_name(kafka, lane.topic.name) for lane in flow.lanes]
+        self._portion = _POLLED_FIRST
         self._subscriber = self._broker.subscriber(
-            *topics,
-            batch=True,
+            *self._topics,
             ack_policy=AckPolicy.MANUAL,
-            parser=_unparsed,
-            decoder=_undecoded,
             listener=_Rebalance(self),
-            group_id=flow.group,
-            auto_offset_reset="earliest",
+            group_id=full_name(kafka, flow.group),
+            auto_offset_reset="none",
             session_timeout_ms=_SESSION_MS,
             heartbeat_interval_ms=_HEARTBEAT_MS,
             rebalance_timeout_ms=_REBALANCE_MS,
             max_poll_interval_ms=_MAX_POLL_MS,
             partition_assignment_strategy=(RangePartitionAssignor,),
             isolation_level="read_committed",
-            batch_timeout_ms=_POLL_MS,
-            max_records=_POLLED_FIRST,
             fetch_min_bytes=1,
             fetch_max_wait_ms=20,
             fetch_max_bytes=_FETCHED,
             max_partition_fetch_bytes=_FETCHED_OF_ONE,
             check_crcs=True,
         )
-        self._subscriber(self._receive)
         self._app = FastStream(self._broker, logger=None)
 
     async def start(self) -> None:
@@ -129,6 +135,19 @@ class Consumer:
         """Aiokafka's consumer; None before the start."""
         return self._subscriber.consumer
 
+    def missing(self) -> Collection[str]:
+        """Topics to be read that the broker did not name when asked last; while there are any, it is asked again.
+
+        Aiokafka asks every three minutes: until then a topic that was made anew would be assigned to no member.
+        """
+        client = self.client
+        if client is None:
+            return ()
+        missing = [each for each in self._topics if client.partitions_for_topic(each) is None]
+        if missing:
+            client._client.force_metadata_update()  # noqa: SLF001 - it has no public place to ask from
+        return missing
+
     def behind(self) -> bool:
         """Whether an assigned partition that is not kept waiting has records that were not taken in."""
         client = self.client
@@ -147,15 +166,67 @@ class Consumer:
         if client is not None:
             await client._client.close()  # noqa: SLF001 - the same
 
-    async def _receive(self, message: Any) -> None:
-        records: Sequence[Record] = message.raw_message
-        with self._failing_loudly():
-            self._subscriber.max_records = _portion(records)
-            await self._diversion.room()
-            await self._runner.room()
-            self.intake.take(self.client, [(contract_name(self._kafka, record.topic), record) for record in records])
-            # A poll that finds prefetched records never suspends: without this thousands would be taken in one go.
-            await asyncio.sleep(0)
+    async def poll(self) -> None:
+        """Poll until the consumer is stopped. A poll that fails is counted and repeated.
+
+        Raises:
+            Exception: aiokafka's own, not an answer of the broker, and no poll has succeeded for 15 s: its background
+            work has ended.
+        """
+        client = self.client
+        while True:
+            try:
+                batches = await client.getmany(timeout_ms=_POLL_MS, max_records=self._portion)
+            except ConsumerStoppedError:
+                return
+            except Exception as failure:  # noqa: BLE001 - whatever aiokafka raises here
+                await self.poll_failed(client, failure)
+            else:
+                self.failures.succeeded()
+                await self._receive(tuple(chain.from_iterable(batches.values())))
+
+    async def poll_failed(self, client: Any, failure: Exception) -> None:
+        """Mend what a poll has failed for, or wait a moment."""
+        if isinstance(failure, OffsetOutOfRangeError) and await self._resume(client, failure.args[0]):
+            return
+        if not isinstance(failure, OffsetOutOfRangeError | NoOffsetForPartitionError):
+            self.failures.note(failure)
+            if self.failures.lasting and not isinstance(failure, BrokerResponseError):
+                raise failure
+        await asyncio.sleep(_POLL_AGAIN)
+
+    async def _resume(self, client: Any, places: Collection[TopicPartition]) -> bool:
+        """Go on where logs begin that do not hold what was to be read; False if there is nothing to do now.
+
+        Until an assignment has begun, and while it is given up, nothing is read: whoever begins next seeks by itself.
+        """
+        epoch = self._assignment.watermarks.epoch
+        try:
+            async with asyncio.timeout(_ASK_WITHIN):
+                oldest: Mapping[TopicPartition, int] = await client.beginning_offsets(places)
+        except (KafkaError, TimeoutError) as failure:
+            self.failures.note(failure)
+            return False
+        if not self.intake.is_open or epoch != self._assignment.watermarks.epoch:
+            return False
+        mended = {
+            named: offset
+            for named, offset in oldest.items()
+            if self._assignment.resume(Partition(contract_name(self._kafka, named.topic), named.partition), offset)
+        }
+        for named, offset in mended.items():
+            self.intake.go_to(client, named, offset)
+        return bool(mended)
+
+    async def _receive(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        self._portion = _portion(records)
+        await self._diversion.room()
+        await self._runner.room()
+        self.intake.take(self.client, [(contract_name(self._kafka, record.topic), record) for record in records])
+        # A poll that finds prefetched records never suspends: without this thousands would be taken in one go.
+        await asyncio.sleep(0)
 
     async def revoked(self) -> None:
         """The group rebalances: everything is given up, for aiokafka's assignors are eager."""
@@ -181,7 +252,7 @@ class Consumer:
 
     @contextmanager
     def _failing_loudly(self) -> Generator[None]:
-        """FastStream logs a handler's exception and goes on, aiokafka a listener's: the flow must hear of it."""
+        """Aiokafka logs a listener's exception and goes on: the flow must end with it."""
         try:
             yield
         except Exception as failure:
@@ -282,14 +353,3 @@ def _broker(kafka: KafkaSettings) -> KafkaBroker:
         apply_types=False,
         logger=None,
     )
-
-
-async def _unparsed(message: Any, original: Any) -> KafkaMessage:  # noqa: ARG001 - FastStream passes its own parser
-    """Wrap the raw records and look into none: one undecodable header must not cost the batch."""
-    nobody: Any = None  # nobody acknowledges through the message
-    return KafkaMessage(raw_message=message, body=b"", consumer=nobody)
-
-
-async def _undecoded(message: KafkaMessage) -> KafkaMessage:
-    """Hand the message itself to the handler."""
-    return message

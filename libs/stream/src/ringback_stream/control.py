@@ -1,15 +1,16 @@
 """The state every process obeys: halts, paused tenants, requests to wait. Read whole at start, then followed."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import cast
 
 import orjson
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from pydantic import ValidationError
 from ringback_common import logs
+from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
 from ringback_common.settings import KafkaSettings
@@ -17,8 +18,10 @@ from ringback_events.keys import control_key
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import CONTROL
 
+from ringback_stream import telemetry
 from ringback_stream.compacted import Batches, open_reader, read_to_end, stop_reader
 from ringback_stream.connection import full_name
+from ringback_stream.poll_failures import PollFailures
 from ringback_stream.producer import Producer
 
 __all__ = ["ControlTable"]
@@ -32,13 +35,14 @@ _AFTER_ERROR = 1.0
 class ControlTable:
     """What `callrecords.internal.control.v1` says now."""
 
-    def __init__(self, kafka: KafkaSettings, producer: Producer) -> None:
+    def __init__(self, kafka: KafkaSettings, producer: Producer, clock: Clock | None = None) -> None:
         self._kafka = kafka
         self._producer = producer
         self._entries: dict[bytes, ControlEntry] = {}
         self._change = asyncio.Event()
         self._reader: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
+        self.failures = PollFailures("control", clock or SystemClock())
 
     async def start(self) -> None:
         """Read the topic whole, then follow it in the background.
@@ -47,7 +51,7 @@ class ControlTable:
             ConfigError: the topic does not exist.
             Transient: Kafka cannot be reached; start may be called again.
         """
-        reader = open_reader(self._kafka)
+        reader = open_reader(self._kafka, reset="none")
         try:
             await reader.start()
             values = await read_to_end(reader, full_name(self._kafka, CONTROL.name), range(CONTROL.partitions))
@@ -70,6 +74,11 @@ class ControlTable:
                 await self._task
         if self._reader is not None:
             await stop_reader(self._reader)
+
+    async def failed(self) -> None:
+        """Wait for the following to end by itself, which it never should; raises whatever ended it."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
 
     def get(self, kind: str, subject: str) -> ControlEntry | None:
         """The entry about a subject, if there is one."""
@@ -109,13 +118,23 @@ class ControlTable:
         while True:
             try:
                 batches = cast("Batches", await reader.getmany(timeout_ms=_POLL_MS))
+            except OffsetOutOfRangeError as failure:
+                await self._begin_again(reader, failure.args[0])
+                continue
             except KafkaError as failure:
-                _log.warning("The control topic cannot be read; trying again.", error_class=type(failure).__name__)
+                self.failures.note(failure)
                 await asyncio.sleep(_AFTER_ERROR)
                 continue
+            self.failures.succeeded()
             for records in batches.values():
                 for record in records:
                     self._apply(record.key or b"", record.value)
+
+    async def _begin_again(self, reader: AIOKafkaConsumer, places: Collection[TopicPartition]) -> None:
+        """The topic was made anew or cut: it is read whole. What it no longer says still holds until it is lifted."""
+        telemetry.child(telemetry.RESTARTS, "control", CONTROL.name).inc()
+        _log.error("The log does not hold what is to be read next; it is read from its beginning.", topic=CONTROL.name)
+        await reader.seek_to_beginning(*places)
 
     def _apply(self, key: bytes, value: bytes | None) -> None:
         if value is None:

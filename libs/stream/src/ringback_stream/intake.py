@@ -72,6 +72,12 @@ class Intake:
             telemetry.child(telemetry.LANE_AGE, self._group, topic).set(age)
         telemetry.child(telemetry.PAUSED, self._group).set(len(self._outside))
 
+    def go_to(self, client: Any, named: TopicPartition, offset: int) -> None:
+        """Read a partition at another offset: what it waited for was about records that are not there."""
+        if self._outside.pop(named, None) is not None:
+            client.resume(named)
+        client.seek(named, offset)
+
     def look_again(self, client: Any) -> None:
         """Let those in that may go on."""
         for named, may_go_on in tuple(self._outside.items()):
@@ -79,6 +85,11 @@ class Intake:
                 del self._outside[named]
                 client.resume(named)
         telemetry.child(telemetry.PAUSED, self._group).set(len(self._outside))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether records are taken in."""
+        return self._open
 
     @property
     def waiting_outside(self) -> int:

@@ -46,7 +46,7 @@ class Stream:
         self.supervisors: list[FlowSupervisor] = []
         """Of the flows that run."""
         self.producer = Producer(settings.kafka)
-        self.control = ControlTable(settings.kafka, self.producer)
+        self.control = ControlTable(settings.kafka, self.producer, clock)
         self.status = StatusReporter(name, self.producer, clock)
         self.waits = SharedWaits(name, self.status.instance, self.control, clock)
 
@@ -77,6 +77,7 @@ class Stream:
         """
         stream = cls(settings, name, health, clock or SystemClock())
         health.ready("kafka", lambda: None if stream._connected else "Kafka has not been reached yet.")
+        health.ready("control", stream._not_following)
         waiting = asyncio.create_task(stream._connect(topics), name="connect")
         try:
             await _until(waiting, stop)
@@ -102,7 +103,8 @@ class Stream:
         self.supervisors = [self._supervise(flow) for flow in flows]
         try:
             async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(self.status.run(), name="status"), tasks.create_task(self.waits.run())]
+                coroutines = (self.status.run(), self.waits.run(), self.control.failed())
+                beside = [tasks.create_task(coroutine) for coroutine in coroutines]
                 running = [tasks.create_task(supervisor.run(stop)) for supervisor in self.supervisors]
                 await asyncio.wait(running)
                 for task in beside:
@@ -116,6 +118,10 @@ class Stream:
         self._health.live(flow.group, supervisor.not_live)
         self.status.add("stream" if flow.group.endswith(self._name) else flow.group, supervisor.facts)
         return supervisor
+
+    def _not_following(self) -> str | None:
+        failed = self.control.failures.recent
+        return f"The control topic cannot be read: {failed}." if failed else None
 
     async def _connect(self, topics: Sequence[Topic]) -> None:
         said = float("-inf")

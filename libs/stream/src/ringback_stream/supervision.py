@@ -1,7 +1,7 @@
 """One flow from joining its group to leaving it, and what ends it: a stop, a halt, or a failure."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -38,6 +38,7 @@ HALT = "halt"
 _LOOK_AGAIN = 0.02
 _TELL_EVERY = 1.0
 _START_AGAIN = 1.0
+_TOPICS_EVERY = 1.0
 
 
 class FlowSupervisor:
@@ -62,6 +63,7 @@ class FlowSupervisor:
         self.runner: Runner | None = None
         self.diversion: Diversion | None = None
         self.consumer: Consumer | None = None
+        self._missing: Collection[str] = ()
 
     @property
     def halted(self) -> bool:
@@ -86,7 +88,7 @@ class FlowSupervisor:
             return "The process halted itself: see `ringback resume` for why, mend the cause, then resume it."
         if self.consumer is None or not self.consumer.joined:
             return f"The group {self._flow.group} has not been joined yet."
-        return None
+        return self._not_read(self.consumer)
 
     def not_live(self) -> str | None:
         """The liveness check of this flow; a consumer that stands still is the watchdog's, which ends the process."""
@@ -99,14 +101,28 @@ class FlowSupervisor:
         """What the flow knows, for the status topic."""
         oldest = self._oldest_arrival()
         yield Facts(
-            "halted" if self.halted else "waiting" if self.not_ready() else "ok",
+            self._state(),
             {
                 "group": self._flow.group,
                 "partitions": len(self.assignment.watermarks.partitions),
                 "in_hand": self.assignment.watermarks.unfinished,
                 "oldest_in_hand_seconds": 0.0 if oldest is None else round(self._clock.monotonic() - oldest, 3),
+                "reason": self.not_ready(),
             },
         )
+
+    def _state(self) -> str:
+        if self.halted:
+            return "halted"
+        if self.consumer is None or not self.consumer.joined:
+            return "waiting"
+        return "failing" if self._not_read(self.consumer) else "ok"
+
+    def _not_read(self, consumer: Consumer) -> str | None:
+        if self._missing:
+            return f"The broker does not know, or hides, what is to be read: {', '.join(self._missing)}."
+        failed = consumer.failures.recent
+        return f"Polls of {self._flow.group} fail: {failed}." if failed else None
 
     async def _consume(self, stop: asyncio.Event) -> None:
         assignment = self._new_assignment(lambda: consumer.lost())  # noqa: PLW0108 - it is made below
@@ -127,6 +143,10 @@ class FlowSupervisor:
                     tasks.create_task(_raise(consumer.failed), name="failures"),
                 ]
                 await self._start(consumer)
+                background += [
+                    tasks.create_task(consumer.poll(), name="polls"),
+                    tasks.create_task(self._look_for_topics(consumer), name="topics"),
+                ]
                 await _first_of(stop.wait(), self._halted_by_others())
                 await consumer.stop()
                 for task in background:
@@ -140,6 +160,16 @@ class FlowSupervisor:
             raise failure from None
         finally:
             self.consumer = self.runner = self.diversion = None
+            self._missing = ()
+
+    async def _look_for_topics(self, consumer: Consumer) -> None:
+        while True:
+            missing = consumer.missing()
+            if missing and not self._missing:
+                _log.error("Topics to be read are not there.", group=self._flow.group, topics=", ".join(missing))
+            self._missing = missing
+            telemetry.child(telemetry.MISSING_TOPICS, self._flow.group).set(len(missing))
+            await asyncio.sleep(_TOPICS_EVERY)
 
     async def _listens(self) -> bool:
         return await most_listen(self._kafka)

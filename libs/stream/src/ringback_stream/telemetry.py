@@ -20,13 +20,17 @@ __all__ = [
     "IN_HAND",
     "KAFKA_WAITS",
     "LANE_AGE",
+    "MISSING_TOPICS",
     "OLDEST_IN_HAND",
     "PAUSED",
+    "POLL_FAILURES",
     "PRODUCED",
     "PRODUCERS_REPLACED",
     "REBALANCES",
     "RECEIVED",
     "REFUSED_WRITES",
+    "REMOVED",
+    "RESTARTS",
     "ROUND_SECONDS",
     "SPAN",
     "STEPS",
@@ -80,6 +84,22 @@ PAUSED = catalogue.gauge(
 )
 REBALANCES = catalogue.counter(
     "ringback_stream_rebalances", "Assignments ended: revoked, lost or stopped.", ("group", "how")
+)
+MISSING_TOPICS = catalogue.gauge(
+    "ringback_stream_missing_topics", "Topics to be read that the broker does not know, or hides.", ("group",)
+)
+POLL_FAILURES = catalogue.counter(
+    "ringback_stream_poll_failures",
+    "Polls that brought an error instead of records, by its class; the group is `control` for the control topic.",
+    ("group", "error"),
+)
+RESTARTS = catalogue.counter(
+    "ringback_stream_restarts",
+    "Times a partition was read from its beginning, for its log ends below the offset to be read next.",
+    ("group", "topic"),
+)
+REMOVED = catalogue.counter(
+    "ringback_stream_removed", "Records that retention removed before they were read.", ("group", "topic")
 )
 COMMITS = catalogue.counter("ringback_stream_commits", "Commits, by what the broker said.", ("group", "answer"))
 COMMIT_SECONDS = catalogue.histogram("ringback_stream_commit_seconds", "How long an accepted commit took.", ("group",))

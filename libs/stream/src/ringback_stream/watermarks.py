@@ -1,7 +1,7 @@
 """What may be committed: per partition the lowest unfinished offset, never above it.
 
-An *epoch* is one assignment. A ticket of an epoch that is over finishes nothing, so work that outlived its assignment
-cannot move the offsets of the next one.
+An *epoch* is one partition in one assignment, as long as its log is the same. A ticket of an epoch that is over
+finishes nothing, so work that outlived its assignment, or its log, cannot move the offsets of the next one.
 """
 
 from collections import deque
@@ -37,14 +37,17 @@ class Watermark:
 
     Args:
         start: where the assignment begins: the committed offset, else the oldest one.
+        epoch: number of the assignment, or of the restart, that it began with.
+        committed: what the broker has; None if that is `start`.
     """
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, epoch: int = 0, committed: int | None = None) -> None:
+        self.epoch = epoch
         self._taken: deque[int] = deque()  # ascending; those finished above an unfinished one stay until it is finished
         self._finished: set[int] = set()
         self._diverted: deque[int] = deque()  # ascending, from the watermark to the head, finished or not
         self._head = start
-        self._committed = start
+        self._committed = start if committed is None else committed
         self._highest_finished = start - 1
         self._doubted: int | None = None
 
@@ -123,6 +126,10 @@ class Watermark:
         while self._diverted and self._diverted[0] < lowest:
             self._diverted.popleft()
 
+    def skip_to(self, offset: int) -> None:
+        """The log begins at an offset above the head: what lies between is gone, what was taken stays."""
+        self._head, self._doubted = offset, None
+
     def accepted(self, offset: int) -> None:
         """The broker accepted a commit; an answer that comes late never takes the watermark back."""
         self._committed = max(self._committed, offset)
@@ -137,7 +144,7 @@ class Watermarks:
 
     @property
     def epoch(self) -> int:
-        """Number of the assignment; grows with each one begun and each one ended."""
+        """Grows with each assignment begun and each one ended, and with each partition begun anew within one."""
         return self._epoch
 
     @property
@@ -153,7 +160,7 @@ class Watermarks:
     def assign(self, starts: Mapping[Partition, int]) -> int:
         """Begin an assignment, each partition at its start, and forget the one before; returns its epoch."""
         self._epoch += 1
-        self._by_partition = {partition: Watermark(start) for partition, start in starts.items()}
+        self._by_partition = {partition: Watermark(start, self._epoch) for partition, start in starts.items()}
         return self._epoch
 
     def drop(self) -> None:
@@ -161,24 +168,49 @@ class Watermarks:
         self._epoch += 1
         self._by_partition = {}
 
+    def resume(self, partition: Partition, oldest: int) -> int | None:
+        """The broker says that a partition's log does not hold its head: go on at the log's oldest record.
+
+        A log that begins above the head has lost what lies between, to retention. One that begins below it must end
+        below it, too: it was made anew, cut or restored, or the offset was set too high. Then nothing that was taken
+        or committed says anything about this log: tickets of it are over, and the next commit goes back. That is the
+        only one that does.
+
+        Args:
+            partition: which; it is assigned.
+            oldest: offset of the oldest record the log holds, or of the next one to come.
+
+        Returns:
+            How many records were removed before they were read: 0 where there is nothing to mend any more; None where
+            the partition is begun anew.
+        """
+        head = self._by_partition[partition].head
+        if oldest < head:
+            self._epoch += 1
+            self._by_partition[partition] = Watermark(oldest, self._epoch, committed=oldest - 1)
+            return None
+        self._by_partition[partition].skip_to(oldest)
+        return oldest - head
+
     def of(self, partition: Partition) -> Watermark | None:
         """The progress of a partition; None if it is not assigned."""
         return self._by_partition.get(partition)
 
     def ticket(self, partition: Partition, offset: int) -> Ticket:
         """The ticket of a record that was just taken."""
-        return Ticket(partition, offset, self._epoch)
+        return Ticket(partition, offset, self._by_partition[partition].epoch)
 
     def finish(self, ticket: Ticket) -> bool:
-        """Finish a taken record; False, and nothing changes, if its assignment is over."""
-        if ticket.epoch != self._epoch:
+        """Finish a taken record; False, and nothing changes, if its assignment is over or its log another."""
+        watermark = self._held(ticket)
+        if watermark is None:
             return False
-        self._by_partition[ticket.partition].finish(ticket.offset)
+        watermark.finish(ticket.offset)
         return True
 
     def is_overtaken(self, ticket: Ticket) -> bool:
         """Whether a newer record of its partition is finished: given back now, it would repeat that one."""
-        watermark = self._by_partition.get(ticket.partition) if ticket.epoch == self._epoch else None
+        watermark = self._held(ticket)
         return watermark is not None and ticket.offset < watermark.highest_finished
 
     def committable(self) -> dict[Partition, int]:
@@ -191,9 +223,13 @@ class Watermarks:
         return {partition: watermark.lowest_unfinished for partition, watermark in self._by_partition.items()}
 
     def accepted(self, epoch: int, offsets: Mapping[Partition, int]) -> bool:
-        """Note what the broker accepted; False, and nothing changes, if that assignment is over."""
+        """Note what the broker accepted; False, and nothing changes, if the epoch has changed since it was sent."""
         if epoch != self._epoch:
             return False
         for partition, offset in offsets.items():
             self._by_partition[partition].accepted(offset)
         return True
+
+    def _held(self, ticket: Ticket) -> Watermark | None:
+        watermark = self._by_partition.get(ticket.partition)
+        return watermark if watermark is not None and watermark.epoch == ticket.epoch else None
