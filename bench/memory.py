@@ -46,7 +46,7 @@ MEETINGS = (500,) * 16 + (1000,) * 16 + (4260,)
 _MIB = 1024 * 1024
 _PATIENCE = 600.0
 _TOPICS = (
-    *(topics.FETCH, topics.FETCH_BULK, topics.FETCH_RETRY_2M, topics.FETCH_RETRY_60M, topics.AUDIT),
+    *(*topics.FETCH_LANES, topics.AUDIT),
     *(topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.CONTROL, topics.STATUS),
     *(topics.RECORDS, topics.SESSIONS, topics.CALLS),
 )
@@ -136,7 +136,7 @@ async def _run(
             watching.append(asyncio.create_task(one.watch()))
         began = time.monotonic()
         await lanes.fill(topics.FETCH_BULK, _requests(calls))
-        outcome.stored = await _stored(dsn, len(calls))
+        outcome.stored = await _stored(dsn, len(calls), watching)
         outcome.seconds = time.monotonic() - began
         for one in watched:
             outcome.peak[one.name], outcome.slowest[one.name] = one.peak(), one.slowest
@@ -174,7 +174,7 @@ def _requests(calls: dict[str, int]) -> Any:
         yield call_key(tenant, call), orjson.dumps(request), ()
 
 
-async def _stored(dsn: str, whole: int) -> int:
+async def _stored(dsn: str, whole: int, watching: Sequence[asyncio.Task[None]]) -> int:
     connection: Any = await asyncpg.connect(dsn)
     try:
         async with asyncio.timeout(_PATIENCE):
@@ -184,7 +184,10 @@ async def _stored(dsn: str, whole: int) -> int:
                 )
                 if count >= whole:
                     return count
-                await asyncio.sleep(0.25)
+                await asyncio.wait(watching, timeout=0.25, return_when=asyncio.FIRST_COMPLETED)
+                for task in watching:
+                    if task.done():
+                        task.result()  # its process ended
     finally:
         await connection.close()
 
