@@ -127,7 +127,7 @@ async def _until(condition: Callable[[], Any], what: str) -> None:
 @asynccontextmanager
 async def _installation() -> AsyncGenerator[Installation]:
     async with (
-        Stack(StackOptions(tenants=_TENANTS, time_scale=1.0)) as stack,
+        Stack(StackOptions(tenants=_TENANTS, time_scale=1.0, lasting_broker=True)) as stack,
         aiohttp.ClientSession(stack.simulator.control_url) as control,
     ):
         yield Installation(stack, control)

@@ -70,7 +70,7 @@ async def _stages(bench: Round, stages: Sequence[str]) -> list[Figures]:
     alone = [stage for stage in stages if stage != "e2e"]
     if alone:
         bench.say("starting Kafka")
-        with open_broker() as broker:
+        with open_broker(lasting=True) as broker:
             measures = {"webhook": webhook.measure, "enricher": enricher.measure, "store": store.measure}
             for stage in alone:
                 lines += await measures[stage](bench, broker.bootstrap_servers)

@@ -48,6 +48,7 @@ class StackOptions:
         store_settings: PostgreSQL's, over the usual ones.
         own_servers: never take a Kafka or a PostgreSQL that is named in the environment, for runs that break them.
         listeners: further doors of Kafka's first node.
+        lasting_broker: whether Kafka's Java optimises what is hot, as in production; for measurements.
         broker_folder: where Kafka keeps its data; else below `.local/`.
         store_folder: where PostgreSQL keeps its data; else where its user can enter.
         dsn_password: stands in the connection string; a PostgreSQL of ours trusts everybody and never asks for it.
@@ -65,6 +66,7 @@ class StackOptions:
     store_settings: Mapping[str, str] = field(default_factory=dict[str, str])
     own_servers: bool = False
     listeners: tuple[Listener, ...] = ()
+    lasting_broker: bool = False
     broker_folder: Path | None = None
     store_folder: Path | None = None
     dsn_password: str = ""
@@ -183,6 +185,7 @@ class Stack:
                 given.brokers,
                 given.broker_properties,
                 own=own,
+                lasting=given.lasting_broker,
                 listeners=given.listeners,
                 folder=given.broker_folder,
             )

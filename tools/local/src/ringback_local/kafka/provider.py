@@ -30,7 +30,7 @@ def open_broker(
     properties: Mapping[str, str] | None = None,
     *,
     own: bool = False,
-    heap: str = "512m",
+    lasting: bool = False,
     listeners: Sequence[Listener] = (),
     folder: Path | None = None,
 ) -> Generator[Broker]:
@@ -40,7 +40,7 @@ def open_broker(
         nodes: how many brokers; a Kafka named in the environment is taken as it is.
         properties: server properties over the usual ones; not for a Kafka named in the environment.
         own: never take the one named in the environment, for tests that break it.
-        heap: Java's largest heap per node.
+        lasting: whether Java optimises what is hot, which pays after minutes under load and costs until then.
         listeners: further doors of the first node of a Kafka of ours.
         folder: where a Kafka from jars keeps its data; else below `.local/`.
 
@@ -54,7 +54,7 @@ def open_broker(
         case Provider.GIVEN:
             yield Broker(named)
         case Provider.NATIVE:
-            with _from_jars(nodes, properties or {}, heap, tuple(listeners), folder) as broker:
+            with _from_jars(nodes, properties or {}, tuple(listeners), folder, lasting=lasting) as broker:
                 yield broker
         case Provider.DOCKER:
             with _in_containers(nodes, properties or {}, tuple(listeners)) as broker:
@@ -63,7 +63,7 @@ def open_broker(
 
 @contextmanager
 def _from_jars(
-    nodes: int, properties: Mapping[str, str], heap: str, listeners: tuple[Listener, ...], parent: Path | None
+    nodes: int, properties: Mapping[str, str], listeners: tuple[Listener, ...], parent: Path | None, *, lasting: bool
 ) -> Generator[Broker]:
     jars = fetch_jars()
     with scratch_folder("kafka", parent) as folder, lease_ports(2 * nodes) as ports:
@@ -72,7 +72,7 @@ def _from_jars(
         for address in cluster:
             home = folder / str(address.node_id)
             settings = server_properties(address, cluster, home / "data", properties)
-            members.append(JarNode(address.port, jars, home, settings, heap))
+            members.append(JarNode(address.port, jars, home, settings, lasting=lasting))
         identity = cluster_id(uuid.uuid4())
         with ThreadPoolExecutor() as formatting:  # a Java each, which takes seconds and none of our time
             list(formatting.map(JarNode.format, members, [identity] * nodes))
