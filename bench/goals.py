@@ -68,7 +68,7 @@ def met(goal: Goal, value: float) -> bool:
 
 
 def far_off(goal: Goal, value: float) -> bool:
-    """Whether it is so far off that a test fails: more than three times the goal (DESIGN section 13)."""
+    """Whether it is so far off that a change must have broken something: more than three times the goal."""
     return value * PATIENCE < goal.limit if goal.at_least else value > goal.limit * PATIENCE
 
 
