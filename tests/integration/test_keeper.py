@@ -18,15 +18,27 @@ import yaml
 from aiokafka import AIOKafkaProducer
 from ringback_events.keys import tenant_key
 from ringback_events.partition import partition_for
-from ringback_events.topics import AUDIT, COMMANDS, INTERNAL_DEAD_LETTERS, LIFECYCLE, STATUS
+from ringback_events.topics import (
+    AUDIT,
+    COMMANDS,
+    CONTROL,
+    FETCH,
+    INTERNAL_DEAD_LETTERS,
+    LIFECYCLE,
+    RESTRICTED_DEAD_LETTERS,
+    STATUS,
+)
 from ringback_ingest.client_state import NotificationQuery, new_keys_file
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
 from ringback_local.simulator import RunningSimulator
 from ringback_testing import dump_topic, eventually
+from ringback_testing.fixtures import MakeTopics
 from ringback_testing.processes import ProcessFactory, RunningProcess
 
 pytestmark = pytest.mark.integration
+
+NEEDED = (*(FETCH, LIFECYCLE, COMMANDS), *(AUDIT, STATUS, CONTROL), *(INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS))
 
 
 class Graph:
@@ -152,7 +164,7 @@ class World:
 @pytest_asyncio.fixture
 async def world(
     kafka: Broker,
-    topics: dict[str, str],
+    make_topics: MakeTopics,
     topic_prefix: str,
     simulator: RunningSimulator,
     process: ProcessFactory,
@@ -160,6 +172,7 @@ async def world(
 ) -> Any:
     """A webhook that listens, topics, and the simulator."""
     (tmp_path / "keys.json").write_bytes(new_keys_file("k1", secrets.token_bytes(32)))
+    topics = await make_topics(*(topic.name for topic in NEEDED))
     with lease_ports(1) as ports:
         made = World(tmp_path, Graph(simulator), kafka.bootstrap_servers, topic_prefix, topics, ports[0], process)
         await process("webhook", ["ringback-ingest", "webhook"], made.env)

@@ -9,22 +9,39 @@ import orjson
 import pytest
 from ringback_common.outcomes import Message
 from ringback_events.keys import call_key
-from ringback_events.topics import AUDIT, FETCH, INTERNAL_DEAD_LETTERS, RECORDS
+from ringback_events.topics import (
+    AUDIT,
+    CALLS,
+    CONTROL,
+    FETCH,
+    FETCH_LANES,
+    INTERNAL_DEAD_LETTERS,
+    RECORDS,
+    RESTRICTED_DEAD_LETTERS,
+    SESSIONS,
+    STATUS,
+)
 from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
 from ringback_testing import ProcessFactory, RunningProcess, eventually
+from ringback_testing.fixtures import MakeTopics
 from ringback_testing.operated import Operated, open_operated
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
+NEEDED = (
+    *(*FETCH_LANES, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS),
+    *(RECORDS, SESSIONS, CALLS, CONTROL, STATUS, AUDIT),
+)
 ENRICHER = ("ringback-enricher", "fetch")
 
 
 @pytest.fixture
 async def rig(
-    kafka: Broker, topic_prefix: str, topics: dict[str, str], simulator: RunningSimulator, tmp_path: Path
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics, simulator: RunningSimulator, tmp_path: Path
 ) -> AsyncIterator[Operated]:
     """One tenant, and topics of the test's own."""
+    await make_topics(*(topic.name for topic in NEEDED))
     async with open_operated(kafka, topic_prefix, simulator, tmp_path) as opened:
         yield opened
 
