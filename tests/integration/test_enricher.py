@@ -243,33 +243,6 @@ async def test_the_largest_calls_arrive_whole(
     assert [each.get("ordinal") for each in published] == [*range(made["sessions"]), None]
 
 
-async def test_a_version_that_rises_between_two_pages_is_never_mixed(fetching: Fetching) -> None:
-    """The version check notices, the read begins again, and only the new version is published."""
-    made = await fetching.call("meeting", sessions=150)
-    rise = {"callId": made["callId"], "route": "sessions", "effect": "versionRise", "count": 1}
-    await fetching.control("POST", "/control/faults", rise)
-    await fetching.ask(made["callId"])
-    record = await fetching.published(made["callId"], version=2)
-    assert marks(record["graph"]) == {"mark-v2"}
-    assert [call["version"] for call in await fetching.values(CALLS, made["callId"])] == [2]
-
-
-async def test_a_burst_of_notifications_costs_at_most_two_fetches(fetching: Fetching) -> None:
-    """A hundred in a second, and a version that rises after the fiftieth is the one published last."""
-    made = await fetching.call("peerToPeer")
-    for number in range(100):
-        if number == 50:
-            await fetching.control(
-                "POST", f"/control/calls/{fetching.tenants[0]}/{made['callId']}/version", {"notify": False}
-            )
-        await fetching.ask(made["callId"])
-        await asyncio.sleep(0.008)  # the burst's own pace: a hundred in a second
-    await fetching.published(made["callId"], version=2)
-    assert [call["version"] for call in await fetching.values(CALLS, made["callId"])][-1] == 2
-    reads = [each for each in await fetching.requests(made["callId"]) if each["route"] == "record"]
-    assert len(reads) <= 2
-
-
 async def test_a_record_that_is_not_there_yet_is_awaited(fetching: Fetching) -> None:
     """A 404 goes through the 2-minute tier (2 s at this time scale) and ends in a publication."""
     made = await fetching.call("peerToPeer", visibleAfterSeconds=60)
