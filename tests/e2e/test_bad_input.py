@@ -1,107 +1,17 @@
-"""What an operator gets wrong: every process ends with 2 and one sentence, or waits and says for what."""
+"""What is wrong around a process: it ends with 2 and one sentence, or waits and says for what."""
 
-import subprocess
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 import aiohttp
 import pytest
 from ringback_ingest.client_state import CALL_RECORDS, client_state, keys_of, new_keys_file
-from ringback_local.child import clean_environment, installed
 from ringback_local.ports import lease_ports
 from ringback_testing import ProcessFactory, RunningProcess, eventually
 from ringback_testing.installation import Installation
+from ringback_testing.usable import COMMANDS, DSN, KAFKA, usable
 
 pytestmark = pytest.mark.e2e
-
-NOWHERE = "127.0.0.1:1"
-COMMANDS = {
-    "webhook": ("ringback-ingest", "webhook"),
-    "keeper": ("ringback-ingest", "keeper"),
-    "fetch": ("ringback-enricher", "fetch"),
-    "store": ("ringback-sink", "store"),
-    "migrate": ("ringback-sink", "migrate"),
-    "topics diff": ("ringback", "topics", "diff"),
-    "dlq ls": ("ringback", "dlq", "ls"),
-    "status": ("ringback", "status"),
-    "lookup": ("ringback", "lookup", "5f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"),
-}
-SERVICES = ("webhook", "keeper", "fetch", "store")
-KAFKA, DSN = "RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "RINGBACK_STORE__DSN"
-PROTOCOL = "RINGBACK_KAFKA__SECURITY_PROTOCOL"
-STATE_KEYS, TOKEN_KEYS = "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE", "RINGBACK_PRIVACY__KEYS_FILE"
-NEEDS_KAFKA, NEEDS_STORE = (*SERVICES, "topics diff"), ("store", "migrate", "status", "lookup", "dlq ls")
-
-Mistake = tuple[str, Mapping[str, str | None], str]
-"""A process, what is set (None: left out) over what would be right, and the setting its sentence names."""
-
-DEV_SECRETS = {"RINGBACK_PROFILE": None}
-"""In production, the default, what `usable` gives is for development."""
-PLACEHOLDER = {"RINGBACK_INSTALLATION_ID": "change-me"} | DEV_SECRETS
-MISTAKES: list[Mistake] = [
-    *((name, {KAFKA: None}, KAFKA) for name in NEEDS_KAFKA),
-    *((name, {f"{KAFKA[:-1]}": "x:1"}, KAFKA[:-1]) for name in NEEDS_KAFKA),
-    *((name, {PROTOCOL: "SASL_SSL"}, "RINGBACK_KAFKA__SASL_MECHANISM") for name in NEEDS_KAFKA),
-    ("topics diff", {PROTOCOL: "TLS"}, PROTOCOL),
-    *((name, {"RINGBACK_INSTALLATION_ID": None}, "RINGBACK_INSTALLATION_ID") for name in SERVICES),
-    *((name, PLACEHOLDER, "RINGBACK_INSTALLATION_ID") for name in SERVICES),
-    *((name, {"RINGBACK_TIME_SCALE": "60"} | DEV_SECRETS, "RINGBACK_TIME_SCALE") for name in COMMANDS),
-    ("migrate", {"RINGBACK_PROFILE": "test"}, "RINGBACK_PROFILE"),
-    *((name, {DSN: None}, DSN) for name in ("status", "lookup", "dlq ls")),
-    *((name, {DSN: "mysql://u:hush@h/d"}, DSN) for name in ("store", "status")),
-    *((name, {DSN: None, f"{DSN}_FILE": "/nowhere/dsn"}, f"{DSN}_FILE") for name in ("store", "lookup")),
-    *((name, {"RINGBACK_STORE__DNS": "postgres://u:hush@h/d"}, "RINGBACK_STORE__DNS") for name in NEEDS_STORE),
-    *((name, DEV_SECRETS, STATE_KEYS) for name in ("webhook", "keeper")),
-    ("fetch", DEV_SECRETS, TOKEN_KEYS),
-    *((name, {"RINGBACK_TENANTS_FILE": "/nowhere/tenants"}, "RINGBACK_TENANTS_FILE") for name in ("keeper", "fetch")),
-    *((name, {"RINGBACK_GRAPH__CAFILE": "/nowhere/ca"}, "RINGBACK_GRAPH__CAFILE") for name in ("keeper", "fetch")),
-    ("webhook", {"RINGBACK_WEBHOOK__PORT": "http"}, "RINGBACK_WEBHOOK__PORT"),
-]
-"""What the members' own tests of their settings do not have; each starts a real process."""
-
-
-def _id(case: Mistake) -> str:
-    return " ".join((case[0], *(f"{name}={value}" for name, value in case[1].items())))
-
-
-@pytest.mark.parametrize(("name", "changes", "setting"), [pytest.param(*case, id=_id(case)) for case in MISTAKES])
-def test_a_settings_mistake_ends_with_2_and_one_sentence(
-    tmp_path: Path, name: str, changes: Mapping[str, str | None], setting: str
-) -> None:
-    """The sentence on stderr names the setting and quotes no secret; nothing else is said, and nothing waited for."""
-    given = {variable: value for variable, value in (usable(tmp_path) | changes).items() if value is not None}
-    ended = subprocess.run(
-        installed(COMMANDS[name]), env=clean_environment(given), capture_output=True, text=True, timeout=30, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
-    (sentence,) = ended.stderr.splitlines()
-    assert setting in sentence
-    assert "hush" not in sentence
-
-
-def usable(folder: Path) -> dict[str, str]:
-    """Settings with which every process starts, in the dev profile and with dev secrets, and finds nobody."""
-    files = {
-        "tenants.yaml": b"tenants: []\n",
-        "pseudonyms.json": b'{"active": "dev1", "keys": {"dev1": {"key": "' + b"A" * 64 + b'"}}}',
-        "client-state.json": new_keys_file("dev1", bytes(32)),
-    }
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return {
-        "RINGBACK_PROFILE": "dev",
-        "RINGBACK_INSTALLATION_ID": "test",
-        "RINGBACK_ADMIN__HOST": "127.0.0.1",
-        "RINGBACK_ADMIN__PORT": "0",
-        "RINGBACK_WEBHOOK__HOST": "127.0.0.1",
-        "RINGBACK_WEBHOOK__PORT": "0",
-        "RINGBACK_TENANTS_FILE": str(folder / "tenants.yaml"),
-        KAFKA: NOWHERE,
-        DSN: f"postgresql://postgres@{NOWHERE}/ringback",
-        STATE_KEYS: str(folder / "client-state.json"),
-        TOKEN_KEYS: str(folder / "pseudonyms.json"),
-    }
 
 
 @pytest.mark.asyncio(loop_scope="session")
