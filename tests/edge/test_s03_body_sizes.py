@@ -5,7 +5,7 @@ import gzip
 from collections.abc import Callable
 
 import pytest
-from ringback_testing.public_port import PATH, STATE, Answer, PublicPort, answers_in, body, item
+from ringback_testing.public_port import PATH, STATE, PublicPort, body, item
 from ringback_testing.resident import MIB, resident
 from ringback_testing.webhook import post
 
@@ -95,15 +95,8 @@ async def test_memory_is_flat_under_two_hundred_large_bodies_at_once(unharmed: P
     async with resident(unharmed.process.pid) as memory:
         for _ in range(3):
             async with asyncio.TaskGroup() as sending:
-                held = [sending.create_task(_held(unharmed, almost)) for _ in range(150)]
+                held = [sending.create_task(unharmed.exchange(almost, stop=False)) for _ in range(150)]
                 floods = [sending.create_task(unharmed.exchange(endless)) for _ in range(50)]
             assert {answer.status for task in held for answer in task.result()} == {408, 503}
             assert {answer.status for task in floods for answer in task.result()} <= {413, 503}
     assert memory.growth < 160 * MIB
-
-
-async def _held(port: PublicPort, octets: bytes) -> list[Answer]:
-    """Send all but the last octet, and wait for what the webhook makes of it."""
-    async with port.connected() as client:
-        await client.send(octets)
-        return answers_in(await client.rest())

@@ -65,7 +65,7 @@ async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_
         began = time.monotonic()
         with pytest.raises(Refused):
             await producer.write([fetch("t|2")])
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 0.4  # at once: less than the deadline
     finally:
         broker.resume()
     await eventually(lambda: producer.accepting)

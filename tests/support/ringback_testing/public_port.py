@@ -113,12 +113,13 @@ class PublicPort:
         finally:
             writer.close()
 
-    async def exchange(self, octets: bytes) -> list[Answer]:
-        """Send octets, stop sending, and return every answer until the webhook closes."""
+    async def exchange(self, octets: bytes, *, stop: bool = True) -> list[Answer]:
+        """Send octets, stop sending unless told otherwise, and return every answer until the webhook closes."""
         async with self.connected() as client:
             try:
                 await client.send(octets)
-                client.writer.write_eof()
+                if stop:
+                    client.writer.write_eof()
             except ConnectionError:
                 pass  # it was refused while it still sent; the answer can be read all the same
             return answers_in(await client.rest())

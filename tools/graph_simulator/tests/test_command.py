@@ -30,7 +30,7 @@ def test_it_says_where_it_is_and_ends_when_asked(tmp_path: Path) -> None:
         with urllib.request.urlopen(discovery, context=context) as answer:
             assert orjson.loads(answer.read())["token_endpoint"].startswith(ready["graphUrl"])
         process.send_signal(signal.SIGTERM)
-        rest, problems = process.communicate(timeout=10)
+        rest, problems = process.communicate(timeout=60)
     assert (process.returncode, rest, problems) == (0, b"", b"")
     assert (ready["seed"], ready["pid"]) == (9, process.pid)
     assert orjson.loads(Path(ready["ledgerFile"]).read_bytes().splitlines()[0])["kind"] == "started"
@@ -44,7 +44,7 @@ def test_it_says_where_it_is_and_ends_when_asked(tmp_path: Path) -> None:
 def test_a_mistake_in_the_options_ends_with_2(tmp_path: Path, options: list[str]) -> None:
     """Exit code 2, a sentence on stderr, no traceback."""
     with _start("--workdir", str(tmp_path), *options) as process:
-        out, problems = process.communicate(timeout=10)
+        out, problems = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, b"")
     assert b"Traceback" not in problems
     assert problems
