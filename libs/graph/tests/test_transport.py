@@ -107,6 +107,7 @@ def test_a_gzip_bomb_inflates_no_more_than_the_cap() -> None:
         (zlib.compress(b"{}"), "deflate"),
         (b"{}", "br"),
     ],
+    ids=["cut short", "something behind", "not gzip", "not asked for", "unknown"],
 )
 async def test_a_broken_or_unasked_encoding_is_transient(https: Any, octets: Any, body: bytes, encoding: str) -> None:
     """A damaged body may come whole the next time."""
