@@ -1,9 +1,13 @@
 """How every property test of the repository is run: fresh examples each time, reproducible by the number printed."""
 
 import secrets
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from ringback_testing.parallel import pytest_xdist_make_scheduler
+
+__all__ = ["pytest_xdist_make_scheduler"]
 
 settings.register_profile(
     "fresh",
@@ -16,12 +20,17 @@ settings.load_profile("fresh")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the run's seed, unless `--hypothesis-seed` names one.
+    """Draw the run's seed, unless `--hypothesis-seed` names one; the processes of a parallel run are given it.
 
     Frozen examples would only ever show that yesterday's examples still pass; a printed seed repeats a run as well.
     """
-    if config.option.hypothesis_seed is None:
-        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+    given = getattr(config, "workerinput", {}).get("seed", config.option.hypothesis_seed)
+    config.option.hypothesis_seed = str(secrets.randbelow(2**32)) if given is None else given
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Give a process of a parallel run the seed of the whole run."""
+    node.workerinput["seed"] = node.config.option.hypothesis_seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -1,5 +1,7 @@
 """Every test below may use the fixtures of `ringback_testing`, which lies in `tests/support`."""
 
+from typing import Any
+
 import pytest
 from ringback_testing.fixtures import (
     database,
@@ -27,14 +29,23 @@ __all__ = [
 ]
 
 
+@pytest.hookimpl(trylast=True)  # after the teardown of fixtures that an interrupted session still does
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A session in which a person or a secret was printed or exported has failed, whatever its tests say."""
-    if TRANSCRIPT.leaks:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # a process of a parallel run: the one that started it decides
+        output["transcript"] = TRANSCRIPT.report()
+    elif TRANSCRIPT.failed:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a process of a parallel run has found."""
+    TRANSCRIPT.add(node.gateway.id, getattr(node, "workeroutput", {}).get("transcript"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was searched, and where something was found."""
-    if TRANSCRIPT.outputs:
-        terminalreporter.section("secrecy", red=bool(TRANSCRIPT.leaks), green=not TRANSCRIPT.leaks)
+    if TRANSCRIPT.outputs or TRANSCRIPT.failed:
+        terminalreporter.section("secrecy", red=TRANSCRIPT.failed, green=not TRANSCRIPT.failed)
         terminalreporter.write_line(TRANSCRIPT.summary())

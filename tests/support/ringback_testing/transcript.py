@@ -6,6 +6,7 @@ stand in no log, metric, span or dead-letter header. `tests/conftest.py` fails t
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -38,13 +39,22 @@ class Transcript:
 
     def __init__(self, canaries: Mapping[str, str]) -> None:
         self.canaries = dict(canaries)
+        self.names = set(canaries)
         self.leaks: list[Leak] = []
         self.outputs = 0
         self.octets = 0
+        self.unsearched: list[str] = []
+
+    @property
+    def failed(self) -> bool:
+        """Whether something was found, or a process of a parallel run ended without its report."""
+        return bool(self.leaks or self.unsearched)
 
     def plant(self, canaries: Mapping[str, str]) -> None:
         """Look for these, too, from now on; by what they are."""
-        self.canaries |= {what: text for what, text in canaries.items() if len(text) >= SHORTEST}
+        planted = {what: text for what, text in canaries.items() if len(text) >= SHORTEST}
+        self.canaries |= planted
+        self.names |= set(planted)
 
     def said(self, place: str, output: bytes) -> None:
         """Search an output; the test that runs now is named with its place."""
@@ -53,10 +63,26 @@ class Transcript:
         self.octets += len(output)
         self.leaks += leaks_in({f"{place}, {test}": output}, self.canaries)
 
+    def report(self) -> dict[str, Any]:
+        """What one process of a parallel run found, in plain values; names of canaries, not the canaries."""
+        leaks = [astuple(leak) for leak in self.leaks]
+        return {"leaks": leaks, "outputs": self.outputs, "octets": self.octets, "names": sorted(self.names)}
+
+    def add(self, process: str, report: Mapping[str, Any] | None) -> None:
+        """Count another process's report in; without one, nobody knows what its outputs held."""
+        if report is None:
+            self.unsearched.append(process)
+            return
+        self.leaks += [Leak(*leak) for leak in report["leaks"]]
+        self.outputs += report["outputs"]
+        self.octets += report["octets"]
+        self.names |= set(report["names"])
+
     def summary(self) -> str:
         """One line, and one for each leak; a leak is named and not repeated."""
-        searched = f"{self.outputs} outputs ({self.octets / 1e6:.1f} MB) searched for {len(self.canaries)} canaries"
-        return "\n".join([f"{searched}: {len(self.leaks)} leaks", *(repr(leak) for leak in self.leaks)])
+        searched = f"{self.outputs} outputs ({self.octets / 1e6:.1f} MB) searched for {len(self.names)} canaries"
+        lost = [f"process {process} ended without its report" for process in self.unsearched]
+        return "\n".join([f"{searched}: {len(self.leaks)} leaks", *map(repr, self.leaks), *lost])
 
 
 TRANSCRIPT = Transcript(PEOPLE)
