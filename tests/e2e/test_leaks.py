@@ -93,9 +93,9 @@ async def _post(installation: Installation) -> list[bytes]:
     query = f"?slot={CALL_RECORDS}&kid=local&installation=local"
     headers = {"content-type": "application/json"}
     async with aiohttp.ClientSession(headers=headers) as graph:
-        for body in bodies:
+        for body, expected in zip(bodies, (202, 202, 503), strict=True):  # what may be ours is to be sent again
             async with graph.post(url + query, data=body) as answer:
-                assert answer.status == 202
+                assert answer.status == expected
         async with graph.post(f"{url}?validationToken={POSTED['echoed']}") as answer:
             echoed = await answer.read()
     return [*bodies, echoed]

@@ -368,10 +368,11 @@ async def _is_paused(rig: Fetching, tenant: int) -> bool:
 async def test_a_forbidden_tenant_delays_only_itself(fetching: Fetching, *, paused: bool) -> None:
     """Three thousand records of a tenant that answers 403 lie directly ahead in the partition: a neighbour's p99 holds.
 
-    From its send to its publication, within twice its baseline or 250 ms; reported, fails beyond three times that.
+    From its send to its publication, within twice its baseline, before or after, or 250 ms; reported, fails beyond
+    three times that.
     """
     sick, well = 0, 1
-    made = [(await fetching.call("peerToPeer", well))["callId"] for _ in range(205)]
+    made = [(await fetching.call("peerToPeer", well))["callId"] for _ in range(305)]
     await _latencies(fetching, made[:5], well, pace=0.04)  # the first pays for TLS and a token
     baseline = _p99(await _latencies(fetching, made[5:105], well, pace=0.04))
     fault = {"tenantId": fetching.tenants[sick], "route": "records", "effect": "status", "status": 403}
@@ -384,13 +385,14 @@ async def test_a_forbidden_tenant_delays_only_itself(fetching: Fetching, *, paus
         for _ in range(3_000):
             backlog.create_task(fetching.ask(str(uuid.uuid4()), sick))
     fetching.process.resume()
-    burdened = _p99(await _latencies(fetching, made[105:], well, pace=0.04))
-    bound = max(2 * baseline, 250.0)
-    print(f"p99 behind 3,000 records: {burdened:.0f} ms (alone {baseline:.0f} ms, wanted {bound:.0f} ms)")  # noqa: T201
+    burdened = _p99(await _latencies(fetching, made[105:205], well, pace=0.04))
 
     async def all_deferred() -> bool:
         return len(await fetching.on(FETCH_RETRY_2M)) >= 3_000
 
     await eventually(all_deferred, 60.0)
+    baseline = max(baseline, _p99(await _latencies(fetching, made[205:], well, pace=0.04)))
+    bound = max(2 * baseline, 250.0)
+    print(f"p99 behind 3,000 records: {burdened:.0f} ms (alone {baseline:.0f} ms, wanted {bound:.0f} ms)")  # noqa: T201
     assert burdened <= 3 * bound
     assert await fetching.on(INTERNAL_DEAD_LETTERS) == []

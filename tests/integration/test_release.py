@@ -20,7 +20,7 @@ from ringback_events.topics import (
     CONTROL,
     FETCH,
     FETCH_BULK,
-    FETCH_RETRY_2M,
+    FETCH_RETRIES,
     FETCH_RETRY_60M,
     INTERNAL_DEAD_LETTERS,
     RECORDS,
@@ -43,7 +43,7 @@ TOPICS = (
     *(INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, AUDIT, FETCH, FETCH_BULK),
     *(RECORDS, CONTROL, STATUS),
 )
-PASSED_THROUGH = (FETCH_RETRY_2M, FETCH_RETRY_60M, SESSIONS, CALLS)
+PASSED_THROUGH = (*FETCH_RETRIES, SESSIONS, CALLS)
 """What the enricher needs besides."""
 TEN_DAYS = timedelta(days=10)
 RELEASE = ("dlq", "release", "--why", "OPS-7", "--yes", "--json")

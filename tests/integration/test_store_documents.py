@@ -22,7 +22,7 @@ from ringback_testing.call_records import START, call_record, received
 pytestmark = pytest.mark.integration
 
 PAGE = (Path(__file__).parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
-TIMELINE, DAILY, RECEIVERS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+_, TIMELINE, DAILY, RECEIVERS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
 TABLES_AND_VIEWS = """
     SELECT relname FROM pg_class

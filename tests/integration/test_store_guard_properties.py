@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ringback_common.clock import SystemClock
 from ringback_common.outcomes import Emit
+from ringback_common.settings import LimitsSettings
 from ringback_sink.migrate import migrate
 from ringback_sink.store.adapters.calls import Calls
 from ringback_sink.store.adapters.database import Database
@@ -43,7 +44,7 @@ async def store(database: str) -> AsyncIterator[Store]:
     writers = Database(database), Database(database)
     eyes = await asyncpg.connect(database)
     try:
-        yield tuple(RecordsStep(Calls(one), SystemClock()) for one in writers), eyes  # type: ignore[misc]
+        yield tuple(RecordsStep(Calls(one), SystemClock(), LimitsSettings()) for one in writers), eyes  # type: ignore[misc]
     finally:
         await eyes.close()
         for one in writers:

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from ringback_common.clock import SystemClock
 from ringback_common.errors import Transient
+from ringback_common.settings import LimitsSettings
 from ringback_events.record import CallRecord
 from ringback_sink.migrate import migrate
 from ringback_sink.store.adapters.calls import Calls
@@ -75,7 +76,7 @@ async def make_step(database: str) -> AsyncIterator[MakeStep]:
 
     def make() -> RecordsStep:
         opened.append(Database(database))
-        return RecordsStep(Calls(opened[-1]), SystemClock())
+        return RecordsStep(Calls(opened[-1]), SystemClock(), LimitsSettings())
 
     yield make
     for one in opened:

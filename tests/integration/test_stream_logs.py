@@ -193,6 +193,7 @@ async def test_the_control_topic_made_anew_is_followed_from_its_beginning(
                 await third.stream.control.write(entry("new"))
                 await eventually(lambda: other.stream.control.get("pause", "new"), 20)
                 assert other.stream.control.get("pause", "old3") is not None
+    assert metric("ringback_stream_restarts_total", group="control", topic=CONTROL.name) >= 1
 
 
 async def test_installations_on_one_broker_have_groups_of_their_own(
@@ -208,7 +209,8 @@ async def test_installations_on_one_broker_have_groups_of_their_own(
     async with running(mine, flow) as process:
         supervisor = await eventually(lambda: joined(process))
         epoch = supervisor.assignment.watermarks.epoch
-        async with running(others, same), admin(mine) as client:
+        async with running(others, same) as other, admin(mine) as client:
+            await eventually(lambda: joined(other))
             listed = {name for name, _ in await client.list_consumer_groups()}
             assert {topic_prefix + flow.group, other_prefix + flow.group} <= listed
             assert flow.group not in listed
