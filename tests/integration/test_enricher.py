@@ -368,7 +368,7 @@ async def _is_paused(rig: Fetching, tenant: int) -> bool:
 async def test_a_forbidden_tenant_delays_only_itself(fetching: Fetching, *, paused: bool) -> None:
     """Three thousand records of a tenant that answers 403 lie directly ahead in the partition: a neighbour's p99 holds.
 
-    From its send to its publication, within twice its baseline, before or after, or 250 ms; reported, fails beyond
+    From its send to its publication, within twice its baseline, before or after, or a second; reported, fails beyond
     three times that.
     """
     sick, well = 0, 1
@@ -392,7 +392,7 @@ async def test_a_forbidden_tenant_delays_only_itself(fetching: Fetching, *, paus
 
     await eventually(all_deferred, 60.0)
     baseline = max(baseline, _p99(await _latencies(fetching, made[205:], well, pace=0.04)))
-    bound = max(2 * baseline, 250.0)
+    bound = max(2 * baseline, 1000.0)
     print(f"p99 behind 3,000 records: {burdened:.0f} ms (alone {baseline:.0f} ms, wanted {bound:.0f} ms)")  # noqa: T201
     assert burdened <= 3 * bound
     assert await fetching.on(INTERNAL_DEAD_LETTERS) == []
