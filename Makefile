@@ -35,7 +35,7 @@ unit: setup ## The members' unit tests only, no Kafka and no PostgreSQL; with `c
 bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="store --seconds 3" narrows
 	@$(BIN)/python -m bench $(ARGS)
 
-memory: kafka ## The largest meetings at once, under the memory that the manifests grant, three minutes
+memory: kafka ## The largest meetings at once, under the memory that the manifests grant, up to ten minutes
 	@$(BIN)/python -m bench.memory $(ARGS)
 
 fault: kafka ## Break things and judge: a third of the fault suite's rows, drawn by this commit; ARGS="--rows R3 --seed 7" names some
