@@ -4,6 +4,7 @@ aiokafka compresses on the event loop: 70 MiB take 0.12 s of it, and four copies
 """
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import cramjam
@@ -24,9 +25,9 @@ _LEVEL = 3
 class _Compressed:
     """aiokafka's own batch, around what is compressed already; it offers what `BatchBuilder` asks of one."""
 
-    def __init__(self, record: bytes) -> None:
+    def __init__(self, record: Iterable[bytes]) -> None:
         batch: Any = _DefaultRecordBatchBuilderPy(2, _ZSTD, 0, -1, -1, -1, 0)
-        batch._buffer += bytes(cramjam.zstd.compress(record, level=_LEVEL))  # noqa: SLF001 - it has no public way in
+        batch._buffer += _compressed(record)  # noqa: SLF001 - it has no public way in
         batch._first_timestamp = batch._max_timestamp = int(time.time() * 1000)  # noqa: SLF001 - the same
         batch._num_records = 1  # noqa: SLF001 - the same
         self._batch, self.size, self.set_producer_state = batch, batch.size, batch.set_producer_state
@@ -37,7 +38,7 @@ class _Compressed:
 
 
 class _LargeBatch(BatchBuilder):
-    def __init__(self, record: bytes) -> None:
+    def __init__(self, record: Iterable[bytes]) -> None:
         super().__init__(0, _ZSTD)
         self._builder: Any = _Compressed(record)
         self._relative_offset = 1
@@ -54,7 +55,15 @@ def large_batch(key: bytes, value: bytes | None, headers: Headers) -> Any:
     """
     told = b"".join(_sized(name.encode()) + _sized(content) for name, content in headers)
     parts = (b"\x00\x00\x00", _sized(key), _length(value), value or b"", _varint(len(headers)), told)
-    return _LargeBatch(b"".join((_varint(sum(map(len, parts))), *parts)))
+    return _LargeBatch((_varint(sum(map(len, parts))), *parts))
+
+
+def _compressed(record: Iterable[bytes]) -> bytes:
+    """Part by part: a copy of all of it would be as large as the message."""
+    compressor = cramjam.zstd.Compressor(level=_LEVEL)
+    for part in record:
+        compressor.compress(part)
+    return bytes(compressor.finish())
 
 
 def _sized(content: bytes | None) -> bytes:

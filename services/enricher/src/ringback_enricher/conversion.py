@@ -12,9 +12,9 @@ from ringback_stream.in_hand import current_hold
 
 __all__ = ["CONVERTING", "READING", "Conversions"]
 
-READING, CONVERTING = 4, 7
+READING, CONVERTING = 4, 6
 """Bytes of memory for each byte of Graph's JSON: its objects; and beside them what is derived and encoded of them.
-Measured of a meeting at the limit: 3.3 and 6.9."""
+Measured of a meeting at the limit: 3.3 and 5.2."""
 _AT_ONCE = 256 * 1024
 """Bytes of JSON that are converted where they are, in some 10 ms; a thread costs its own time."""
 

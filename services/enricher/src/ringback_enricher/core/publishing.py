@@ -1,6 +1,7 @@
 """From a restricted record to what is published of it, in the order in which it is published."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import BytesIO
 from typing import Any, cast
 
 import cramjam
@@ -73,8 +74,13 @@ def _encoded(event: object) -> bytes:
 
 
 def _encoded_record(record: CallRecordWire) -> bytes:
-    """The same, session by session: one call for all of a large record would keep the interpreter for itself."""
-    return b"".join(_object(cast("dict[str, Any]", record)))
+    """The same, session by session: one call for all of a large record would keep the interpreter for itself.
+
+    What a `BytesIO` hands out is its own buffer, cut to size: no piece and no copy is kept beside it.
+    """
+    written = BytesIO()
+    written.writelines(_object(cast("dict[str, Any]", record)))
+    return written.getvalue()
 
 
 def _object(shape: Mapping[str, Any]) -> Iterator[bytes]:
