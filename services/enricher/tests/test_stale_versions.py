@@ -75,16 +75,35 @@ async def test_a_check_beside_a_notification_reads_the_record(make_bench: Any, r
     assert bench.graph.asked_versions == 0
 
 
-async def test_a_check_that_fails_is_patient_as_any_read(make_bench: Any, request_of: Any, found: Any) -> None:
-    """A 404 to the version is deferred as a 404 to the record, and asks for the whole record then."""
-    bench = make_bench(found(3), found(3), Unread(Reason.NOT_FOUND), found(4))
+async def test_a_check_that_fails_is_patient_as_any_read_and_stays_a_check(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """A 404 to the version is deferred as a 404 to the record; then the version is asked for again."""
+    bench = make_bench(found(3), found(3), Unread(Reason.NOT_FOUND), Current(3))
     await bench.settled(request_of())
     notified = request_of()
     (outcome,) = await bench.step([notified])
     (again,) = await bench.step([_deferred(outcome, notified)])
     assert _reasons([again]) == [(Accounting.DEFERRED, Reason.NOT_FOUND)]
-    assert "ringback_known_version" not in dict(again.stages[0][0].headers)
-    (outcome,) = await bench.step([_deferred(again, notified)])
+    assert _reasons(await bench.step([_deferred(again, notified)])) == [UNCHANGED]
+    assert (bench.graph.asked_versions, len(bench.graph.asked)) == (2, 2)
+
+
+async def test_a_notification_that_comes_while_a_check_is_due_has_it_repeated(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """Version 4 is announced a moment before the check, and Graph still serves 3 to both: the check comes once more."""
+    bench = make_bench(found(3), found(3), found(3), Current(3), Current(4), found(4))
+    await bench.settled(request_of())
+    first = request_of()
+    (check,) = await bench.step([first])
+    bench.clock.advance(seconds=119)
+    assert _reasons(await bench.step([request_of()])) == [SPARED]
+    bench.clock.advance(seconds=1)
+    (repeated,) = await bench.step([_deferred(check, first)])
+    assert _reasons([repeated]) == [CHECKED_LATER]
+    assert [name for name, _ in repeated.stages[0][0].headers].count("ringback_known_version") == 1
+    (outcome,) = await bench.settled(_deferred(repeated, first))
     assert len(outcome.stages) == 4
 
 

@@ -163,7 +163,12 @@ class FetchStep:
     def _unchanged(self, requests: Sequence[Request]) -> list[Outcome]:
         self._observe(requests[0], Signal.ANSWERED)
         ENRICHER_FETCHES.labels(Reason.VERSION_UNCHANGED).inc()
-        return [Emit(reason=Reason.VERSION_UNCHANGED)] * len(requests)
+        first, schedule = requests[0], self._schedule()
+        key, wait = call_key(first.tenant_id, first.call_id), schedule.scaled(CHECK_AFTER).total_seconds()
+        satisfied: list[Outcome] = [Emit(reason=Reason.VERSION_UNCHANGED)] * len(requests)
+        if self._with.published.must_check_again(key, self._with.clock.monotonic(), wait):
+            return [check_version_later(first, self._with.published.version(key), schedule), *satisfied[1:]]
+        return satisfied
 
     def _is_pause(self, tenant_id: str, throttled: Throttled) -> bool:
         whole_tenant = throttled.scope == f"tenant:{tenant_id}"

@@ -141,7 +141,8 @@ def check_version_later(request: Request, version: int, schedule: Schedule) -> O
         schedule: when to ask.
     """
     message = _on_tier(_SHORT, request, Reason.VERSION_UNCHANGED, request.looks, schedule)
-    headers = (*message.headers, (KNOWN_VERSION, str(version).encode()))
+    others = tuple((name, value) for name, value in message.headers if name != KNOWN_VERSION)
+    headers = (*others, (KNOWN_VERSION, str(version).encode()))
     return _deferred(replace(message, headers=headers), Reason.VERSION_UNCHANGED)
 
 

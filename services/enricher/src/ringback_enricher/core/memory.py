@@ -20,6 +20,8 @@ class _Entry:
     version: _Version
     check_due: float = float("-inf")
     """Until then another notification has Graph asked once more for this call."""
+    check_again: bool = False
+    """Whether a notification came while that check was due: the check may be too early for it."""
 
 
 class Published:
@@ -54,7 +56,8 @@ class Published:
 
         All requests of a call that are in hand share one read, so these came after the read that was published had
         begun: each may announce a version that Graph does not serve yet. One that was checked already is not checked
-        again, nor one that asks for a version of its own, and while one check of a call is due no other is made.
+        again, nor one that asks for a version of its own. While one check of a call is due no other is made; it is
+        repeated then.
 
         Args:
             key: of the call.
@@ -64,10 +67,21 @@ class Published:
         """
         entry = self._entries.get(key)
         unchecked = [each for each in requests if each.known_version is None and each.min_version is None]
-        if entry is None or now < entry.check_due or not unchecked:
+        if entry is None or not unchecked:
+            return None
+        if now < entry.check_due:
+            entry.check_again = True
             return None
         entry.check_due = now + wait
         return unchecked[-1]
+
+    def must_check_again(self, key: bytes, now: float, wait: float) -> bool:
+        """Whether a check that found nothing newer is to be made once more; see `to_check_later` for the arguments."""
+        entry = self._entries.get(key)
+        if entry is None or not entry.check_again:
+            return False
+        entry.check_due, entry.check_again = now + wait, False
+        return True
 
     def acked(self, outcomes: Sequence[Outcome]) -> None:
         """Note what all in-sync replicas have; the newest version of a call stays.

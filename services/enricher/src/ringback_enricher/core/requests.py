@@ -28,7 +28,7 @@ _KEPT_BY_GRAPH = timedelta(days=30)
 _REASONS = {reason.value.encode(): reason for reason in Reason}
 _LOOK = re.compile(rb"([a-z_]{1,32})=([0-9]{1,4})(?:,|\Z)")
 _LONGEST_LOOKS = 512
-_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, LOOKS, KNOWN_VERSION, "traceparent"})
+_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, LOOKS, "traceparent"})
 _LONGEST_VERSION = 19
 
 

@@ -25,7 +25,6 @@ _DEFERRALS = {
     b"unknown_tenant": 5,
     b"refused": 6,
     b"malformed_record": 6,
-    b"version_unchanged": 1,
     b"upstream_error": 28,
     b"throttled": 28,
 }
