@@ -16,15 +16,16 @@ SIZES = st.lists(st.integers(0, LARGEST), min_size=1, max_size=5)
     steps=st.lists(SIZES, min_size=1, max_size=30),
     shared=st.integers(0, 150),
     first=st.integers(0, 20),
+    kept=st.integers(0, 40),
     cut=st.sets(st.integers(0, 29), max_size=6),
 )
 @settings(deadline=None)
 def test_it_is_never_exceeded_and_every_step_ends(
-    steps: Sequence[Sequence[int]], shared: int, first: int, cut: set[int]
+    steps: Sequence[Sequence[int]], shared: int, first: int, kept: int, cut: set[int]
 ) -> None:
     """Steps that grow, are cut off, shrink and end in any order: all that were not cut off end."""
     cut &= set(range(len(steps)))
-    ended = asyncio.run(_run(InHand(LARGEST + shared, LARGEST, first), LARGEST + shared, steps, cut))
+    ended = asyncio.run(_run(InHand(LARGEST + shared, LARGEST, first, kept), LARGEST + shared, steps, cut))
     assert ended >= set(range(len(steps))) - cut
 
 
@@ -74,18 +75,20 @@ async def test_one_at_the_limit_passes_alone() -> None:
 
 
 async def test_whoever_waits_longest_for_bytes_is_served_first() -> None:
-    """A large claim is not passed by small ones, and no step begins before those that have begun are served."""
+    """A large claim is not passed by the small ones of other steps that have begun."""
     budget, order = InHand(100, 50), list[str]()
     async with budget.hold() as one, budget.hold() as other, budget.hold() as third:
         await one.take(40)
         await other.take(20)  # of the reserve
-        waiting = [asyncio.create_task(_note(third, 30, "large", order)), asyncio.create_task(_begin(budget, order))]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert order == []
-        one.shrink(0)
-        await asyncio.wait(waiting)
-    assert order == ["large", "begun"]
+        async with budget.hold() as fourth:
+            large = asyncio.create_task(_note(third, 30, "large", order))
+            await asyncio.sleep(0)
+            waiting = [large, asyncio.create_task(_note(fourth, 5, "small", order))]
+            await asyncio.sleep(0)
+            assert order == []
+            one.shrink(0)
+            await asyncio.wait(waiting)
+    assert order == ["large", "small"]
 
 
 async def _note(hold: Hold, octets: int, name: str, order: list[str]) -> None:
@@ -93,9 +96,31 @@ async def _note(hold: Hold, octets: int, name: str, order: list[str]) -> None:
     order.append(name)
 
 
-async def _begin(budget: InHand, order: list[str]) -> None:
-    async with budget.hold():
-        order.append("begun")
+async def test_small_steps_pass_while_large_ones_wait_for_each_other() -> None:
+    """One has the reserve, a second waits for it: a step that begins needs neither."""
+    budget = InHand(total=100, largest=60, first=5, kept=10)
+    async with budget.hold() as large:
+        await large.take(60)
+        async with budget.hold() as second:
+            waiting = asyncio.create_task(second.take(55))
+            await asyncio.sleep(0)
+            async with asyncio.timeout(1), budget.hold() as small:
+                await small.take(5)
+            assert not waiting.done()
+            large.shrink(0)
+            await waiting
+
+
+async def test_the_reserve_is_left_when_room_appears_later() -> None:
+    """What grows no more moves to the shared part as soon as others have left it, and the next large step goes on."""
+    budget = InHand(total=100, largest=60, first=5)
+    async with budget.hold() as large:
+        async with budget.hold() as other:
+            await other.take(35)
+            await large.take(60)
+            large.shrink(30)  # 5 of the shared part are free
+        async with asyncio.timeout(1), budget.hold() as next_one:
+            await next_one.take(60)
 
 
 async def test_bytes_come_back_at_once_when_a_waiting_step_is_cut_off() -> None:

@@ -24,7 +24,7 @@ from ringback_testing.graph_records import CALL, TENANT
 NOT_FOUND = Unread(Reason.NOT_FOUND)
 START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 FORBIDDEN = Unread(Reason.FORBIDDEN, Signal.FORBIDDEN, "AccessDenied")
-REFUSED = Unread(Reason.REFUSED, Signal.UNEXPECTED, "status_400")
+REFUSED = Unread(Reason.REFUSED, Signal.REFUSED, "status_400")
 MALFORMED = Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body")
 
 

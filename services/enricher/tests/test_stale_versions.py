@@ -33,7 +33,7 @@ async def test_a_newer_version_that_graph_serves_late_is_published(
     bench = make_bench(found(3), found(3), Current(4), found(4))
     await bench.settled(request_of())
     notified = request_of()
-    outcomes = await bench.step([notified])
+    outcomes = await bench.settled(notified)
     assert _reasons(outcomes) == [CHECKED_LATER]
     assert dict(outcomes[0].stages[0][0].headers)["ringback_known_version"] == b"3"
     (outcome,) = await bench.settled(_deferred(outcomes[0], notified))
@@ -47,7 +47,7 @@ async def test_a_version_that_has_not_risen_costs_one_small_request_and_no_other
     bench = make_bench(found(3), found(3), Current(3))
     await bench.settled(request_of())
     notified = request_of()
-    (outcome,) = await bench.step([notified])
+    (outcome,) = await bench.settled(notified)
     assert _reasons(await bench.step([_deferred(outcome, notified)])) == [UNCHANGED]
     assert (bench.graph.asked_versions, len(bench.graph.asked)) == (1, 2)
 
@@ -56,7 +56,7 @@ async def test_one_check_of_a_call_is_outstanding(make_bench: Any, request_of: A
     """Of fifty notifications, together and later, one is deferred; after its time another may be."""
     bench = make_bench(found(3))
     await bench.settled(request_of())
-    together = await bench.step([request_of() for _ in range(5)])
+    together = await bench.settled(*[request_of() for _ in range(5)])
     assert _reasons(together) == [SPARED] * 4 + [CHECKED_LATER]
     bench.clock.advance(seconds=119)
     assert _reasons(await bench.step([request_of()])) == [SPARED]
@@ -69,7 +69,7 @@ async def test_a_check_beside_a_notification_reads_the_record(make_bench: Any, r
     bench = make_bench(found(3), found(3), found(4))
     await bench.settled(request_of())
     notified = request_of()
-    (outcome,) = await bench.step([notified])
+    (outcome,) = await bench.settled(notified)
     outcomes = await bench.step([_deferred(outcome, notified), request_of()])
     assert [len(each.stages) for each in outcomes] == [4, 0]
     assert bench.graph.asked_versions == 0
@@ -82,7 +82,7 @@ async def test_a_check_that_fails_is_patient_as_any_read_and_stays_a_check(
     bench = make_bench(found(3), found(3), Unread(Reason.NOT_FOUND), Current(3))
     await bench.settled(request_of())
     notified = request_of()
-    (outcome,) = await bench.step([notified])
+    (outcome,) = await bench.settled(notified)
     (again,) = await bench.step([_deferred(outcome, notified)])
     assert _reasons([again]) == [(Accounting.DEFERRED, Reason.NOT_FOUND)]
     assert _reasons(await bench.step([_deferred(again, notified)])) == [UNCHANGED]
@@ -96,11 +96,11 @@ async def test_a_notification_that_comes_while_a_check_is_due_has_it_repeated(
     bench = make_bench(found(3), found(3), found(3), Current(3), Current(4), found(4))
     await bench.settled(request_of())
     first = request_of()
-    (check,) = await bench.step([first])
+    (check,) = await bench.settled(first)
     bench.clock.advance(seconds=119)
     assert _reasons(await bench.step([request_of()])) == [SPARED]
     bench.clock.advance(seconds=1)
-    (repeated,) = await bench.step([_deferred(check, first)])
+    (repeated,) = await bench.settled(_deferred(check, first))
     assert _reasons([repeated]) == [CHECKED_LATER]
     assert [name for name, _ in repeated.stages[0][0].headers].count("ringback_known_version") == 1
     (outcome,) = await bench.settled(_deferred(repeated, first))
@@ -115,3 +115,13 @@ async def test_a_known_version_that_is_none_asks_for_the_record(
     bench = make_bench(found(3))
     await bench.step([request_of(tried=(0, Reason.VERSION_UNCHANGED), headers=(("ringback_known_version", said),))])
     assert (bench.graph.asked_versions, len(bench.graph.asked)) == (0, 1)
+
+
+async def test_a_check_whose_deferral_was_not_written_is_made_by_the_next(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """The assignment was lost before Kafka had it: the notification comes again, and has Graph asked once more."""
+    bench = make_bench(found(3))
+    await bench.settled(request_of())
+    for _ in range(2):
+        assert _reasons(await bench.step([request_of()])) == [CHECKED_LATER]

@@ -36,6 +36,14 @@ def test_five_calls_in_a_row_pause_a_tenant_and_an_answer_begins_anew() -> None:
     assert (paused.why, paused.next_probe) == ("unexpected_answers", PROBE_SECONDS)
 
 
+def test_refusals_pause_too_and_halt_nothing(make_bench: Any) -> None:
+    """An incident in which Graph refuses everything passes by itself: each tenant is probed, the process stays up."""
+    gate: TenantGate = make_bench(Unread(Reason.NOT_FOUND)).gate
+    said = [gate.observe(tenant, Signal.REFUSED, str(call)) for tenant in "abcd" for call in range(UNEXPECTED_CALLS)]
+    assert not any(said)
+    assert gate.paused() == dict.fromkeys("abcd", "refused")
+
+
 def test_one_sick_record_pauses_nobody() -> None:
     """The same call, tried again and again, is one call."""
     assert _after(*[(Signal.UNEXPECTED, "a")] * 50).pause is None

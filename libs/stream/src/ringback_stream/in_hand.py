@@ -2,7 +2,8 @@
 
 Most of it is shared. The rest, the *reserve*, is as large as one step may ever become, and belongs to one step at a
 time: to the one that has waited longest for the shared part. So a step that has begun always ends, whatever the others
-hold, and no step begins while those that have begun wait.
+hold. Some of the shared part is kept for steps that begin: small records need no more than that, so they pass while
+large ones wait for each other.
 """
 
 import asyncio
@@ -22,12 +23,14 @@ class Hold:
     Attributes:
         granted: bytes of the budget that are this step's; never more than its `largest`.
         used: bytes that were taken.
+        is_final: whether it grows no more.
     """
 
     def __init__(self, in_hand: "InHand") -> None:
         self._in_hand = in_hand
         self.granted = 0
         self.used = 0
+        self.is_final = False
 
     async def ahead(self, octets: int) -> None:
         """Wait until so many bytes more than are used may be taken."""
@@ -40,7 +43,7 @@ class Hold:
 
     def shrink(self, used: int) -> None:
         """Give back all but so many bytes: what was made is smaller than what it was made of."""
-        self.used = used
+        self.used, self.is_final = used, True
         self._in_hand.keep(self, min(used, self.granted))
 
 
@@ -57,12 +60,13 @@ class InHand:
         total: bytes of everything in hand.
         largest: bytes that one step may have at most; what exceeds them is not counted.
         first: bytes that must be free for a step to begin.
+        kept: bytes of the shared part that only steps that begin may take.
     """
 
-    def __init__(self, total: int = sys.maxsize, largest: int = 0, first: int = 0) -> None:
+    def __init__(self, total: int = sys.maxsize, largest: int = 0, first: int = 0, kept: int = 0) -> None:
         if largest > total:
             raise ValueError("the largest step must fit into the budget")
-        self._largest, self._first = largest or total, first
+        self._largest, self._first, self._kept = largest or total, first, kept
         self._free = total - largest
         self._reserved: Hold | None = None
         self._holds: set[Hold] = set()
@@ -105,7 +109,7 @@ class InHand:
         self._serve()
 
     async def _claim(self, queue: deque[_Claim], hold: Hold, octets: int) -> None:
-        at_once = hold is self._reserved or not (self._growing or queue)
+        at_once = hold is self._reserved or not queue
         if at_once and self._grants(hold, octets, growing=queue is self._growing):
             return
         claim = _Claim(hold, octets, asyncio.get_running_loop().create_future())
@@ -118,19 +122,28 @@ class InHand:
                 self._serve()
 
     def _serve(self) -> None:
+        self._leave_the_reserve()
         for queue in (self._growing, self._beginning):
-            while queue:
-                claim = queue[0]
-                if not claim.granted.done() and not self._grants(
-                    claim.hold, claim.octets, growing=queue is self._growing
-                ):
-                    return
+            while queue and self._served(queue[0], growing=queue is self._growing):
                 queue.popleft()
-                if not claim.granted.done():
-                    claim.granted.set_result(None)
+
+    def _served(self, claim: _Claim, *, growing: bool) -> bool:
+        if claim.granted.done():
+            return True
+        if not self._grants(claim.hold, claim.octets, growing=growing):
+            return False
+        claim.granted.set_result(None)
+        return True
+
+    def _leave_the_reserve(self) -> None:
+        """What grows no more moves to the shared part as soon as it fits there."""
+        hold = self._reserved
+        if hold is not None and hold.is_final and hold.granted <= self._free:
+            self._free -= hold.granted
+            self._reserved = None
 
     def _grants(self, hold: Hold, octets: int, *, growing: bool) -> bool:
-        if hold is not self._reserved and octets <= self._free:
+        if hold is not self._reserved and octets <= self._free - (self._kept if growing else 0):
             self._free -= octets
         elif hold is not self._reserved:
             if self._reserved is not None or not (growing or self.octets == 0):

@@ -235,6 +235,7 @@ class KeyedRunner:
         try:
             outcomes = await self._answer(work, records, began)
         except Transient as failure:
+            hold.shrink(0)
             await self._failed(work, failure, probe=probe)
             return
         hold.shrink(sum(map(_octets, outcomes)))

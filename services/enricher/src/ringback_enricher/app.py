@@ -21,7 +21,7 @@ from ringback_graph.client import GraphClient
 from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import TenantsFile
 from ringback_stream.control import ControlTable
-from ringback_stream.flows import KeyedFlow, Lane, LaneKind
+from ringback_stream.flows import Caps, KeyedFlow, Lane, LaneKind
 from ringback_stream.in_hand import InHand
 from ringback_stream.run import Stream
 from ringback_stream.status import Facts
@@ -132,7 +132,11 @@ async def _fetch(
 
 
 def _in_hand(limits: LimitsSettings) -> InHand:
-    return InHand(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST)
+    caps = Caps()
+    kept = (
+        caps.in_flight + caps.in_flight_bulk
+    ) * _FIRST  # every slot may read an ordinary record, whatever else waits
+    return InHand(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST, kept)
 
 
 def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | None:

@@ -103,7 +103,7 @@ def _unread(answer: Failed) -> Unread:
         case AuthFailed(code=code):
             return Unread(Reason.FORBIDDEN, Signal.AUTH_FAILING, code)
         case Refused(status=status):
-            return Unread(Reason.REFUSED, Signal.UNEXPECTED, f"status_{status}")
+            return Unread(Reason.REFUSED, Signal.REFUSED, f"status_{status}")
         case Malformed(where=where):
             return Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, where)
         case _:

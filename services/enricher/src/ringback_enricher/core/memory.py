@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ringback_common.outcomes import Emit, Outcome
+from ringback_common.outcomes import Emit, Outcome, Reason
 from ringback_events.headers import read_headers
 from ringback_events.topics import CALLS
 
@@ -20,6 +20,8 @@ class _Entry:
     version: _Version
     check_due: float = float("-inf")
     """Until then another notification has Graph asked once more for this call."""
+    proposed: float = float("-inf")
+    """What `check_due` becomes once the deferral is acknowledged."""
     check_again: bool = False
     """Whether a notification came while that check was due: the check may be too early for it."""
 
@@ -72,7 +74,7 @@ class Published:
         if now < entry.check_due:
             entry.check_again = True
             return None
-        entry.check_due = now + wait
+        entry.proposed = now + wait
         return unchecked[-1]
 
     def must_check_again(self, key: bytes, now: float, wait: float) -> bool:
@@ -80,7 +82,7 @@ class Published:
         entry = self._entries.get(key)
         if entry is None or not entry.check_again:
             return False
-        entry.check_due, entry.check_again = now + wait, False
+        entry.proposed = now + wait
         return True
 
     def acked(self, outcomes: Sequence[Outcome]) -> None:
@@ -90,9 +92,16 @@ class Published:
         """
         for outcome in outcomes:
             for stage in outcome.stages if isinstance(outcome, Emit) else ():
-                if stage and stage[0].topic == CALLS.name:
+                if stage and outcome.reason is Reason.VERSION_UNCHANGED:
+                    self._check_is_due(stage[0].key)
+                elif stage and stage[0].topic == CALLS.name:
                     said = read_headers(stage[0].headers)
                     self._remember(stage[0].key, (said.version or 0, said.revision or 0))
+
+    def _check_is_due(self, key: bytes) -> None:
+        entry = self._entries.get(key)
+        if entry is not None:
+            entry.check_due, entry.check_again = entry.proposed, False
 
     def _remember(self, key: bytes, version: _Version) -> None:
         entry = self._entries.pop(key, None)

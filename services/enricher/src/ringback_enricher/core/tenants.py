@@ -4,8 +4,8 @@ open ──five 403 or unexpected answers, auth failing, Retry-After > 30 s, sil
 └──a probe fails──► paused, next probe in a minute
 
 Unexpected is an answer that is neither a record nor a documented refusal: an undocumented 4xx, a 200 without a record.
-A single tenant's are Graph's fault and pause that tenant. Several tenants' at the same time may be this process's own
-fault, such as a release that can read no record: see `may_be_our_fault`.
+A single tenant's are Graph's fault and pause that tenant. A 200 without a record of several tenants at the same time
+may be this process's own fault, such as a release that can read no record: see `may_be_our_fault`.
 
 Silence: Graph leaves several calls of a tenant unanswered, and asked again answers somebody else but not this tenant.
 When it answers nobody, it is away, and the breaker holds everybody.
@@ -48,6 +48,9 @@ class Signal(Enum):
 
     ANSWERED = auto()
     UNEXPECTED = auto()
+    """No record and no refusal: this process may be what cannot read it."""
+    REFUSED = auto()
+    """A refusal that Graph does not document for a record."""
     FORBIDDEN = auto()
     AUTH_FAILING = auto()
 
@@ -57,7 +60,7 @@ class Pause:
     """A tenant is not asked.
 
     Attributes:
-        why: forbidden, auth_failing, throttled, silent or unexpected_answers.
+        why: forbidden, auth_failing, throttled, silent, unexpected_answers or refused.
         since: monotonic seconds.
         next_probe: monotonic seconds; from then on one request may try.
     """
@@ -86,6 +89,7 @@ class TenantState:
 
 
 OPEN = TenantState()
+_WHY = {Signal.UNEXPECTED: UNEXPECTED, Signal.REFUSED: "refused"}
 
 
 def admit(state: TenantState, now: float, probe_every: float) -> tuple[TenantState, bool]:
@@ -101,8 +105,8 @@ def observe(state: TenantState, signal: Signal, now: float, probe_every: float, 
     """Take an answer into account; which call it was about matters for an unexpected one only."""
     if signal is Signal.ANSWERED:
         return OPEN
-    if signal is Signal.UNEXPECTED:
-        return _unexpected(state, call_id, now, probe_every)
+    if signal in _WHY:
+        return _unexpected(state, _WHY[signal], call_id, now, probe_every)
     if signal is Signal.AUTH_FAILING:
         return _paused(state, "auth_failing", now, now + probe_every)
     counted = TenantState(state.forbidden + 1, pause=state.pause)
@@ -149,13 +153,13 @@ def silence(state: TenantState, now: float, probe_every: float) -> TenantState:
     return _paused(state, "silent", now, now + probe_every)
 
 
-def _unexpected(state: TenantState, call_id: str, now: float, probe_every: float) -> TenantState:
+def _unexpected(state: TenantState, why: str, call_id: str, now: float, probe_every: float) -> TenantState:
     """Of a paused tenant it was the answer to the probe, so the tenant stays paused."""
     calls = state.unexpected if len(state.unexpected) >= UNEXPECTED_CALLS else state.unexpected | {call_id}
     counted = TenantState(unexpected=calls, pause=state.pause)
     if state.pause is None and len(calls) < UNEXPECTED_CALLS:
         return counted
-    return _paused(counted, UNEXPECTED, now, now + probe_every)
+    return _paused(counted, why, now, now + probe_every)
 
 
 def _paused(state: TenantState, why: str, now: float, next_probe: float) -> TenantState:
