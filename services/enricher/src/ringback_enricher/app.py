@@ -132,10 +132,7 @@ async def _fetch(
 
 
 def _in_hand(limits: LimitsSettings) -> InHand:
-    caps = Caps()
-    kept = (
-        caps.in_flight + caps.in_flight_bulk
-    ) * _FIRST  # every slot may read an ordinary record, whatever else waits
+    kept = Caps().in_flight // 2 * _FIRST  # in half of the slots an ordinary record may be read, whatever else waits
     return InHand(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST, kept)
 
 
