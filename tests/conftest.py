@@ -1,8 +1,10 @@
 """Every test below may use the fixtures of `ringback_testing`, which lies in `tests/support`."""
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
+from ringback_testing.evidence import evidence
 from ringback_testing.fixtures import (
     database,
     kafka,
@@ -27,6 +29,15 @@ __all__ = [
     "topic_prefix",
     "topics",
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the processes of a failed test have said: a failure seen once must be enough to find its cause."""
+    report = yield
+    if report.failed:
+        report.sections += evidence(getattr(item, "funcargs", {}))
+    return report
 
 
 @pytest.hookimpl(trylast=True)  # after the teardown of fixtures that an interrupted session still does

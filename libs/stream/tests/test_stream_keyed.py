@@ -229,3 +229,42 @@ async def test_what_waits_for_kafka_is_bounded_in_bytes() -> None:
     await asyncio.sleep(0.05)
     assert begun == [b"t|1", b"t|2"]
     await _end(running)
+
+
+class _Clock(SystemClock):
+    """Says what it is told to say, one moment a question; the last one for ever."""
+
+    def __init__(self) -> None:
+        self.moments = [0.0]
+
+    def monotonic(self) -> float:
+        """The next moment."""
+        return self.moments.pop(0) if len(self.moments) > 1 else self.moments[0]
+
+
+async def test_a_hold_that_ends_while_the_runner_looks_ends_all_the_same() -> None:
+    """The timer fires a little early, as uvloop's do, and the hold ends before the runner sleeps again."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        if not asked.is_set():
+            asked.set()
+            raise Throttled("tenant:t", 10.0)
+        answered.set()
+        return [Emit()] * len(records)
+
+    nobody: Any = None
+    clock = _Clock()
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up)
+    runner = KeyedRunner(flow, Settlement(nobody, "s", "g", lambda _ticket: True), clock, lambda _ticket: False)
+    running = asyncio.create_task(runner.run())
+    runner.resume()
+    _offer(runner, 0)
+    await asked.wait()
+    await asyncio.sleep(0.05)
+    clock.moments = [9.9999, 10.0001]
+    runner.resume()
+    async with asyncio.timeout(5):
+        await answered.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

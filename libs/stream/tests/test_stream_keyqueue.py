@@ -142,6 +142,17 @@ def test_a_held_tenant_waits_exactly_as_long_as_told_and_others_go_on() -> None:
     assert offsets(waiting.next(7.0)) == [0]
 
 
+def test_a_hold_that_ends_between_two_questions_is_not_forgotten() -> None:
+    """Asked what may start right before its end, and when to ask again right after it, the queue says: at once."""
+    waiting = queue()
+    waiting.offer(item("sick|1", 0), 0.0)
+    waiting.hold("sick", 0.0, 7.0)
+    assert waiting.next(6.9999) is None
+    assert waiting.next_change(7.0001) == 7.0001
+    assert offsets(waiting.next(7.0001)) == [0]
+    assert waiting.next_change(7.0001) is None
+
+
 def test_a_short_hold_is_never_overheld_and_a_long_one_after_thirty_seconds() -> None:
     """Only a Retry-After longer than a record may be held makes the tenant paused."""
     waiting = queue()

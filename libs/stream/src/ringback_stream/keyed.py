@@ -141,8 +141,9 @@ class KeyedRunner:
             self._tasks = tasks
             try:
                 while True:
-                    self._start_all(tasks)
-                    await self._change()
+                    now = self._clock.monotonic()
+                    self._start_all(tasks, now)
+                    await self._change(now)
             finally:
                 self._tasks = None
 
@@ -183,8 +184,9 @@ class KeyedRunner:
                 self._start(self._tasks, self._queue.begin(name, now), held=held)
         return bool(self._running)
 
-    def _start_all(self, tasks: asyncio.TaskGroup) -> None:
-        now = self._clock.monotonic()
+    def _start_all(self, tasks: asyncio.TaskGroup, now: float) -> None:
+        if self._open:
+            self._queue.wake(now)
         while self._open and self._flow.on_held is not None and (work := self._queue.next_overheld(now)) is not None:
             self._start(tasks, work, held=True)
         while self._open and self._breaker.allows(now) and (work := self._queue.next(now)) is not None:
@@ -205,12 +207,15 @@ class KeyedRunner:
             self._breaker.abandoned(self._moved_at)  # cancelled, perhaps before it had begun to run
         self._changed.set()
 
-    async def _change(self) -> None:
-        """Until something is offered or ends, or the next moment something becomes due."""
-        now = self._clock.monotonic()
-        due = [at for at in (self._queue.next_change(now), self._breaker.probe_at) if at is not None]
+    async def _change(self, looked_at: float) -> None:
+        """Until something is offered or ends, or something becomes due that was not when it was last looked at.
+
+        Timers of uvloop may fire a millisecond early: judged by a newer clock, a moment just after that look is past.
+        """
+        queued, probe_at = self._queue.next_change(looked_at), self._breaker.probe_at
+        due = [at for at in (queued, probe_at) if at is not None and at > looked_at] if self._open else []
         try:
-            async with asyncio.timeout(max(0.001, min(due) - now) if due else None):
+            async with asyncio.timeout(max(0.001, min(due) - self._clock.monotonic()) if due else None):
                 await self._changed.wait()
         except TimeoutError:
             return

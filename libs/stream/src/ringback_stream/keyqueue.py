@@ -148,9 +148,21 @@ class KeyQueue:
 
     # -- asked by the runner --
 
+    def wake(self, now: float) -> None:
+        """Make startable whatever waited for a moment that is not later than this one."""
+        while self._delayed and self._delayed[0][0] <= now:
+            _, _, name = heappop(self._delayed)
+            key = self._keys.get(name)
+            if key is not None and key.waiting and key.not_before <= now:
+                self._place(name, key, now)
+        for tenant in [tenant for tenant, until in self._held_until.items() if until <= now]:
+            del self._held_until[tenant]
+            self._paused.discard(tenant)
+            self._pressed.discard(tenant)
+
     def next(self, now: float) -> Work | None:
         """The next step to start; None when nothing may start now."""
-        self._wake(now)
+        self.wake(now)
         for kind in LaneKind:
             bulk = kind is LaneKind.BULK
             if self._slots[bulk] >= (self._caps.in_flight_bulk if bulk else self._caps.in_flight):
@@ -162,7 +174,7 @@ class KeyQueue:
 
     def next_overheld(self, now: float) -> Work | None:
         """Records of a paused tenant that may be held no longer: keys at their cap, in others' way, or 30 s old."""
-        self._wake(now)
+        self.wake(now)
         for tenant in self._paused:
             if max(self._tenant_keys[tenant, bulk] for bulk in (False, True)) >= self._caps.keys_per_tenant:
                 self._pressed.add(tenant)
@@ -185,7 +197,7 @@ class KeyQueue:
 
     def is_held(self, name: bytes, now: float) -> bool:
         """Whether the tenant of a key was told to wait."""
-        self._wake(now)
+        self.wake(now)
         return self._keys[name].tenant in self._held_until
 
     def has_slot(self, name: bytes) -> bool:
@@ -202,9 +214,12 @@ class KeyQueue:
         return self._begin(name, key, now)
 
     def next_change(self, now: float) -> float | None:
-        """The monotonic time at which something not startable now may become so by itself."""
+        """The monotonic time at which something that `wake` has not made startable may become so by itself.
+
+        A moment that has passed since `wake` counts too: between the two it would be forgotten.
+        """
         moments = [self._delayed[0][0]] if self._delayed else []
-        moments += [until for until in self._held_until.values() if until > now]
+        moments += self._held_until.values()
         if self._paused and self._keys:
             moments.append(now + _OVERHELD_CHECK)
         return max(now, min(moments)) if moments else None
@@ -268,17 +283,6 @@ class KeyQueue:
         if key.place is None or kind < key.place:
             key.place = kind
             self._ready[kind].add(key.tenant, name)
-
-    def _wake(self, now: float) -> None:
-        while self._delayed and self._delayed[0][0] <= now:
-            _, _, name = heappop(self._delayed)
-            key = self._keys.get(name)
-            if key is not None and key.waiting and key.not_before <= now:
-                self._place(name, key, now)
-        for tenant in [tenant for tenant, until in self._held_until.items() if until <= now]:
-            del self._held_until[tenant]
-            self._paused.discard(tenant)
-            self._pressed.discard(tenant)
 
     def _pick(self, kind: LaneKind, now: float) -> Work | None:
         turns = self._ready[kind]

@@ -1,0 +1,28 @@
+"""What a failed test leaves behind for whoever reads its report: the ends of its processes' logs, of Graph's ledger."""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+__all__ = ["evidence"]
+
+_LINES, _WIDTH = 20, 400
+
+
+def evidence(fixtures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Titles and last lines of the files that a test's fixtures had written.
+
+    Args:
+        fixtures: by name, as the test was given them; of interest are `tmp_path` and `simulator`.
+    """
+    folder, simulator = fixtures.get("tmp_path"), fixtures.get("simulator")
+    files = sorted(folder.glob("*.log")) if folder is not None else []
+    for file in [*files, *([simulator.ledger_file] if simulator is not None else [])]:
+        if file.exists():
+            yield f"end of {file.name}", _end(file)
+
+
+def _end(file: Path) -> str:
+    with file.open(errors="replace") as lines:
+        return "".join(line[:_WIDTH].rstrip("\n") + "\n" for line in deque(lines, _LINES))
