@@ -38,6 +38,7 @@ class Producer:
         self._kafka = kafka
         self._client = Client(kafka)
         self._replacing = asyncio.Lock()
+        self._alone = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
         self._octets = 0
         self._messages = 0
@@ -144,15 +145,19 @@ class Producer:
         raise Transient("Kafka refused a message in three producers.")
 
     async def _deliver_alone(self, message: Message) -> None:
-        """The refused batch may have held others: only a message refused alone is too large."""
-        alone = Client(self._kafka)
-        await alone.start()
-        try:
-            await alone.deliver(message)
-        except MessageSizeTooLargeError:
-            raise TooLarge(message.topic) from None
-        finally:
-            await alone.retire()
+        """The refused batch may have held others: only a message refused alone is too large.
+
+        One after the other, for each takes connections of its own, and a batch may have held hundreds.
+        """
+        async with self._alone:
+            alone = Client(self._kafka)
+            await alone.start()
+            try:
+                await alone.deliver(message)
+            except MessageSizeTooLargeError:
+                raise TooLarge(message.topic) from None
+            finally:
+                await alone.retire()
 
     async def _replace(self, poisoned: Client) -> None:
         async with self._replacing:

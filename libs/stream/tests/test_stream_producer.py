@@ -1,0 +1,70 @@
+"""The producer when the broker refuses a batch: what is repeated alone takes few connections."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+from ringback_common.outcomes import Message
+from ringback_common.settings import KafkaSettings
+from ringback_stream import producer
+from ringback_stream.producer import Producer, TooLarge
+
+
+class _Client:
+    """A connection to a broker that refuses what is written together, and one message even alone."""
+
+    open: ClassVar[int] = 0
+    most_open: ClassVar[int] = 0
+
+    def __init__(self, _: KafkaSettings) -> None:
+        self._together: list[Message] = []
+
+    async def start(self) -> None:
+        """Connect."""
+        _Client.open += 1
+        _Client.most_open = max(_Client.most_open, _Client.open)
+        await asyncio.sleep(0)
+
+    async def retire(self) -> None:
+        """Disconnect."""
+        _Client.open -= 1
+
+    async def deliver(self, message: Message) -> None:
+        """Take a message that comes alone."""
+        self._together.append(message)
+        await asyncio.sleep(0.001)
+        if len(self._together) > 1 or message.value == b"large":
+            raise MessageSizeTooLargeError
+
+
+@pytest.fixture
+async def refusing(monkeypatch: pytest.MonkeyPatch) -> Producer:
+    """A started producer."""
+    monkeypatch.setattr(producer, "Client", _Client)
+    monkeypatch.setattr(_Client, "open", 0)
+    monkeypatch.setattr(_Client, "most_open", 0)
+    made = Producer(KafkaSettings(bootstrap_servers="nowhere:1"))
+    await made.start()
+    return made
+
+
+def _messages(*values: bytes) -> Sequence[Message]:
+    return [Message("topic", b"key", value) for value in values]
+
+
+async def test_a_refused_batch_is_repeated_message_by_message_over_one_connection(refusing: Producer) -> None:
+    """However many it held: the refused client, its successor, and one for what is repeated."""
+    await refusing.stages([_messages(*[b"small"] * 200)])
+    assert _Client.most_open <= 3
+    await refusing.stop()
+    assert _Client.open == 0
+
+
+async def test_what_is_refused_alone_is_too_large_and_the_others_are_written(refusing: Producer) -> None:
+    """One message of the batch is to blame."""
+    with pytest.raises(TooLarge):
+        await refusing.stages([_messages(b"small", b"large", b"small")])
+    await refusing.stop()
+    assert _Client.open == 0
