@@ -84,3 +84,5 @@ def test_the_largest_record_must_fit_into_what_is_in_hand() -> None:
     limits.require(10)
     with pytest.raises(ConfigError, match="IN_HAND_BYTES must be at least 11 times RINGBACK_LIMITS__RECORD_BYTES"):
         limits.require(11)
+    with pytest.raises(ConfigError, match="RECORD_BYTES and 16 MiB more"):
+        limits.require(10, 16 * 2**20)

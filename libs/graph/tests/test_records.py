@@ -430,6 +430,8 @@ async def test_a_version_that_is_not_said_is_an_answer_as_any_other(
 class _Counted:
     """Room that notes what it is asked."""
 
+    waited = 0.0
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
 
@@ -456,6 +458,27 @@ async def test_room_for_a_page_is_waited_for_before_it_is_asked_for(graph: Any, 
     assert first == 0
     assert min(later) > 1000
     assert all(request.room is room for request in graph.requests)
+
+
+class _Full(_Counted):
+    """Room that is found after a thousand seconds."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def ahead(self, octets: int) -> None:
+        """Time passes."""
+        self._clock.seconds += 1000
+        self.waited += 1000
+        await super().ahead(octets)
+
+
+async def test_waiting_for_room_is_not_held_against_the_record(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """While this process' memory is full Graph is not slow."""
+    graph.answer = Record(reply, sessions=130)
+    found = await RecordReader(graph.client()).read(tenant, CALL, BULK, room=_Full(graph.clock))
+    assert isinstance(found, Found)
 
 
 async def test_a_record_at_the_limit_is_found_and_one_byte_more_is_too_large(

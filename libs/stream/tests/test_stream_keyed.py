@@ -231,6 +231,24 @@ async def test_what_waits_for_kafka_is_bounded_in_bytes() -> None:
     await _end(running)
 
 
+async def test_waiting_for_bytes_is_no_hang() -> None:
+    """What other steps hold, and Kafka does not take, is not held against the one that waits for it."""
+    kafka, asked = _SlowKafka(), SystemClock().monotonic()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        await current_hold().take(900)
+        return [Emit(((Message("t", b"k", b"v" * 500),),))] * len(records)
+
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, in_hand=InHand(2100, 1000, 100))
+    runner, running = await _two_keys(flow, kafka)
+    _offer(runner, 3)
+    await asyncio.sleep(0.3)
+    assert runner.stuck_since is not None
+    assert runner.stuck_since > asked + 0.2
+    kafka.acked.set()
+    await _end(running)
+
+
 class _Clock(SystemClock):
     """Says what it is told to say, one moment a question; the last one for ever."""
 

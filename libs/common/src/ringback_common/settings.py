@@ -147,18 +147,20 @@ made into rows. A re-derivation has one large record in hand at a time, whatever
         """
         return self.record_bytes * 5 // 2
 
-    def require(self, times: int) -> None:
+    def require(self, times: int, beside: int = 0) -> None:
         """Make sure that the largest record fits into the bytes in hand.
 
         Args:
             times: bytes of memory that a process needs for each byte of the largest record.
+            beside: bytes that it needs for smaller ones meanwhile.
 
         Raises:
             ConfigError: it would wait for ever.
         """
-        if self.in_hand_bytes < times * self.record_bytes:
+        if self.in_hand_bytes < times * self.record_bytes + beside:
+            more = f" and {beside // _MIB} MiB more" if beside else ""
             raise ConfigError(
-                f"RINGBACK_LIMITS__IN_HAND_BYTES must be at least {times} times RINGBACK_LIMITS__RECORD_BYTES: "
+                f"RINGBACK_LIMITS__IN_HAND_BYTES must be at least {times} times RINGBACK_LIMITS__RECORD_BYTES{more}: "
                 "raise the one or lower the other."
             )
 

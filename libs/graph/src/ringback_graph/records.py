@@ -324,7 +324,7 @@ class _Reading:
             raise _Ends(NeedsBulk(spent.requests))
         if spent.replies >= limits.requests:
             raise _Ends(TooLarge("pages"))
-        if self._client.clock.monotonic() - spent.started > limits.seconds:
+        if self._client.clock.monotonic() - spent.started - self.room.waited > limits.seconds:
             raise Transient("reading the record took too long")
 
     def _endure(self, throttled: Throttled) -> None:

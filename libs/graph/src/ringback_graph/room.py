@@ -8,6 +8,11 @@ __all__ = ["Boundless", "Room"]
 class Room(Protocol):
     """The memory of one read."""
 
+    @property
+    def waited(self) -> float:
+        """Seconds for which the read has waited for room: time that is not Graph's."""
+        ...
+
     async def ahead(self, octets: int) -> None:
         """Wait until so many bytes of JSON more than are taken have room; called before a request is sent."""
         ...
@@ -23,6 +28,11 @@ class Room(Protocol):
 
 class Boundless:
     """Room without bounds, for whoever reads one small reply."""
+
+    @property
+    def waited(self) -> float:
+        """It never waits."""
+        return 0.0
 
     async def ahead(self, octets: int) -> None:
         """Never waits."""

@@ -219,6 +219,9 @@ class Consumer:
         return bool(mended)
 
     async def _receive(self, records: Sequence[Record]) -> None:
+        if not self.intake.is_open:
+            await asyncio.sleep(_POLL_AGAIN)  # nothing is taken in while it drains; polling goes on, without haste
+            return
         if not records:
             return
         self._portion = _portion(records)

@@ -9,8 +9,8 @@ large ones wait for each other.
 import asyncio
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -31,6 +31,23 @@ class Hold:
         self.granted = 0
         self.used = 0
         self.is_final = False
+        self._waited = 0.0
+        self._waits_since: float | None = None
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which the step has waited for bytes so far: its own process' time, nobody else's."""
+        now = asyncio.get_running_loop().time()
+        return self._waited + (0.0 if self._waits_since is None else now - self._waits_since)
+
+    @contextmanager
+    def waiting(self) -> Generator[None]:
+        """Count the time until it ends as waiting for bytes."""
+        self._waits_since = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            self._waited, self._waits_since = self.waited, None
 
     async def ahead(self, octets: int) -> None:
         """Wait until so many bytes more than are used may be taken."""
@@ -115,7 +132,8 @@ class InHand:
         claim = _Claim(hold, octets, asyncio.get_running_loop().create_future())
         queue.append(claim)
         try:
-            await claim.granted
+            with hold.waiting():
+                await claim.granted
         finally:
             if claim in queue:  # cancelled
                 queue.remove(claim)

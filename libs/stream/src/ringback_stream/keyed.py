@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled, Transient
@@ -25,6 +26,14 @@ __all__ = ["KeyedRunner"]
 
 _PUT_OFF_WITHIN = 2.0
 """Seconds to write, at the end of a drain, what was cut off to where held records go."""
+
+
+class _Stepping(NamedTuple):
+    """A step under way: when it began, its bytes, and the seconds it had waited for them by then."""
+
+    began: float
+    hold: Hold
+    waited: float
 
 
 class KeyedRunner:
@@ -50,7 +59,7 @@ class KeyedRunner:
         self._running: dict[asyncio.Task[None], Work] = {}
         self._probe: asyncio.Task[None] | None = None
         self._arrivals: dict[Ticket, float] = {}
-        self._stepping: dict[int, float] = {}  # when each step began, in that order
+        self._stepping: dict[int, _Stepping] = {}
         self._settling: set[bytes] = set()  # keys whose step has answered
         self._moved_at = clock.monotonic()
         self._changed = asyncio.Event()
@@ -125,9 +134,9 @@ class KeyedRunner:
 
     @property
     def stuck_since(self) -> float | None:
-        """The oldest step; or ready work that nobody starts."""
+        """The oldest step, what it waited for bytes left out; or ready work that nobody starts."""
         if self._stepping:
-            return next(iter(self._stepping.values()))
+            return min(step.began + step.hold.waited - step.waited for step in self._stepping.values())
         arrived, closed = self.oldest_arrival, self._breaker.state is BreakerState.CLOSED
         if arrived is None or self._running or not closed or self._queue.next_change(self._clock.monotonic()):
             return None
@@ -238,7 +247,7 @@ class KeyedRunner:
         """Let the step answer, then write what it made: its slot ends with the answer, its bytes with the last ack."""
         began = self._clock.monotonic()
         try:
-            outcomes = await self._answer(work, records, began)
+            outcomes = await self._answer(work, records, _Stepping(began, hold, hold.waited))
         except Transient as failure:
             hold.shrink(0)
             await self._failed(work, failure, probe=probe)
@@ -253,8 +262,8 @@ class KeyedRunner:
             telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
         await self._settle(work, outcomes, attempts=1)
 
-    async def _answer(self, work: Work, records: Sequence[Received], began: float) -> Sequence[Outcome]:
-        self._stepping[id(work)] = began
+    async def _answer(self, work: Work, records: Sequence[Received], stepping: _Stepping) -> Sequence[Outcome]:
+        self._stepping[id(work)] = stepping
         try:
             return await self._flow.step(records)
         finally:

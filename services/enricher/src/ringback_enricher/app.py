@@ -47,6 +47,8 @@ _KEY_INTERVAL = 2.0
 """Seconds between two fetches of one call: a burst of notifications costs two, one at once and one for the rest."""
 _FIRST = 512 * 1024
 """Bytes in hand that an ordinary record of 45 KB needs at most."""
+_KEPT = Caps().in_flight // 2 * _FIRST
+"""In half of the slots an ordinary record may be read, whatever else waits."""
 _COLLECT_AFTER = 100_000
 """Allocations between two collections: records are trees without cycles, freed by counting; looking for cycles in them
 at the default of 700 costs a tenth of the derivation's time."""
@@ -59,7 +61,7 @@ async def serve(stop: asyncio.Event) -> None:
         ConfigError: a setting, one of its files or a topic is not usable.
     """
     settings = load(FetchSettings)
-    settings.limits.require(READING + CONVERTING)
+    settings.limits.require(READING + CONVERTING, _KEPT)
     begin("fetch", settings)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
@@ -132,8 +134,7 @@ async def _fetch(
 
 
 def _in_hand(limits: LimitsSettings) -> InHand:
-    kept = Caps().in_flight // 2 * _FIRST  # in half of the slots an ordinary record may be read, whatever else waits
-    return InHand(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST, kept)
+    return InHand(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST, _KEPT)
 
 
 def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | None:

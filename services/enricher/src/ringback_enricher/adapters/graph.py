@@ -75,6 +75,12 @@ class _Objects:
 
     def __init__(self, hold: Hold) -> None:
         self._hold = hold
+        self._waited_before = hold.waited
+
+    @property
+    def waited(self) -> float:
+        """Seconds the read has waited for the bytes of its step."""
+        return self._hold.waited - self._waited_before
 
     async def ahead(self, octets: int) -> None:
         await self._hold.ahead(READING * octets)
