@@ -52,7 +52,8 @@ async def operate_twice(
 async def operate_at_once(scene: Scene, command: list[str], *, every_tenant: bool = False) -> None:
     """Two operators, each at a desk of their own, give the same command with --yes at the same moment.
 
-    `carried` is what both together carried out; a command that fails fails the row.
+    `carried` is what both together carried out; a command that fails fails the row. Who comes second may find nothing
+    left to do, and then says nothing of what it carried out.
     """
     at = time.time()
     tenants = scene.stack.tenants if every_tenant else [""]
@@ -62,7 +63,7 @@ async def operate_at_once(scene: Scene, command: list[str], *, every_tenant: boo
         *(_ringback(scene, [*one, "--yes"], desk=desk) for one in commands for desk in ("first", "second"))
     )
     await _settled(scene)
-    carried = sum(int(one["carried"]["done"]) for one in told)
+    carried = sum(int(one["carried"]["done"]) for one in told if one["carried"] is not None)
     scene.note(Act(at, time.time(), "operate at once", "ringback", {"command": command[0], "carried": float(carried)}))
 
 
