@@ -128,7 +128,7 @@ def _mutants(run: MutantsRun) -> list[str]:
         "",
         *lines,
         "",
-        f"Without a bug: {green}.",
+        f"Without a bug: {green}." if green else "Their rows without a bug were not run beside them.",
     ]
 
 
