@@ -217,9 +217,12 @@ class KeyedRunner:
         self._changed.set()
 
     async def _change(self, looked_at: float) -> None:
-        """Until something is offered or ends, or something becomes due that was not when it was last looked at.
+        """Wait until a record is offered, a step ends, or a hold, a delay or the next probe ends.
 
-        Timers of uvloop may fire a millisecond early: judged by a newer clock, a moment just after that look is past.
+        Args:
+            looked_at: the monotonic time by which `_start_all` has just decided. What ends later is waited for, even if
+                it has ended by now: uvloop's timers may fire a millisecond early, and compared with a newer time the
+                end would count as past and never be acted on.
         """
         queued, probe_at = self._queue.next_change(looked_at), self._breaker.probe_at
         due = [at for at in (queued, probe_at) if at is not None and at > looked_at] if self._open else []

@@ -214,9 +214,9 @@ class KeyQueue:
         return self._begin(name, key, now)
 
     def next_change(self, now: float) -> float | None:
-        """The monotonic time at which something that `wake` has not made startable may become so by itself.
+        """The earliest monotonic time, not before `now`, at which a hold, a delay or a pause may end.
 
-        A moment that has passed since `wake` counts too: between the two it would be forgotten.
+        One that has ended since the last `wake` counts as ending now: nothing has started its keys yet.
         """
         moments = [self._delayed[0][0]] if self._delayed else []
         moments += self._held_until.values()

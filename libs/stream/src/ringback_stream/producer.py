@@ -145,9 +145,12 @@ class Producer:
         raise Transient("Kafka refused a message in three producers.")
 
     async def _deliver_alone(self, message: Message) -> None:
-        """The refused batch may have held others: only a message refused alone is too large.
+        """Send one message of a refused batch over a client of its own: only what is refused so is too large.
 
-        One after the other, for each takes connections of its own, and a batch may have held hundreds.
+        One message at a time: a batch may have held hundreds, and each client opens connections.
+
+        Raises:
+            TooLarge: the broker refuses this very message.
         """
         async with self._alone:
             alone = Client(self._kafka)
