@@ -55,6 +55,15 @@ def test_a_run_without_a_leak_passes_and_says_what_was_searched() -> None:
     assert canaries(ended) > 1
 
 
+def test_a_failed_test_shows_the_ends_of_its_processes_logs() -> None:
+    """Also in a parallel run, whose processes send their reports: a failure seen once is often all there is."""
+    ended = run(["fails"], "-n1")
+    assert ended.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "end of fetch-1.log" in ended.stdout
+    assert "the last line" in ended.stdout
+    assert "the first line\n" not in ended.stdout.partition("end of fetch-1.log")[2]
+
+
 def test_a_process_that_ended_without_its_report_fails_the_run() -> None:
     """What it started may have printed anything."""
     searched = Transcript({})

@@ -250,7 +250,7 @@ async def test_waiting_for_bytes_is_no_hang() -> None:
 
 
 class _Clock(SystemClock):
-    """Says what it is told to say, one moment a question; the last one for ever."""
+    """Returns the given times one after the other, then the last one again and again."""
 
     def __init__(self) -> None:
         self.moments = [0.0]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,6 +77,17 @@ class Client:
         self.asked += 1
 
 
+class Backlog(Client):
+    """A client with prefetched records: each poll brings one at once; stopped after a thousand, lest it spins."""
+
+    async def getmany(self, **_: object) -> dict[TopicPartition, list[Any]]:
+        """Bring a record without waiting."""
+        self.polled += 1
+        if self.polled > 1000:
+            raise ConsumerStoppedError
+        return {PLACE: [SimpleNamespace(topic=FETCH.name, partition=0, offset=self.polled, value=b"", headers=())]}
+
+
 def polling(client: Client, work: Callable[[Consumer, asyncio.Task[None]], Any]) -> Any:
     """What `work` makes of a consumer that polls this client, on virtual time."""
     loop = VirtualTimeLoop()
@@ -128,6 +140,19 @@ def test_a_failed_poll_is_counted_shown_for_a_while_and_tried_again_at_once() ->
 
     polling(client, work)
     assert counted("CorruptRecordException") == before + 1
+
+
+def test_polls_go_on_without_haste_while_nothing_is_taken_in() -> None:
+    """While an assignment is drained Kafka must still be polled; at full speed that would take the CPU of the drain."""
+    client = Backlog(None)
+
+    async def work(consumer: Consumer, task: asyncio.Task[None]) -> None:
+        assert not consumer.intake.is_open
+        await asyncio.sleep(10)
+        assert not task.done()
+        assert 50 <= client.polled <= 101
+
+    polling(client, work)
 
 
 @pytest.mark.parametrize("failure", [TopicAuthorizationFailedError("topic"), GroupAuthorizationFailedError("group")])

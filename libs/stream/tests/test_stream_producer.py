@@ -13,10 +13,11 @@ from ringback_stream.producer import Producer, TooLarge
 
 
 class _Client:
-    """A connection to a broker that refuses what is written together, and one message even alone."""
+    """A client of a broker that refuses every batch of two or more messages, and the value `large` in any batch."""
 
     open: ClassVar[int] = 0
     most_open: ClassVar[int] = 0
+    taken: ClassVar[list[bytes | None]] = []
 
     def __init__(self, _: KafkaSettings) -> None:
         self._together: list[Message] = []
@@ -37,6 +38,7 @@ class _Client:
         await asyncio.sleep(0.001)
         if len(self._together) > 1 or message.value == b"large":
             raise MessageSizeTooLargeError
+        _Client.taken.append(message.value)
 
 
 @pytest.fixture
@@ -45,6 +47,7 @@ async def refusing(monkeypatch: pytest.MonkeyPatch) -> Producer:
     monkeypatch.setattr(producer, "Client", _Client)
     monkeypatch.setattr(_Client, "open", 0)
     monkeypatch.setattr(_Client, "most_open", 0)
+    monkeypatch.setattr(_Client, "taken", [])
     made = Producer(KafkaSettings(bootstrap_servers="nowhere:1"))
     await made.start()
     return made
@@ -55,16 +58,18 @@ def _messages(*values: bytes) -> Sequence[Message]:
 
 
 async def test_a_refused_batch_is_repeated_message_by_message_over_one_connection(refusing: Producer) -> None:
-    """However many it held: the refused client, its successor, and one for what is repeated."""
+    """At most three clients are open at once: the refused one, its successor, and one for the message in turn."""
     await refusing.stages([_messages(*[b"small"] * 200)])
     assert _Client.most_open <= 3
+    assert _Client.taken == [b"small"] * 200
     await refusing.stop()
     assert _Client.open == 0
 
 
 async def test_what_is_refused_alone_is_too_large_and_the_others_are_written(refusing: Producer) -> None:
-    """One message of the batch is to blame."""
+    """The stage fails, after its other messages were written once each."""
     with pytest.raises(TooLarge):
-        await refusing.stages([_messages(b"small", b"large", b"small")])
+        await refusing.stages([_messages(b"first", b"large", b"last")])
+    assert _Client.taken == [b"first", b"last"]
     await refusing.stop()
     assert _Client.open == 0

@@ -103,6 +103,13 @@ def test_the_page_names_the_commit_that_was_written_into_it() -> None:
     assert commit_of_planted_bugs(page("# Head, commit `abc`", [], [], None)) is None
 
 
+def test_the_page_says_that_rows_were_not_run_without_their_bugs() -> None:
+    """An empty list would read as if they had been."""
+    bare = page("# Head", [], [], MutantsRun("2026-11-28T17:33:37+00:00", SINCE, 5, 60.0, (), ()))
+    assert "Their rows without a bug were not run beside them." in bare
+    assert "Without a bug:" not in bare
+
+
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone of its own, with a file in a commit."""
