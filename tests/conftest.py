@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from ringback_testing.evidence import evidence
+from ringback_testing.fetching import fetching
 from ringback_testing.fixtures import (
     database,
     kafka,
@@ -20,6 +21,7 @@ from ringback_testing.transcript import TRANSCRIPT
 
 __all__ = [
     "database",
+    "fetching",
     "kafka",
     "kafka_broker",
     "make_topics",

@@ -6,45 +6,40 @@ import sys
 from datetime import datetime
 
 import pytest
+from ringback_local.demo.collect import ledger
 from ringback_testing import eventually
-from ringback_testing.installation import GRAPH_TIMEOUT_SECONDS, Installation, open_installation
+from ringback_testing.installation import Installation, open_installation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="session")]
 
 SICK, WELL = 2, 1
 HANGING = 200
+HANGING_READS = 8
+"""A share that is halved again and again still has so many."""
 CALLS = 150
 PACE = 0.04
 MISS = 3.0
 """A timed goal is reported; a test fails only past this many times it."""
-ASKING_SECONDS = 5.0
-"""How long Graph is asked whether it is silent for one tenant or for all (ADR 0025)."""
-LATE_SECONDS = 3.0
-"""For a busy machine; two timeouts in a row are more than one, the asking and this."""
 
 
-async def test_a_tenant_that_only_hangs_holds_its_neighbour_back_for_one_timeout_and_the_asking_at_most(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Its keys fill the partition until its reads time out and another tenant is answered; then it is paused.
-
-    Its neighbour is then as quick as ever.
-    """
+async def test_a_tenant_that_only_hangs_holds_nobody_back(capsys: pytest.CaptureFixture[str]) -> None:
+    """While its reads hang, and when they have timed out and it is paused, its neighbour is as quick as ever."""
     async with open_installation() as installation:
         await _latencies(installation)  # warms every connection
         baseline = _p99(await _latencies(installation))
         fault = {"tenantId": installation.tenants[SICK], "route": "records", "effect": "hang"}
         await installation.graph("POST", "faults", fault)
         await installation.call("peerToPeer", SICK, copies=HANGING)
-        held_back = max(await _latencies(installation)) / 1000
+        meanwhile = _p99(await _latencies(installation))
         coming = asyncio.create_task(_go_on_calling(installation))
         afterwards = _p99(await _latencies(installation))
         coming.cancel()
+        asked = [line async for line in ledger(installation.control, "request") if line["fault"] is not None]
     with capsys.disabled():
-        sys.stdout.write(f"held back {held_back:.1f} s, p99 in ms: {round(baseline)}, then {round(afterwards)} ")
-    assert held_back >= 1.0, "the fault did not fill the partition"
-    assert held_back <= GRAPH_TIMEOUT_SECONDS + ASKING_SECONDS + LATE_SECONDS
-    assert afterwards <= MISS * max(2 * baseline, 250.0)
+        told = f"p99 in ms: {round(baseline)}, while it hangs {round(meanwhile)}, then {round(afterwards)} "
+        sys.stdout.write(told)
+    assert len(asked) >= HANGING_READS, "hardly anything hung"
+    assert max(meanwhile, afterwards) <= MISS * max(2 * baseline, 1000.0)
 
 
 async def _go_on_calling(installation: Installation) -> None:

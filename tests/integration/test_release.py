@@ -19,6 +19,7 @@ from ringback_events.topics import (
     CALLS,
     CONTROL,
     FETCH,
+    FETCH_ASIDES,
     FETCH_BULK,
     FETCH_RETRIES,
     FETCH_RETRY_60M,
@@ -43,7 +44,7 @@ TOPICS = (
     *(INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, AUDIT, FETCH, FETCH_BULK),
     *(RECORDS, CONTROL, STATUS),
 )
-PASSED_THROUGH = (*FETCH_RETRIES, SESSIONS, CALLS)
+PASSED_THROUGH = (*FETCH_RETRIES, *FETCH_ASIDES, SESSIONS, CALLS)
 """What the enricher needs besides."""
 TEN_DAYS = timedelta(days=10)
 RELEASE = ("dlq", "release", "--why", "OPS-7", "--yes", "--json")

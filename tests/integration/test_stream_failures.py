@@ -41,7 +41,7 @@ from ringback_stream.ownership import Ownership
 from ringback_stream.partitions import Partition
 from ringback_stream.run import Stream
 from ringback_stream.settlement import Settlement
-from ringback_stream.watchdog import Standstill, watch
+from ringback_stream.watchdog import Standstill, Watched, watch
 from ringback_stream.watermarks import Ticket
 from ringback_testing import dump_topic, eventually
 from ringback_testing.fixtures import MakeTopics
@@ -285,6 +285,8 @@ async def test_a_stuck_consumer_ends_the_process(kafka: Broker, topic_prefix: st
         await eventually(lambda: seen)
         (supervisor,) = process.stream.supervisors
         assert supervisor.consumer is not None
+        assert supervisor.runner is not None
+        watched = Watched(supervisor.consumer, supervisor.assignment, supervisor.runner, must_take=False)
         supervisor.consumer.intake.close()  # planted: the intake no longer takes what is delivered
         await send_all(settings, [fetch("t|2")])
 
@@ -293,7 +295,7 @@ async def test_a_stuck_consumer_ends_the_process(kafka: Broker, topic_prefix: st
 
         with pytest.raises(Standstill):
             async with asyncio.timeout(10):
-                await watch(supervisor.consumer, supervisor.assignment, SystemClock(), listens, patience=1.5)
+                await watch(watched, SystemClock(), listens, patience=1.5)
 
 
 class Hanging:
@@ -344,9 +346,10 @@ async def test_ready_work_that_nobody_starts_is_noticed(kafka: Broker) -> None:
     async with producing(settings) as producer:
         settlement = Settlement(producer, "fetch", flow.group, lambda _: True)
         runner = KeyedRunner(flow, settlement, clock, lambda _: False)  # planted: it is never run
+        runner.resume()
         assert runner.stuck_since is None
         runner.offer(Ticket(Partition(FETCH.name, 0), 0, 1), record, LaneKind.LIVE)
-        assert runner.stuck_since == runner.oldest_arrival is not None
+        assert runner.stuck_since == runner.unstarted_since == runner.oldest_arrival is not None
 
 
 async def test_a_graceful_stop_leaves_the_group_so_that_the_successor_starts_at_once(

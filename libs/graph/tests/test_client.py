@@ -13,6 +13,7 @@ from ringback_graph.budget import Budget, Priority, Role
 from ringback_graph.client import Call
 from ringback_graph.links import HostileLink
 from ringback_graph.retry_after import retry_after
+from ringback_graph.room import Boundless
 from ringback_graph.tenants import Tenant
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -53,6 +54,34 @@ async def test_the_token_is_not_even_asked_for_before_the_guard(graph: Any, tena
         await client.send(Call(tenant, "page", "GET", "https://evil.test/v1.0/a", Priority.LIVE))
     assert graph.tokens.given == 0
     assert graph.requests == []
+
+
+class _Told(Boundless):
+    """Room that notes when a request was sent."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    def sent(self) -> None:
+        """Note it."""
+        self.requests += 1
+
+
+async def test_a_read_is_told_when_its_request_is_sent_and_not_while_it_waits_for_its_budget(
+    graph: Any, tenant: Tenant, reply: Any
+) -> None:
+    """Until then it is nobody's slowness but ours."""
+    graph.answer = lambda _: reply(200, {})
+    client, room = graph.client(budget=Budget(Role.FETCHER, 1.0, graph.clock)), _Told()
+    call = Call(tenant, "record", "GET", "https://graph.test/v1.0/a", Priority.LIVE, room=room)
+    client.budget.held(call.ticket(), 5.0)
+    waiting = asyncio.create_task(client.send(call))
+    await asyncio.sleep(0.05)
+    assert (room.requests, graph.requests) == (0, [])
+    waiting.cancel()
+    graph.clock.seconds += 6
+    await client.send(call)
+    assert (room.requests, len(graph.requests)) == (1, 1)
 
 
 @dataclass

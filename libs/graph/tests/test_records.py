@@ -443,6 +443,10 @@ class _Counted:
         """Note it."""
         self.asked.append(("take", octets))
 
+    def sent(self) -> None:
+        """Note it."""
+        self.asked.append(("sent", 0))
+
     def restart(self) -> None:
         """Note it."""
         self.asked.append(("restart", 0))
@@ -453,7 +457,7 @@ async def test_room_for_a_page_is_waited_for_before_it_is_asked_for(graph: Any, 
     graph.answer, room = Record(reply, sessions=130), _Counted()
     found = await RecordReader(graph.client()).read(tenant, CALL, BULK, room=room)
     assert isinstance(found, Found)
-    assert [kind for kind, _ in room.asked] == ["restart", *["ahead"] * len(graph.requests)]
+    assert [kind for kind, _ in room.asked] == ["restart", *["ahead", "sent"] * len(graph.requests)]
     first, *later = [octets for kind, octets in room.asked if kind == "ahead"]
     assert first == 0
     assert min(later) > 1000

@@ -1,6 +1,7 @@
 """The whole of the runtime between poll and commit, under every interleaving, against a set of offsets.
 
-Real are Consumer, Intake, Assignment, Watermarks, Ownership, KeyedRunner, KeyQueue, Breaker, Diversion and Settlement.
+Real are Consumer, Intake, AsideDoor, AsideWriter, Assignment, Watermarks, Ownership, KeyedRunner, KeyQueue, Breaker and
+Settlement.
 In memory is only what aiokafka does: a broker cannot be told when to answer, and takes real seconds for a rebalance.
 """
 
@@ -16,11 +17,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
 from ringback_common.settings import KafkaSettings
-from ringback_events.topics import FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M
+from ringback_events.topics import FETCH, FETCH_ASIDE, FETCH_ASIDES, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M
+from ringback_stream.aside.door import AsideDoor
+from ringback_stream.aside.lanes import AsideLanes
+from ringback_stream.aside.leaving import Putting
+from ringback_stream.aside.writer import AsideWriter
 from ringback_stream.assignment import Assignment
-from ringback_stream.consumer import DRAIN_WITHIN, GIVE_UP_WITHIN, Consumer
-from ringback_stream.diversion import Diversion
-from ringback_stream.flows import Caps, KeyedFlow, Lane, LaneKind
+from ringback_stream.consumer import GIVE_UP_WITHIN, Consumer
+from ringback_stream.flows import Aside, Caps, KeyedFlow, Lane, LaneKind
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.ownership import Ownership
 from ringback_stream.partitions import Partition
@@ -30,9 +34,20 @@ from ringback_testing.properties import examples
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
 
 PLACES = tuple(
-    TopicPartition(topic.name, number) for topic in (FETCH, FETCH_BULK, FETCH_RETRY_2M) for number in range(2)
+    TopicPartition(topic.name, number)
+    for topic in (FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_ASIDE)
+    for number in range(2)
 )
-CAPS = Caps(in_flight=3, in_flight_per_tenant=2, in_flight_bulk=1, span=6, keys_per_tenant=4)
+CAPS = Caps(
+    in_flight=3,
+    in_flight_per_tenant=2,
+    in_flight_bulk=1,
+    in_flight_bulk_per_tenant=1,
+    largest_share=4,
+    least_share=2,
+    records_per_key=3,
+)
+WITHIN = 5.0
 KEYS = tuple(f"{tenant}|{call}".encode() for tenant in "abc" for call in range(5))
 ANSWERS = ("publish", "publish", "drop", "nothing", "reject", "transient", "throttled")
 REFUSALS = {"reject": Reject(Reason.NOT_FOUND), "drop": Drop(Reason.TOO_OLD), "nothing": Emit()}
@@ -43,6 +58,7 @@ class Step:
 
     def __init__(self, records: Sequence[Received]) -> None:
         self.records = records
+        self.began = asyncio.get_running_loop().time()
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.is_cancelled = False
         self.is_bulk = all(record.topic == FETCH_BULK.name for record in records)
@@ -79,13 +95,27 @@ class World:
         self.at_once: Iterator[str] | None = None
         """While set, what each step answers as soon as it begins."""
         self.group, self.producer = GroupInMemory(log), ProducerInMemory(log)
+        aside = Aside(
+            topics=FETCH_ASIDES,
+            move=lambda record, topic: Emit(((effect_of(record, topic=topic),),)),
+            slow=lambda record, _: Emit(((effect_of(record),),)),
+            busy=lambda record, _: Emit(((effect_of(record),),)),
+            is_paused=lambda tenant: tenant.encode() in self.paused_tenants,
+            may_ask=lambda record: (record.key or b"").partition(b"|")[0] not in self.paused_tenants,
+            quota=lambda _: 1000,
+            within=WITHIN,
+        )
         flow = KeyedFlow(
             group="model",
-            lanes=(Lane(FETCH), Lane(FETCH_BULK, LaneKind.BULK), Lane(FETCH_RETRY_2M, LaneKind.RETRY)),
+            lanes=(
+                Lane(FETCH),
+                Lane(FETCH_BULK, LaneKind.BULK),
+                Lane(FETCH_RETRY_2M, LaneKind.RETRY),
+                Lane(FETCH_ASIDE, LaneKind.ASIDE),
+            ),
             step=self._step,
             on_exhausted=lambda record, _: Emit(((effect_of(record),),)),
-            on_held=lambda record: Emit(((effect_of(record),),)),
-            divert=self._divert,
+            aside=aside,
             caps=CAPS,
             key_interval=0.5,
         )
@@ -93,16 +123,19 @@ class World:
         self.assignment = Assignment("model", clock, str, lambda: self.consumer.lost(), Ownership(clock))  # noqa: PLW0108 - it is made below
         producer: Any = self.producer
         settlement = Settlement(producer, "model", "model", self.assignment.finish)
-        self.runner = KeyedRunner(flow, settlement, clock, self.assignment.watermarks.is_overtaken)
-        self.diversion = Diversion(self._divert, settlement, clock)
-        self.consumer = Consumer(kafka, flow, self.runner, self.diversion, self.assignment, clock)
+        self.writer = AsideWriter(settlement, clock)
+        lanes = AsideLanes(FETCH_ASIDES, [FETCH_BULK])
+        self.putting = Putting(aside, lanes, self.writer)
+        self.runner = KeyedRunner(flow, settlement, clock, self.assignment.watermarks.is_overtaken, self.putting)
+        door = AsideDoor(aside, self.runner, lanes, self.writer, clock)
+        self.consumer = Consumer(kafka, flow, self.runner, door, self.assignment, clock)
         client: Any = self.group
         self.consumer._subscriber.consumer = client
         self.background = [
             asyncio.ensure_future(coroutine)
             for coroutine in (
                 self.runner.run(),
-                self.diversion.run(),
+                self.writer.run(),
                 self.assignment.keep_committing(lambda: client),
                 self._let_in(),
             )
@@ -112,10 +145,6 @@ class World:
         while True:
             await asyncio.sleep(0.02)
             self.consumer.intake.look_again(self.group)
-
-    def _divert(self, record: Received) -> Outcome | None:
-        paused = (record.key or b"").partition(b"|")[0] in self.paused_tenants
-        return Emit(((effect_of(record),),)) if paused else None
 
     async def _step(self, records: Sequence[Received]) -> Sequence[Outcome]:
         step = Step(records)
@@ -137,8 +166,9 @@ class World:
         tenants = [step.key.partition(b"|")[0] for step in live]
         assert len({step.key for step in self.steps}) == len(self.steps), "two steps of one key"
         assert len(self.steps) - len(live) <= CAPS.in_flight_bulk
-        assert len(live) <= CAPS.in_flight
-        assert all(tenants.count(tenant) <= CAPS.in_flight_per_tenant for tenant in tenants)
+        assert len(self.steps) <= CAPS.in_flight + CAPS.in_flight_bulk
+        most = CAPS.in_flight_per_tenant + CAPS.in_flight_bulk_per_tenant  # a slow read goes on in a slot of bulk's
+        assert all(tenants.count(tenant) <= most for tenant in tenants)
 
     def _outcomes(self, step: Step, answer: str) -> Sequence[Outcome]:
         others = len(step.records) - 1
@@ -336,8 +366,9 @@ class ConsumerMachine(RuleBasedStateMachine):
         began, ending = self.loop.time(), list(zip(ends, self.world.steps, strict=False))
         self.run(self.world.consumer.revoked())
         if self.world.group.is_member:  # else a commit finds out, and all is dropped at once
-            assert not [step for (delay, _), step in ending if delay < DRAIN_WITHIN and step.is_cancelled]
-        assert not self.world.diversion._waiting
+            in_time = [step for (delay, _), step in ending if began + delay < step.began + WITHIN - 0.1]
+            assert not [step for step in in_time if step.is_cancelled]
+        assert not self.world.writer._waiting
         assert self.loop.time() - began < GIVE_UP_WITHIN + 0.1
         assert self.world.assignment.watermarks.partitions == set()
         self.world.group.leave()
@@ -421,18 +452,22 @@ class ConsumerMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_in_hand_stays_within_its_caps(self) -> None:
-        """The span per partition, the unfinished keys per tenant."""
+        """The unfinished keys per tenant; nothing that could be answered for is older than it may be."""
         for place in PLACES:
             watermark = self.world.assignment.watermarks.of(Partition(place.topic, place.partition))
             if watermark is not None:
-                ahead = [each for each in self.log.entries[place] if watermark.lowest_unfinished <= each.offset]
-                in_hand = [each for each in ahead if each.offset < watermark.head]  # what a gap lacks is not repeated
-                assert len(in_hand) - watermark.diverted <= CAPS.span
                 assert watermark.committed <= watermark.lowest_unfinished <= watermark.head
                 if self.world.group.is_member:  # else others may have gone back with a log made anew
                     assert watermark.committed <= self.log.committed.get(place, self.log.begins[place])
-        counted = self.world.runner._queue._tenant_keys.values()
-        assert max(counted, default=0) <= CAPS.keys_per_tenant
+        runner = self.world.runner
+        most = CAPS.largest_share + 2 * CAPS.in_flight_bulk_per_tenant  # a key of bulk's may become a live one
+        assert max(runner._queue._tenant_keys.values(), default=0) <= most
+        if runner._open and not runner.is_cut_off and runner.leaving is not None and self.world.producer.gate.is_set():
+            leaving = runner.leaving
+            writing = {step.work.key for step in runner._steps if step.is_writing}
+            staying = [each for each in leaving._staying.values() if each.received.key not in writing]
+            overdue = self.clock.monotonic() - 0.1
+            assert all(leaving._deadline(each) > overdue for each in staying)
 
     @invariant()
     def a_refused_commit_ends_everything(self) -> None:
@@ -440,7 +475,7 @@ class ConsumerMachine(RuleBasedStateMachine):
         if self.world.group.refused_in == self.world.group.generation:
             assert self.world.assignment.watermarks.partitions == set()
             assert not self.world.runner._running
-            assert self.world.runner.oldest_arrival is self.world.diversion.oldest_arrival is None
+            assert self.world.runner.oldest_arrival is self.world.writer.oldest_arrival is None
 
     def teardown(self) -> None:
         """Left alone, everything is worked on and every partition is committed to its end."""
@@ -448,7 +483,7 @@ class ConsumerMachine(RuleBasedStateMachine):
             self.run(self._settle())
             assert all(self._is_committed(place) for place in PLACES)
             assert self.world.assignment.watermarks.unfinished == 0
-            assert self.world.runner.oldest_arrival is self.world.diversion.oldest_arrival is None
+            assert self.world.runner.oldest_arrival is self.world.writer.oldest_arrival is None
         finally:
             for task in self.world.background:
                 task.cancel()

@@ -131,42 +131,6 @@ async def test_a_record_that_alone_is_throttled_leaves_its_partition_at_once() -
     assert (sorted(finished), deferred) == ([0, 1, 2], [(0, 300.0)])
 
 
-async def test_what_is_being_written_when_the_drain_is_over_is_not_written_once_more() -> None:
-    """A step that has its answer is left to its ack; one that has none goes where held records go."""
-    written, acks = list[str](), asyncio.Event()
-    elsewhere = Message("elsewhere", b"", b"")
-
-    class Slow:
-        async def stages(self, stages: Sequence[Sequence[Message]]) -> None:
-            written.append(stages[0][0].topic)
-            if stages[0][0] is not elsewhere:
-                await acks.wait()
-
-    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
-        if records[0].offset == 1:
-            await asyncio.Event().wait()
-        return [Emit(((Message("here", b"", b""),),))]
-
-    producer: Any = Slow()
-    finished = list[int]()
-    settlement = Settlement(producer, "s", "g", lambda ticket: finished.append(ticket.offset) is None)
-    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, on_held=lambda _: Emit(((elsewhere,),)))
-    runner = KeyedRunner(flow, settlement, SystemClock(), lambda _ticket: True)
-    running = asyncio.create_task(runner.run())
-    runner.resume()
-    for offset in range(2):
-        _offer(runner, offset)
-    async with asyncio.timeout(5):
-        while not written:
-            await asyncio.sleep(0)
-        asyncio.get_running_loop().call_later(0.3, acks.set)
-        await runner.drain(0.05)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert sorted(finished) == [0, 1]
-    assert sorted(written) == ["elsewhere", "here"]
-
-
 class _SlowKafka:
     """A producer whose acks come when they are let."""
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringback_common.outcomes import Received
 from ringback_stream.flows import Caps, LaneKind
-from ringback_stream.keyqueue import HELD_AT_MOST, Item, KeyQueue, Work
+from ringback_stream.keyqueue import Item, KeyQueue, Work
 from ringback_stream.partitions import Partition
 from ringback_stream.watermarks import Ticket
 
@@ -142,53 +142,66 @@ def test_a_held_tenant_waits_exactly_as_long_as_told_and_others_go_on() -> None:
     assert offsets(waiting.next(7.0)) == [0]
 
 
-def test_a_hold_that_ends_between_two_questions_is_not_forgotten() -> None:
-    """Asked what may start right before its end, and when to ask again right after it, the queue says: at once."""
+def test_what_has_ended_by_the_time_of_the_last_look_is_no_change_to_wait_for() -> None:
+    """It may start already; what ends later is told, be it over by the time one waits for it."""
     waiting = queue()
     waiting.offer(item("sick|1", 0), 0.0)
     waiting.hold("sick", 0.0, 7.0)
     assert waiting.next(6.9999) is None
-    assert waiting.next_change(7.0001) == 7.0001
-    assert offsets(waiting.next(7.0001)) == [0]
-    assert waiting.next_change(7.0001) is None
+    assert waiting.next_change(6.9999) == 7.0
+    assert offsets(waiting.next(7.0)) == [0]
+    assert waiting.next_change(7.0) is None
 
 
-def test_a_short_hold_is_never_overheld_and_a_long_one_after_thirty_seconds() -> None:
-    """Only a Retry-After longer than a record may be held makes the tenant paused."""
+def test_what_waits_is_taken_back_with_all_of_its_key_and_how_often_it_failed() -> None:
+    """Nothing of it is left in hand; a record that runs cannot be taken back."""
     waiting = queue()
-    waiting.offer(item("sick|1", 0), 0.0)
-    waiting.hold("sick", 0.0, HELD_AT_MOST)
-    assert waiting.next_overheld(HELD_AT_MOST - 1) is None
-    waiting.hold("sick", 0.0, 600.0)
-    assert waiting.next_overheld(HELD_AT_MOST - 1) is None
-    assert offsets(waiting.next_overheld(HELD_AT_MOST)) == [0]
+    first, second = item("a|1", 0), item("a|1", 1)
+    waiting.offer(first, 0.0)
+    waiting.offer(item("a|2", 2), 0.0)
+    work = waiting.next(0.0)
+    assert work is not None
+    assert waiting.take_back(first) is None
+    waiting.failed(work, 1.0)
+    waiting.again(work, 1.0, 9.0)
+    waiting.offer(second, 1.0)
+    assert waiting.take_back(second) == ([first, second], 1)
+    assert waiting.take_back(first) is None
+    assert waiting.in_hand("a", bulk=False) == 1
+    assert offsets(waiting.next(10.0)) == [2]
 
 
-def test_a_paused_tenant_at_its_cap_gives_all_its_keys_up() -> None:
-    """At 64 unfinished keys (here 3) they may be held no longer; a repeat of a known key is never refused."""
-    waiting = queue(keys_per_tenant=3)
-    waiting.hold("sick", 0.0, 600.0)
+def test_what_waits_behind_a_step_of_its_key_is_taken_back_alone() -> None:
+    """The step goes on, and its key is in hand until it has ended."""
+    waiting = queue()
+    waiting.offer(item("a|1", 0), 0.0)
+    work, later = waiting.next(0.0), item("a|1", 1)
+    assert work is not None
+    waiting.offer(later, 1.0)
+    assert waiting.take_back(later) == ([later], 0)
+    assert waiting.runs(b"a|1")
+    waiting.finish(work, 2.0)
+    assert waiting.in_hand("a", bulk=False) == 0
+    assert waiting.next(10.0) is None
+
+
+def test_a_step_that_goes_on_leaves_its_slot_while_bulk_has_one() -> None:
+    """The next live record begins beside it; with no slot of bulk's free it keeps its own."""
+    waiting = queue(in_flight=1, in_flight_per_tenant=1, in_flight_bulk=1)
     for number in range(3):
-        assert not waiting.tenant_is_full(item(f"sick|{number}", number).received, LaneKind.LIVE)
-        waiting.offer(item(f"sick|{number}", number), 0.0)
-    assert waiting.tenant_is_full(item("sick|new", 7).received, LaneKind.LIVE)
-    assert not waiting.tenant_is_full(item("sick|1", 8).received, LaneKind.LIVE)
-    given_up: list[int] = []
-    while (work := waiting.next_overheld(0.0)) is not None:
-        given_up += offsets(work)
-        waiting.finish(work, 0.0)
-    assert given_up == [0, 1, 2]
-
-
-def test_a_pressed_paused_tenant_gives_up_what_is_in_others_way() -> None:
-    """At a full span its held records go at once, although they are neither many nor old."""
-    waiting = queue()
-    waiting.hold("sick", 0.0, 600.0)
-    waiting.offer(item("sick|1", 0), 0.0)
-    waiting.offer(item("sick|2", 1), 0.0)
-    assert waiting.next_overheld(0.0) is None
-    waiting.press({"sick", "well"})
-    assert sorted(offsets(waiting.next_overheld(0.0)) + offsets(waiting.next_overheld(0.0))) == [0, 1]
+        waiting.offer(item(f"a|{number}", number), 0.0)
+    first = waiting.next(0.0)
+    assert first is not None
+    assert waiting.next(0.0) is None
+    waiting.detach(first)
+    second = waiting.next(0.0)
+    assert offsets(second) == [1]
+    assert second is not None
+    waiting.detach(second)
+    assert waiting.next(0.0) is None
+    waiting.finish(first, 1.0)
+    waiting.detach(second)
+    assert offsets(waiting.next(1.0)) == [2]
 
 
 def test_a_burst_of_one_key_becomes_two_steps() -> None:

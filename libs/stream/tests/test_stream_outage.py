@@ -22,11 +22,11 @@ from ringback_common.settings import KafkaSettings
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import FETCH
 from ringback_stream import control
+from ringback_stream.aside.door import PausingDoor
 from ringback_stream.assignment import Assignment
 from ringback_stream.client import Client
 from ringback_stream.consumer import Consumer
 from ringback_stream.control import ControlTable
-from ringback_stream.diversion import Diversion
 from ringback_stream.flows import KeyedFlow, Lane
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.producer import Producer
@@ -101,7 +101,7 @@ async def a_consumer(client: Silent) -> AsyncGenerator[Consumer]:
     producer = Producer(kafka)
     settlement = Settlement(producer, "test", "group", assignment.finish)
     runner = KeyedRunner(flow, settlement, clock, assignment.watermarks.is_overtaken)
-    consumer = Consumer(kafka, flow, runner, Diversion(None, settlement, clock), assignment, clock)
+    consumer = Consumer(kafka, flow, runner, PausingDoor(runner), assignment, clock)
     consumer._subscriber.consumer = client
     try:
         yield consumer

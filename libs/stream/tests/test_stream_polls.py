@@ -20,9 +20,9 @@ from ringback_common.metrics import catalogue
 from ringback_common.outcomes import Emit, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import FETCH, FETCH_BULK
+from ringback_stream.aside.door import PausingDoor
 from ringback_stream.assignment import Assignment
 from ringback_stream.consumer import Consumer
-from ringback_stream.diversion import Diversion
 from ringback_stream.flows import KeyedFlow, Lane
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.partitions import Partition
@@ -100,7 +100,7 @@ def polling(client: Client, work: Callable[[Consumer, asyncio.Task[None]], Any])
         settlement = Settlement(producer, "polls", "polls", assignment.finish)
         runner = KeyedRunner(flow, settlement, clock, assignment.watermarks.is_overtaken)
         kafka = KafkaSettings(bootstrap_servers="nowhere:1")
-        consumer = Consumer(kafka, flow, runner, Diversion(flow.divert, settlement, clock), assignment, clock)
+        consumer = Consumer(kafka, flow, runner, PausingDoor(runner), assignment, clock)
         replaced: Any = client
         consumer._subscriber.consumer = replaced
         task = asyncio.create_task(consumer.poll())

@@ -8,15 +8,20 @@ from ringback_common.clock import SystemClock
 from ringback_common.settings import KafkaSettings
 from ringback_stream import watchdog
 from ringback_stream.connection import most_listen
-from ringback_stream.watchdog import Standstill, watch
+from ringback_stream.watchdog import Standstill, Watched, watch
 
 
 class Behind:
-    """A consumer and its assignment: a partition, records to come, nothing in hand, nothing taken in."""
+    """A consumer, its assignment and its runner: a partition, records to come, nothing in hand, nothing taken in."""
 
     partitions = (0,)
-    unfinished = 0
-    progressed_at = 0.0
+
+    def __init__(self, *, behind: bool = True, unfinished: int = 0, unstarted_since: float | None = None) -> None:
+        self._behind = behind
+        self.unfinished = unfinished
+        self.unstarted_since = unstarted_since
+        self.taken_at = 0.0
+        self.progressed_at = SystemClock().monotonic() + 3600 if unfinished else 0.0  # it goes on finishing
 
     @property
     def client(self) -> "Behind":
@@ -33,20 +38,28 @@ class Behind:
         return (0,)
 
     def behind(self) -> bool:
-        """There is something to come."""
-        return True
+        """Whether there is something to come."""
+        return self._behind
+
+    def watched(self, *, must_take: bool = False) -> Watched:
+        """As the watchdog is given it."""
+        itself: Any = self
+        return Watched(itself, itself, itself, must_take=must_take)
+
+
+async def _listens() -> bool:
+    return True
 
 
 async def test_time_in_which_no_broker_listens_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it is away; from its return on the consumer has the whole patience to find it."""
     monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
-    there, still = asyncio.Event(), Behind()
-    consumer: Any = still
+    there = asyncio.Event()
 
     async def listens() -> bool:
         return there.is_set()
 
-    watching = asyncio.create_task(watch(consumer, consumer, SystemClock(), listens, patience=0.3))
+    watching = asyncio.create_task(watch(Behind().watched(), SystemClock(), listens, patience=0.3))
     await asyncio.sleep(0.6)
     assert not watching.done()
     there.set()
@@ -54,6 +67,32 @@ async def test_time_in_which_no_broker_listens_does_not_count(monkeypatch: pytes
     assert not watching.done()
     with pytest.raises(Standstill):
         await asyncio.wait_for(watching, 5)
+
+
+async def _stands_still(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
+    try:
+        async with asyncio.timeout(0.5):
+            await watch(watched, SystemClock(), _listens, patience=0.1)
+    except Standstill:
+        return True
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize(("must_take", "still"), [(True, True), (False, False)])
+async def test_what_is_in_hand_is_no_excuse_where_the_rest_is_put_aside(
+    monkeypatch: pytest.MonkeyPatch, *, must_take: bool, still: bool
+) -> None:
+    """Nothing is taken in, though not all of it is paused; in a flow that pauses what is in hand may be the reason."""
+    assert await _stands_still(Behind(unfinished=7).watched(must_take=must_take), monkeypatch) is still
+
+
+async def test_a_step_that_may_begin_and_does_not_is_a_standstill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether something is to come or not."""
+    idle = Behind(behind=False, unstarted_since=0.0).watched(must_take=True)
+    assert await _stands_still(idle, monkeypatch)
+    assert not await _stands_still(Behind(behind=False).watched(must_take=True), monkeypatch)
 
 
 async def test_kafka_is_there_when_most_of_its_servers_take_a_connection() -> None:

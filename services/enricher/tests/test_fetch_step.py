@@ -9,9 +9,12 @@ from ringback_common.clock import iso
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received, Reject
 from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.core.decisions import longest_waits
 from ringback_enricher.core.tenants import Signal
 from ringback_events.topics import (
     CALLS,
+    FETCH_ASIDE,
+    FETCH_ASIDE_2,
     FETCH_BULK,
     FETCH_RETRY_2M,
     FETCH_RETRY_10S,
@@ -72,7 +75,7 @@ async def test_a_released_request_of_a_refused_record_is_refused_again(make_benc
         (MALFORMED, {"tried": (5, Reason.MALFORMED_RECORD)}, FETCH_RETRY_60M, Reason.MALFORMED_RECORD, b"6"),
         (Unread(Reason.VERSION_UNSTABLE), {}, FETCH_RETRY_2M, Reason.VERSION_UNSTABLE, b"1"),
         (Unread(Reason.MOVED_TO_BULK), {}, FETCH_BULK, Reason.MOVED_TO_BULK, b"0"),
-        (Unread(Reason.FORBIDDEN, Signal.AUTH_FAILING), {}, FETCH_RETRY_2M, Reason.TENANT_PAUSED, b"0"),
+        (Unread(Reason.FORBIDDEN, Signal.AUTH_FAILING), {}, FETCH_ASIDE, Reason.TENANT_PAUSED, b"0"),
     ],
 )
 async def test_a_failure_that_may_pass_goes_to_its_tier(
@@ -81,7 +84,7 @@ async def test_a_failure_that_may_pass_goes_to_its_tier(
     """The deferring rows of the failure table: lane, reason and attempt."""
     (outcome,) = await make_bench(answer).step([request_of(**asked)])
     where, why, headers = deferral(outcome)
-    assert (where, why, headers["ringback_attempt"]) == (topic.name, reason, attempt)
+    assert (where, why, headers.get("ringback_attempt", b"0")) == (topic.name, reason, attempt)
 
 
 @pytest.mark.parametrize(
@@ -256,43 +259,41 @@ async def test_an_unknown_tenant_gets_ten_minutes(make_bench: Any, request_of: A
 
 
 async def test_five_403_in_a_row_pause_the_tenant(make_bench: Any, request_of: Any, found: Any) -> None:
-    """From then on one probe a minute; the others go to the 2-minute tier, their attempts unchanged."""
+    """From then on one probe a minute; the others are put aside, their attempts unchanged."""
     bench = make_bench(*[FORBIDDEN] * 6, found())
     for _ in range(5):
         await bench.step([request_of()])
     (outcome,) = await bench.step([request_of(tried=(2, Reason.NOT_FOUND))])
     where, why, headers = deferral(outcome)
-    assert (where, why, headers["ringback_attempt"]) == (FETCH_RETRY_2M.name, Reason.TENANT_PAUSED, b"2")
+    assert (where, why, headers["ringback_attempt"]) == (FETCH_ASIDE.name, Reason.TENANT_PAUSED, b"2")
     assert len(bench.graph.asked) == 5
     bench.clock.advance(seconds=61)
     await bench.step([request_of()])
     await bench.step([request_of()])
     assert len(bench.graph.asked) == 6  # one probe, and it failed
     bench.clock.advance(seconds=30)
-    assert deferral((await bench.step([request_of()]))[0])[0] == FETCH_RETRY_2M.name
+    assert deferral((await bench.step([request_of()]))[0])[0] == FETCH_ASIDE.name
     bench.clock.advance(minutes=10)
     assert topics_of((await bench.settled(request_of()))[0])[0] == [RECORDS.name]  # the probe is answered
     assert topics_of((await bench.step([request_of(min_version=3)]))[0]) == []
 
 
-async def test_a_paused_tenants_records_are_turned_away_at_the_door_but_for_a_probe(
-    make_bench: Any, request_of: Any, found: Any
-) -> None:
-    """Deferred as the step would, without Graph; once a minute one comes in, however often it is asked about."""
+async def test_a_paused_tenant_is_asked_for_one_record_a_minute(make_bench: Any, request_of: Any, found: Any) -> None:
+    """However often it is asked about; the others move aside as they are, their attempts unchanged."""
     bench = make_bench(*[FORBIDDEN] * 5, found())
-    assert bench.step.divert(request_of()) is None
+    assert bench.step.may_ask(request_of())
     for _ in range(5):
         await bench.step([request_of()])
-    diverted = bench.step.divert(request_of(tried=(2, Reason.NOT_FOUND)))
-    where, why, headers = deferral(diverted)
-    assert (where, why, headers["ringback_attempt"]) == (FETCH_RETRY_2M.name, Reason.TENANT_PAUSED, b"2")
+    assert not bench.step.may_ask(request_of())
+    where, why, headers = deferral(bench.step.move(request_of(tried=(2, Reason.NOT_FOUND)), FETCH_ASIDE_2.name))
+    assert (where, why, headers["ringback_attempt"]) == (FETCH_ASIDE_2.name, Reason.TENANT_PAUSED, b"2")
     bench.clock.advance(minutes=11)
     probe = request_of()
-    assert [bench.step.divert(probe), bench.step.divert(probe)] == [None, None]
-    assert deferral(bench.step.divert(request_of()))[0] == FETCH_RETRY_60M.name
+    assert [bench.step.may_ask(probe), bench.step.may_ask(probe)] == [True, True]
+    assert not bench.step.may_ask(request_of())
     assert len(bench.graph.asked) == 5
     assert topics_of((await bench.step([probe]))[0])[0] == [RECORDS.name]
-    assert bench.step.divert(request_of()) is None
+    assert bench.step.may_ask(request_of())
 
 
 async def test_a_probe_that_fails_is_followed_by_another_a_minute_later(make_bench: Any, request_of: Any) -> None:
@@ -302,32 +303,27 @@ async def test_a_probe_that_fails_is_followed_by_another_a_minute_later(make_ben
         await bench.step([request_of()])
     bench.clock.advance(seconds=61)
     probe = request_of()
-    assert bench.step.divert(probe) is None
+    assert bench.step.may_ask(probe)
     await bench.step([probe])
     assert len(bench.graph.asked) == 6
-    assert deferral(bench.step.divert(probe))[1] is Reason.TENANT_PAUSED
+    assert not bench.step.may_ask(probe)
     bench.clock.advance(seconds=61)
-    assert bench.step.divert(request_of()) is None
+    assert bench.step.may_ask(request_of())
 
 
-async def test_poison_of_a_paused_tenant_is_refused_at_the_door(make_bench: Any, request_of: Any) -> None:
-    """What is no request of the tenant is refused, not deferred for ever; an operator's pause turns away too."""
+async def test_what_is_put_aside_is_judged_when_it_is_tried(make_bench: Any, request_of: Any) -> None:
+    """Poison moves as it is: refused at the door it would be refused by the thousand before a halt is noticed.
+
+    What waits for a read of its call was tried, and is refused.
+    """
     bench = make_bench(FORBIDDEN)
     bench.operator_pauses[TENANT] = timedelta(minutes=1)
-    assert bench.step.divert(request_of(key=TENANT.encode() + b"|another")) == Reject(Reason.SCHEMA_INVALID, "key")
-    assert bench.step.divert(request_of(age=timedelta(days=31))) == Drop(Reason.TOO_OLD)
-    assert deferral(bench.step.divert(request_of()))[0] == FETCH_RETRY_2M.name
-
-
-async def test_a_long_pause_uses_the_long_tier(make_bench: Any, request_of: Any) -> None:
-    """After ten minutes of a pause its records wait an hour."""
-    bench = make_bench(FORBIDDEN)
-    for _ in range(5):
-        await bench.step([request_of()])
-    bench.clock.advance(minutes=11)
-    await bench.step([request_of()])
-    (outcome,) = await bench.step([request_of()])
-    assert deferral(outcome)[0] == FETCH_RETRY_60M.name
+    foreign = request_of(key=TENANT.encode() + b"|another")
+    moved = bench.step.move(foreign, FETCH_ASIDE.name)
+    assert deferral(moved)[:2] == (FETCH_ASIDE.name, Reason.TENANT_PAUSED)
+    assert (moved.stages[0][0].key, moved.stages[0][0].value) == (foreign.key, foreign.value)
+    assert bench.step.slow(foreign, b"r.1.0") == bench.step.busy(foreign, None) == Reject(Reason.SCHEMA_INVALID, "key")
+    assert not bench.step.may_ask(request_of())
 
 
 async def test_an_operators_pause_is_obeyed(make_bench: Any, request_of: Any, found: Any) -> None:
@@ -335,7 +331,7 @@ async def test_an_operators_pause_is_obeyed(make_bench: Any, request_of: Any, fo
     bench = make_bench(found())
     bench.operator_pauses[TENANT] = timedelta(minutes=20)
     (outcome,) = await bench.step([request_of()])
-    assert deferral(outcome)[:2] == (FETCH_RETRY_60M.name, Reason.TENANT_PAUSED)
+    assert deferral(outcome)[:2] == (FETCH_ASIDE.name, Reason.TENANT_PAUSED)
     assert bench.graph.asked == []
 
 
@@ -343,7 +339,7 @@ async def test_a_long_retry_after_of_the_tenant_pauses_it(make_bench: Any, reque
     """Nothing is asked before Retry-After has passed, not even by a probe."""
     bench = make_bench(Throttled(f"tenant:{TENANT}", 300.0), found())
     (outcome,) = await bench.step([request_of()])
-    assert deferral(outcome)[:2] == (FETCH_RETRY_2M.name, Reason.TENANT_PAUSED)
+    assert deferral(outcome)[:2] == (FETCH_ASIDE.name, Reason.TENANT_PAUSED)
     bench.clock.advance(seconds=299)
     await bench.step([request_of()])
     assert len(bench.graph.asked) == 1
@@ -381,10 +377,45 @@ async def test_a_record_that_alone_is_throttled_goes_to_the_tiers_for_a_day(make
     assert bench.step.throttled(foreign, 5.0) == Reject(Reason.SCHEMA_INVALID, "key")
 
 
-async def test_a_held_request_makes_room(make_bench: Any, request_of: Any) -> None:
-    """A record of a throttled tenant goes to the 2-minute tier, its attempts unchanged."""
-    where, why, headers = deferral(make_bench(NOT_FOUND).step.held(request_of(tried=(1, Reason.NOT_FOUND))))
-    assert (where, why, headers["ringback_attempt"]) == (FETCH_RETRY_2M.name, Reason.TENANT_PAUSED, b"1")
+async def test_what_exceeds_its_tenants_share_moves_as_it_is(make_bench: Any, request_of: Any) -> None:
+    """Nothing is counted, and nothing that it had waited for goes along."""
+    bench = make_bench(NOT_FOUND)
+    where, why, headers = deferral(bench.step.move(request_of(tried=(1, Reason.NOT_FOUND)), FETCH_ASIDE.name))
+    assert (where, why, headers["ringback_looks"]) == (FETCH_ASIDE.name, Reason.OVER_SHARE, b"not_found=1")
+    assert "ringback_due" not in headers
+
+
+async def test_what_nobody_waits_for_is_not_moved(make_bench: Any, request_of: Any) -> None:
+    """Neither the canary nor what Graph keeps no longer: it would wait for its tenant for ever."""
+    bench = make_bench(NOT_FOUND)
+    assert bench.step.move(request_of(source="canary"), FETCH_ASIDE.name) == Drop(Reason.CANARY)
+    old = request_of()
+    bench.clock.advance(days=31)
+    assert bench.step.move(old, FETCH_ASIDE.name) == Drop(Reason.TOO_OLD)
+
+
+async def test_a_request_that_waits_for_a_read_comes_again_no_sooner_than_after_a_second(
+    make_bench: Any, request_of: Any
+) -> None:
+    """However fast Graph's slowness passes: the lane would be full of copies of one hanging read."""
+    bench = make_bench(NOT_FOUND, time_scale=600)
+    headers = deferral(bench.step.busy(request_of(), b"r.1.0"))[2]
+    assert int(headers["ringback_due"]) - int(bench.clock.now().timestamp() * 1000) == 1000
+    assert longest_waits(600)[FETCH_RETRY_10S] == 1.0
+    assert longest_waits(1)[FETCH_RETRY_10S] == 10.0
+
+
+async def test_a_copy_stands_for_a_read_that_takes_long_and_ends_after_a_day(make_bench: Any, request_of: Any) -> None:
+    """It names the read, which is held against it; waiting on for the same read is not."""
+    bench = make_bench(NOT_FOUND)
+    where, why, headers = deferral(bench.step.slow(request_of(), b"r.1.0"))
+    assert (where, why, headers["ringback_looks"]) == (FETCH_RETRY_10S.name, Reason.SLOW, b"slow=1")
+    assert headers["ringback_read"] == b"r.1.0"
+    copy = request_of(tried=(1, Reason.SLOW), headers=(("ringback_read", b"r.1.0"),))
+    where, _, headers = deferral(bench.step.busy(copy, None))
+    assert (where, headers["ringback_looks"], headers["ringback_read"]) == (FETCH_RETRY_10S.name, b"slow=1", b"r.1.0")
+    assert deferral(bench.step.slow(request_of(tried=(27, Reason.SLOW)), b"r.2.0"))[0] == FETCH_RETRY_60M.name
+    assert bench.step.slow(request_of(tried=(28, Reason.SLOW)), b"r.3.0") == Reject(Reason.SLOW)
 
 
 async def test_a_deferred_request_keeps_its_bytes_and_identity(make_bench: Any, request_of: Any) -> None:

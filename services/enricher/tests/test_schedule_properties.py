@@ -8,11 +8,11 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
-from ringback_enricher.core.decisions import Schedule, decide, defer_paused, look_again, move_to_bulk
+from ringback_enricher.core.decisions import Schedule, decide, look_again, move_to_bulk, put_aside
 from ringback_enricher.core.requests import Request, accept
 from ringback_events.fetch import FetchRequest
 from ringback_events.keys import call_key
-from ringback_events.topics import FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_10S, FETCH_RETRY_60M
+from ringback_events.topics import FETCH, FETCH_ASIDE, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_10S, FETCH_RETRY_60M
 from ringback_testing.graph_records import CALL, TENANT
 from ringback_testing.properties import examples
 
@@ -34,6 +34,8 @@ ROWS = {
 """The failure table of ARCHITECTURE.md, spelled out a second time."""
 FINAL = (Reason.TOO_LARGE, Reason.HOSTILE_LINK)
 A_DAY = sum((wait for _, wait in ROWS[Reason.UPSTREAM_ERROR]), timedelta())
+LEAST = timedelta(seconds=1)
+"""Whatever waits for a read comes again no sooner."""
 NOT_YET = timedelta(minutes=150)
 SOURCES = ("webhook", "eventhub", "reconcile", "backfill", "release", "lookup", "replay")
 
@@ -63,11 +65,11 @@ class Life:
         told = self.message
         return accept(Received(told.topic, 0, 0, 0, told.key, told.value, told.headers), self.now)
 
-    def answered(self, request: Request, reason: Reason, paused_for: timedelta) -> Outcome:
+    def answered(self, request: Request, reason: Reason) -> Outcome:
         """What the step says when Graph, or the tenant's gate, says this."""
         schedule = Schedule(self.now, self.scale)
         if reason is Reason.TENANT_PAUSED:
-            return defer_paused(request, paused_for, schedule)
+            return put_aside(request.received, FETCH_ASIDE.name, reason)
         if reason is Reason.MOVED_TO_BULK:
             return move_to_bulk(request)
         if reason is Reason.VERSION_BEHIND:
@@ -85,15 +87,18 @@ class Life:
             assert self.message.topic == FETCH_BULK.name
             self.bulk_moves += 1
             return True
+        if reason is Reason.TENANT_PAUSED:
+            assert self.message.topic == FETCH_ASIDE.name
+            self.now += lag
+            return True
         due = datetime.fromtimestamp(int(dict(self.message.headers)["ringback_due"]) / 1000, UTC)
         tier = self._tier(reason)
-        assert (self.message.topic, due - self.now) == (tier[0], _milliseconds(self.now, tier[1] / self.scale))
+        wait = max(tier[1] / self.scale, LEAST if tier == SOON else timedelta())
+        assert (self.message.topic, due - self.now) == (tier[0], _milliseconds(self.now, wait))
         self.now = due + lag
         return True
 
     def _tier(self, reason: Reason) -> tuple[str, timedelta]:
-        if reason is Reason.TENANT_PAUSED:
-            return SHORT if self.message.topic == SHORT[0] else LONG
         tier = ROWS[reason][self.looks[reason]]
         self.looks[reason] += 1
         self.patience += tier[1]
@@ -137,7 +142,7 @@ def test_any_sequence_of_answers_is_patient_as_the_table_says_and_ends(
         if reason is Reason.MOVED_TO_BULK and request.is_bulk:
             continue  # whoever asks in the bulk lane may read as many pages as it takes
         again = reason in {Reason.TENANT_PAUSED, Reason.MOVED_TO_BULK} or deserved(life, reason)
-        outcome = life.answered(request, reason, paused_for=lag)
+        outcome = life.answered(request, reason)
         assert life.follow(reason, outcome, lag / scale) is again
         assert life.patience <= A_DAY
         if not again:
@@ -165,7 +170,7 @@ def test_answers_that_repeat_for_ever_end_within_a_day(cycle: list[tuple[Reason,
             if set(reasons) == {Reason.MOVED_TO_BULK}:
                 break  # read whole in the bulk lane
             continue
-        if not life.follow(reason, life.answered(request, reason, timedelta(0)), timedelta(0)):
+        if not life.follow(reason, life.answered(request, reason), timedelta(0)):
             break
     else:
         raise AssertionError(f"still asked for after {life.now - START}")
@@ -184,7 +189,7 @@ def test_a_record_graph_does_not_have_yet_is_looked_for_until_150_minutes_exactl
         if not isinstance(request, Request):
             return
         again = reason is Reason.TENANT_PAUSED or life.now - START < NOT_YET
-        assert life.follow(reason, life.answered(request, reason, timedelta(0)), lag) is again
+        assert life.follow(reason, life.answered(request, reason), lag) is again
         if not again:
             return
     raise AssertionError("never decided")

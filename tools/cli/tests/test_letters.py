@@ -94,8 +94,10 @@ def test_any_letter_has_a_head_and_a_verdict(
 )
 def test_a_release_goes_to_its_source_and_from_a_fetch_lane_to_the_bulk_lane(source: str, target: str) -> None:
     """Key, bytes and foreign headers as they were; nothing of the refusal, of the attempts and of the old trace."""
-    added = (("ringback_attempt", b"6"), ("ringback_due", b"1"), ("ringback_reason", b"x"), ("traceparent", b"00-"))
-    released = release_of(letter(source, headers=(*added, ("ce_id", b"i"), ("null", None))), "run", NOW)
+    counted = (("ringback_attempt", b"6"), ("ringback_due", b"1"), ("ringback_reason", b"x"), ("ringback_read", b"r"))
+    released = release_of(
+        letter(source, headers=(*counted, ("traceparent", b"00-"), ("ce_id", b"i"), ("null", None))), "run", NOW
+    )
     marks = (("ringback_replay", b"true"), ("ringback_run", b"run"))
     headers = (("ce_id", b"i"), ("null", b""), *marks)
     assert released == Message(target, f"{TENANT}|c".encode(), VALUE, headers)

@@ -86,15 +86,16 @@ def test_a_dead_letter_twice(story: Story) -> None:
     assert story.broken() == set()
 
 
-def test_memory_files_and_span_are_bounded(story: Story) -> None:
-    """M13: the span rises above its cap while Graph is away; memory and files have caps of their own."""
-    good = Sample(101.0, "enricher", 7, 200 * MIB, 60, {'ringback_stream_span{group="ringback-enricher"}': 256.0})
+def test_memory_files_and_keys_are_bounded(story: Story) -> None:
+    """M13: what is in hand rises above its cap while Graph is away; memory and files have caps of their own."""
+    keys = 'ringback_stream_tenant_keys{group="ringback-enricher"}'
+    good = Sample(101.0, "enricher", 7, 200 * MIB, 60, {keys: 152.0})
     story.samples.append(good)
     assert story.broken() == set()
     for worse in (
         replace(good, rss=301 * MIB),
         replace(good, files=2000),
-        replace(good, gauges={'ringback_stream_span{group="ringback-enricher"}': 257.0}),
+        replace(good, gauges={keys: 153.0}),
     ):
         story.samples[:] = [good, worse, good]
         assert story.verdict().anomalies["I7"] == 1
@@ -265,7 +266,7 @@ def test_a_bound_on_no_figure_bounds_nothing_and_is_told(story: Story) -> None:
 
 def test_a_class_that_had_nothing_to_judge_is_no_evidence(story: Story) -> None:
     """Memory without the span, a search for nobody, and every other class over ledgers that are empty."""
-    span = {'ringback_stream_span{group="ringback-enricher"}': 3.0}
+    span = {'ringback_stream_tenant_keys{group="ringback-enricher"}': 3.0}
     story.samples.append(Sample(101.0, "enricher", 7, 200 * MIB, 60))
     assert story.verdict(("I7",)).missing == ("Nothing was there to be judged by I7.",)
     story.samples.append(Sample(101.0, "enricher", 7, 200 * MIB, 60, span))

@@ -60,6 +60,8 @@ class Reason(StrEnum):
     MALFORMED_RECORD = "malformed_record"
     UNKNOWN_TENANT = "unknown_tenant"
     TENANT_PAUSED = "tenant_paused"
+    OVER_SHARE = "over_share"
+    SLOW = "slow"
     VERSION_BEHIND = "version_behind"
     VERSION_UNCHANGED = "version_unchanged"
     VERSION_UNSTABLE = "version_unstable"

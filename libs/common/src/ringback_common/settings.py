@@ -33,8 +33,8 @@ PREFIX = "RINGBACK_"
 _MIB = 1024 * 1024
 
 HEADS = frozenset({
-    "ADMIN", "GRAPH", "INSTALLATION_ID", "KAFKA", "LIMITS", "PRIVACY", "PROFILE", "RULES", "SITES_FILE", "STORE",
-    "TELEMETRY", "TENANTS_FILE", "TIME_SCALE", "WEBHOOK",
+    "ADMIN", "GRAPH", "INSTALLATION_ID", "KAFKA", "LIMITS", "PRIVACY", "PROFILE", "PUT_ASIDE_SECONDS", "RULES",
+    "SITES_FILE", "STORE", "TELEMETRY", "TENANTS_FILE", "TIME_SCALE", "WEBHOOK",
 })  # fmt: skip
 """How the names go on that any process reads, up to the first `__`: processes share environments, and what another one
 reads is no mistake. tests/contract compares it with the settings classes, which this package may not import."""

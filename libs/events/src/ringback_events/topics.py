@@ -115,8 +115,12 @@ FETCH_RETRY_2M = _kept("internal.fetch-retry-2m", 12, _BY_TENANT, 7, "fetch-requ
 FETCH_RETRY_60M = _kept("internal.fetch-retry-60m", 12, _BY_TENANT, 7, "fetch-request")
 FETCH_RETRIES = (FETCH_RETRY_10S, FETCH_RETRY_2M, FETCH_RETRY_60M)
 """The lanes on which requests wait for their time, the shortest wait first."""
-FETCH_LANES = (FETCH, FETCH_BULK, *FETCH_RETRIES)
-"""The lanes of the enricher: at once, in bulk, and those of the retries."""
+FETCH_ASIDE = _kept("internal.fetch-aside", 12, _BY_TENANT, 7, "fetch-request")
+FETCH_ASIDE_2 = _kept("internal.fetch-aside-2", 12, _BY_TENANT, 7, "fetch-request")
+FETCH_ASIDES = (FETCH_ASIDE, FETCH_ASIDE_2)
+"""The lanes on which requests wait until their tenant may be asked for them; a tenant's are on one of the two."""
+FETCH_LANES = (FETCH, FETCH_BULK, *FETCH_RETRIES, *FETCH_ASIDES)
+"""The lanes of the enricher: at once, in bulk, those of the retries, and those of what waits for its tenant."""
 LIFECYCLE = _kept("internal.lifecycle", 12, _BY_TENANT, 7, "lifecycle-event")
 COMMANDS = _kept("internal.commands", 12, _BY_TENANT, 7)
 KEEPER_STATE = _compacted("internal.keeper-state", 12, _BY_TENANT)

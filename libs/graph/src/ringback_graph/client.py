@@ -131,6 +131,7 @@ class GraphClient:
         await self.budget.acquire(ticket)
         if (seconds := self.waits.heard(ticket.tenant_id)) > 0:
             raise self.budget.held(ticket, seconds)
+        call.room.sent()
         sent = self.clock.monotonic()
         status = "failed"
         try:

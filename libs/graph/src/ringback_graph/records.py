@@ -139,14 +139,17 @@ class RecordReader:
         except HostileLink as hostile:
             return Hostile(hostile.why)
 
-    async def version(self, tenant: Tenant, call_id: str, priority: Priority) -> Current | Failed:
-        """Which version Graph has of a record now, in one request, or why that is not known.
+    async def version(
+        self, tenant: Tenant, call_id: str, priority: Priority, room: Room | None = None
+    ) -> Current | Failed:
+        """Which version Graph has of a record now, in one request, or why that is not known; `room` as for `read`.
 
         Raises:
             Transient: timeout, connection, 5xx.
             Throttled: Graph asks to wait; the scope is already held.
         """
         reading = _Reading(self._client, self._limits, self._expands, tenant, call_id, priority, None)
+        reading.room = room or Boundless()
         try:
             return await reading.version()
         except _Ends as end:

@@ -21,6 +21,10 @@ class Room(Protocol):
         """Count bytes of JSON as they come in; waits while there is no room for them."""
         ...
 
+    def sent(self) -> None:
+        """A request is sent now, its budget and its token being there: until here nobody waited for Graph."""
+        ...
+
     def restart(self) -> None:
         """What was taken is given up: the read begins anew."""
         ...
@@ -39,6 +43,9 @@ class Boundless:
 
     async def take(self, octets: int) -> None:
         """Never waits."""
+
+    def sent(self) -> None:
+        """Nobody asks."""
 
     def restart(self) -> None:
         """Nothing was counted."""

@@ -60,12 +60,14 @@ class Assignment:
         self._proved_at = float("-inf")
         self.progressed_at = clock.monotonic()
         """Monotonic time something was last taken, finished or assigned; the watchdog reads it."""
+        self.taken_at = self.progressed_at
+        """The same, of what was taken or assigned."""
 
     def begin(self, starts: Mapping[Partition, int]) -> None:
         """An assignment begins at these offsets."""
         self.watermarks.assign(starts)
         self._proved_at = float("-inf")
-        self.progressed_at = self._clock.monotonic()
+        self.progressed_at = self.taken_at = self._clock.monotonic()
         telemetry.child(telemetry.ASSIGNED, self._group).set(len(starts))
         if self._ownership is not None:
             self._ownership.assigned(starts.keys())
@@ -119,7 +121,7 @@ class Assignment:
 
     def take(self, partition: Partition, offset: int) -> Ticket:
         """The ticket of a record its watermark has just taken."""
-        self.progressed_at = self._clock.monotonic()
+        self.progressed_at = self.taken_at = self._clock.monotonic()
         telemetry.child(telemetry.RECEIVED, self._group, partition.topic).inc()
         telemetry.child(telemetry.IN_HAND, self._group, partition.topic).inc()
         return self.watermarks.ticket(partition, offset)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from ringback_common import logs
@@ -118,6 +118,21 @@ class BatchedRunner:
         if self._step_began is not None or self._batch or not self._waiting:
             return self._step_began
         return self._waiting[0].arrived
+
+    @property
+    def unstarted_since(self) -> None:
+        """A batch takes what waits; see `stuck_since`."""
+        return
+
+    def oldest_by_reason(self) -> Mapping[str, float]:
+        """The batch, and what waits for it."""
+        oldest = {"running": self._batch, "ready": self._waiting}
+        return {why: next(iter(items)).arrived for why, items in oldest.items() if items}
+
+    @property
+    def keys_of_a_tenant(self) -> int:
+        """Keys are not told apart."""
+        return 0
 
     # -- running --
 

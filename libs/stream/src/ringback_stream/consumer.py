@@ -26,9 +26,9 @@ from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.settings import KafkaSettings
 
+from ringback_stream.aside.door import Door
 from ringback_stream.assignment import Assignment
 from ringback_stream.connection import client_options, contract_name, faststream_security, full_name
-from ringback_stream.diversion import Diversion
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.intake import Intake
 from ringback_stream.partitions import Partition
@@ -68,14 +68,14 @@ class Consumer:
         kafka: KafkaSettings,
         flow: KeyedFlow | BatchedFlow,
         runner: Runner,
-        diversion: Diversion,
+        door: Door,
         assignment: Assignment,
         clock: Clock,
     ) -> None:
         self._kafka = kafka
         self._flow = flow
         self._runner = runner
-        self._diversion = diversion
+        self._door = door
         self._assignment = assignment
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with what aiokafka would have swallowed."""
@@ -83,7 +83,7 @@ class Consumer:
         self.joined = False
         self._ending = asyncio.Event()
         self._giving_up = asyncio.Lock()
-        self.intake = Intake(flow, runner, diversion, assignment, clock)
+        self.intake = Intake(flow, runner, door, assignment, clock)
         self._broker = _broker(kafka)
         self._topics = [full_name(kafka, lane.topic.name) for lane in flow.lanes]
         self._portion = _POLLED_FIRST
@@ -127,7 +127,7 @@ class Consumer:
     def lost(self) -> None:
         """The broker says the assignment is somebody else's: everything is dropped until the next one."""
         self.intake.close()
-        self._diversion.drop()
+        self._door.drop()
         self._runner.drop()
 
     @property
@@ -209,14 +209,20 @@ class Consumer:
             return False
         if not self.intake.is_open or epoch != self._assignment.watermarks.epoch:
             return False
-        mended = {
-            named: offset
-            for named, offset in oldest.items()
-            if self._assignment.resume(Partition(contract_name(self._kafka, named.topic), named.partition), offset)
-        }
-        for named, offset in mended.items():
-            self.intake.go_to(client, named, offset)
+        mended = [named for named, offset in oldest.items() if self._mend(client, named, offset)]
         return bool(mended)
+
+    def _mend(self, client: Any, named: TopicPartition, oldest: int) -> bool:
+        """Go on with a partition where its log begins; one that was read ahead of its head, at its head."""
+        partition = Partition(contract_name(self._kafka, named.topic), named.partition)
+        watermark = self._assignment.watermarks.of(partition)
+        if not self._assignment.resume(partition, oldest) and (watermark is None or not self.intake.is_outside(named)):
+            return False
+        watermark = self._assignment.watermarks.of(partition)
+        assert watermark is not None  # noqa: S101 - it is assigned
+        self._door.begin_anew(partition, watermark.head)
+        self.intake.go_to(client, named, watermark.head)
+        return True
 
     async def _receive(self, records: Sequence[Record]) -> None:
         if not self.intake.is_open:
@@ -225,7 +231,7 @@ class Consumer:
         if not records:
             return
         self._portion = _portion(records)
-        await self._diversion.room()
+        await self._door.room()
         await self._runner.room()
         self.intake.take(self.client, [(contract_name(self._kafka, record.topic), record) for record in records])
         # A poll that finds prefetched records never suspends: without this thousands would be taken in one go.
@@ -275,11 +281,9 @@ class Consumer:
             self._assignment.end(how)
 
     async def _drain(self) -> None:
-        """One after the other: a diverted record that is written may overtake one that waits for its step."""
-        began = asyncio.get_running_loop().time()
         self._runner.close()
-        await self._diversion.drain(DRAIN_WITHIN)
-        await self._runner.drain(max(0.0, began + DRAIN_WITHIN - asyncio.get_running_loop().time()))
+        await self._runner.drain(DRAIN_WITHIN)
+        self._door.drop()
 
     async def _commit_the_last(self) -> None:
         """Until the broker has it: nobody repeats this commit later."""
@@ -302,7 +306,7 @@ class Consumer:
             client.seek(partition, start)
         ours = {Partition(contract_name(self._kafka, tp.topic), tp.partition): at for tp, at in starts.items()}
         self._assignment.begin(ours)
-        self._diversion.resume()
+        self._door.begin(ours)
         self._runner.resume()
         self.intake.open()
         self.joined = True

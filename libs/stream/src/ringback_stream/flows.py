@@ -13,21 +13,19 @@ from ringback_stream.ownership import Ownership
 
 __all__ = [
     "STEP_LIMIT",
+    "Aside",
     "BatchLimits",
     "BatchStep",
     "BatchedFlow",
     "Caps",
-    "Divert",
     "KeyStep",
     "KeyedFlow",
     "Lane",
     "LaneKind",
     "OnExhausted",
-    "OnHeld",
     "OnSettled",
     "OnThrottled",
     "RetryBudget",
-    "nothing_diverted",
 ]
 
 KeyStep = Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]]
@@ -38,19 +36,11 @@ OnExhausted = Callable[[Received, int], Outcome]
 """What becomes of a record whose in-place budget is used up after so many attempts."""
 OnThrottled = Callable[[Received, float], Outcome]
 """What becomes of a record that alone, not its tenant, has to wait for so many seconds."""
-OnHeld = Callable[[Received], Outcome]
-"""What becomes of a record of a long-throttled tenant that may be held no longer."""
-Divert = Callable[[Received], Outcome | None]
-"""Asked for each record taken in, and perhaps again for the same one: what becomes of it without a step, or None."""
 OnSettled = Callable[[Sequence[Outcome]], None]
 """Told the outcomes of a step once everything they write is acked; those the broker refused are told as `Reject`."""
 
 STEP_LIMIT = 1200.0
 """Seconds after which a step counts as hung and liveness turns red; the longest read of Graph gives up after 900."""
-
-
-def nothing_diverted(_: Received) -> None:
-    """Every record needs a step."""
 
 
 class LaneKind(IntEnum):
@@ -59,7 +49,9 @@ class LaneKind(IntEnum):
     LIVE = 0
     RETRY = 1
     """A record is held back until the moment its `ringback_due` header names, within the lane's longest wait."""
-    BULK = 2
+    ASIDE = 2
+    """Its records wait until their tenant has room; see `Aside`."""
+    BULK = 3
     """Has slots of its own and never holds live back."""
 
 
@@ -84,22 +76,30 @@ class Caps:
     """Bounds of what is in hand.
 
     Attributes:
-        in_flight: live and retry steps that have no answer yet. What a step has answered and waits for Kafka is bounded
+        in_flight: steps that have no answer yet, bulk left out. What a step has answered and waits for Kafka is bounded
         in bytes, see `ringback_stream.in_hand`.
         in_flight_per_tenant: of these, one tenant's; the rest of the slots stay free for others when one tenant's
         calls hang.
-        in_flight_bulk: the same for bulk, besides `in_flight`.
-        span: offsets between a partition's watermark and its head, diverted records left out; what a crash repeats at
-        most per partition, besides those (`ringback_stream.diversion.LARGEST_SPAN`).
-        keys_per_tenant: unfinished keys of one tenant. Waiting records of one key share a step and count once.
+        in_flight_bulk: the same for bulk, and for reads that take longer than their records may wait.
+        in_flight_bulk_per_tenant: of these, one tenant's.
+        span: of a flow that puts nothing aside, offsets between a partition's watermark and its head.
+        keys_per_tenant: the same, unfinished keys of one tenant. Waiting records of one key share a step and count
+        once; those of bulk count apart.
+        largest_share: of a flow that puts aside, unfinished keys of one tenant.
+        least_share: no tenant's share is smaller.
+        records_per_key: records of one key that may wait.
         low: share of a cap below which a paused partition goes on (hysteresis: pausing discards prefetched records).
     """
 
     in_flight: int = 64
     in_flight_per_tenant: int = 48
     in_flight_bulk: int = 16
+    in_flight_bulk_per_tenant: int = 12
     span: int = 256
     keys_per_tenant: int = 64
+    largest_share: int = 128
+    least_share: int = 8
+    records_per_key: int = 64
     low: float = 0.5
 
 
@@ -133,6 +133,37 @@ class BatchLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """Where a flow puts what it cannot finish soon, so that nobody waits behind it.
+
+    What exceeds its tenant's share in hand goes to one of `topics`, lanes of kind ASIDE, and waits there for room. What
+    takes long for its own sake goes to a retry lane, while the read under way goes on.
+
+    Attributes:
+        topics: two of them, so that two tenants with a backlog need not stand behind each other.
+        within: seconds for which a record may keep its offset open.
+        move: what becomes of a record that goes to a topic, by its name, without a try; nothing is counted.
+        slow: of one whose read takes longer, and goes on; the second value is the read's name for `READ`.
+        busy: of one that waits for a read of its call, for that read's name if it is one of its own: it comes again a
+            little later; nothing is counted.
+        is_paused: whether a tenant must not be asked at all.
+        may_ask: whether a record's tenant may be asked for this record. Asked last: the answer may count as a probe.
+        quota: how many records of a tenant its quota serves in a second.
+        keep_seconds: a record that is older moves to the end of its lane, lest retention takes it.
+    """
+
+    topics: tuple[Topic, Topic]
+    move: Callable[[Received, str], Outcome]
+    slow: Callable[[Received, bytes], Outcome]
+    busy: Callable[[Received, bytes | None], Outcome]
+    is_paused: Callable[[str], bool]
+    may_ask: Callable[[Received], bool]
+    quota: Callable[[str], float]
+    within: float = 5.0
+    keep_seconds: float = 3.5 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
 class KeyedFlow:
     """Strictly one step at a time per key, over all lanes; many keys at once."""
 
@@ -142,9 +173,9 @@ class KeyedFlow:
     on_exhausted: OnExhausted
     on_throttled: OnThrottled | None = None
     """None: such a record waits in hand."""
-    on_held: OnHeld | None = None
     on_settled: OnSettled | None = None
-    divert: Divert = nothing_diverted
+    aside: Aside | None = None
+    """None: what is too much waits, and its partition with it."""
     key_interval: float = 0.0
     """Seconds between the beginnings of two steps of one key: a burst of notifications becomes two steps."""
     caps: Caps = field(default_factory=Caps)
@@ -170,8 +201,3 @@ class BatchedFlow:
     def lanes(self) -> tuple[Lane, ...]:
         """The topics as live lanes."""
         return tuple(Lane(topic) for topic in self.topics)
-
-    @property
-    def divert(self) -> Divert:
-        """A batch takes whatever comes."""
-        return nothing_diverted

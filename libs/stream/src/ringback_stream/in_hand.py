@@ -24,6 +24,7 @@ class Hold:
         granted: bytes of the budget that are this step's; never more than its `largest`.
         used: bytes that were taken.
         is_final: whether it grows no more.
+        has_asked: whether the other side was asked for something: from then on the step's time is the other side's.
     """
 
     def __init__(self, in_hand: "InHand") -> None:
@@ -31,6 +32,7 @@ class Hold:
         self.granted = 0
         self.used = 0
         self.is_final = False
+        self.has_asked = False
         self._waited = 0.0
         self._waits_since: float | None = None
 

@@ -1,4 +1,4 @@
-"""The door: which records are taken in, and which partitions wait outside.
+"""Which records are taken in, and which partitions wait outside; each record is decided by a `Door`.
 
 Pausing throws a partition's prefetched records away and every rebalance forgets pauses, so a refused record is always
 sought back: what was refused is delivered again, whatever happened meanwhile.
@@ -9,11 +9,12 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from ringback_common.clock import Clock
-from ringback_common.outcomes import Outcome, Received
+from ringback_common.outcomes import Received
+from ringback_events.keys import tenant_of
 
 from ringback_stream import telemetry
+from ringback_stream.aside.door import Door, Wait
 from ringback_stream.assignment import Assignment
-from ringback_stream.diversion import Diversion
 from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
 from ringback_stream.lanes import due_ms
 from ringback_stream.partitions import Partition
@@ -34,28 +35,32 @@ class Intake:
         self,
         flow: KeyedFlow | BatchedFlow,
         runner: Runner,
-        diversion: Diversion,
+        door: Door,
         assignment: Assignment,
         clock: Clock,
     ) -> None:
         self._group = flow.group
-        self._diversion = diversion
+        self._door = door
         self._lanes = {lane.topic.name: lane for lane in flow.lanes}
         self._runner = runner
         self._assignment = assignment
         self._clock = clock
         self._open = False
         self._outside: dict[TopicPartition, MayGoOn] = {}
+        self._looking: dict[TopicPartition, tuple[Partition, MayGoOn]] = {}
+        """Partitions that are read ahead while their head waits."""
 
     def open(self) -> None:
         """A new assignment: nothing is paused."""
         self._outside.clear()
+        self._looking.clear()
         self._open = True
 
     def close(self) -> None:
         """Take nothing more."""
         self._open = False
         self._outside.clear()
+        self._looking.clear()
 
     def take(self, client: Any, records: Sequence[Described]) -> None:
         """Take in what may be, in order; a partition with a refused record waits outside, sought back to it."""
@@ -65,8 +70,13 @@ class Intake:
         for topic, record in records:
             partition = Partition(topic, record.partition)
             watermark = self._assignment.watermarks.of(partition)
+            self._note(partition, record)
+            if self._is_looking(record):
+                continue
             if watermark is None or partition in refused or not self._admit(client, partition, watermark, record):
                 refused.add(partition)
+        for partition in {Partition(topic, record.partition) for topic, record in records}:
+            self._forget_passed(partition)
         for topic, record in dict(records).items():  # the newest of each topic
             age = max(0.0, self._now_ms() - record.timestamp) / 1000
             telemetry.child(telemetry.LANE_AGE, self._group, topic).set(age)
@@ -76,10 +86,16 @@ class Intake:
         """Read a partition at another offset: what it waited for was about records that are not there."""
         if self._outside.pop(named, None) is not None:
             client.resume(named)
+        self._looking.pop(named, None)
         client.seek(named, offset)
 
     def look_again(self, client: Any) -> None:
         """Let those in that may go on."""
+        for named, (partition, may_go_on) in tuple(self._looking.items()):
+            watermark = self._assignment.watermarks.of(partition)
+            if watermark is not None and may_go_on():
+                del self._looking[named]
+                client.seek(named, watermark.head)
         for named, may_go_on in tuple(self._outside.items()):
             if may_go_on():
                 del self._outside[named]
@@ -93,52 +109,65 @@ class Intake:
 
     @property
     def waiting_outside(self) -> int:
-        """Partitions paused."""
-        return len(self._outside)
+        """Partitions paused, or read ahead."""
+        return len(self._outside) + len(self._looking)
 
     def is_outside(self, named: TopicPartition) -> bool:
-        """Whether a partition is paused by us."""
-        return named in self._outside
+        """Whether the head of a partition waits in Kafka."""
+        return named in self._outside or named in self._looking
 
     def _admit(self, client: Any, partition: Partition, watermark: Watermark, record: Record) -> bool:
         named = TopicPartition(record.topic, record.partition)
         lane = self._lanes[partition.topic]
-        if record.offset < watermark.head:
-            return True  # a seek back delivers twice
+        looked = watermark.look_at(record.offset)  # first: to decide may be to say that a tenant is asked for it
+        if looked is not Taken.TAKEN:
+            return looked is Taken.REPEAT or self._go_back(client, named, watermark)
         taking = received(partition.topic, record)
-        not_due = self._not_due(taking, lane)
-        outcome = self._diversion.outcome(taking) if not_due is None else None
-        may_go_on = not_due or self._refusal(watermark, taking, lane.kind, outcome)
-        if may_go_on is not None:
-            client.pause(named)
-            client.seek(named, watermark.head)
-            self._outside[named] = may_go_on
+        decided = self._not_due(taking, lane) or self._door.decide(lane, watermark, taking)
+        if isinstance(decided, Wait):
+            self._wait(client, named, partition, watermark, decided)
             return False
-        if watermark.take(record.offset, diverted=outcome is not None) is Taken.GAP:
-            client.seek(named, watermark.head)
-            return False
+        watermark.take(record.offset, diverted=decided is not None)
         ticket = self._assignment.take(partition, record.offset)
-        if outcome is None:
+        if decided is None:
             self._runner.offer(ticket, taking, lane.kind)
         else:
-            self._diversion.offer(ticket, taking, outcome)
+            self._door.answer(ticket, taking, decided)
         return True
 
-    def _refusal(
-        self, watermark: Watermark, taking: Received, kind: LaneKind, outcome: Outcome | None
-    ) -> MayGoOn | None:
-        if outcome is not None:
-            return self._diversion.refusal(watermark)
-        may_go_on = self._runner.refusal(watermark, taking, kind)
-        if may_go_on is None:
-            return None
-        return lambda: may_go_on() or self._diversion.outcome(taking) is not None
+    def _go_back(self, client: Any, named: TopicPartition, watermark: Watermark) -> bool:
+        client.seek(named, watermark.head)
+        return False
 
-    def _not_due(self, record: Received, lane: Lane) -> MayGoOn | None:
+    def _wait(self, client: Any, named: TopicPartition, partition: Partition, watermark: Watermark, wait: Wait) -> None:
+        ahead = self._door.ahead(partition) if wait.looking else None
+        if ahead is None:
+            client.pause(named)
+            client.seek(named, watermark.head)
+            self._outside[named] = wait.may_go_on
+            return
+        self._looking[named] = partition, wait.may_go_on
+        if ahead.seen > watermark.head + 1:  # it was looked at before, up to there
+            client.seek(named, ahead.seen)
+
+    def _forget_passed(self, partition: Partition) -> None:
+        ahead, watermark = self._door.ahead(partition), self._assignment.watermarks.of(partition)
+        if ahead is not None and watermark is not None:
+            ahead.passed(watermark.head)
+
+    def _note(self, partition: Partition, record: Record) -> None:
+        ahead = self._door.ahead(partition)
+        if ahead is not None:
+            ahead.note(record.offset, tenant_of(record.key or b""))
+
+    def _is_looking(self, record: Record) -> bool:
+        return bool(self._looking) and TopicPartition(record.topic, record.partition) in self._looking
+
+    def _not_due(self, record: Received, lane: Lane) -> Wait | None:
         due = due_ms(record, lane.longest_wait) if lane.kind is LaneKind.RETRY else None
         if due is None or self._now_ms() >= due:
             return None
-        return lambda: self._now_ms() >= due
+        return Wait(lambda: self._now_ms() >= due)
 
     def _now_ms(self) -> float:
         return self._clock.now().timestamp() * 1000

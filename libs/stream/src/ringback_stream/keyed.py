@@ -2,16 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import replace
 
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled, Transient
-from ringback_common.outcomes import Emit, Outcome, Received
+from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, Reject
 from ringback_common.traces import SpanKind, span
 
 from ringback_stream import telemetry
+from ringback_stream.aside.admission import Admission
+from ringback_stream.aside.leaving import InHandNow, Leaving, Putting
 from ringback_stream.breaker import Breaker, BreakerState
 from ringback_stream.client import octets_of
 from ringback_stream.failures import Action, Situation, action_for
@@ -20,20 +22,13 @@ from ringback_stream.in_hand import Hold
 from ringback_stream.keyqueue import Item, KeyQueue, Work
 from ringback_stream.runner import MayGoOn
 from ringback_stream.settlement import Answered, Settlement
+from ringback_stream.steps import Step, Steps
 from ringback_stream.watermarks import Ticket, Watermark
 
 __all__ = ["KeyedRunner"]
 
-_PUT_OFF_WITHIN = 2.0
-"""Seconds to write, at the end of a drain, what was cut off to where held records go."""
-
-
-class _Stepping(NamedTuple):
-    """A step under way: when it began, its bytes, and the seconds it had waited for them by then."""
-
-    began: float
-    hold: Hold
-    waited: float
+_LOOK = 0.005
+"""Seconds between looks at whether all is written, while draining."""
 
 
 class KeyedRunner:
@@ -44,10 +39,16 @@ class KeyedRunner:
         settlement: carries out what steps say.
         clock: monotonic time.
         is_overtaken: whether a newer record of the same partition is finished.
+        putting: of a flow with an `Aside`.
     """
 
     def __init__(
-        self, flow: KeyedFlow, settlement: Settlement, clock: Clock, is_overtaken: Callable[[Ticket], bool]
+        self,
+        flow: KeyedFlow,
+        settlement: Settlement,
+        clock: Clock,
+        is_overtaken: Callable[[Ticket], bool],
+        putting: Putting | None = None,
     ) -> None:
         self._flow = flow
         self._settlement = settlement
@@ -56,40 +57,54 @@ class KeyedRunner:
         self._tasks: asyncio.TaskGroup | None = None
         self._queue = KeyQueue(flow.caps, flow.key_interval)
         self._breaker = Breaker()
-        self._running: dict[asyncio.Task[None], Work] = {}
-        self._probe: asyncio.Task[None] | None = None
+        self._steps = Steps()
+        self._running: dict[asyncio.Task[None], Step] = {}
         self._arrivals: dict[Ticket, float] = {}
-        self._stepping: dict[int, _Stepping] = {}
-        self._settling: set[bytes] = set()  # keys whose step has answered
         self._moved_at = clock.monotonic()
         self._changed = asyncio.Event()
         self._open = False
+        self.admission, self.leaving = (None, None) if putting is None else self._parts(putting)
+
+    def _parts(self, putting: Putting) -> tuple[Admission, Leaving]:
+        admission = Admission(putting.aside, self._flow.caps, self._queue, self._clock)
+        in_hand = InHandNow(self._queue, self._steps, self._flow.on_exhausted)
+        return admission, Leaving(putting, in_hand, admission.shares, self._clock, self._answered_for)
 
     # -- the intake's side --
 
-    def refusal(
-        self,
-        watermark: Watermark,
-        received: Received,
-        kind: LaneKind,
-    ) -> MayGoOn | None:
+    def refusal(self, watermark: Watermark, received: Received, kind: LaneKind) -> MayGoOn | None:
         """Refuse at the span, at the tenant's keys, and while the breaker is open and has something to probe with."""
         caps = self._flow.caps
-        if self._held_by_breaker():
-            return lambda: not self._held_by_breaker()
+        if self.is_probing:
+            return lambda: not self.is_probing
         if watermark.span >= caps.span:
-            self._press()
             return lambda: watermark.span <= caps.low * caps.span
         if self._queue.tenant_is_full(received, kind):
-            self._press()
             return lambda: not self._queue.tenant_is_full(received, kind)
         return None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the breaker is open: the other side is away, and all but the probe waits in Kafka."""
+        return self._breaker.state is not BreakerState.CLOSED
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether it is, and a probe runs or something waits to be one: without, one more must be taken in."""
+        return self.is_cut_off and (self._queue.has_ready() or self._has_probe)
+
+    @property
+    def _has_probe(self) -> bool:
+        return any(step.is_probe for step in self._steps)
 
     def offer(self, ticket: Ticket, received: Received, kind: LaneKind) -> None:
         """Queue the record under its key."""
         now = self._clock.monotonic()
+        item = Item(ticket, received, kind, now)
         self._arrivals[ticket] = now
-        self._queue.offer(Item(ticket, received, kind, now), now)
+        if self.leaving is not None:
+            self.leaving.stays(item)
+        self._queue.offer(item, now)
         self._changed.set()
 
     async def room(self) -> None:
@@ -107,14 +122,14 @@ class KeyedRunner:
     async def drain(self, seconds: float) -> None:
         """What runs gets until the deadline, and so does what was overtaken; the rest is given back.
 
-        A commit cannot say "all but this one": what waits below a finished record would repeat it. So an overtaken step
-        that is not done by then is cut off, and its records go where held ones go.
+        A commit cannot say "all but this one": what waits below a finished record would repeat it. So it is put aside,
+        or, of a flow that puts nothing aside, started.
         """
         self._open = False
         try:
-            if not await self._finish(seconds, put_off=False):
-                await self._cut_off()
-                await self._finish(_PUT_OFF_WITHIN, put_off=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await (self._finish() if self.leaving is None else self._finish_or_leave(self.leaving))
         finally:
             self.drop()
 
@@ -125,7 +140,12 @@ class KeyedRunner:
             task.cancel()
         self._running.clear()
         self._arrivals.clear()
+        self._steps.clear()
+        if self.leaving is not None:
+            self.leaving.clear()
         self._queue.clear()
+
+    # -- what others ask --
 
     @property
     def oldest_arrival(self) -> float | None:
@@ -135,12 +155,28 @@ class KeyedRunner:
     @property
     def stuck_since(self) -> float | None:
         """The oldest step, what it waited for bytes left out; or ready work that nobody starts."""
-        if self._stepping:
-            return min(step.began + step.hold.waited - step.waited for step in self._stepping.values())
-        arrived, closed = self.oldest_arrival, self._breaker.state is BreakerState.CLOSED
-        if arrived is None or self._running or not closed or self._queue.next_change(self._clock.monotonic()):
+        since = self._steps.stuck_since
+        return self.unstarted_since if since is None else since
+
+    @property
+    def unstarted_since(self) -> float | None:
+        """Since when no step has begun or ended although one may begin; None if none may."""
+        now = self._clock.monotonic()
+        if not self._open or self.is_cut_off or not self._queue.can_start(now):
             return None
-        return max(arrived, self._moved_at)
+        return max(self._moved_at, self._queue.oldest_waiting(now).get("ready", now))
+
+    def oldest_by_reason(self) -> Mapping[str, float]:
+        """When the oldest unfinished record arrived, by what it waits for; monotonic."""
+        waiting = self._queue.oldest_waiting(self._clock.monotonic())
+        items = (item for step in self._steps for item in step.work.items)
+        running = min((item.arrived for item in items if item.ticket in self._arrivals), default=None)
+        return waiting if running is None else {**waiting, "running": running}
+
+    @property
+    def keys_of_a_tenant(self) -> int:
+        """The largest number of unfinished keys that one tenant has."""
+        return self._queue.most_of_a_tenant()
 
     # -- running --
 
@@ -156,76 +192,80 @@ class KeyedRunner:
             finally:
                 self._tasks = None
 
-    async def _finish(self, seconds: float, *, put_off: bool) -> bool:
-        """Wait until nothing runs and nothing is overtaken; False if that takes longer."""
+    async def _finish(self) -> None:
         begun: set[bytes] = set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._close_gaps(begun, put_off=put_off):
-                    await asyncio.wait(tuple(self._running), return_when=asyncio.FIRST_COMPLETED)
-                return True
-        return False
+        while self._start_overtaken(begun):
+            await asyncio.wait(tuple(self._running), return_when=asyncio.FIRST_COMPLETED)
 
-    async def _cut_off(self) -> None:
-        """Cancel the steps that have no answer yet; what is being written may already be read by others."""
-        cut = {task: work for task, work in self._running.items() if work.key not in self._settling}
-        for task in cut:
-            task.cancel()
-        if cut:
-            await asyncio.wait(tuple(cut), timeout=_PUT_OFF_WITHIN)
+    def _start_overtaken(self, begun: set[bytes]) -> bool:
+        """Start what was overtaken and may run now, each key once; returns whether anything runs."""
         now = self._clock.monotonic()
-        for task, work in cut.items():
-            if task.cancelled() and work.items[0].ticket in self._arrivals:  # the assignment may be lost meanwhile
-                self._queue.again(work, now, now)
-
-    def _close_gaps(self, begun: set[bytes], *, put_off: bool) -> bool:
-        """Start what was overtaken, each key once; what may not run now, or failed, goes where held records go.
-
-        Returns whether anything runs.
-        """
-        now = self._clock.monotonic()
-        may_not = put_off or self._breaker.state is not BreakerState.CLOSED
         for name in self._queue.overtaken(self._is_overtaken):
-            held = may_not or name in begun or self._queue.is_held(name, now)
-            may_start = self._flow.on_held is not None if held else self._queue.has_slot(name)
-            if may_start and self._tasks is not None:
+            held = name in begun or self._queue.is_held(name, now) or self.is_cut_off
+            if not held and self._queue.has_slot(name) and self._tasks is not None:
                 begun.add(name)
-                self._start(self._tasks, self._queue.begin(name, now), held=held)
+                self._start(self._tasks, self._queue.begin(name, now))
         return bool(self._running)
 
+    async def _finish_or_leave(self, leaving: Leaving) -> None:
+        """Ends early when nobody writes any more: after a bug, or a halt."""
+        while self._tasks is not None and (self._is_owed(leaving) or leaving.is_writing):
+            self._look(leaving, self._clock.monotonic())
+            await asyncio.sleep(_LOOK)
+
+    def _is_owed(self, leaving: Leaving) -> bool:
+        """Put aside what waits and was overtaken; returns whether a step runs that must end.
+
+        One whose records are not answered for must, and one of which something is being written.
+        """
+        for name in self._queue.overtaken(self._is_overtaken):
+            leaving.put_aside(self._queue.first_waiting(name))
+        return any(step.is_writing or not leaving.reads.goes_on(step.work.key) for step in self._running.values())
+
+    def _look(self, leaving: Leaving, now: float) -> None:
+        """Let leave what must; while Graph as a whole is away nothing does."""
+        if not self.is_cut_off:
+            leaving.look(now)
+
+    def _answered_for(self, ticket: Ticket) -> None:
+        self._arrivals.pop(ticket, None)
+
     def _start_all(self, tasks: asyncio.TaskGroup, now: float) -> None:
-        if self._open:
-            self._queue.wake(now)
-        while self._open and self._flow.on_held is not None and (work := self._queue.next_overheld(now)) is not None:
-            self._start(tasks, work, held=True)
-        while self._open and self._breaker.allows(now) and (work := self._queue.next(now)) is not None:
-            self._start(tasks, work, held=False)
+        if not self._open:
+            return
+        self._queue.wake(now)
+        if self.leaving is not None:
+            self._look(self.leaving, now)
+        while self._breaker.allows(now) and (work := self._queue.next(now)) is not None:
+            self._start(tasks, work)
 
-    def _start(self, tasks: asyncio.TaskGroup, work: Work, *, held: bool) -> None:
-        probe = not held and self._breaker.begin()
-        task = tasks.create_task(self._give_up_held(work) if held else self._step(work, probe=probe))
-        self._running[task] = work
-        if probe:
-            self._probe = task
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.pop(task, None)
+    def _start(self, tasks: asyncio.TaskGroup, work: Work) -> None:
+        step = Step(work, is_probe=self._breaker.begin())
+        task = tasks.create_task(self._step(step))
         self._moved_at = self._clock.monotonic()
-        if task is self._probe and self._breaker.state is BreakerState.HALF_OPEN:
+        self._running[task] = step
+        self._steps.add(step)
+        task.add_done_callback(lambda _: self._ended(task, step))
+
+    def _ended(self, task: asyncio.Task[None], step: Step) -> None:
+        self._running.pop(task, None)
+        self._steps.ended(step)
+        self._moved_at = self._clock.monotonic()
+        if step.is_probe and self._breaker.state is BreakerState.HALF_OPEN and not self._has_probe:
             self._breaker.abandoned(self._moved_at)  # cancelled, perhaps before it had begun to run
         self._changed.set()
 
     async def _change(self, looked_at: float) -> None:
-        """Wait until a record is offered, a step ends, or a hold, a delay or the next probe ends.
+        """Wait until a record is offered, a step ends, or a hold, a delay, a deadline or the next probe comes.
 
         Args:
             looked_at: the monotonic time by which `_start_all` has just decided. What ends later is waited for, even if
                 it has ended by now: uvloop's timers may fire a millisecond early, and compared with a newer time the
                 end would count as past and never be acted on.
         """
-        queued, probe_at = self._queue.next_change(looked_at), self._breaker.probe_at
-        due = [at for at in (queued, probe_at) if at is not None and at > looked_at] if self._open else []
+        must_leave = self.leaving.at(looked_at) if self.leaving is not None and not self.is_cut_off else None
+        moments = (self._queue.next_change(looked_at), self._breaker.probe_at, must_leave)
+        due = [at for at in moments if at is not None and at > looked_at] if self._open else []
         try:
             async with asyncio.timeout(max(0.001, min(due) - self._clock.monotonic()) if due else None):
                 await self._changed.wait()
@@ -233,70 +273,105 @@ class KeyedRunner:
             return
         self._changed.clear()
 
-    async def _step(self, work: Work, *, probe: bool) -> None:
-        records = [item.received for item in work.items]
+    # -- one step --
+
+    async def _step(self, step: Step) -> None:
+        records = [item.received for item in step.work.items]
         topic = records[0].topic
         with span(
             f"process {topic}",
             SpanKind.CONSUMER,
             parent=records[0].headers,
             links=[record.headers for record in records[1:]],
-            root=work.kind is not LaneKind.LIVE,
+            root=step.work.kind is not LaneKind.LIVE,
         ):
             async with self._flow.in_hand.hold() as hold:
-                await self._carry_out(work, records, hold, probe=probe)
+                await self._carry_out(step, records, hold)
 
-    async def _carry_out(self, work: Work, records: Sequence[Received], hold: Hold, *, probe: bool) -> None:
+    async def _carry_out(self, step: Step, records: Sequence[Received], hold: Hold) -> None:
         """Let the step answer, then write what it made: its slot ends with the answer, its bytes with the last ack."""
         began = self._clock.monotonic()
+        step.begin(hold, began)
         try:
-            outcomes = await self._answer(work, records, _Stepping(began, hold, hold.waited))
+            outcomes = await self._flow.step(records)
         except Transient as failure:
+            step.began = None
             hold.shrink(0)
-            await self._failed(work, failure, probe=probe)
+            await self._failed(step, failure)
             return
+        step.began = None
         hold.shrink(sum(map(_octets, outcomes)))
-        self._queue.answered(work)
+        self._queue.answered(step.work)
         self._changed.set()
         telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
         telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
-        self._breaker.succeeded(probe=probe)
-        if probe:  # no other success changes what it lets through
-            telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
-        await self._settle(work, outcomes, attempts=1)
-
-    async def _answer(self, work: Work, records: Sequence[Received], stepping: _Stepping) -> Sequence[Outcome]:
-        self._stepping[id(work)] = stepping
-        try:
-            return await self._flow.step(records)
-        finally:
-            del self._stepping[id(work)]
-
-    async def _failed(self, work: Work, failure: Transient, *, probe: bool) -> None:
-        now = self._clock.monotonic()
-        if isinstance(failure, Throttled):
-            self._breaker.succeeded(probe=probe)  # the other side answered
+        self._is_answered(step)
+        if self._goes_on_alone(step):
+            await self._publish(step, outcomes)
         else:
-            self._breaker.failed(now, probe=probe)
-        closed = self._breaker.state is BreakerState.CLOSED
-        telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(not closed)
+            if self.admission is not None:
+                self.admission.shares.served(step.work.tenant)
+            await self._settle(step, outcomes, attempts=1)
+
+    def _is_answered(self, step: Step) -> None:
+        """The other side has answered, whatever it said."""
+        self._breaker.succeeded(probe=step.is_probe)
+        if step.is_probe:  # no other answer changes what it lets through
+            telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
+            if self.leaving is not None:
+                self.leaving.begin_anew()
+
+    def _goes_on_alone(self, step: Step) -> bool:
+        """Whether its records were answered for, because it took long."""
+        return self.leaving is not None and self.leaving.reads.goes_on(step.work.key)
+
+    async def _failed(self, step: Step, failure: Transient) -> None:
+        now, work = self._clock.monotonic(), step.work
+        if isinstance(failure, Throttled):
+            self._is_answered(step)
+        else:
+            self._breaker.failed(now, probe=step.is_probe)
+            telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(self.is_cut_off)
         # A failure that everybody meets is not held against this key.
-        attempts, seconds = self._queue.failed(work, now) if closed and not isinstance(failure, Throttled) else (0, 0.0)
+        alone = not self.is_cut_off and not isinstance(failure, Throttled)
+        attempts, seconds = self._queue.failed(work, now) if alone else (0, 0.0)
         action = action_for(failure, self._situation(attempts, seconds))
         telemetry.child(telemetry.STEPS, self._flow.group, action).inc()
+        if self._goes_on_alone(step):
+            self._failed_alone(work, failure, now)
+            return
         match action:
             case Action.WAIT if isinstance(failure, Throttled):
-                await self._wait(work, failure, now)
+                await self._wait(step, failure, now)
             case Action.PAUSE:
                 self._queue.again(work, now, now)
-            case Action.RETRY:
-                self._queue.again(work, now, now + self._pause(attempts))
+            case Action.RETRY if not self._leaves_by(step, again := now + self._pause(attempts)):
+                self._queue.again(work, now, again)
             case _:
                 outcomes = [self._flow.on_exhausted(item.received, attempts) for item in work.items]
-                await self._settle(work, outcomes, attempts)
+                await self._settle(step, outcomes, attempts)
+
+    def _leaves_by(self, step: Step, at: float) -> bool:
+        return self.leaving is not None and self.leaving.leaves_by(step, at)
+
+    def _failed_alone(self, work: Work, failure: Transient, now: float) -> None:
+        """A read whose records are answered for has failed: their copies are requests like any other."""
+        if isinstance(failure, Throttled):
+            self._hold_tenant(failure, now)
+        if self.leaving is not None:
+            self.leaving.reads.ended(work.key)
+        self._queue.finish(work, now)
+
+    def _hold_tenant(self, throttled: Throttled, now: float) -> str | None:
+        """Hold the tenant that was told to wait; None if it was not a tenant."""
+        kind, _, scope = throttled.scope.partition(":")
+        if kind != "tenant":
+            return None
+        self._queue.hold(scope, now, throttled.retry_after)
+        return scope
 
     def _situation(self, attempts: int, seconds: float) -> Situation:
-        if self._breaker.state is not BreakerState.CLOSED:
+        if self.is_cut_off:
             return Situation.GENERAL
         budget = self._flow.retry
         return Situation.EXHAUSTED if attempts >= budget.attempts or seconds >= budget.seconds else Situation.ALONE
@@ -307,50 +382,56 @@ class KeyedRunner:
         spread = random.uniform(0.5, 1.0)  # noqa: S311 - not for secrecy
         return min(budget.first * 2 ** (attempts - 1), budget.longest) * spread
 
-    async def _wait(self, work: Work, throttled: Throttled, now: float) -> None:
+    async def _wait(self, step: Step, throttled: Throttled, now: float) -> None:
         """A tenant's records wait in hand for a while; one that alone must wait would hold its partition back."""
-        kind, _, scope = throttled.scope.partition(":")
-        defer = self._flow.on_throttled
-        if kind == "tenant":
-            self._queue.hold(scope, now, throttled.retry_after)
-            # The scope may name another tenant than the key; the key itself waits in any case.
-            self._queue.again(work, now, now if scope == work.tenant else now + throttled.retry_after)
-        elif defer is None:
-            self._queue.again(work, now, now + throttled.retry_after)
-        else:
+        work, defer, held = step.work, self._flow.on_throttled, self._hold_tenant(throttled, now)
+        if held is None and defer is not None:
             outcomes = [defer(item.received, throttled.retry_after) for item in work.items]
-            await self._settle(work, outcomes, attempts=1)
+            await self._settle(step, outcomes, attempts=1)
+        else:
+            # The scope may name another tenant than the key; the key itself waits in any case.
+            self._queue.again(work, now, now if held == work.tenant else now + throttled.retry_after)
 
-    async def _give_up_held(self, work: Work) -> None:
-        on_held = self._flow.on_held
-        assert on_held is not None  # noqa: S101 - asked before it is started
-        await self._settle(work, [on_held(item.received) for item in work.items], attempts=1)
+    async def _publish(self, step: Step, outcomes: Sequence[Outcome]) -> None:
+        """Write what a read has found whose records are answered for; what it said of them is said of their copies."""
+        lanes = {lane.topic.name for lane in self._flow.lanes}
+        stages = [stage for outcome in outcomes if isinstance(outcome, Emit) for stage in outcome.stages]
+        found = tuple(stage for stage in stages if not any(message.topic in lanes for message in stage))
+        step.is_writing = True
+        published = await self._settlement.publish(step.work.items[0].received, found)
+        answers = outcomes if published else [Reject(Reason.TOO_LARGE, "TooLarge")] * len(outcomes)
+        if self._flow.on_settled is not None:
+            self._flow.on_settled(answers)
+        if self.leaving is not None:
+            self.leaving.reads.ended(step.work.key, [_without(answer, found) for answer in answers])
+        self._queue.finish(step.work, self._clock.monotonic())
 
-    async def _settle(self, work: Work, outcomes: Sequence[Outcome], attempts: int) -> None:
+    async def _settle(self, step: Step, outcomes: Sequence[Outcome], attempts: int) -> None:
+        work = step.work
         if len(outcomes) != len(work.items):
             raise RuntimeError("a step must answer each record it was given")
-        answers = [
-            Answered(item.ticket, item.received, outcome) for item, outcome in zip(work.items, outcomes, strict=True)
-        ]
-        self._settling.add(work.key)
-        try:
-            done = await self._settlement.settle(answers, attempts)
-        finally:
-            self._settling.discard(work.key)
+        answers = [self._answered(item, outcome) for item, outcome in zip(work.items, outcomes, strict=True)]
+        step.is_writing = True
+        done = await self._settlement.settle(answers, attempts)
         if self._flow.on_settled is not None:
             self._flow.on_settled(done)
         for item in work.items:
             self._arrivals.pop(item.ticket, None)
+            if self.leaving is not None:
+                self.leaving.has_left(item.ticket)
         self._queue.finish(work, self._clock.monotonic())
 
-    def _held_by_breaker(self) -> bool:
-        # An assignment that ends takes its records along: with empty hands nobody could ever probe.
-        return self._breaker.state is not BreakerState.CLOSED and bool(self._arrivals)
+    def _answered(self, item: Item, outcome: Outcome) -> Answered:
+        if self.leaving is not None:
+            outcome = self.leaving.on_its_lane(item.received, item.kind, outcome)
+        return Answered(item.ticket, item.received, outcome)
 
-    def _press(self) -> None:
-        if self._queue.paused_tenants:
-            self._queue.press(set(self._queue.paused_tenants))
-            self._changed.set()
+
+def _without(outcome: Outcome, published: Sequence[Sequence[Message]]) -> Outcome:
+    """What is left to do for a record once its publication is written."""
+    if not isinstance(outcome, Emit):
+        return outcome
+    return replace(outcome, stages=tuple(stage for stage in outcome.stages if stage not in published))
 
 
 def _octets(outcome: Outcome) -> int:

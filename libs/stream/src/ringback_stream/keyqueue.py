@@ -17,12 +17,7 @@ from ringback_events.keys import tenant_of
 from ringback_stream.flows import Caps, LaneKind
 from ringback_stream.watermarks import Ticket
 
-__all__ = ["HELD_AT_MOST", "Item", "KeyQueue", "Work", "key_of"]
-
-HELD_AT_MOST = 30.0
-"""Seconds a throttled tenant's record is held; a longer Retry-After makes the tenant *paused*."""
-
-_OVERHELD_CHECK = 1.0  # seconds between looks at what has been held too long
+__all__ = ["Item", "KeyQueue", "Work", "key_of"]
 
 
 class Item(NamedTuple):
@@ -50,10 +45,14 @@ class _Key:
     tenant: str
     bulk: bool
     """Whether only bulk records asked for it so far."""
+    counts: bool = True
+    """Whether it counts among its tenant's keys: not while its read goes on although its records are answered for."""
     waiting: list[Item] = field(default_factory=list[Item])
     running: bool = False
-    in_slot: bool = False
-    """Whether its step has no answer yet."""
+    slot: bool | None = None
+    """Which kind of slot its step has while it has no answer yet: whether it is one of bulk's."""
+    lingers: bool = False
+    """Whether it counts nowhere but in a slot of the live ones, for bulk had none."""
     came_meanwhile: bool = False
     """Whether a step has finished that ran when what waits came: elsewhere it would be asked for again."""
     place: LaneKind | None = None
@@ -100,7 +99,6 @@ class KeyQueue:
         self._interval = key_interval
         self._order = count()
         self._held_until: dict[str, float] = {}
-        self._paused: set[str] = set()
         self.clear()
 
     def clear(self) -> None:
@@ -110,8 +108,8 @@ class KeyQueue:
         self._delayed: list[tuple[float, int, bytes]] = []
         self._running: Counter[tuple[str, bool]] = Counter()  # by tenant and "is bulk"
         self._slots: Counter[bool] = Counter()  # by "is bulk"
+        self._lingering: Counter[str] = Counter()  # reads in live slots whose records are answered for, by tenant
         self._tenant_keys: Counter[tuple[str, bool]] = Counter()  # the same: bulk never holds live back
-        self._pressed: set[str] = set()
         self._last_began: dict[bytes, float] = {}
 
     # -- asked by the intake --
@@ -123,14 +121,38 @@ class KeyQueue:
         counted = key is not None and (bulk or not key.bulk)
         return not counted and self._tenant_keys[tenant_of(name), bulk] >= self._caps.keys_per_tenant
 
-    def press(self, tenants: set[str]) -> None:
-        """These tenants' held records stand in the way of others: they may be held no longer."""
-        self._pressed |= tenants & self._paused
+    def in_hand(self, tenant: str, *, bulk: bool) -> int:
+        """Unfinished keys of a tenant; bulk is counted apart."""
+        return self._tenant_keys[tenant, bulk]
 
-    @property
-    def paused_tenants(self) -> frozenset[str]:
-        """Tenants told to wait longer than a record may be held."""
-        return frozenset(self._paused)
+    def is_blocked(self, tenant: str) -> bool:
+        """Whether reads of this tenant that take long leave no live slot for what is taken in."""
+        lingering = self._lingering
+        return lingering[tenant] >= self._caps.least_share or lingering.total() >= self._caps.in_flight
+
+    def has_bulk_slot(self, tenant: str) -> bool:
+        """Whether one more bulk record may begin at once, those that wait already left out."""
+        ready, caps = self._ready[LaneKind.BULK].tenants, self._caps
+        free = caps.in_flight_bulk - self._slots[True] - sum(map(len, ready.values()))
+        own = caps.in_flight_bulk_per_tenant - self._running[tenant, True] - len(ready.get(tenant, ()))
+        return min(free, own) > 0
+
+    def has_ready(self) -> bool:
+        """Whether something may be asked now, slots apart."""
+        return any(
+            tenant not in self._held_until and any(self._is_ready(name, kind) for name in names)
+            for kind, turns in self._ready.items()
+            for tenant, names in turns.tenants.items()
+        )
+
+    def waiting(self, received: Received) -> int | None:
+        """How many records of the same key wait; None if the key is not in hand."""
+        key = self._keys.get(key_of(received))
+        return None if key is None else len(key.waiting)
+
+    def held_until(self, tenant: str) -> float:
+        """Monotonic time until which a tenant was told to wait; 0 if it was not."""
+        return self._held_until.get(tenant, 0.0)
 
     def offer(self, item: Item, now: float) -> None:
         """Take a record in."""
@@ -140,8 +162,8 @@ class KeyQueue:
             key = self._keys[name] = _Key(tenant_of(name), bulk, not_before=self._earliest(name))
             self._tenant_keys[key.tenant, bulk] += 1
         elif key.bulk and not bulk:
-            self._tenant_keys[key.tenant, True] -= 1
-            self._tenant_keys[key.tenant, False] += 1
+            self._tenant_keys[key.tenant, True] -= key.counts
+            self._tenant_keys[key.tenant, False] += key.counts
             key.bulk = False
         key.waiting.append(item)
         self._place(name, key, now)
@@ -157,34 +179,14 @@ class KeyQueue:
                 self._place(name, key, now)
         for tenant in [tenant for tenant, until in self._held_until.items() if until <= now]:
             del self._held_until[tenant]
-            self._paused.discard(tenant)
-            self._pressed.discard(tenant)
 
     def next(self, now: float) -> Work | None:
         """The next step to start; None when nothing may start now."""
         self.wake(now)
         for kind in LaneKind:
-            bulk = kind is LaneKind.BULK
-            if self._slots[bulk] >= (self._caps.in_flight_bulk if bulk else self._caps.in_flight):
-                continue
             work = self._pick(kind, now)
             if work is not None:
                 return work
-        return None
-
-    def next_overheld(self, now: float) -> Work | None:
-        """Records of a paused tenant that may be held no longer: keys at their cap, in others' way, or 30 s old."""
-        self.wake(now)
-        for tenant in self._paused:
-            if max(self._tenant_keys[tenant, bulk] for bulk in (False, True)) >= self._caps.keys_per_tenant:
-                self._pressed.add(tenant)
-            full = tenant in self._pressed
-            for kind, turns in self._ready.items():
-                name = self._first_ready(turns, kind, tenant)
-                if name is not None and (full or self._keys[name].waiting[0].arrived + HELD_AT_MOST <= now):
-                    turns.tenants[tenant].popleft()
-                    return self._begin(name, self._keys[name], now)
-            self._pressed.discard(tenant)
         return None
 
     def overtaken(self, is_overtaken: Callable[[Ticket], bool]) -> list[bytes]:
@@ -203,9 +205,7 @@ class KeyQueue:
     def has_slot(self, name: bytes) -> bool:
         """Whether a waiting key may run beside what runs."""
         key = self._keys[name]
-        bulk = min(item.kind for item in key.waiting) is LaneKind.BULK
-        slots = self._caps.in_flight_bulk if bulk else self._caps.in_flight
-        return self._slots[bulk] < slots and self._running[key.tenant, bulk] < self._caps.in_flight_per_tenant
+        return self._is_free(key.tenant, bulk=min(item.kind for item in key.waiting) is LaneKind.BULK)
 
     def begin(self, name: bytes, now: float) -> Work:
         """Start a waiting key out of its turn."""
@@ -213,31 +213,87 @@ class KeyQueue:
         key.place = min(item.kind for item in key.waiting)
         return self._begin(name, key, now)
 
-    def next_change(self, now: float) -> float | None:
-        """The earliest monotonic time, not before `now`, at which a hold, a delay or a pause may end.
+    def oldest_waiting(self, now: float) -> dict[str, float]:
+        """When the oldest waiting record arrived, by what it waits for: a slot, its own time, its tenant's."""
+        oldest: dict[str, float] = {}
+        for name, key in self._keys.items():
+            if key.waiting and not key.running:
+                why = "tenant" if self.is_held(name, now) else "record" if key.not_before > now else "ready"
+                oldest[why] = min(key.waiting[0].arrived, oldest.get(why, now))
+        return oldest
 
-        One that has ended since the last `wake` counts as ending now: nothing has started its keys yet.
-        """
+    def can_start(self, now: float) -> bool:
+        """Whether a record is ready, its tenant may be asked and a slot is free."""
+        return any(
+            key.waiting
+            and not key.running
+            and not self.is_held(name, now)
+            and key.not_before <= now
+            and self.has_slot(name)
+            for name, key in self._keys.items()
+        )
+
+    def most_of_a_tenant(self) -> int:
+        """The largest number of unfinished keys that one tenant has, in bulk or not."""
+        return max(self._tenant_keys.values(), default=0)
+
+    def next_change(self, now: float) -> float | None:
+        """When the next hold, delay or pause ends, monotonic; `now` is the time of the last `wake`."""
         moments = [self._delayed[0][0]] if self._delayed else []
-        moments += self._held_until.values()
-        if self._paused and self._keys:
-            moments.append(now + _OVERHELD_CHECK)
-        return max(now, min(moments)) if moments else None
+        return min((at for at in (*moments, *self._held_until.values()) if at > now), default=None)
+
+    def runs(self, name: bytes) -> bool:
+        """Whether a step of a key runs."""
+        key = self._keys.get(name)
+        return key is not None and key.running
+
+    def first_waiting(self, name: bytes) -> Item:
+        """The oldest record that waits for a key."""
+        return self._keys[name].waiting[0]
+
+    def take_back(self, item: Item) -> tuple[list[Item], int] | None:
+        """Give up a record that waits, and all others of its key; None if it does not wait.
+
+        Returns:
+            The records, and how often a step of theirs has failed.
+        """
+        name = key_of(item.received)
+        key = self._keys.get(name)
+        if key is None or item not in key.waiting:
+            return None
+        items, key.waiting, key.place = key.waiting, [], None
+        attempts, key.attempts, key.failing_since = key.attempts, 0, None
+        if not key.running:
+            self._forget(name, key)
+        return items, attempts
+
+    def detach(self, work: Work) -> None:
+        """The step goes on although its records are answered for: in a slot of bulk's, if one is free.
+
+        It no longer counts among its tenant's keys: only its slot bounds it.
+        """
+        key = self._keys[work.key]
+        if key.counts:
+            key.counts = False
+            self._tenant_keys[key.tenant, key.bulk] -= 1
+        if key.slot is False and self._is_free(key.tenant, bulk=True):
+            self._leave_slot(key)
+            self._take_slot(key, bulk=True)
+        elif key.slot is False:
+            key.lingers = True
+            self._lingering[key.tenant] += 1
 
     def answered(self, work: Work) -> None:
         """The step has answered: its slot is free, its key still runs until all of it is written."""
-        key = self._keys[work.key]
-        if key.in_slot:
-            key.in_slot = False
-            self._running[work.tenant, work.kind is LaneKind.BULK] -= 1
-            self._slots[work.kind is LaneKind.BULK] -= 1
+        self._leave_slot(self._keys[work.key])
 
     def finish(self, work: Work, now: float) -> None:
         """The work is done; its key may run again if more came meanwhile."""
         key = self._stop(work)
         key.attempts, key.failing_since = 0, None
         if key.waiting:
-            key.came_meanwhile = True
+            self._tenant_keys[key.tenant, key.bulk] += not key.counts
+            key.came_meanwhile = key.counts = True
             key.not_before = self._earliest(work.key)
             self._place(work.key, key, now)
         else:
@@ -262,8 +318,6 @@ class KeyQueue:
     def hold(self, tenant: str, now: float, seconds: float) -> None:
         """All keys of a tenant wait exactly so long."""
         self._held_until[tenant] = max(self._held_until.get(tenant, 0.0), now + seconds)
-        if seconds > HELD_AT_MOST:
-            self._paused.add(tenant)
 
     # -- inside --
 
@@ -284,30 +338,46 @@ class KeyQueue:
             key.place = kind
             self._ready[kind].add(key.tenant, name)
 
+    def _is_ready(self, name: bytes, kind: LaneKind) -> bool:
+        """Whether an entry of a queue is not stale."""
+        key = self._keys.get(name)
+        return key is not None and key.place is kind
+
     def _pick(self, kind: LaneKind, now: float) -> Work | None:
         turns = self._ready[kind]
         for tenant in tuple(turns.tenants):
-            full = self._running[tenant, kind is LaneKind.BULK] >= self._caps.in_flight_per_tenant
-            if tenant in self._held_until or full:
+            if tenant in self._held_until or not self._is_free(tenant, bulk=kind is LaneKind.BULK):
                 continue
             while (name := turns.pop(tenant)) is not None:
-                key = self._keys.get(name)
-                if key is not None and key.place is kind:
-                    return self._begin(name, key, now)
+                if self._is_ready(name, kind):
+                    return self._begin(name, self._keys[name], now)
         return None
 
-    def _first_ready(self, turns: _Turns, kind: LaneKind, tenant: str) -> bytes | None:
-        names = turns.tenants.get(tenant, deque[bytes]())
-        while names and ((key := self._keys.get(names[0])) is None or key.place is not kind):
-            names.popleft()
-        return names[0] if names else None
+    def _is_free(self, tenant: str, *, bulk: bool) -> bool:
+        caps = self._caps
+        slots = caps.in_flight_bulk if bulk else caps.in_flight
+        share = caps.in_flight_bulk_per_tenant if bulk else caps.in_flight_per_tenant
+        return self._slots[bulk] < slots and self._running[tenant, bulk] < share
+
+    def _take_slot(self, key: _Key, *, bulk: bool) -> None:
+        key.slot = bulk
+        self._running[key.tenant, bulk] += 1
+        self._slots[bulk] += 1
+
+    def _leave_slot(self, key: _Key) -> None:
+        if key.slot is not None:
+            self._running[key.tenant, key.slot] -= 1
+            self._slots[key.slot] -= 1
+            key.slot = None
+        if key.lingers:
+            key.lingers = False
+            self._lingering[key.tenant] -= 1
 
     def _begin(self, name: bytes, key: _Key, now: float) -> Work:
         kind = key.place if key.place is not None else LaneKind.LIVE
         work = Work(name, key.tenant, tuple(key.waiting), kind)
-        key.waiting, key.running, key.in_slot, key.place = [], True, True, None
-        self._running[key.tenant, kind is LaneKind.BULK] += 1
-        self._slots[kind is LaneKind.BULK] += 1
+        key.waiting, key.running, key.place = [], True, None
+        self._take_slot(key, bulk=kind is LaneKind.BULK)
         if self._interval:
             self._last_began.pop(name, None)
             self._last_began[name] = now
@@ -321,7 +391,9 @@ class KeyQueue:
 
     def _forget(self, name: bytes, key: _Key) -> None:
         del self._keys[name]
-        self._tenant_keys[key.tenant, key.bulk] -= 1
+        self._tenant_keys[key.tenant, key.bulk] -= key.counts
+        if not self._lingering[key.tenant]:
+            del self._lingering[key.tenant]
         for bulk in (False, True):  # tenants come and go: nothing is kept of those without keys
             place = (key.tenant, bulk)
             if not self._tenant_keys[place]:

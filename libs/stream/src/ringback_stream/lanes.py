@@ -4,12 +4,14 @@ import math
 
 from ringback_common.outcomes import Received
 
-__all__ = ["ATTEMPT", "DUE", "LAST_REASON", "due_ms"]
+__all__ = ["ATTEMPT", "DUE", "LAST_REASON", "READ", "due_ms"]
 
 ATTEMPT = "ringback_attempt"
 """How often it was deferred so far."""
 DUE = "ringback_due"
 """When it may be tried again, epoch milliseconds."""
+READ = "ringback_read"
+"""The read that goes on for a record, of which this is a copy; see `ringback_stream.aside.reads`."""
 LAST_REASON = "ringback_reason"
 """Why it was deferred last."""
 

@@ -1,6 +1,6 @@
 """What the intake needs of a runner, keyed or batched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ringback_common.outcomes import Received
@@ -51,6 +51,23 @@ class Runner(Protocol):
 
         None while all that is in hand waits for its time, for an open breaker or for Kafka.
         """
+        ...
+
+    @property
+    def unstarted_since(self) -> float | None:
+        """Monotonic time since which nothing has begun or ended although something may begin; None if nothing may."""
+        ...
+
+    def oldest_by_reason(self) -> Mapping[str, float]:
+        """Monotonic time at which the oldest unfinished record was taken in, by what it waits for.
+
+        `running`: its step; `ready`: a slot; `record`: its own time; `tenant`: its tenant's.
+        """
+        ...
+
+    @property
+    def keys_of_a_tenant(self) -> int:
+        """The largest number of unfinished keys of one tenant; 0 where keys are not told apart."""
         ...
 
     async def run(self) -> None:

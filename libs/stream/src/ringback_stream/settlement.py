@@ -114,6 +114,19 @@ class Settlement:
         await asyncio.gather(*(self._perform_alone(answer, attempts=1) for answer in alone))
         self._check_limit()
 
+    async def publish(self, received: Received, stages: Sequence[Sequence[Message]]) -> bool:
+        """Write what was made of a record that is answered for already; False if the broker refuses it for its size."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._producer.stages(stages)
+            except TooLarge:
+                return False
+            except Transient:
+                pause = await self._wait(received, pause)
+            else:
+                return True
+
     def _finish_at_once(self, answer: Answered) -> bool:
         outcome = answer.outcome
         if isinstance(outcome, Reject) or (isinstance(outcome, Emit) and outcome.stages):
@@ -133,13 +146,15 @@ class Settlement:
             try:
                 await self._write(answer, attempts)
             except Transient:
-                _log.warning(
-                    "Kafka does not take what a step made; waiting.", topic=answer.received.topic, delay_s=pause
-                )
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = await self._wait(answer.received, pause)
             else:
                 return self._finished(answer, answer.outcome)
+
+    async def _wait(self, received: Received, pause: float) -> float:
+        """Wait before the next try; returns how long to wait after that."""
+        _log.warning("Kafka does not take what a step made; waiting.", topic=received.topic, delay_s=pause)
+        await asyncio.sleep(pause)
+        return min(pause * 2, _LONGEST_PAUSE)
 
     async def _write(self, answer: Answered, attempts: int) -> None:
         outcome = answer.outcome

@@ -13,19 +13,22 @@ from ringback_common.settings import KafkaSettings
 from ringback_events.platform_events import ControlEntry
 
 from ringback_stream import telemetry
+from ringback_stream.aside.door import AsideDoor, Door, PausingDoor
+from ringback_stream.aside.lanes import AsideLanes
+from ringback_stream.aside.leaving import Putting
+from ringback_stream.aside.writer import AsideWriter
 from ringback_stream.assignment import Assignment
 from ringback_stream.batched import BatchedRunner
 from ringback_stream.connection import full_name, most_listen
 from ringback_stream.consumer import Consumer
 from ringback_stream.control import ControlTable
-from ringback_stream.diversion import Diversion
-from ringback_stream.flows import BatchedFlow, KeyedFlow
+from ringback_stream.flows import BatchedFlow, KeyedFlow, LaneKind
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.producer import Producer
 from ringback_stream.runner import Runner
 from ringback_stream.settlement import Settlement
 from ringback_stream.status import Facts
-from ringback_stream.watchdog import watch
+from ringback_stream.watchdog import Watched, watch
 
 __all__ = ["HALT", "FlowSupervisor", "first_failure"]
 
@@ -39,6 +42,7 @@ _LOOK_AGAIN = 0.02
 _TELL_EVERY = 1.0
 _START_AGAIN = 1.0
 _TOPICS_EVERY = 1.0
+_REASONS = ("running", "ready", "record", "tenant")
 
 
 class FlowSupervisor:
@@ -61,7 +65,7 @@ class FlowSupervisor:
         self._clock = clock
         self.assignment = self._new_assignment(lambda: None)
         self.runner: Runner | None = None
-        self.diversion: Diversion | None = None
+        self.writer: AsideWriter | None = None
         self.consumer: Consumer | None = None
         self._missing: Collection[str] = ()
 
@@ -127,19 +131,21 @@ class FlowSupervisor:
     async def _consume(self, stop: asyncio.Event) -> None:
         assignment = self._new_assignment(lambda: consumer.lost())  # noqa: PLW0108 - it is made below
         settlement = Settlement(self._producer, self._process, self._flow.group, assignment.finish)
-        runner = self._runner(settlement, assignment)
-        diversion = Diversion(self._flow.divert, settlement, self._clock)
-        consumer = Consumer(self._kafka, self._flow, runner, diversion, assignment, self._clock)
-        self.assignment, self.runner, self.diversion, self.consumer = assignment, runner, diversion, consumer
+        writer = AsideWriter(settlement, self._clock)
+        lanes = _lanes(self._flow)
+        runner, door = self._runner(settlement, assignment, lanes, writer)
+        consumer = Consumer(self._kafka, self._flow, runner, door, assignment, self._clock)
+        self.assignment, self.runner, self.writer, self.consumer = assignment, runner, writer, consumer
+        watched = Watched(consumer, assignment, runner, must_take=not isinstance(door, PausingDoor))
         try:
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(runner.run(), name="runner"),
-                    tasks.create_task(diversion.run(), name="diversion"),
+                    tasks.create_task(writer.run(), name="aside"),
                     tasks.create_task(assignment.keep_committing(lambda: consumer.client), name="commits"),
                     tasks.create_task(_let_in(consumer), name="let-in"),
                     tasks.create_task(self._tell(assignment), name="gauges"),
-                    tasks.create_task(watch(consumer, assignment, self._clock, self._listens), name="watchdog"),
+                    tasks.create_task(watch(watched, self._clock, self._listens), name="watchdog"),
                     tasks.create_task(_raise(consumer.failed), name="failures"),
                 ]
                 await self._start(consumer)
@@ -159,7 +165,7 @@ class FlowSupervisor:
                 await consumer.abandon()
             raise failure from None
         finally:
-            self.consumer = self.runner = self.diversion = None
+            self.consumer = self.runner = self.writer = None
             self._missing = ()
 
     async def _look_for_topics(self, consumer: Consumer) -> None:
@@ -192,7 +198,7 @@ class FlowSupervisor:
         await self._control.write(ControlEntry(kind=HALT, subject=process, reason=reason, since=since, by=process))
 
     def _oldest_arrival(self) -> float | None:
-        parts = [part.oldest_arrival for part in (self.runner, self.diversion) if part is not None]
+        parts = [part.oldest_arrival for part in (self.runner, self.writer) if part is not None]
         return min((arrived for arrived in parts if arrived is not None), default=None)
 
     async def _tell(self, assignment: Assignment) -> None:
@@ -206,19 +212,41 @@ class FlowSupervisor:
             telemetry.child(telemetry.OLDEST_IN_HAND, group).set(
                 0 if oldest is None else self._clock.monotonic() - oldest
             )
+            self._tell_of(self.runner)
             await asyncio.sleep(_TELL_EVERY)
+
+    def _tell_of(self, runner: Runner | None) -> None:
+        if runner is None:
+            return
+        group, now, oldest = self._flow.group, self._clock.monotonic(), runner.oldest_by_reason()
+        telemetry.child(telemetry.TENANT_KEYS, group).set(runner.keys_of_a_tenant)
+        for why in _REASONS:
+            telemetry.child(telemetry.OLDEST_UNFINISHED, group, why).set(now - oldest.get(why, now))
 
     def _new_assignment(self, on_lost: Callable[[], None]) -> Assignment:
         return Assignment(
             self._flow.group, self._clock, lambda topic: full_name(self._kafka, topic), on_lost, self._flow.ownership
         )
 
-    def _runner(self, settlement: Settlement, assignment: Assignment) -> Runner:
-        match self._flow:
-            case KeyedFlow():
-                return KeyedRunner(self._flow, settlement, self._clock, assignment.watermarks.is_overtaken)
-            case BatchedFlow():
-                return BatchedRunner(self._flow, settlement, self._clock)
+    def _runner(
+        self, settlement: Settlement, assignment: Assignment, lanes: AsideLanes, writer: AsideWriter
+    ) -> tuple[Runner, Door]:
+        flow, is_overtaken = self._flow, assignment.watermarks.is_overtaken
+        if isinstance(flow, BatchedFlow):
+            batched = BatchedRunner(flow, settlement, self._clock)
+            return batched, PausingDoor(batched)
+        if flow.aside is None:
+            keyed = KeyedRunner(flow, settlement, self._clock, is_overtaken)
+            return keyed, PausingDoor(keyed)
+        keyed = KeyedRunner(flow, settlement, self._clock, is_overtaken, Putting(flow.aside, lanes, writer))
+        return keyed, AsideDoor(flow.aside, keyed, lanes, writer, self._clock)
+
+
+def _lanes(flow: KeyedFlow | BatchedFlow) -> AsideLanes:
+    aside = flow.aside if isinstance(flow, KeyedFlow) else None
+    if aside is None:
+        return AsideLanes(())
+    return AsideLanes(aside.topics, [lane.topic for lane in flow.lanes if lane.kind is LaneKind.BULK])
 
 
 async def _let_in(consumer: Consumer) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "LANE_AGE",
     "MISSING_TOPICS",
     "OLDEST_IN_HAND",
+    "OLDEST_UNFINISHED",
     "PAUSED",
     "POLL_FAILURES",
     "PRODUCED",
@@ -36,6 +37,7 @@ __all__ = [
     "STEPS",
     "STEP_RECORDS",
     "STEP_SECONDS",
+    "TENANT_KEYS",
     "child",
 ]
 
@@ -68,6 +70,14 @@ IN_HAND_BYTES = catalogue.gauge(
 )
 OLDEST_IN_HAND = catalogue.gauge(
     "ringback_stream_oldest_in_hand_seconds", "Age of the record in hand longest, since it was taken in.", ("group",)
+)
+OLDEST_UNFINISHED = catalogue.gauge(
+    "ringback_stream_oldest_unfinished_seconds",
+    "The same by what it waits for: `running` its step, `ready` a slot, `record` its own time, `tenant` its tenant's.",
+    ("group", "why"),
+)
+TENANT_KEYS = catalogue.gauge(
+    "ringback_stream_tenant_keys", "Largest number of unfinished keys of one tenant.", ("group",)
 )
 # --- stream: progress ---
 LANE_AGE = catalogue.gauge(

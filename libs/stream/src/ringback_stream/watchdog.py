@@ -6,6 +6,7 @@ to be stuck at: a process that ended for it would wait in its orchestrator's pau
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from ringback_common import logs
 from ringback_common.clock import Clock
@@ -13,8 +14,9 @@ from ringback_common.errors import RingbackError
 
 from ringback_stream.assignment import Assignment
 from ringback_stream.consumer import Consumer
+from ringback_stream.runner import Runner
 
-__all__ = ["STANDSTILL", "Standstill", "watch"]
+__all__ = ["STANDSTILL", "Standstill", "Watched", "watch"]
 
 _log = logs.logger(__name__)
 
@@ -26,38 +28,54 @@ class Standstill(RingbackError):  # noqa: N818 - the taxonomy's word
     """The consumer delivers nothing although there is something; a new process will."""
 
 
+class Watched(NamedTuple):
+    """One flow at work.
+
+    Attributes:
+        must_take: whether records are taken in whatever is in hand; else what is in hand may keep them waiting.
+    """
+
+    consumer: Consumer
+    assignment: Assignment
+    runner: Runner
+    must_take: bool
+
+
 async def watch(
-    consumer: Consumer,
-    assignment: Assignment,
-    clock: Clock,
-    listens: Callable[[], Awaitable[bool]],
-    *,
-    patience: float = STANDSTILL,
+    watched: Watched, clock: Clock, listens: Callable[[], Awaitable[bool]], *, patience: float = STANDSTILL
 ) -> None:
     """Look every second, for ever; `listens` tells whether Kafka is there.
 
-    Work in hand is no standstill, however long it takes: a step that hangs turns liveness red. Neither is a partition
-    kept waiting at a cap or until a retry is due.
+    A step that hangs is no standstill: it turns liveness red. Neither is a partition whose head waits in Kafka, for its
+    due time, for its tenant, for a Graph that is away or for room.
 
     Raises:
-        Standstill: assigned, behind, nothing in hand, and nothing taken in for `patience` seconds of Kafka's presence.
+        Standstill: assigned, behind, and nothing taken in for `patience` seconds of Kafka's presence; or a step may
+            begin, and none has begun or ended for as long.
     """
     still_since = clock.monotonic()
     while True:
         await asyncio.sleep(_LOOK_EVERY)
-        waits = _waits_for_records(consumer, assignment) and await listens()
+        waits = _waits_for_records(watched) and await listens()
         now = clock.monotonic()
         if not waits:
             still_since = now
-        elif now - max(still_since, assignment.progressed_at) >= patience:
+        unstarted = watched.runner.unstarted_since
+        reading = waits and now - max(still_since, _progressed_at(watched)) >= patience
+        if reading or (unstarted is not None and now - unstarted >= patience):
             _log.error("The consumer has stood still; the process ends to begin anew.", seconds=patience)
-            raise Standstill("assigned, behind and no progress")
+            raise Standstill("assigned, behind and no progress" if reading else "due, and not begun")
 
 
-def _waits_for_records(consumer: Consumer, assignment: Assignment) -> bool:
-    """Behind with empty hands, or assigned without having been told (an assignment lost and never given anew)."""
+def _progressed_at(watched: Watched) -> float:
+    return watched.assignment.taken_at if watched.must_take else watched.assignment.progressed_at
+
+
+def _waits_for_records(watched: Watched) -> bool:
+    """Behind, or assigned without having been told (an assignment lost and never given anew)."""
+    consumer, watermarks = watched.consumer, watched.assignment.watermarks
     if consumer.client is None or not consumer.client.assignment():
         return False
-    if not assignment.watermarks.partitions:
+    if not watermarks.partitions:
         return True
-    return assignment.watermarks.unfinished == 0 and consumer.behind()
+    return (watched.must_take or watermarks.unfinished == 0) and consumer.behind()

@@ -92,8 +92,8 @@ class Watermark:
         """Records taken and not finished."""
         return len(self._taken) - len(self._finished)
 
-    def take(self, offset: int, *, diverted: bool = False) -> Taken:
-        """Take a record in; a diverted one does not count in the span.
+    def look_at(self, offset: int) -> Taken:
+        """What would become of a record that is offered.
 
         A jump over unseen offsets is believed only when it is seen again after a seek back: a batch fetched for an
         earlier assignment, or one the client lost on the way, must not move the watermark over records nobody has
@@ -104,6 +104,13 @@ class Watermark:
         if offset > self._head and offset != self._doubted:
             self._doubted = offset
             return Taken.GAP
+        return Taken.TAKEN
+
+    def take(self, offset: int, *, diverted: bool = False) -> Taken:
+        """Take a record in, if `look_at` says so; a diverted one does not count in the span."""
+        looked = self.look_at(offset)
+        if looked is not Taken.TAKEN:
+            return looked
         self._taken.append(offset)
         if diverted:
             self._diverted.append(offset)

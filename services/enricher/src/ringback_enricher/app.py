@@ -1,6 +1,6 @@
 """Wires the fetch process; read from top to bottom it is the diagram.
 
-fetch, fetch-bulk, retry-10s, -2m, -60m ─► FetchStep ─► restricted.records ─► open.sessions ─► marker ─► open.calls
+fetch, bulk, retry-10s, -2m, -60m, aside, -2 ─► FetchStep ─► restricted.records ─► open.sessions ─► marker ─► open.calls
 │  ▲
 ▼  │ the whole record, every page, one version
 Microsoft Graph
@@ -10,18 +10,18 @@ import asyncio
 import gc
 from datetime import UTC, datetime, timedelta
 
-from ringback_common.clock import SystemClock, scaled
+from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import LimitsSettings, load
 from ringback_events.tokens import Tokens
-from ringback_events.topics import CALLS, FETCH, FETCH_BULK, FETCH_RETRIES, RECORDS, SESSIONS
-from ringback_graph.budget import Role
+from ringback_events.topics import CALLS, FETCH, FETCH_ASIDES, FETCH_BULK, FETCH_RETRIES, RECORDS, SESSIONS
+from ringback_graph.budget import WINDOW_SECONDS, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import ReadLimits, RecordReader
-from ringback_graph.tenants import TenantsFile
+from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_stream.control import ControlTable
-from ringback_stream.flows import Caps, KeyedFlow, Lane, LaneKind
+from ringback_stream.flows import Aside, Caps, KeyedFlow, Lane, LaneKind
 from ringback_stream.in_hand import InHand
 from ringback_stream.run import Stream
 from ringback_stream.status import Facts
@@ -29,7 +29,7 @@ from ringback_stream.status import Facts
 from ringback_enricher.adapters.files import read_sites, read_token_keys
 from ringback_enricher.adapters.graph import GraphRecords
 from ringback_enricher.conversion import CONVERTING, READING, Conversions
-from ringback_enricher.core.decisions import TIER_SECONDS
+from ringback_enricher.core.decisions import longest_waits
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.records import Tables
 from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
@@ -104,23 +104,30 @@ async def _fetch(
                 time_scale=settings.time_scale,
             )
         )
+        waits = longest_waits(settings.time_scale)
         stream.status.add("tenants", lambda: _tenants(tenants, gate))
         flow = KeyedFlow(
             group=_GROUP,
             lanes=(
                 Lane(FETCH),
                 Lane(FETCH_BULK, LaneKind.BULK),
-                *(
-                    Lane(tier, LaneKind.RETRY, scaled(TIER_SECONDS[tier], settings.time_scale))
-                    for tier in FETCH_RETRIES
-                ),
+                *(Lane(tier, LaneKind.RETRY, waits[tier]) for tier in FETCH_RETRIES),
+                *(Lane(topic, LaneKind.ASIDE) for topic in FETCH_ASIDES),
             ),
             step=step,
             on_exhausted=step.exhausted,
             on_throttled=step.throttled,
-            on_held=step.held,
             on_settled=published.acked,
-            divert=step.divert,
+            aside=Aside(
+                topics=FETCH_ASIDES,
+                move=step.move,
+                slow=step.slow,
+                busy=step.busy,
+                is_paused=lambda tenant_id: gate.why_paused(tenant_id) is not None,
+                may_ask=step.may_ask,
+                quota=lambda tenant_id: _quota(tenants.get(tenant_id)),
+                within=settings.put_aside_seconds,
+            ),
             key_interval=_KEY_INTERVAL,
             in_hand=_in_hand(settings.limits),
         )
@@ -131,6 +138,11 @@ async def _fetch(
             await stream.run(stop, flow)
         finally:
             following.cancel()
+
+
+def _quota(tenant: Tenant | None) -> float:
+    """Requests a second."""
+    return 0.0 if tenant is None else tenant.budget * Role.FETCHER.value / WINDOW_SECONDS
 
 
 def _in_hand(limits: LimitsSettings) -> InHand:

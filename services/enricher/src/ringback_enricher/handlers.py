@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from ringback_common.clock import Clock, iso
 from ringback_common.errors import DeadLetterLimit, Throttled, Transient
 from ringback_common.metrics import ENRICHER_FETCHES, ENRICHER_FRESHNESS_SECONDS, ENRICHER_SPARED
-from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received, Reject
+from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received, Reject
 from ringback_events.keys import call_key, canonical_id, tenant_of
+from ringback_events.topics import FETCH_ASIDE
 from ringback_graph.answers import Current, Found
 from ringback_graph.tenants import Tenant
 
@@ -20,9 +21,10 @@ from ringback_enricher.core.decisions import (
     Schedule,
     check_version_later,
     decide,
-    defer_paused,
     look_again,
     move_to_bulk,
+    put_aside,
+    wait_for_read,
 )
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.publishing import Stages, Tokenizer, publication
@@ -33,8 +35,6 @@ from ringback_enricher.gate import Place, TenantGate
 from ringback_enricher.witnesses import Witnesses
 
 __all__ = ["Dependencies", "FetchStep", "Records"]
-
-_DEFERRED_AT_ONCE = timedelta(0)
 
 
 class Records(Protocol):
@@ -103,21 +103,38 @@ class FetchStep:
             return request
         return decide(Reason.THROTTLED, request, self._schedule(), not_before=timedelta(seconds=retry_after))
 
-    def held(self, received: Received) -> Outcome:
-        """What becomes of a record whose tenant has been throttled for long: it makes room for others."""
-        request = accept(received, self._with.clock.now())
-        return defer_paused(request, _DEFERRED_AT_ONCE, self._schedule()) if isinstance(request, Request) else request
+    def move(self, received: Received, lane: str) -> Outcome:
+        """What becomes of a record that waits for its tenant on another lane; one that nobody waits for ends here.
 
-    def divert(self, received: Received) -> Outcome | None:
-        """What becomes of a record of a paused tenant: it is put aside at the door, before others wait behind it."""
+        What is no request is moved as it is: it is refused when it is tried, where refusals are counted to a halt.
+        """
+        request = accept(received, self._with.clock.now())
+        if isinstance(request, Drop):
+            return request
+        if isinstance(request, Request) and request.is_canary:
+            return Drop(Reason.CANARY)
+        paused = self._with.gate.why_paused(tenant_of(received.key or b"")) is not None
+        return put_aside(received, lane, Reason.TENANT_PAUSED if paused else Reason.OVER_SHARE)
+
+    def slow(self, received: Received, read: bytes) -> Outcome:
+        """What becomes of a record whose read takes long, and goes on under that name."""
+        return self._wait_for_read(received, read, counted=True)
+
+    def busy(self, received: Received, read: bytes | None) -> Outcome:
+        """What becomes of a record that waits for a read of its call."""
+        return self._wait_for_read(received, read, counted=False)
+
+    def may_ask(self, received: Received) -> bool:
+        """Whether the tenant may be asked for this record; of a paused one, for one a minute."""
         if received.key is None:
-            return None
-        paused_for = self._with.gate.turns_away(tenant_of(received.key), _place(received))
-        if paused_for is None:
-            return None
-        schedule = self._schedule()
-        request = accept(received, schedule.now)
-        return defer_paused(request, paused_for, schedule) if isinstance(request, Request) else request
+            return True
+        return self._with.gate.turns_away(tenant_of(received.key), _place(received)) is None
+
+    def _wait_for_read(self, received: Received, read: bytes | None, *, counted: bool) -> Outcome:
+        request = accept(received, self._with.clock.now())
+        if not isinstance(request, Request):
+            return request
+        return wait_for_read(request, read, self._schedule(), counted=counted)
 
     async def _answer(self, requests: Sequence[Request]) -> list[Outcome]:
         tenant_id = requests[0].tenant_id
@@ -125,19 +142,18 @@ class FetchStep:
         if tenant is None:
             return self._each(requests, Reason.UNKNOWN_TENANT)
         places = [_place(request.received) for request in requests]
-        paused_for = self._with.gate.paused_for(tenant_id, places)
-        if paused_for is not None:
-            return self._deferred(requests, paused_for)
+        if self._with.gate.paused_for(tenant_id, places) is not None:
+            return self._put_aside(requests)
         try:
             answer = await self._read(tenant, requests)
         except Throttled as throttled:
             if not self._is_pause(tenant_id, throttled):
                 raise
-            return self._deferred(requests, _DEFERRED_AT_ONCE)
+            return self._put_aside(requests)
         except Transient:
             if not await self._is_silence(tenant, requests[0].call_id):
                 raise
-            return self._deferred(requests, _DEFERRED_AT_ONCE)
+            return self._put_aside(requests)
         return await self._answered(requests, answer)
 
     async def _read(self, tenant: Tenant, requests: Sequence[Request]) -> Found | Current | Unread:
@@ -185,7 +201,7 @@ class FetchStep:
         ENRICHER_FETCHES.labels(answer.reason).inc()
         self._observe(requests[0], answer.signal)
         if answer.signal is Signal.AUTH_FAILING:
-            return self._deferred(requests, _DEFERRED_AT_ONCE)
+            return self._put_aside(requests)
         if answer.reason is Reason.MOVED_TO_BULK:
             return [move_to_bulk(request) for request in requests]
         return self._each(requests, answer.reason, answer.code)
@@ -252,9 +268,14 @@ class FetchStep:
         schedule = self._schedule()
         return [decide(reason, request, schedule, code) for request in requests]
 
-    def _deferred(self, requests: Sequence[Request], paused_for: timedelta) -> list[Outcome]:
-        schedule = self._schedule()
-        return [defer_paused(request, paused_for, schedule) for request in requests]
+    def _put_aside(self, requests: Sequence[Request]) -> list[Outcome]:
+        """They wait for their tenant; of the lanes for that the runtime chooses one."""
+        return [
+            Drop(Reason.CANARY)
+            if request.is_canary
+            else put_aside(request.received, FETCH_ASIDE.name, Reason.TENANT_PAUSED)
+            for request in requests
+        ]
 
     def _schedule(self) -> Schedule:
         return Schedule(self._with.clock.now(), self._with.time_scale)

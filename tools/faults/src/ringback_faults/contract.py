@@ -14,6 +14,8 @@ _BY_TENANT = {
     "callrecords.internal.fetch-retry-10s.v1": 12,
     "callrecords.internal.fetch-retry-2m.v1": 12,
     "callrecords.internal.fetch-retry-60m.v1": 12,
+    "callrecords.internal.fetch-aside.v1": 12,
+    "callrecords.internal.fetch-aside-2.v1": 12,
     "callrecords.internal.lifecycle.v1": 12,
 }
 _BY_KEY = {

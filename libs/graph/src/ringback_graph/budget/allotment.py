@@ -10,16 +10,17 @@ from operator import itemgetter
 
 from ringback_graph.budget.bucket import Bucket, Quota
 
-__all__ = ["Allotment", "Frozen", "Priority", "Shares", "Ticket", "record_scope", "tenant_scope"]
+__all__ = ["WINDOW_SECONDS", "Allotment", "Frozen", "Priority", "Shares", "Ticket", "record_scope", "tenant_scope"]
 
 APP = "app"
-_APP_LIMIT, _WINDOW = 15_000, 20.0
+_APP_LIMIT, WINDOW_SECONDS = 15_000, 20.0
+"""The window of a tenant's and the app's limits."""
 _LOG_WINDOW = 60.0
 _QUOTAS = {
     # 2 x 4 + 20 x 1.56 = 39.2 of 40. Not empty at first, or every call would wait half a second for its first request;
     # not more than 4, because a process that has just restarted may spend the first tokens a second time.
     "record": Quota(rate=1.56, capacity=4.0, initial=4.0),
-    "list": Quota.of(40, _WINDOW),
+    "list": Quota.of(40, WINDOW_SECONDS),
     "log": Quota.of(50, _LOG_WINDOW),
 }
 """Limits below the tenant's, by the first word of their scope (Graph's throttling limits, page of 2026-02-06)."""
@@ -115,7 +116,7 @@ class Allotment:
 
     def __init__(self, shares: Shares, now: float) -> None:
         self._shares = shares
-        self._app = Bucket(Quota.of(_APP_LIMIT * shares.app, _WINDOW), now)
+        self._app = Bucket(Quota.of(_APP_LIMIT * shares.app, WINDOW_SECONDS), now)
         self._tenants: dict[str, Bucket] = {}
         self._limits: dict[str, int] = {}
         self._narrow: OrderedDict[str, Bucket] = OrderedDict()
@@ -259,7 +260,7 @@ class Allotment:
 
     def _tenant_quota(self, ticket: Ticket) -> Quota:
         self._limits[ticket.tenant_id] = ticket.tenant_limit
-        return Quota.of(ticket.tenant_limit * self._shares.tenant, _WINDOW)
+        return Quota.of(ticket.tenant_limit * self._shares.tenant, WINDOW_SECONDS)
 
     def _bucket(self, scope: str, now: float) -> Bucket:
         bucket = self._narrow.get(scope)

@@ -62,7 +62,8 @@ class GraphRecords:
 
     async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | Unread:
         """Which version Graph has of a record now; raises as `read`."""
-        answer = await self._reader.version(tenant, call_id, Priority.BULK if bulk else Priority.LIVE)
+        priority = Priority.BULK if bulk else Priority.LIVE
+        answer = await self._reader.version(tenant, call_id, priority, room=_Objects(current_hold()))
         return answer if isinstance(answer, Current) else _unread(answer)
 
     async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
@@ -87,6 +88,9 @@ class _Objects:
 
     async def take(self, octets: int) -> None:
         await self._hold.take(READING * octets)
+
+    def sent(self) -> None:
+        self._hold.has_asked = True
 
     def restart(self) -> None:
         self._hold.used = 0

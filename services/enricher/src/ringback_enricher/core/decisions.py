@@ -7,22 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ringback_common.outcomes import Accounting, Drop, Emit, Headers, Message, Outcome, Reason, Reject
+from ringback_common.outcomes import Accounting, Drop, Emit, Headers, Message, Outcome, Reason, Received, Reject
 from ringback_events import topics
 from ringback_events.keys import call_key
 from ringback_events.topics import Topic
 
-from ringback_enricher.core.requests import ATTEMPT, DUE, KNOWN_VERSION, LOOKS, REASON, Request, looks_header
+from ringback_enricher.core.requests import (
+    ATTEMPT,
+    DUE,
+    KNOWN_VERSION,
+    LOOKS,
+    READ,
+    REASON,
+    Request,
+    looks_header,
+)
 
 __all__ = [
     "CHECK_AFTER",
-    "TIER_SECONDS",
     "Schedule",
     "check_version_later",
     "decide",
-    "defer_paused",
+    "longest_waits",
     "look_again",
     "move_to_bulk",
+    "put_aside",
+    "wait_for_read",
 ]
 
 
@@ -30,14 +40,19 @@ __all__ = [
 class _Tier:
     topic: Topic
     wait: timedelta
+    least: timedelta = timedelta(0)
+    """However fast Graph's slowness passes."""
+
+    def lasts(self, time_scale: float) -> timedelta:
+        """How long a request waits on it."""
+        return max(self.wait / time_scale, self.least)
 
 
-_SOON = _Tier(topics.FETCH_RETRY_10S, timedelta(seconds=10))
+# A request that waits for a read of its call comes again and again until that has ended.
+_SOON = _Tier(topics.FETCH_RETRY_10S, timedelta(seconds=10), least=timedelta(seconds=1))
 _SHORT = _Tier(topics.FETCH_RETRY_2M, timedelta(minutes=2))
 _LONG = _Tier(topics.FETCH_RETRY_60M, timedelta(minutes=60))
 _TIERS = (_SOON, _SHORT, _LONG)
-TIER_SECONDS = {tier.topic: tier.wait.total_seconds() for tier in _TIERS}
-"""How long a request waits on a tier."""
 CHECK_AFTER = _SHORT.wait
 """How long after a fetch that brought nothing newer Graph is asked once more."""
 _SIX_LOOKS = (_SHORT, _SHORT, _SHORT, _LONG, _LONG, _LONG)
@@ -55,15 +70,16 @@ _PATIENCE: dict[Reason, tuple[_Tier, ...]] = {
     Reason.UNKNOWN_TENANT: (_SHORT,) * 5,  # 10 minutes: the time a tenants file may lag behind a subscription
     Reason.UPSTREAM_ERROR: _A_DAY,
     Reason.THROTTLED: _A_DAY,
+    Reason.SLOW: _A_DAY,
 }
 """The tiers a reason goes through, one look each; a reason that is not here is final at once."""
 
 _MOST_LOOKS = max(len(tiers) for tiers in _PATIENCE.values())
 """Over all reasons: failures that take turns are together no longer deserving than the most deserving one, a day."""
 
+_OF_A_WAIT = frozenset({DUE, REASON, READ, "traceparent"})
 _NOT_YET = timedelta(minutes=150)
 """Graph's bound for the first version of a record; a 404 after it means "gone"."""
-_SHORT_PAUSE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +99,13 @@ class Schedule:
         return wait / self.time_scale
 
     def due(self, wait: timedelta) -> bytes:
-        """The moment after that wait, in epoch milliseconds."""
-        return str(int((self.now + self.scaled(wait)).timestamp() * 1000)).encode()
+        """The moment after that wait, scaled already, in epoch milliseconds."""
+        return str(int((self.now + wait).timestamp() * 1000)).encode()
+
+
+def longest_waits(time_scale: float) -> Mapping[Topic, float]:
+    """How many seconds a request waits on each tier."""
+    return {tier.topic: tier.lasts(time_scale).total_seconds() for tier in _TIERS}
 
 
 def decide(
@@ -123,11 +144,36 @@ def look_again(
     return _on_tier(next(enough, _LONG), request, reason, {**request.looks, reason: looked + 1}, schedule)
 
 
-def defer_paused(request: Request, paused_for: timedelta, schedule: Schedule) -> Outcome:
-    """Put a request of a paused tenant aside; its looks stay, for it was not tried."""
-    tier = _SHORT if paused_for < schedule.scaled(_SHORT_PAUSE) else _LONG
-    message = _on_tier(tier, request, Reason.TENANT_PAUSED, request.looks, schedule)
-    return Drop(Reason.CANARY) if request.is_canary else _deferred(message, Reason.TENANT_PAUSED)
+def put_aside(received: Received, lane: str, reason: Reason) -> Outcome:
+    """Let a request wait on a lane, a topic's name, for its tenant's sake; its looks stay, for it was not tried.
+
+    Nor is it read: whether it is a request at all shows when it is tried, where what is refused is counted to a halt.
+    """
+    kept = tuple((name, value) for name, value in received.headers if value is not None and name not in _OF_A_WAIT)
+    message = Message(lane, received.key or b"", received.value, (*kept, (REASON, reason.value.encode())))
+    return _deferred(message, reason)
+
+
+def wait_for_read(request: Request, read: bytes | None, schedule: Schedule, *, counted: bool) -> Outcome:
+    """Look again soon at a request whose call is being read for longer than the request may be in hand.
+
+    Args:
+        request: what was asked.
+        read: the name of the read, if it is one for this request; else the request keeps the name it has.
+        schedule: the clock.
+        counted: whether that is held against the request, as its own slowness.
+    """
+    if request.is_canary:
+        return Drop(Reason.CANARY)
+    message = _on_tier(_SOON, request, Reason.SLOW, request.looks, schedule)
+    if counted:
+        again = look_again(Reason.SLOW, request, schedule)
+        if again is None:
+            return Reject(Reason.SLOW)
+        message = again
+    known = dict(request.received.headers).get(READ) if read is None else read
+    mark = () if known is None else ((READ, known),)
+    return _deferred(replace(message, headers=(*message.headers, *mark)), Reason.SLOW)
 
 
 def check_version_later(request: Request, version: int, schedule: Schedule) -> Outcome:
@@ -163,7 +209,7 @@ def _is_final(reason: Reason, request: Request, schedule: Schedule) -> bool:
 
 
 def _on_tier(tier: _Tier, request: Request, reason: Reason, looks: Mapping[Reason, int], schedule: Schedule) -> Message:
-    headers = (*_headers(request, reason, looks), (DUE, schedule.due(tier.wait)))
+    headers = (*_headers(request, reason, looks), (DUE, schedule.due(tier.lasts(schedule.time_scale))))
     return _message(tier.topic, request, headers)
 
 

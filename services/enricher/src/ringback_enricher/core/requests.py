@@ -12,12 +12,14 @@ from ringback_events.fetch import FetchRequest
 from ringback_events.headers import REPLAY
 from ringback_events.keys import call_key, canonical_id
 
-__all__ = ["ATTEMPT", "DUE", "KNOWN_VERSION", "LOOKS", "REASON", "Request", "accept", "looks_header"]
+__all__ = ["ATTEMPT", "DUE", "KNOWN_VERSION", "LOOKS", "READ", "REASON", "Request", "accept", "looks_header"]
 
 ATTEMPT, DUE, REASON = "ringback_attempt", "ringback_due", "ringback_reason"
 LOOKS = "ringback_looks"
 """How often it was deferred for which reason, such as `not_found=3,upstream_error=1`; void without `ringback_attempt`,
 so that whoever takes the attempts away begins anew."""
+READ = "ringback_read"
+"""The read of this call that goes on, if it was deferred because that takes long."""
 KNOWN_VERSION = "ringback_known_version"
 """The version that was published when the request was deferred to see whether Graph has a newer one."""
 
@@ -28,7 +30,7 @@ _KEPT_BY_GRAPH = timedelta(days=30)
 _REASONS = {reason.value.encode(): reason for reason in Reason}
 _LOOK = re.compile(rb"([a-z_]{1,32})=([0-9]{1,4})(?:,|\Z)")
 _LONGEST_LOOKS = 512
-_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, LOOKS, "traceparent"})
+_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, LOOKS, READ, "traceparent"})
 _LONGEST_VERSION = 19
 
 

@@ -28,7 +28,8 @@ _DEFERRALS = {
     b"upstream_error": 28,
     b"throttled": 28,
 }
-"""Reason → how often a request may be put off for it; a pause of the whole tenant and the bulk lane are not counted."""
+"""Reason → how often a request may be put off for it; what waits for its tenant, for the bulk lane, or for a read of
+its call that goes on, is not counted."""
 _SERVER, _OK = 500, 200
 _WELL = 4
 """Other calls that Graph serves for one that it fails, while it is well."""

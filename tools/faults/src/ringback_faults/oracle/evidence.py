@@ -8,7 +8,7 @@ from ringback_events import topics
 
 from ringback_faults.ledgers import Act, Ledgers, Request
 from ringback_faults.oracle.growth import growth_of
-from ringback_faults.oracle.index import DEAD_LETTERS, ENRICHER, LANES, RETRIES, SINK, Index
+from ringback_faults.oracle.index import ASIDES, DEAD_LETTERS, ENRICHER, LANES, RETRIES, SINK, Index
 from ringback_faults.oracle.strikes import strikes_of
 from ringback_faults.oracle.uniqueness import unfinished_at
 
@@ -129,7 +129,7 @@ def _kafka(ledgers: Ledgers) -> dict[str, float]:
     return {
         "rebalances": float(len(generations)),
         "dead_letters": float(sum(counts[name] for name in DEAD_LETTERS)),
-        "deferred": float(sum(counts[name] for name in RETRIES)),
+        "deferred": float(sum(counts[name] for name in RETRIES | ASIDES)),
         "moved_to_bulk": float(counts[topics.FETCH_BULK.name]),
         "commits": float(len(ledgers.commits)),
     }

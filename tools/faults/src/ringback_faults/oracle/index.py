@@ -10,6 +10,7 @@ from ringback_events import topics
 from ringback_faults.ledgers import Commit, Item, Key, Ledgers, Request, StoredVersion, TopicRecord
 
 __all__ = [
+    "ASIDES",
     "DEAD_LETTERS",
     "ENRICHER",
     "LANES",
@@ -26,6 +27,7 @@ __all__ = [
 ENRICHER, SINK = "ringback-enricher", "ringback-sink-store"
 LANES = frozenset(topic.name for topic in topics.FETCH_LANES)
 RETRIES = frozenset(topic.name for topic in topics.FETCH_RETRIES)
+ASIDES = frozenset(topic.name for topic in topics.FETCH_ASIDES)
 DEAD_LETTERS = frozenset({topics.INTERNAL_DEAD_LETTERS.name, topics.RESTRICTED_DEAD_LETTERS.name})
 
 Place = tuple[str, int, int]

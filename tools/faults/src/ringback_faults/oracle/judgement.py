@@ -118,10 +118,10 @@ def _figures(ledgers: Ledgers, index: Index, effects: Effects) -> dict[str, floa
 
 
 def _vacuous(ledgers: Ledgers, index: Index, judged: Iterable[str]) -> Iterable[str]:
-    spans = [sample for sample in ledgers.samples if bounds.tells_span(sample)]
+    told = [sample for sample in ledgers.samples if bounds.tells_keys(sample)]
     present = {
         "I1": index.accepted, "I2": index.accepted, "I3": index.published, "I4": ledgers.calls, "I5": ledgers.writes,
-        "I7": spans, "I8": ledgers.requests, "I10": ledgers.posts, "I11": ledgers.searched, "I12": ledgers.commits,
+        "I7": told, "I8": ledgers.requests, "I10": ledgers.posts, "I11": ledgers.searched, "I12": ledgers.commits,
         "I13": ledgers.calls, "I14": index.accepted, "I15": neighbours.neighbour_figures(ledgers, index),
     }  # fmt: skip
     for name in judged:

@@ -1,0 +1,167 @@
+"""What is in hand for as long as it may be leaves its partition: it goes aside, or its read goes on without it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from ringback_common.clock import Clock
+from ringback_common.outcomes import Emit, Message, Outcome, Received
+from ringback_events.keys import tenant_of
+
+from ringback_stream.aside.lanes import AsideLanes
+from ringback_stream.aside.reads import Reads
+from ringback_stream.aside.shares import Shares
+from ringback_stream.aside.writer import AsideWriter
+from ringback_stream.flows import Aside, LaneKind, OnExhausted
+from ringback_stream.keyqueue import Item, KeyQueue, key_of
+from ringback_stream.steps import Step, Steps
+from ringback_stream.watermarks import Ticket
+
+__all__ = ["InHandNow", "Leaving", "Putting"]
+
+_LOOK = 0.1
+"""Seconds between looks while what waits to be written has no room for more."""
+
+
+class Putting(NamedTuple):
+    """Where a flow puts records aside, and who writes them there."""
+
+    aside: Aside
+    lanes: AsideLanes
+    writer: AsideWriter
+
+
+class InHandNow(NamedTuple):
+    """What a runner has in hand: what waits, what runs, and what becomes of a record that fails for good."""
+
+    queue: KeyQueue
+    steps: Steps
+    on_exhausted: OnExhausted
+
+
+class Leaving:
+    """Knows which records are still to be answered for, and by when.
+
+    Args:
+        putting: lanes and writer.
+        in_hand: where the records are.
+        shares: told when a tenant's records waited in vain.
+        clock: monotonic time.
+        answered: told of each record that was answered for here.
+    """
+
+    def __init__(
+        self, putting: Putting, in_hand: InHandNow, shares: Shares, clock: Clock, answered: Callable[[Ticket], None]
+    ) -> None:
+        self._aside, self._lanes, self._writer = putting
+        self._queue, self._steps, self._on_exhausted = in_hand
+        self._shares = shares
+        self._clock = clock
+        self._answered = answered
+        self._staying: dict[Ticket, Item] = {}  # by arrival
+        self._not_before = clock.monotonic()
+        self.reads = Reads()
+
+    def stays(self, item: Item) -> None:
+        """A record was taken in."""
+        self._staying[item.ticket] = item
+
+    def has_left(self, ticket: Ticket) -> None:
+        """A record was finished otherwise."""
+        self._staying.pop(ticket, None)
+
+    def begin_anew(self) -> None:
+        """Everything waited for a Graph that was away: it may be in hand for as long as if it had come now."""
+        self._not_before = self._clock.monotonic()
+
+    def clear(self) -> None:
+        """The assignment is over."""
+        self._staying.clear()
+        self.reads.clear()
+
+    def at(self, now: float) -> float | None:
+        """When the next record must leave; a little later if it must already, and cannot."""
+        deadline = next((self._deadline(item) for item in self._staying.values()), None)
+        return deadline if deadline is None or deadline > now else now + _LOOK
+
+    def leaves_by(self, step: Step, at: float) -> bool:
+        """Whether a record of a step must have left by that time."""
+        return any(at >= self._deadline(item) for item in step.work.items)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether something that left is not written yet."""
+        return self._writer.is_busy
+
+    def look(self, now: float) -> None:
+        """Let everything leave that must, as far as what waits to be written has room."""
+        waited = set[str]()
+        while self._staying and self._writer.has_room:
+            item = next(iter(self._staying.values()))
+            if self._deadline(item) > now:
+                break
+            del self._staying[item.ticket]
+            if not self._is_read(item):
+                self.put_aside(item)
+                if item.kind is not LaneKind.BULK:
+                    waited.add(tenant_of(key_of(item.received)))
+        for tenant in waited:
+            if not self._queue.held_until(tenant):
+                self._shares.overdue(tenant)
+
+    def put_aside(self, item: Item) -> None:
+        """Put aside what waits for the same key as this record; what failed before goes to a retry lane."""
+        items, attempts = self._queue.take_back(item) or ((), 0)
+        for each in items:
+            self._answer(each, self._outcome(each, attempts))
+
+    def answer_of(self, received: Received, kind: LaneKind) -> Outcome | None:
+        """What becomes of a record whose call is being read for others, or was read for it; None if neither."""
+        answer = self.reads.answer(received) if kind is LaneKind.RETRY else None
+        if answer is not None:
+            return self.on_its_lane(received, kind, answer)
+        return self._aside.busy(received, None) if self.reads.goes_on(key_of(received)) else None
+
+    def on_its_lane(self, received: Received, kind: LaneKind, outcome: Outcome) -> Outcome:
+        """The outcome of a step, and if it puts the record aside, the lane on which that tenant's records are."""
+        match outcome:
+            case Emit(stages=((Message() as message,),)) if self._lanes.has(message.topic):
+                return replace(outcome, stages=((replace(message, topic=self._lane_of(received, kind)),),))
+            case _:
+                return outcome
+
+    def _deadline(self, item: Item) -> float:
+        return max(item.arrived, self._not_before) + self._aside.within
+
+    def _is_read(self, item: Item) -> bool:
+        """Whether the record is in the hands of a step, which then goes on without it."""
+        step = self._steps.of(key_of(item.received))
+        if step is None or item not in step.work.items:
+            return False
+        if not step.is_writing and not self.reads.goes_on(step.work.key):
+            self._let_go_on(step)
+        return True
+
+    def _let_go_on(self, step: Step) -> None:
+        """Answer for the records of a step by copies; only what Graph was asked for is held against them as slow."""
+        self._queue.detach(step.work)
+        copy = self._aside.slow if step.has_asked else self._aside.busy
+        names = self.reads.begin(step.work.key, len(step.work.items))
+        for item, name in zip(step.work.items, names, strict=True):
+            self._answer(item, copy(item.received, name))
+
+    def _outcome(self, item: Item, attempts: int) -> Outcome:
+        if attempts:
+            return self._on_exhausted(item.received, attempts)
+        return self._aside.move(item.received, self._lane_of(item.received, item.kind))
+
+    def _lane_of(self, received: Received, kind: LaneKind) -> str:
+        """Where a record waits for its tenant; bulk at the end of its own lane, lest it becomes anything else."""
+        if kind is LaneKind.BULK:
+            return received.topic
+        return self._lanes.choose(tenant_of(key_of(received)), received.partition)
+
+    def _answer(self, item: Item, outcome: Outcome) -> None:
+        self._staying.pop(item.ticket, None)
+        self._answered(item.ticket)
+        self._writer.offer(item.ticket, item.received, outcome)

@@ -1,0 +1,83 @@
+"""The steps of a keyed flow that are under way, one a key."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ringback_stream.in_hand import Hold
+from ringback_stream.keyqueue import Work
+
+__all__ = ["Step", "Steps"]
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One step, from its start until what it made is written.
+
+    Attributes:
+        work: what it was given.
+        is_probe: whether the breaker waits for its answer.
+        hold: its bytes; None while it waits for the first of them.
+        began: monotonic time at which it was asked for its answer; None before that, and when it has answered.
+        waited: seconds it had waited for bytes by then.
+        is_writing: whether what it made is being written.
+    """
+
+    work: Work
+    is_probe: bool = False
+    hold: Hold | None = None
+    began: float | None = None
+    waited: float = 0.0
+    is_writing: bool = False
+
+    def begin(self, hold: Hold, now: float) -> None:
+        """It is asked for its answer."""
+        self.hold, self.began, self.waited = hold, now, hold.waited
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether the other side was asked for something."""
+        return self.hold is not None and self.hold.has_asked
+
+    @property
+    def stuck_since(self) -> float | None:
+        """Monotonic time since which it has no answer, what it waited for bytes left out; None if it has one."""
+        if self.began is None or self.hold is None:
+            return None
+        return self.began + self.hold.waited - self.waited
+
+
+class Steps:
+    """The steps under way."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[bytes, Step] = {}
+
+    def __iter__(self) -> Iterator[Step]:
+        """In the order of their beginnings."""
+        return iter(self._by_key.values())
+
+    def __bool__(self) -> bool:
+        """Whether one is under way."""
+        return bool(self._by_key)
+
+    def add(self, step: Step) -> None:
+        """A step begins."""
+        self._by_key[step.work.key] = step
+
+    def of(self, key: bytes) -> Step | None:
+        """The step of a key; None if none is under way."""
+        return self._by_key.get(key)
+
+    def ended(self, step: Step) -> None:
+        """A step is over; of an earlier assignment it is forgotten already."""
+        if self._by_key.get(step.work.key) is step:
+            del self._by_key[step.work.key]
+
+    def clear(self) -> None:
+        """The assignment is over."""
+        self._by_key.clear()
+
+    @property
+    def stuck_since(self) -> float | None:
+        """Monotonic time since which the one that has gone longest without an answer has none; None if all have one."""
+        return min((since for step in self if (since := step.stuck_since) is not None), default=None)
