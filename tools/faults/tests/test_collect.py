@@ -15,7 +15,8 @@ from ringback_faults.collect.leaks import leaks_since, log_sizes, secrets_of
 from ringback_faults.collect.sampling import gauges_in
 from ringback_faults.collect.simulator_ledger import lines_since, post_of, request_of
 from ringback_faults.collect.topic_dump import topic_record
-from ringback_faults.ledgers import Commit, Generation, Item
+from ringback_faults.ledgers import Commit, Generation, Item, Sample
+from ringback_faults.oracle.bounds import tells_keys
 from ringback_local.demo.canonical import children_of
 
 
@@ -109,6 +110,8 @@ def test_gauges_are_picked_out_of_the_metrics() -> None:
     """Those with a cap, with their labels; no other."""
     text = '# HELP x\nringback_stream_span{group="g"} 12.0\nringback_log_lines_total{level="INFO"} 3.0\n'
     assert gauges_in(text) == {'ringback_stream_span{group="g"}': 12.0}
+    keys = Sample(1.0, "enricher", 7, 1, 1, gauges_in('ringback_stream_tenant_keys{group="ringback-enricher"} 8.0\n'))
+    assert tells_keys(keys), "the bound of I7 would have nothing to look at"
 
 
 def test_secrets_of_a_run_are_searched_for_in_what_was_printed_since(tmp_path: Path) -> None:

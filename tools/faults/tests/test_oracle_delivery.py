@@ -166,6 +166,60 @@ def test_a_deferral_that_is_found_later_is_whole(story: Story) -> None:
     assert story.broken() == set()
 
 
+def _slow(story: Story, **published: float) -> None:
+    """Version 2 is read for long: a copy that names the read waits on a tier, is put off once more and committed."""
+    story.notified(101.0, version=2)
+    story.asked(101.01, value=b"2")
+    for at, attempt in ((106.0, b"1"), (106.2, b"2")):
+        told = {"ringback_attempt": attempt, "ringback_reason": b"slow", "ringback_read": b"r.1.0"}
+        story.asked(at, topic=topics.FETCH_RETRY_10S.name, value=b"2", **told)
+    if published:
+        story.read(published["read"], version=2, took=0.01)
+        story.published(published["at"], version=2)
+        story.stored(published["at"] + 0.1, version=2)
+    story.committed(107.0)
+
+
+@pytest.mark.parametrize("at", [106.1, 106.5], ids=["before_the_last_copy", "after_it"])
+def test_a_read_that_goes_on_answers_its_copies(story: Story, at: float) -> None:
+    """It began before its copies were written: when it has published, nothing is left to do for them."""
+    _slow(story, read=101.1, at=at)
+    assert story.broken() == set()
+
+
+def test_a_copy_without_the_name_of_its_read_asks_anew(story: Story) -> None:
+    """The same story: only the header makes a copy of a request."""
+    _slow(story, read=101.1, at=106.5)
+    story.records = [
+        replace(record, headers={name: value for name, value in record.headers.items() if name != "ringback_read"})
+        for record in story.records
+    ]
+    assert story.broken() == {"I2", "I12"}
+
+
+def test_a_copy_of_which_nothing_came_is_lost(story: Story) -> None:
+    """The read went down with its process, and the last copy was committed as if it had been answered."""
+    _slow(story)
+    assert {"I2", "I12"} <= story.broken()
+    assert f"{topics.FETCH_RETRY_10S.name}/" in " ".join(story.verdict().findings)
+
+
+@pytest.mark.parametrize(("read", "published"), [(101.005, 106.5), (101.1, 107.5)], ids=["too_early", "too_late"])
+def test_a_copy_is_not_answered_by_any_read(story: Story, read: float, published: float) -> None:
+    """A read that began before the original came saw too little; one that publishes after the commit is late."""
+    _slow(story, read=read, at=published)
+    assert "I12" in story.broken()
+
+
+def test_a_copy_of_a_released_dead_letter_is_not_answered_by_what_came_before(story: Story) -> None:
+    """It has the octets of a request that was answered, and asks anew."""
+    told = {"ringback_run": b"release-1", "ringback_read": b"r.1.0"}
+    story.asked(101.0, ringback_run=b"release-1")
+    story.asked(101.2, topic=topics.FETCH_RETRY_10S.name, ringback_attempt=b"1", **told)
+    story.committed(101.9)
+    assert {"I2", "I12"} <= story.broken()
+
+
 def test_a_dead_letter_accounts_for_its_item(story: Story) -> None:
     """A call that Graph never had: planted, refused, committed after that."""
     story.notified(101.0, version=2)

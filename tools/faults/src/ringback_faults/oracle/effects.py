@@ -18,6 +18,8 @@ from ringback_faults.oracle.index import LANES, Index, Place, place_of
 __all__ = ["NEVER", "Effects", "due_of", "effects_of", "standing_of"]
 
 NEVER = inf
+READ = "ringback_read"
+"""Header of a copy on a lane: the read that was going on for the request when the copy was written."""
 _ROUNDING = 0.002
 """Kafka's times are whole milliseconds, rounded down; the simulator's are not."""
 
@@ -44,7 +46,9 @@ def effects_of(index: Index) -> Effects:
         satisfied = _Satisfied.of(asked, index.published.get(key, ()))
         for record in requests:
             lanes[place_of(record)] = min(
-                _dead_lettered(record, index), _deferred(record, requests), satisfied.since(record.at)
+                _dead_lettered(record, index),
+                _deferred(record, requests),
+                satisfied.since(_asked_since(record, requests)),
             )
     records = {
         place_of(record): min(_dead_lettered(record, index), _stored(record, index))
@@ -78,6 +82,23 @@ def _deferred(record: TopicRecord, requests: Sequence[TopicRecord]) -> float:
         ),
         default=NEVER,
     )
+
+
+def _asked_since(record: TopicRecord, requests: Sequence[TopicRecord]) -> float:
+    """From when on a read answers a record: its append; of a copy for which a read goes on, that of the original.
+
+    That read began before the copy was written, and may have published before, too. The original has the same octets;
+    a dead letter that was released has them as well, and asks anew.
+    """
+    if READ not in record.headers:
+        return record.at
+    same = (other for other in requests if other.digest == record.digest and _run(other) == _run(record))
+    return min(other.at for other in same)
+
+
+def _run(record: TopicRecord) -> bytes:
+    """The operator's command that wrote it; empty if it is none's."""
+    return record.headers.get("ringback_run", b"")
 
 
 def _attempt(record: TopicRecord) -> int:
