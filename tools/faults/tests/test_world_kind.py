@@ -1,8 +1,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ringback_common.errors import ConfigError
+from ringback_events.topics import FETCH_LANES
+from ringback_faults.contract import call_key, partition_of
 from ringback_faults.worlds import read_world
+from ringback_faults.worlds.sharing import shared_seed
+from ringback_local.run_folder import tenants_of
 
 
 def test_a_world_is_its_file(tmp_path: Path) -> None:
@@ -39,3 +45,15 @@ def test_a_missing_world_is_named(tmp_path: Path) -> None:
     """A row that asks for a world nobody wrote says so."""
     with pytest.raises(ConfigError, match="no world 'gone'"):
         read_world(tmp_path, "gone")
+
+
+@pytest.mark.parametrize("tenants", [1, 2, 3])
+@given(begin=st.integers(0, 1_000_000))
+@settings(max_examples=20)
+def test_tenants_of_one_partition_lie_in_one_on_every_lane(tenants: int, begin: int) -> None:
+    """Whatever the run's seed is, and the same for the same."""
+    seed = shared_seed(begin, tenants)
+    ids = [call_key(tenant.tenant_id, f"call {number}") for number, tenant in enumerate(tenants_of(seed, tenants))]
+    for topic in FETCH_LANES:
+        assert len({partition_of(topic.name, key) for key in ids}) == 1
+    assert shared_seed(begin, tenants) == seed

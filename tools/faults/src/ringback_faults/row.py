@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ringback_common.errors import ConfigError
 
-__all__ = ["Expect", "Load", "Row", "Step", "read_row", "read_rows"]
+__all__ = ["Expect", "Load", "Row", "Step", "place_of", "read_row", "read_rows"]
 
 Repeats = Literal["none", "span per kill", "any"]
 
@@ -102,7 +102,7 @@ class Row(_Model):
     """A row.
 
     Attributes:
-        row: its name in the scorecard, R1 to R42.
+        row: its name in the scorecard, R1 to R48i.
         fault: one sentence for people.
         world: what kind of installation it needs; rows of one world share a running one.
         load: what happens meanwhile.
@@ -147,12 +147,13 @@ def read_row(file: Path) -> Row:
 
 def read_rows(folder: Path) -> list[Row]:
     """All rows of a folder in the scorecard's order."""
-    return sorted((read_row(file) for file in folder.glob("*.yaml")), key=_place)
+    return sorted((read_row(file) for file in folder.glob("*.yaml")), key=lambda row: place_of(row.row))
 
 
-def _place(row: Row) -> tuple[int, str]:
-    digits = "".join(letter for letter in row.row if letter.isdigit())
-    return int(digits), row.row
+def place_of(name: str) -> tuple[int, str]:
+    """Where a row stands in the scorecard, by its name."""
+    digits = "".join(letter for letter in name if letter.isdigit())
+    return int(digits), name
 
 
 def _sentence(problem: yaml.YAMLError | ValidationError) -> str:

@@ -7,6 +7,7 @@ from rich.table import Table
 from ringback_faults.progress import word
 from ringback_faults.report import INVARIANTS
 from ringback_faults.result import Result, Run
+from ringback_faults.row import place_of
 
 __all__ = ["announcement", "repeat_command", "show"]
 
@@ -49,7 +50,7 @@ def _table(run: Run) -> Table:
         table.add_column(column, justify="right")
     table.add_column("evidence", max_width=44)
     table.add_column("")
-    for result in sorted(run.results, key=lambda result: (int(result.row.strip("Rabcdefgh")), result.row, result.seed)):
+    for result in sorted(run.results, key=lambda result: (place_of(result.row), result.seed)):
         table.add_row(result.row, result.fault, str(result.seed), *_figures(result), word(result))
     return table
 

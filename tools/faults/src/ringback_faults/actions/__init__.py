@@ -1,6 +1,7 @@
 """What a row's steps may do. Each module registers its own; `perform` finds them by name."""
 
 from ringback_faults.actions import (
+    backlogs,
     chaos,
     clients,
     clocks,
@@ -27,6 +28,7 @@ from ringback_faults.actions.registry import action, check_steps, perform
 
 __all__ = [
     "action",
+    "backlogs",
     "chaos",
     "check_steps",
     "clients",

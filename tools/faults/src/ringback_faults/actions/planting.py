@@ -1,7 +1,7 @@
 """Records that the harness itself writes to Ringback's topics, past the webhook and past the enricher."""
 
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -36,16 +36,21 @@ class Planter:
             reason: with which it must be dead-lettered; empty if it is to be worked on like any other.
         """
         at = time.time()
-        told = await self._producer.send_and_wait(
+        told = await (await self.send(name, key, value, headers))
+        place: dict[str, float | str] = {"partition": str(told.partition), "offset": str(told.offset)}
+        what, detail = ("poison", {**place, "reason": reason}) if reason else ("plant", place)
+        self._scene.note(Act(at, time.time(), what, name, detail))
+
+    async def send(self, name: str, key: bytes, value: bytes | None, headers: Mapping[str, bytes]) -> Awaitable[Any]:
+        """Begin to write a record where its key belongs, for many at a time; not put on record. Await the answer."""
+        written: Awaitable[Any] = await self._producer.send(
             name,
             key=key,
             value=value,
             headers=list(headers.items()),
             partition=partition_of(name, key),
         )
-        place: dict[str, float | str] = {"partition": str(told.partition), "offset": str(told.offset)}
-        what, detail = ("poison", {**place, "reason": reason}) if reason else ("plant", place)
-        self._scene.note(Act(at, time.time(), what, name, detail))
+        return written
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from itertools import pairwise
 from ringback_events import topics
 
 from ringback_faults.ledgers import Act, Ledgers, Request
+from ringback_faults.oracle.behind import ahead_of
 from ringback_faults.oracle.growth import growth_of
 from ringback_faults.oracle.index import ASIDES, DEAD_LETTERS, ENRICHER, LANES, RETRIES, SINK, Index
 from ringback_faults.oracle.strikes import strikes_of
@@ -31,6 +32,7 @@ def evidence_of(ledgers: Ledgers, index: Index) -> dict[str, float]:
         **_kafka(ledgers),
         **growth_of(ledgers.samples),
         **strikes_of(ledgers),
+        **ahead_of(ledgers),
         "kills_holding_work": float(sum(_held_work(act, ledgers) for act in ledgers.acts)),
         "versions_stored": float(len(ledgers.versions)),
         "calls_stored": float(len(ledgers.calls)),

@@ -6,6 +6,7 @@ from itertools import chain
 from ringback_faults.ledgers import Ledgers
 from ringback_faults.oracle import (
     attempts,
+    behind,
     bounds,
     conservation,
     durable_ack,
@@ -97,7 +98,7 @@ def _anomalies(ledgers: Ledgers, index: Index, effects: Effects, expect: Expect)
             faithfulness.unfaithful_rows(ledgers),
         ),
         "I14": read_after_notify.unread_items(ledgers, index),
-        "I15": neighbours.waiting_neighbours(ledgers, index, expect),
+        "I15": chain(neighbours.waiting_neighbours(ledgers, index, expect), behind.held_back(ledgers, index)),
     }
     return {name: found[name] for name in INVARIANTS}
 
@@ -113,16 +114,18 @@ def _figures(ledgers: Ledgers, index: Index, effects: Effects) -> dict[str, floa
         "repeats": float(sum(1 for _ in uniqueness.repeats(ledgers, index))),
         **latency.latency_figures(ledgers),
         **neighbours.neighbour_figures(ledgers, index),
+        **behind.behind_figures(ledgers, index),
         **memory,
     }
 
 
 def _vacuous(ledgers: Ledgers, index: Index, judged: Iterable[str]) -> Iterable[str]:
     told = [sample for sample in ledgers.samples if bounds.tells_keys(sample)]
+    served = neighbours.neighbour_figures(ledgers, index) or behind.behind_figures(ledgers, index)
     present = {
         "I1": index.accepted, "I2": index.accepted, "I3": index.published, "I4": ledgers.calls, "I5": ledgers.writes,
         "I7": told, "I8": ledgers.requests, "I10": ledgers.posts, "I11": ledgers.searched, "I12": ledgers.commits,
-        "I13": ledgers.calls, "I14": index.accepted, "I15": neighbours.neighbour_figures(ledgers, index),
+        "I13": ledgers.calls, "I14": index.accepted, "I15": served,
     }  # fmt: skip
     for name in judged:
         if name in present and not present[name]:

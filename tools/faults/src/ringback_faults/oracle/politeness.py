@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from ringback_faults.ledgers import Ledgers, Request
 
-__all__ = ["impolite", "over_limits"]
+__all__ = ["impolite", "most_of_budget", "over_limits"]
 
 _WINDOW = 20.0
 _PER_RECORD, _PER_APP = 40, 15_000
@@ -40,6 +40,12 @@ def over_limits(ledgers: Ledgers) -> Iterator[str]:
             yield f"{most} requests in {_WINDOW:.0f} s for {kind} {name}, {limits[kind]} are allowed"
     if (most := _most([one.at for one in asked])) > _PER_APP:
         yield f"{most} requests in {_WINDOW:.0f} s in all, {_PER_APP} are allowed"
+
+
+def most_of_budget(tenant_id: str, since: float, until: float, ledgers: Ledgers) -> float:
+    """The largest share of its budget that a tenant used in one window of that time: 1 if it was used up."""
+    asked = (one for one in ledgers.requests if one.tenant_id == tenant_id and one.route in _ROUTES)
+    return _most(sorted(one.at for one in asked if since <= one.at <= until)) / ledgers.tenant_budget
 
 
 def _scopes(request: Request) -> Iterator[tuple[str, str]]:

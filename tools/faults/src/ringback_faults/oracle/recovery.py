@@ -24,7 +24,7 @@ _PATIENCE = 3
 _ENDING = {"kill": (-9,), "point": (-9,), "terminate": (0,)}
 """How a process ends that was ended so."""
 _SUDDEN = frozenset({"kill", "point"})
-_LOAD = frozenset({"flood", "calls", "lateness", "memory peak"})
+_LOAD = frozenset({"flood", "calls", "lateness", "memory peak", "calm"})
 """Acts that break nothing."""
 
 

@@ -21,6 +21,8 @@ class WorldKind(BaseModel):
         name: the file's.
         tenants: how many the simulator has.
         time_scale: how much faster Graph's slowness passes.
+        one_partition: the tenants' ids are such that all their fetch requests lie in one partition of each lane; as a
+            rule they lie apart, and nobody waits behind anybody else.
         brokers: Kafka nodes; with three, topics are replicated to all and two must have a record.
         tenant_budget: requests in 20 s that all processes together may send for one tenant, instead of Graph's 1,500.
         proxied: every connection between two processes goes through a proxy of the harness (`links`).
@@ -41,6 +43,7 @@ class WorldKind(BaseModel):
     tenants: Annotated[int, Field(ge=1)] = 3
     time_scale: Annotated[float, Field(gt=0)] = 60.0
     tenant_budget: Annotated[int, Field(ge=100)] | None = None
+    one_partition: bool = False
     brokers: Literal[1, 3] = 1
     proxied: bool = False
     namespaces: bool = False

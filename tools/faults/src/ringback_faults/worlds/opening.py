@@ -18,6 +18,7 @@ from ringback_faults.memory import Memory, open_memory
 from ringback_faults.network import Network, open_network
 from ringback_faults.points import Points, open_points
 from ringback_faults.worlds.kind import WorldKind
+from ringback_faults.worlds.sharing import shared_seed
 from ringback_faults.worlds.wiring import PORTS, Wiring, linked_dsn, linked_tenants
 from ringback_faults.worlds.world import World
 
@@ -32,7 +33,7 @@ async def open_world(kind: WorldKind, seed: int, overlay: Path | None = None) ->
 
     Args:
         kind: what it shall have.
-        seed: of the simulator and of the tenants' ids.
+        seed: of the simulator and of the tenants' ids; where these are to share a partition, the search begins at it.
         overlay: a folder of packages that the services import instead of the installed ones.
 
     Raises:
@@ -72,7 +73,7 @@ class _Parts:
             tenants=kind.tenants,
             brokers=kind.brokers,
             time_scale=kind.time_scale,
-            seed=seed,
+            seed=shared_seed(seed, kind.tenants) if kind.one_partition else seed,
             without=frozenset(kind.without),
             env={str(name): dict(settings) for name, settings in kind.env.items()} | migrate,
             broker_properties=dict(kind.broker_properties),
