@@ -53,7 +53,7 @@ async def backlog(
     Args:
         scene: where.
         live: requests on the live lane, by way of the webhook.
-        waiting: requests on a retry lane, due, as an enricher would have left them there.
+        waiting: requests on a retry lane, as an enricher would have left them there; due soon after it goes on.
         seconds: for which neighbours' calls come.
         tenant: number of the sick one.
         fault: of Graph's, for this tenant alone; None: it has its backlog, and is well.
@@ -77,13 +77,13 @@ async def _made(scene: Scene, tenant: str, copies: int, *, notify: bool = True) 
     return (await scene.ask("POST", "calls", order))["callIds"] if copies else []
 
 
-async def _pile_up(scene: Scene, planter: Planter, tenant: str, due: Sequence[str]) -> float:
+async def _pile_up(scene: Scene, planter: Planter, tenant: str, waiting: Sequence[str]) -> float:
     """Let the backlog come while the enricher is held still; the seconds it was, by the time of its going on."""
     at = time.time()
     scene.stack.pause("enricher")
     try:
         await scene.ask("PATCH", "delivery", {"paused": False, "batchMax": _LARGEST_BATCH})
-        await plant_waiting(planter, tenant, due)
+        await plant_waiting(planter, tenant, waiting, scene.world.kind.time_scale)
         await _delivered(scene)
         await scene.ask("PATCH", "delivery", {"batchMax": 10})
     finally:
@@ -121,5 +121,5 @@ async def _neighbours(scene: Scene, planter: Planter, sick: str, seconds: float)
         order = {"tenantId": tenant, **_CALL}
         await scene.ask("POST", "calls", {**order, "notFoundTimes": int(number % _UNKNOWN_AT_FIRST == 0)})
         made = await scene.ask("POST", "calls", {**order, "notify": False})
-        await plant_waiting(planter, tenant, made["callIds"])
+        await plant_waiting(planter, tenant, made["callIds"], scene.world.kind.time_scale)
         await asyncio.sleep(max(0.0, began + _PACE_SECONDS * (number + 1) - time.time()))
