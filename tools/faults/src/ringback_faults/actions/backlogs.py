@@ -38,7 +38,7 @@ async def calm(scene: Scene, seconds: float = 15.0, tenant: int = 0) -> None:
 async def backlog(
     scene: Scene,
     live: int = 5000,
-    waiting: int = 5000,
+    waiting: int = 1000,
     seconds: float = 60.0,
     tenant: int = 0,
     fault: dict[str, Any] | None = None,
