@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from ringback_enricher.adapters.graph import GraphRecords
 from ringback_enricher.conversion import CONVERTING, READING, Conversions
 from ringback_graph.answers import Found
@@ -65,17 +66,27 @@ async def test_the_bytes_of_a_conversion_are_waited_for() -> None:
     await holding
 
 
-async def test_a_conversion_that_is_cut_off_is_waited_for() -> None:
+@pytest.mark.parametrize("times", [1, 2, 5])
+async def test_a_conversion_that_is_cut_off_is_waited_for(times: int) -> None:
     """Its thread cannot be stopped: until it has ended, its bytes are in hand and its turn is taken."""
-    conversions, done = Conversions(), threading.Event()
-    cut = asyncio.create_task(conversions.make(done.wait, MIB))
+    conversions, done, budget = Conversions(), threading.Event(), InHand()
+
+    async def convert() -> None:
+        async with budget.hold():
+            await conversions.make(done.wait, MIB)
+
+    cut = asyncio.create_task(convert())
     await asyncio.sleep(0.01)
-    cut.cancel()
-    await asyncio.sleep(0.01)
-    assert not cut.done()
+    next_one = asyncio.create_task(conversions.make(done.is_set, MIB))
+    for _ in range(times):
+        cut.cancel()
+        await asyncio.sleep(0.01)
+    meanwhile = (cut.done(), next_one.done(), budget.octets)
     done.set()
+    assert meanwhile == (False, False, CONVERTING * MIB)
     await asyncio.wait((cut,))
-    assert cut.cancelled()
+    assert (cut.cancelled(), budget.octets) == (True, 0)
+    assert await next_one
 
 
 async def test_what_is_read_counts_as_the_objects_it_becomes() -> None:

@@ -6,6 +6,7 @@ A record at the limit takes seconds of Python. In a thread it shares the interpr
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from ringback_stream.in_hand import current_hold
@@ -45,5 +46,12 @@ async def _beside(make: Callable[[], _Made]) -> _Made:
     try:
         return await asyncio.shield(making)
     except asyncio.CancelledError:
-        await asyncio.wait((making,))
+        await _ended(making)
         raise
+
+
+async def _ended(making: asyncio.Future[_Made]) -> None:
+    """Wait until it has ended, however often this is cancelled."""
+    while not making.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait((making,))
