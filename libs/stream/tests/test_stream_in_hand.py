@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringback_stream.in_hand import Hold, InHand, current_hold
+from ringback_testing.virtual_time import VirtualTimeLoop
 
 LARGEST = 50
 SIZES = st.lists(st.integers(0, LARGEST), min_size=1, max_size=5)
@@ -135,6 +137,58 @@ async def test_bytes_come_back_at_once_when_a_waiting_step_is_cut_off() -> None:
         one.shrink(0)
         async with asyncio.timeout(1), budget.hold() as four:
             await four.take(10)
+
+
+def test_the_oldest_claim_is_as_old_as_its_wait() -> None:
+    """Of steps that begin and of steps that grow: who came later makes it no younger; granted, the next is the oldest.
+
+    One waits from the beginning, one from 3 s on; looked at 5 s from the beginning, and when the first has its bytes.
+    """
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        assert runner.run(_ages_of_beginning()) == [0, 5, 2, 0]
+        assert runner.run(_ages_of_growing()) == [0, 5, 2, 0]
+
+
+async def _ages_of_beginning() -> list[float]:
+    budget = InHand(10, 10, first=10)
+    async with AsyncExitStack() as full:
+        await full.enter_async_context(budget.hold())
+        ages = [budget.oldest_claim]
+        gates = [asyncio.Event(), asyncio.Event()]
+        first = asyncio.create_task(_begin(budget, gates[0]))
+        await asyncio.sleep(3)
+        second = asyncio.create_task(_begin(budget, gates[1]))
+        await asyncio.sleep(2)
+        ages.append(budget.oldest_claim)
+    ages.append(budget.oldest_claim)
+    second.cancel()
+    gates[0].set()
+    await asyncio.wait((first, second))
+    return [*ages, budget.oldest_claim]
+
+
+async def _begin(budget: InHand, gate: asyncio.Event) -> None:
+    async with budget.hold():
+        await gate.wait()
+
+
+async def _ages_of_growing() -> list[float]:
+    budget = InHand(60, 50)
+    async with budget.hold() as one, budget.hold() as two, budget.hold() as three, budget.hold() as four:
+        await one.take(10)
+        await two.take(5)  # of the reserve
+        ages = [budget.oldest_claim]
+        first = asyncio.create_task(three.take(11))
+        await asyncio.sleep(3)
+        second = asyncio.create_task(four.take(12))
+        await asyncio.sleep(2)
+        ages.append(budget.oldest_claim)
+        two.shrink(0)
+        ages.append(budget.oldest_claim)
+        await first
+        three.shrink(0)
+        await second
+        return [*ages, budget.oldest_claim]
 
 
 async def test_a_step_finds_its_own_bytes() -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from typing import NamedTuple
 
 __all__ = ["Hold", "InHand", "current_hold"]
@@ -39,13 +40,13 @@ class Hold:
     @property
     def waited(self) -> float:
         """Seconds for which the step has waited for bytes so far: its own process' time, nobody else's."""
-        now = asyncio.get_running_loop().time()
+        now = _now()
         return self._waited + (0.0 if self._waits_since is None else now - self._waits_since)
 
     @contextmanager
     def waiting(self) -> Generator[None]:
         """Count the time until it ends as waiting for bytes."""
-        self._waits_since = asyncio.get_running_loop().time()
+        self._waits_since = _now()
         try:
             yield
         finally:
@@ -70,6 +71,7 @@ class _Claim(NamedTuple):
     hold: Hold
     octets: int
     granted: asyncio.Future[None]
+    since: float
 
 
 class InHand:
@@ -96,6 +98,12 @@ class InHand:
     def octets(self) -> int:
         """Bytes granted."""
         return sum(hold.granted for hold in self._holds)
+
+    @property
+    def oldest_claim(self) -> float:
+        """Seconds for which whoever waits longest has waited for bytes; 0 while nobody waits."""
+        since = [claim.since for queue in (self._growing, self._beginning) for claim in islice(queue, 1)]
+        return _now() - min(since) if since else 0.0
 
     @asynccontextmanager
     async def hold(self) -> AsyncGenerator[Hold]:
@@ -131,7 +139,7 @@ class InHand:
         at_once = hold is self._reserved or not queue
         if at_once and self._grants(hold, octets, growing=queue is self._growing):
             return
-        claim = _Claim(hold, octets, asyncio.get_running_loop().create_future())
+        claim = _Claim(hold, octets, asyncio.get_running_loop().create_future(), _now())
         queue.append(claim)
         try:
             with hold.waiting():
@@ -172,6 +180,10 @@ class InHand:
             self._free += hold.granted
         hold.granted += octets
         return True
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 _current: ContextVar[Hold] = ContextVar("hold")

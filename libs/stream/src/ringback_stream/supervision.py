@@ -208,6 +208,7 @@ class FlowSupervisor:
             telemetry.child(telemetry.SPAN, group).set(max(spans, default=0))
             if isinstance(self._flow, KeyedFlow):
                 telemetry.child(telemetry.IN_HAND_BYTES, group).set(self._flow.in_hand.octets)
+                telemetry.child(telemetry.OLDEST_CLAIM, group).set(self._flow.in_hand.oldest_claim)
             oldest = self._oldest_arrival()
             telemetry.child(telemetry.OLDEST_IN_HAND, group).set(
                 0 if oldest is None else self._clock.monotonic() - oldest

@@ -21,6 +21,7 @@ __all__ = [
     "KAFKA_WAITS",
     "LANE_AGE",
     "MISSING_TOPICS",
+    "OLDEST_CLAIM",
     "OLDEST_IN_HAND",
     "OLDEST_UNFINISHED",
     "PAUSED",
@@ -66,6 +67,11 @@ IN_HAND = catalogue.gauge("ringback_stream_in_hand", "Records taken in and not f
 IN_HAND_BYTES = catalogue.gauge(
     "ringback_stream_in_hand_bytes",
     "Bytes of memory counted for what is in hand, of RINGBACK_LIMITS__IN_HAND_BYTES.",
+    ("group",),
+)
+OLDEST_CLAIM = catalogue.gauge(
+    "ringback_stream_oldest_waiting_for_bytes_seconds",
+    "How long whoever waits longest has waited for room in the bytes of memory; 0 while nobody waits.",
     ("group",),
 )
 OLDEST_IN_HAND = catalogue.gauge(

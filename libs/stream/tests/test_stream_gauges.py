@@ -1,0 +1,60 @@
+"""What a flow tells of itself every second."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+from ringback_common.outcomes import Emit, Outcome, Received
+from ringback_common.settings import KafkaSettings
+from ringback_events.topics import FETCH
+from ringback_stream import telemetry
+from ringback_stream.flows import KeyedFlow, Lane
+from ringback_stream.in_hand import InHand
+from ringback_stream.supervision import FlowSupervisor
+from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
+
+GROUP = "gauges"
+NOWHERE = KafkaSettings(bootstrap_servers="nowhere:1")
+UNUSED = cast("Any", None)
+
+
+async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+    """Nothing to write."""
+    return [Emit()] * len(records)
+
+
+def told() -> tuple[float, float]:
+    """Bytes in hand, and the age of the oldest claim of more."""
+    in_hand, oldest = (gauge.labels(GROUP) for gauge in (telemetry.IN_HAND_BYTES, telemetry.OLDEST_CLAIM))
+    return in_hand._value.get(), oldest._value.get()
+
+
+def test_how_long_the_oldest_claim_has_waited_for_bytes_is_told() -> None:
+    """A step finds no room for four seconds, then it does: the gauge, told every second, rises and is 0 again."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        loop = cast("VirtualTimeLoop", runner.get_loop())
+        assert runner.run(_looks(InHand(10, 10, first=10), VirtualClock(loop))) == [(10, 0), (10, 3.5), (0, 0)]
+
+
+async def _looks(budget: InHand, clock: VirtualClock) -> list[tuple[float, float]]:
+    flow = KeyedFlow(GROUP, (Lane(FETCH),), step, lambda *_: Emit(), in_hand=budget)
+    supervisor = FlowSupervisor(NOWHERE, "fetch", flow, UNUSED, UNUSED, clock)
+    telling = asyncio.create_task(supervisor._tell(supervisor.assignment))
+    async with budget.hold():
+        looks = [await _look_after(0.5)]
+        waiting = asyncio.create_task(_pass(budget))
+        looks.append(await _look_after(4))
+    await waiting
+    looks.append(await _look_after(1))
+    telling.cancel()
+    return looks
+
+
+async def _look_after(seconds: float) -> tuple[float, float]:
+    await asyncio.sleep(seconds)
+    return told()
+
+
+async def _pass(budget: InHand) -> None:
+    async with budget.hold():
+        return
