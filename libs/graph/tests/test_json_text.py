@@ -47,6 +47,60 @@ def test_what_dotnet_and_javascript_read_is_read_and_counted(body: bytes, name: 
     assert GRAPH_MENDED_REPLIES._value.get() == before + 1
 
 
+DIGITS = "9" * 400
+FAR: dict[str, tuple[str, object]] = {
+    "an exponent": ("1e999", None),
+    "a negative one": ("-1E+999", None),
+    "digits without end": (DIGITS, None),
+    "a fraction": (f"-{DIGITS}.5", None),
+    "just too large": ("1.7976931348623159e308", None),
+    "beside others": (
+        '[1e999,-0.5,1e-999,18446744073709551616,"1e999","\\\\"]',
+        [None, -0.5, 0.0, 2.0**64, "1e999", "\\"],
+    ),
+    "beside half a pair": ('["\\ud83d",1e999]', [HALF, None]),
+    "in a text that ends with a backslash": ('["\\"1e999\\\\",1e999]', ['"1e999\\', None]),
+}
+
+
+@pytest.mark.parametrize(("told", "value"), FAR.values(), ids=FAR.keys())
+def test_a_number_beyond_all_bounds_is_null_and_counted(told: str, value: object) -> None:
+    """JavaScript reads Infinity and writes null of it; all else of the reply stays."""
+    before = GRAPH_MENDED_REPLIES._value.get()
+    assert read(f'{{"id":"a","x":{told}}}'.encode()) == {"id": "a", "x": value}
+    assert GRAPH_MENDED_REPLIES._value.get() == before + 1
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    )
+)
+def test_beside_a_number_beyond_all_bounds_all_is_read_as_ever(told: Any) -> None:
+    """Against orjson: the number is null and no text, name or other number is touched."""
+    octets = orjson.dumps({"told": told, "far": None})
+    far = octets.removesuffix(b"null}") + b"-1e400}"
+    assert read(far) == orjson.loads(octets)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"x":' + b"[" * 1025 + b"]" * 1025 + b"}",
+        b'{"x":1e999,"y":' + b"[" * 1025 + b"]" * 1025 + b"}",
+        b'\xef\xbb\xbf{"x":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
+    ],
+    ids=["deeper than can be read", "with a number beyond all bounds", "a hundred thousand"],
+)
+def test_what_is_nested_too_deeply_is_json_but_no_object(body: bytes) -> None:
+    """Graph's word, as a list would be: it comes again however often it is asked for."""
+    before = GRAPH_MENDED_REPLIES._value.get()
+    assert read(body) is None
+    assert GRAPH_MENDED_REPLIES._value.get() == before
+
+
 UNITS = st.lists(
     st.sampled_from(["\\ud83d", "\\udc00", "\\\\", "\\n", "u", "d83d", " ", "\\u00e9", '\\"']), max_size=12
 )
@@ -60,7 +114,21 @@ def test_every_half_and_nothing_else_is_replaced(units: list[str]) -> None:
     assert read(text.encode()) == {"x": expected}
 
 
-@pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf", b"<html>\\ud83d</html>", b'{"x":"\\ud83d"', b'{"x":"\\u"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xef\xbb\xbf",
+        b"<html>\\ud83d</html>",
+        b'{"x":"\\ud83d"',
+        b'{"x":"\\u"}',
+        b'{"x":1e999',
+        b'{"x":NaN}',
+        b'{"x":Infinity}',
+        b'{"x":01e999}',
+        b'{"x":1e}',
+    ],
+)
 def test_no_json_stays_no_json(body: bytes) -> None:
     """The page of a proxy is not Graph's word, and is not counted as mended."""
     before = GRAPH_MENDED_REPLIES._value.get()

@@ -1,10 +1,11 @@
 """Answers to a read that are no record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from ringback_graph.answers import Forbidden, Hostile, Malformed, NotFound, Refused
+from multidict import CIMultiDict
+from ringback_graph.answers import Forbidden, Found, Hostile, Malformed, NotFound, Refused
 from ringback_graph.budget import Priority
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
@@ -14,6 +15,7 @@ CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
 ROOT = f"https://graph.test/v1.0/communications/callRecords/{CALL}"
 BULK = Priority.BULK
 Make = Callable[..., Reply]
+JSON = CIMultiDict({"Content-Type": "application/json"})
 
 
 async def read(graph: Any, tenant: Tenant) -> object:
@@ -53,6 +55,33 @@ async def test_what_graph_says_is_data(
     """Refusals and malformed bodies are answers; codes are words, never messages."""
     graph.answer = lambda _: reply(status, content)
     assert await read(graph, tenant) == expected
+
+
+@pytest.mark.parametrize("depth", [1025, 100_000])
+async def test_a_reply_nested_too_deeply_is_no_record(graph: Any, tenant: Tenant, depth: int) -> None:
+    """An answer as any other JSON that is no record: what cannot be read now cannot be read in an hour."""
+    body = f'{{"id":"{CALL}","version":1,"x":{"[" * depth}{"]" * depth}}}'.encode()
+    graph.answer = lambda _: Reply(200, JSON, body)
+    assert await read(graph, tenant) == Malformed("json")
+
+
+@pytest.mark.parametrize("name", ["version", "lastModifiedDateTime"])
+async def test_what_tells_versions_apart_may_be_nested_as_deeply_as_can_be_read(
+    graph: Any, tenant: Tenant, name: str
+) -> None:
+    """Python compares no such lists; neither of them is a version or a time."""
+    told = {"id": f'"{CALL}"', "version": "1", name: "[" * 1000 + "]" * 1000}
+    record = told | {"sessions": "[]", "sessions@odata.nextLink": f'"{ROOT}/sessions"'}
+    pages = {"/sessions": {"value": "[]"}, f"{CALL}?$select=id,version,lastModifiedDateTime": told}
+    graph.answer = lambda request: _replied(next((pages[end] for end in pages if request.url.endswith(end)), record))
+    answer = await read(graph, tenant)
+    assert len(graph.requests) == 3
+    assert answer == Malformed("version") if name == "version" else isinstance(answer, Found)
+
+
+def _replied(members: Mapping[str, str]) -> Reply:
+    told = ",".join(f'"{name}":{value}' for name, value in members.items())
+    return Reply(200, JSON, f"{{{told}}}".encode())
 
 
 async def test_the_documented_sample_s_next_link_ends_the_read_before_any_request(

@@ -147,8 +147,8 @@ GRAPH_REFUSED_LINKS = catalogue.counter(
 )
 GRAPH_MENDED_REPLIES = catalogue.counter(
     "ringback_graph_mended_replies",
-    "Replies read though they are not plain UTF-8: a byte order mark, another encoding, or half a surrogate pair in a "
-    "text, which is U+FFFD from then on.",
+    "Replies read though orjson refuses them: a byte order mark, another encoding, half a surrogate pair in a text, "
+    "which is U+FFFD from then on, or a number beyond all bounds, which is null.",
 )
 
 # --- enricher ---

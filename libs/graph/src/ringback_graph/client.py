@@ -10,12 +10,12 @@ from typing import Any, cast
 import orjson
 from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import Transient
-from ringback_common.json_text import text_of
-from ringback_common.metrics import GRAPH_MENDED_REPLIES, GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
+from ringback_common.metrics import GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
 
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Tokens
 from ringback_graph.budget import Budget, Priority, Role, Ticket
+from ringback_graph.lenient import NO_JSON, read_json
 from ringback_graph.links import HostileLink, checked_link, checked_page
 from ringback_graph.msal_source import MsalSource
 from ringback_graph.retry_after import retry_after
@@ -30,12 +30,6 @@ __all__ = ["Call", "GraphClient", "error_code", "json_object"]
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}\Z")
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "Ringback"}
 _PREFER = "include-unknown-enum-members"
-_NO_JSON = object()
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-"""A surrogate pair, half of one, or any other escape: of `\\\\ud83d`, a backslash and text, the first two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +170,7 @@ def json_object(reply: Reply) -> dict[str, Any] | None:
             nothing about what was asked for, and comes for every request at once.
     """
     content = _json(reply)
-    if content is _NO_JSON and reply.body is not None and 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP
+    if content is NO_JSON and reply.body is not None and 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP
         raise Transient(f"an answer {reply.status} without JSON, so not Graph's")
     return cast("dict[str, Any]", content) if isinstance(content, dict) else None
 
@@ -190,25 +184,5 @@ def error_code(reply: Reply) -> str:
 
 def _json(reply: Reply) -> object:
     if reply.body is None or "json" not in reply.headers.get("Content-Type", "").lower():
-        return _NO_JSON
-    try:
-        return orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        return _mended(reply.body)
-
-
-def _mended(body: bytes) -> object:
-    """What .NET and JavaScript read and orjson refuses: a byte order mark, another encoding, half a surrogate pair.
-
-    UTF-8 has no form for the half, and so neither Kafka's readers nor PostgreSQL would take it: it becomes U+FFFD.
-    """
-    try:
-        content = orjson.loads(_ESCAPE.sub(_whole, text_of(body)))
-    except orjson.JSONDecodeError:
-        return _NO_JSON
-    GRAPH_MENDED_REPLIES.inc()
-    return content
-
-
-def _whole(escape: re.Match[str]) -> str:
-    return "\\ufffd" if escape["half"] else escape[0]
+        return NO_JSON
+    return read_json(reply.body)

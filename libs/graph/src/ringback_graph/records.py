@@ -34,7 +34,7 @@ from ringback_graph.budget.gate import LONGEST_FREEZE
 from ringback_graph.client import Call, GraphClient, error_code, json_object
 from ringback_graph.expands import Expands
 from ringback_graph.links import HostileLink
-from ringback_graph.parse import integer
+from ringback_graph.parse import integer, text
 from ringback_graph.room import Boundless, Room
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import Reply
@@ -267,7 +267,7 @@ class _Reading:
     async def _unchanged(self, record: dict[str, Any]) -> None:
         """The version after the last page must be that of the first reply, else the pages may be of two versions."""
         now = await self._get("version", f"{self._url}?{_VERSION}")
-        if any(now.get(name) != record.get(name) for name in ("version", "lastModifiedDateTime")):
+        if _told_apart(now) != _told_apart(record):
             raise _Changed
 
     def _found(self, record: dict[str, Any], started: datetime) -> Found:
@@ -349,6 +349,11 @@ class _Reading:
         if self._spent.weight > self._limits.octets:
             raise _Ends(TooLarge("record"))
         return answer
+
+
+def _told_apart(record: dict[str, Any]) -> tuple[int | None, str | None]:
+    """What tells versions apart, as it is read: whatever else Graph says there may be too deep to be compared."""
+    return integer(record.get("version")), text(record.get("lastModifiedDateTime"))
 
 
 def _refusal(reply: Reply) -> Failed:
