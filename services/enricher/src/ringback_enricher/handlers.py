@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
+import orjson
 from ringback_common.clock import Clock, iso
 from ringback_common.errors import DeadLetterLimit, Throttled, Transient
 from ringback_common.metrics import ENRICHER_FETCHES, ENRICHER_FRESHNESS_SECONDS, ENRICHER_SPARED
@@ -26,6 +27,7 @@ from ringback_enricher.core.decisions import (
     put_aside,
     wait_for_read,
 )
+from ringback_enricher.core.depth import is_too_deep
 from ringback_enricher.core.memory import Published
 from ringback_enricher.core.publishing import Stages, Tokenizer, publication
 from ringback_enricher.core.records import Occasion, Tables, derive
@@ -215,7 +217,7 @@ class FetchStep:
         ENRICHER_FRESHNESS_SECONDS.observe(max(0.0, (self._with.clock.now() - received_at).total_seconds()))
         stages = await self._publication(requests, found, iso(received_at))
         if isinstance(stages, Reject):
-            return [stages] * len(requests)
+            return self._each(requests, stages.reason, stages.error_class)
         return self._settled(requests, found.version, stages)
 
     async def _publication(self, requests: Sequence[Request], found: Found, received_at: str) -> Stages | Reject:
@@ -229,8 +231,13 @@ class FetchStep:
         occasion = Occasion(requests[0].tenant_id, requests[0].call_id, received_at, iso(found.started_at))
 
         def make() -> Stages | Reject:
-            record = derive(found.record, occasion, given.tables)
-            return publication(record, given.tokens, replay=replay, canary=canary, largest=given.largest_published)
+            try:
+                record = derive(found.record, occasion, given.tables)
+                return publication(record, given.tokens, replay=replay, canary=canary, largest=given.largest_published)
+            except orjson.JSONEncodeError:
+                if is_too_deep(found.record):
+                    return Reject(Reason.MALFORMED_RECORD, "depth")
+                raise
 
         return await given.conversions.make(make, found.octets)
 
