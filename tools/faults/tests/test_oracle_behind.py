@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from ringback_faults.collect.sampling import gauges_in
 from ringback_faults.contract import call_key, partition_of
-from ringback_faults.ledgers import Act, Item, Key, Post, StoredVersion
+from ringback_faults.ledgers import Act, Item, Key, Post, Sample, StoredVersion
 from ringback_faults.oracle.behind import BACKLOG, CALM
 
 from .conftest import FETCH, RETRY, TENANT, Story
@@ -161,3 +162,12 @@ def test_the_share_of_its_budget_is_that_of_the_sick_while_its_backlog_lasts(row
         for _ in range(times):
             rows.story.read(at, tenant_id=tenant)
     assert rows.story.verdict().evidence["most_of_budget"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("at", "seconds", "said"), [(52.0, 9.0, []), (52.0, 11.0, ["11"]), (40.0, 11.0, [])])
+def test_no_request_stays_in_hand_behind_a_backlog(rows: _Rows, at: float, seconds: float, said: list[str]) -> None:
+    """By the enricher's gauge while the backlog lies ahead; the store may wait as long as it likes."""
+    gauges = gauges_in(f'ringback_stream_oldest_in_hand_seconds{{group="g"}} {seconds}\n')
+    rows.story.samples = [Sample(at, "enricher", 7, 1, 1, gauges)]
+    rows.story.samples.append(Sample(52.0, "store", 8, 1, 1, dict.fromkeys(gauges, 99.0)))
+    assert rows.said == [f"I15: a request was in hand for {each} s, 10 s may be" for each in said]

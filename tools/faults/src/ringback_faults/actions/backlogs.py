@@ -26,7 +26,7 @@ _CALL = {"shape": "peerToPeer", "versionMark": True}
 
 
 @action("calm")
-async def calm(scene: Scene, seconds: float = 15.0, tenant: int = 0) -> None:
+async def calm(scene: Scene, seconds: float, tenant: int = 0) -> None:
     """Calls of every tenant but this one while nothing is wrong: what neighbours are compared with later."""
     sick, at = scene.stack.tenants[tenant], time.time()
     async with planting(scene) as planter:
@@ -37,9 +37,9 @@ async def calm(scene: Scene, seconds: float = 15.0, tenant: int = 0) -> None:
 @action("backlog")
 async def backlog(
     scene: Scene,
-    live: int = 5000,
-    waiting: int = 1000,
-    seconds: float = 60.0,
+    live: int,
+    waiting: int,
+    seconds: float,
     tenant: int = 0,
     fault: dict[str, Any] | None = None,
     *,

@@ -3,7 +3,8 @@
 An act `calm` is a time in which nothing was wrong, an act `backlog` one in which the requests of the tenant that its
 detail names as `sick` lay ahead. Neighbours are the requests of all other tenants that came meanwhile: in the live
 lane, timed from their acceptance to the store; in a retry lane, for calls that Graph did not know at first, timed from
-the moment at which they were due.
+the moment at which they were due. And meanwhile the enricher keeps no request in hand for much longer than 5 s: what it
+keeps, a crash repeats, with all that was finished behind it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ __all__ = ["BACKLOG", "CALM", "ahead_of", "behind_figures", "held_back"]
 BACKLOG, CALM = "backlog", "calm"
 _LEAST_ALLOWED, _TIMES_ALLOWED = 1.0, 2.0
 """Seconds that p99 may always be, and times its baseline."""
+_IN_HAND_ALLOWED = 10.0
+"""Twice the seconds after which a request leaves: the gauge is told once a second, on a machine that is busy."""
 _NOT_FOUND = 404
 _LANES = ("live", "retry")
 
@@ -32,12 +35,16 @@ def behind_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
         return {}
     waits = {(lane, what): _waits(lane, what, ledgers, index) for lane in _LANES for what in (CALM, BACKLOG)}
     counts = {f"neighbours_{lane}_{what}": float(len(found)) for (lane, what), found in waits.items()}
-    return counts | {f"p99_{lane}_{what}": quantile(found, 0.99) for (lane, what), found in waits.items()}
+    p99 = {f"p99_{lane}_{what}": quantile(found, 0.99) for (lane, what), found in waits.items()}
+    return {**counts, **p99, "longest_in_hand_seconds": _longest_in_hand(ledgers)}
 
 
 def held_back(ledgers: Ledgers, index: Index) -> Iterator[str]:
     """A sentence for each lane whose p99 is above what it may be, and for each in which there was nobody to compare."""
     figures = behind_figures(ledgers, index)
+    longest = figures.get("longest_in_hand_seconds", 0.0)
+    if longest > _IN_HAND_ALLOWED:
+        yield f"a request was in hand for {longest:.0f} s, {_IN_HAND_ALLOWED:.0f} s may be"
     for lane in _LANES if figures else ():
         if not (figures[f"neighbours_{lane}_{CALM}"] and figures[f"neighbours_{lane}_{BACKLOG}"]):
             yield f"there was no neighbour in the {lane} lane, before the backlog or behind it"
@@ -68,6 +75,14 @@ def _ahead(act: Act, topic: str, ledgers: Ledgers) -> int:
     others = (record for record in lane if record.at >= act.at and not _is_sick(record, act))
     first = min(others, key=lambda record: record.at, default=None)
     return 0 if first is None else sum(_is_sick(one, act) and _stands_before(one, first) for one in lane)
+
+
+def _longest_in_hand(ledgers: Ledgers) -> float:
+    """By the enricher's own gauge, while the backlog lay ahead."""
+    acts = [act for act in ledgers.acts if act.what == BACKLOG]
+    meanwhile = (one for one in ledgers.samples if any(act.at <= one.at <= act.end for act in acts))
+    gauges = (gauge for sample in meanwhile if sample.process == "enricher" for gauge in sample.gauges.items())
+    return max((value for name, value in gauges if name.startswith("ringback_stream_oldest_in_hand")), default=0.0)
 
 
 def _is_sick(record: TopicRecord, act: Act) -> bool:
