@@ -1,6 +1,7 @@
 """What every request shares."""
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -57,14 +58,15 @@ async def test_the_token_is_not_even_asked_for_before_the_guard(graph: Any, tena
 
 
 class _Told(Boundless):
-    """Room that notes when a request was sent."""
+    """Room that notes when a request is under way."""
 
     def __init__(self) -> None:
         self.requests = 0
 
-    def sent(self) -> None:
+    def asking(self) -> AbstractContextManager[None]:
         """Note it."""
         self.requests += 1
+        return nullcontext()
 
 
 async def test_a_read_is_told_when_its_request_is_sent_and_not_while_it_waits_for_its_budget(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -443,9 +444,10 @@ class _Counted:
         """Note it."""
         self.asked.append(("take", octets))
 
-    def sent(self) -> None:
+    def asking(self) -> AbstractContextManager[None]:
         """Note it."""
-        self.asked.append(("sent", 0))
+        self.asked.append(("asking", 0))
+        return nullcontext()
 
     def restart(self) -> None:
         """Note it."""
@@ -457,7 +459,7 @@ async def test_room_for_a_page_is_waited_for_before_it_is_asked_for(graph: Any, 
     graph.answer, room = Record(reply, sessions=130), _Counted()
     found = await RecordReader(graph.client()).read(tenant, CALL, BULK, room=room)
     assert isinstance(found, Found)
-    assert [kind for kind, _ in room.asked] == ["restart", *["ahead", "sent"] * len(graph.requests)]
+    assert [kind for kind, _ in room.asked] == ["restart", *["ahead", "asking"] * len(graph.requests)]
     first, *later = [octets for kind, octets in room.asked if kind == "ahead"]
     assert first == 0
     assert min(later) > 1000

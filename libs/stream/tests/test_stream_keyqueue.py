@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringback_common.outcomes import Received
 from ringback_stream.flows import Caps, LaneKind
-from ringback_stream.keyqueue import Item, KeyQueue, Work
+from ringback_stream.keyqueue import Item, KeyQueue, TakenBack, Work
 from ringback_stream.partitions import Partition
 from ringback_stream.watermarks import Ticket
 
@@ -153,6 +153,21 @@ def test_what_has_ended_by_the_time_of_the_last_look_is_no_change_to_wait_for() 
     assert waiting.next_change(7.0) is None
 
 
+def test_bulk_records_of_a_held_tenant_keep_no_slot_from_others() -> None:
+    """Whether they still wait or were put aside meanwhile."""
+    waiting = queue(in_flight_bulk=2, in_flight_bulk_per_tenant=2)
+    given = [item(f"held|{number}", number, LaneKind.BULK) for number in range(2)]
+    for each in given:
+        assert waiting.has_bulk_slot("held")
+        waiting.offer(each, 0.0)
+    assert not waiting.has_bulk_slot("other")
+    waiting.hold("held", 0.0, 30.0)
+    assert waiting.has_bulk_slot("other")
+    for each in given:
+        waiting.take_back(each)
+    assert waiting.has_bulk_slot("held")
+
+
 def test_what_waits_is_taken_back_with_all_of_its_key_and_how_often_it_failed() -> None:
     """Nothing of it is left in hand; a record that runs cannot be taken back."""
     waiting = queue()
@@ -161,12 +176,12 @@ def test_what_waits_is_taken_back_with_all_of_its_key_and_how_often_it_failed() 
     waiting.offer(item("a|2", 2), 0.0)
     work = waiting.next(0.0)
     assert work is not None
-    assert waiting.take_back(first) is None
+    assert waiting.take_back(first) == TakenBack()
     waiting.failed(work, 1.0)
     waiting.again(work, 1.0, 9.0)
     waiting.offer(second, 1.0)
-    assert waiting.take_back(second) == ([first, second], 1)
-    assert waiting.take_back(first) is None
+    assert waiting.take_back(second) == TakenBack([first, second], 1)
+    assert waiting.take_back(first) == TakenBack()
     assert waiting.in_hand("a", bulk=False) == 1
     assert offsets(waiting.next(10.0)) == [2]
 
@@ -178,7 +193,7 @@ def test_what_waits_behind_a_step_of_its_key_is_taken_back_alone() -> None:
     work, later = waiting.next(0.0), item("a|1", 1)
     assert work is not None
     waiting.offer(later, 1.0)
-    assert waiting.take_back(later) == ([later], 0)
+    assert waiting.take_back(later) == TakenBack([later])
     assert waiting.runs(b"a|1")
     waiting.finish(work, 2.0)
     assert waiting.in_hand("a", bulk=False) == 0

@@ -1,11 +1,13 @@
 """What is in hand for too long: who waits is put aside, who is read is answered for by a copy, and the read goes on."""
 
 import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import pytest
 from ringback_common.errors import Throttled, Transient
-from ringback_common.outcomes import Accounting, Emit, Message, Outcome, Received
+from ringback_common.outcomes import Accounting, Drop, Emit, Message, Outcome, Reason, Received
 from ringback_events.topics import FETCH, FETCH_ASIDE, FETCH_ASIDES, FETCH_BULK, FETCH_RETRY_10S
 from ringback_stream.aside import writer
 from ringback_stream.aside.door import Wait
@@ -26,8 +28,8 @@ class Gate:
     async def __call__(self, records: Sequence[Received]) -> Sequence[Outcome]:
         """One publication for all."""
         self.begun.append(records[0].key)
-        current_hold().has_asked = True
-        await self.open.wait()
+        with current_hold().asking():
+            await self.open.wait()
         return [Emit(((Message("published", b"", b""),),)), *[Emit()] * (len(records) - 1)]
 
 
@@ -39,7 +41,7 @@ async def test_a_read_goes_on_while_its_copy_stands_for_it() -> None:
         await eventually(lambda: rig.finished == [0])
         assert rig.topics() == [FETCH_RETRY_10S.name]
         copy = rig.copy()
-        waiting = rig.answer_of(copy)
+        waiting = rig.door.decide(Lane(FETCH_RETRY_10S, LaneKind.RETRY), rig.watermark, copy)
         assert isinstance(waiting, Emit)
         assert waiting.accounting is Accounting.DEFERRED
         gate.open.set()
@@ -51,20 +53,27 @@ async def test_a_read_goes_on_while_its_copy_stands_for_it() -> None:
 
 
 async def test_only_what_graph_was_asked_for_is_held_against_a_record_as_slow() -> None:
-    """One that waits for its tenant's budget comes again, and nothing is counted."""
+    """One that waits for its tenant's budget, if most of the time only, comes again and nothing is counted.
+
+    Its tenant's share is halved: it was too much.
+    """
     gate = asyncio.Event()
 
     async def step(records: Sequence[Received]) -> Sequence[Outcome]:
-        current_hold().has_asked = records[0].key == b"t|asked"
-        await gate.wait()
+        if records[0].key == b"t|late":
+            await asyncio.sleep(0.07)
+        with current_hold().asking() if records[0].key != b"u|waits" else nullcontext():
+            await gate.wait()
         return [Emit()] * len(records)
 
-    async with running_aside(step) as rig:
+    async with running_aside(step, largest_share=40) as rig:
         rig.offer(0, "t|asked")
-        rig.offer(1, "t|waits")
-        await eventually(lambda: sorted(rig.finished) == [0, 1])
-        assert rig.topics() == [FETCH_RETRY_10S.name] * 2
+        rig.offer(1, "t|late")
+        rig.offer(2, "u|waits")
+        await eventually(lambda: sorted(rig.finished) == [0, 1, 2])
+        assert rig.topics() == [FETCH_RETRY_10S.name] * 3
         assert rig.slow == [b"t|asked"]
+        assert [rig.admission.shares.of(tenant) for tenant in "tuv"] == [20, 20, 40]
         gate.set()
 
 
@@ -128,6 +137,7 @@ async def test_a_step_that_puts_a_record_aside_leaves_the_lane_to_the_runtime() 
     async with running_aside(step) as rig:
         rig.lanes.begin({Partition(topic.name, 0): 0 for topic in FETCH_ASIDES})
         first = rig.lanes.choose("u", 0)
+        rig.lanes.expect(first, 0, "u")
         rig.offer(0, "t|1")
         rig.offer(1, "t|2", LaneKind.BULK)
         await eventually(lambda: len(rig.finished) == 2)
@@ -287,3 +297,112 @@ async def test_a_drain_after_a_halt_waits_for_nobody() -> None:
         await rig.end()
         async with asyncio.timeout(2):
             await rig.runner.drain(5.0)
+
+
+async def test_a_step_that_has_just_ended_is_not_let_go_on() -> None:
+    """Its key waits again, with a record that came meanwhile: both are finished, by whatever comes first."""
+    ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    begun: list[int] = []
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        begun.append(len(records))
+        if len(begun) == 1:
+            await ending
+        return [Emit()] * len(records)
+
+    async with running_aside(step, within=0.2) as rig:
+        rig.offer(0, "t|1")
+        await asyncio.sleep(0.1)
+        rig.offer(1, "t|1")
+        await asyncio.sleep(0.02)
+        time.sleep(0.085)
+        ending.set_exception(Throttled("tenant:t", 0.02))
+        rig.runner._changed.set()
+        await eventually(lambda: sorted(rig.finished) == [0, 1])
+        assert not rig.leaving.reads.goes_on(b"t|1")
+
+
+async def test_a_share_is_not_halved_for_what_waits_for_a_step_of_its_own_key() -> None:
+    """It was not its tenant's turn that it waited for; and it was not tried, so nothing is counted."""
+    gate = asyncio.Event()
+    failures = [Transient("500")]
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        if failures:
+            raise failures.pop()
+        with current_hold().asking():
+            await gate.wait()
+        return [Emit()] * len(records)
+
+    async with running_aside(step, within=1.0, largest_share=40) as rig:
+        rig.offer(0, "t|1")
+        await asyncio.sleep(0.4)  # it has failed once, and runs again
+        rig.offer(1, "t|1")
+        await eventually(lambda: len(rig.finished) == 2)
+        assert sorted(rig.topics()) == sorted([FETCH_RETRY_10S.name, FETCH_ASIDE.name])
+        assert rig.admission.shares.of("t") == 40
+        gate.set()
+
+
+async def test_a_tenant_that_is_told_to_wait_again_and_again_gets_a_smaller_share() -> None:
+    """What is in hand by the end of each wait is written once more."""
+
+    async def step(_records: Sequence[Received]) -> Sequence[Outcome]:
+        raise Throttled("tenant:t", 0.15)
+
+    async with running_aside(step, largest_share=40) as rig:
+        rig.offer(0, "t|1")
+        await eventually(lambda: rig.finished == [0])
+        assert rig.admission.shares.of("t") == 20
+
+
+async def test_a_key_without_a_slot_keeps_nobody_from_probing() -> None:
+    """A tenant's reads hang in all of its slots when Graph goes away: another tenant's record is let in to ask."""
+    gate = Gate()
+    async with running_aside(gate, within=5.0, in_flight_per_tenant=2) as rig:
+        for offset in range(3):
+            rig.offer(offset, f"t|{offset}")
+        await eventually(lambda: len(gate.begun) == 2)
+        for _ in range(12):
+            rig.runner._breaker.failed(rig.runner._clock.monotonic(), probe=False)
+        assert rig.runner.is_cut_off
+        assert rig.door.decide(Lane(FETCH), rig.watermark, requested("u|1", 9)) is None
+        rig.offer(9, "u|1")
+        assert isinstance(rig.door.decide(Lane(FETCH), rig.watermark, requested("v|1", 10)), Wait)
+
+
+async def test_nothing_is_written_for_a_read_that_goes_on_while_graph_is_away() -> None:
+    """Its copy waits in Kafka until either is over."""
+    gate = Gate()
+    async with running_aside(gate) as rig:
+        rig.offer(0, "t|1")
+        await eventually(lambda: rig.finished == [0])
+        for _ in range(12):
+            rig.runner._breaker.failed(rig.runner._clock.monotonic(), probe=False)
+        waiting = rig.door.decide(Lane(FETCH_RETRY_10S, LaneKind.RETRY), rig.watermark, rig.copy())
+        assert isinstance(waiting, Wait)
+        assert not waiting.may_go_on()
+        gate.open.set()
+        await eventually(waiting.may_go_on)
+
+
+async def test_what_ends_at_the_door_is_expected_on_no_lane() -> None:
+    """Its tenant would be taken to wait there, and others would be moved for it."""
+    async with running_aside(Gate(), largest_share=0, least_share=0) as rig:
+        rig.lanes.begin({Partition(topic.name, 0): 0 for topic in FETCH_ASIDES})
+        rig.ends = Drop(Reason.TOO_OLD)
+        assert rig.door.decide(Lane(FETCH), rig.watermark, requested("v|1")) == rig.ends
+        known = [rig.lanes.of(Partition(topic.name, 0)) for topic in FETCH_ASIDES]
+        assert not any(ahead.knows("v") for ahead in known if ahead is not None)
+
+
+async def test_a_drain_lets_an_overtaken_read_go_on_although_graph_is_away() -> None:
+    """Its offset would stay open, and all that was finished above it would be done again."""
+    gate = Gate()
+    async with running_aside(gate) as rig:
+        rig.offer(0, "t|1")
+        await eventually(lambda: gate.begun)
+        for _ in range(12):
+            rig.runner._breaker.failed(rig.runner._clock.monotonic(), probe=False)
+        await rig.runner.drain(2.0)
+        assert rig.finished == [0]

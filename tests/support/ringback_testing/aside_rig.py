@@ -42,6 +42,7 @@ class AsideRig:
 
     Attributes:
         within: seconds for which a record may be in hand.
+        ends: what becomes of a record that would move; None: it moves.
         slow: records of which it was said that their reads are slow; others waited for something of ours.
         tasks: runner and writer.
         settled: outcomes of which the flow was told.
@@ -50,6 +51,7 @@ class AsideRig:
     """
 
     within: float
+    ends: Outcome | None = None
     written: list[Message] = field(default_factory=list[Message])
     finished: list[int] = field(default_factory=list[int])
     slow: list[bytes] = field(default_factory=list[bytes])
@@ -84,7 +86,7 @@ class AsideRig:
     def _aside(self) -> Aside:
         return Aside(
             topics=FETCH_ASIDES,
-            move=deferred,
+            move=lambda received, topic: self.ends or deferred(received, topic),
             slow=self._slow,
             busy=lambda received, read: deferred(received, FETCH_RETRY_10S.name, read),
             is_paused=lambda _: False,

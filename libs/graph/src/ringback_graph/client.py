@@ -125,11 +125,11 @@ class GraphClient:
         await self.budget.acquire(ticket)
         if (seconds := self.waits.heard(ticket.tenant_id)) > 0:
             raise self.budget.held(ticket, seconds)
-        call.room.sent()
         sent = self.clock.monotonic()
         status = "failed"
         try:
-            reply = await self._transport.send(_request(call, token))
+            with call.room.asking():
+                reply = await self._transport.send(_request(call, token))
             status = str(reply.status)
         finally:
             _observer(call.operation, status)(self.clock.monotonic() - sent)

@@ -1,5 +1,6 @@
 """Where the bytes of replies go: whoever reads must not bring more than there is room for."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 __all__ = ["Boundless", "Room"]
@@ -21,8 +22,8 @@ class Room(Protocol):
         """Count bytes of JSON as they come in; waits while there is no room for them."""
         ...
 
-    def sent(self) -> None:
-        """A request is sent now, its budget and its token being there: until here nobody waited for Graph."""
+    def asking(self) -> AbstractContextManager[None]:
+        """A request is under way, its budget and its token being there: its time is Graph's."""
         ...
 
     def restart(self) -> None:
@@ -44,8 +45,9 @@ class Boundless:
     async def take(self, octets: int) -> None:
         """Never waits."""
 
-    def sent(self) -> None:
-        """Nobody asks."""
+    def asking(self) -> AbstractContextManager[None]:
+        """Nobody counts the time."""
+        return nullcontext()
 
     def restart(self) -> None:
         """Nothing was counted."""

@@ -25,7 +25,6 @@ class Hold:
         granted: bytes of the budget that are this step's; never more than its `largest`.
         used: bytes that were taken.
         is_final: whether it grows no more.
-        has_asked: whether the other side was asked for something: from then on the step's time is the other side's.
     """
 
     def __init__(self, in_hand: "InHand") -> None:
@@ -33,7 +32,8 @@ class Hold:
         self.granted = 0
         self.used = 0
         self.is_final = False
-        self.has_asked = False
+        self._asked = 0.0
+        self._asks_since: tuple[float, float] | None = None  # now, and what had been waited for bytes by then
         self._waited = 0.0
         self._waits_since: float | None = None
 
@@ -51,6 +51,23 @@ class Hold:
             yield
         finally:
             self._waited, self._waits_since = self.waited, None
+
+    @property
+    def asked(self) -> float:
+        """Seconds for which the step has waited for the other side's answers so far."""
+        if self._asks_since is None:
+            return self._asked
+        at, waited = self._asks_since
+        return self._asked + (asyncio.get_running_loop().time() - at) - (self.waited - waited)
+
+    @contextmanager
+    def asking(self) -> Generator[None]:
+        """Count the time until it ends as the other side's, but for what waits for bytes meanwhile."""
+        self._asks_since = asyncio.get_running_loop().time(), self.waited
+        try:
+            yield
+        finally:
+            self._asked, self._asks_since = self.asked, None
 
     async def ahead(self, octets: int) -> None:
         """Wait until so many bytes more than are used may be taken."""

@@ -90,8 +90,8 @@ class KeyedRunner:
 
     @property
     def is_probing(self) -> bool:
-        """Whether it is, and a probe runs or something waits to be one: without, one more must be taken in."""
-        return self.is_cut_off and (self._queue.has_ready() or self._has_probe)
+        """Whether it is, and a probe runs or something may be one: without, one more must be taken in."""
+        return self.is_cut_off and (self._queue.may_begin() or self._has_probe)
 
     @property
     def _has_probe(self) -> bool:
@@ -210,7 +210,7 @@ class KeyedRunner:
     async def _finish_or_leave(self, leaving: Leaving) -> None:
         """Ends early when nobody writes any more: after a bug, or a halt."""
         while self._tasks is not None and (self._is_owed(leaving) or leaving.is_writing):
-            self._look(leaving, self._clock.monotonic())
+            leaving.look(self._clock.monotonic())
             await asyncio.sleep(_LOOK)
 
     def _is_owed(self, leaving: Leaving) -> bool:
@@ -220,12 +220,7 @@ class KeyedRunner:
         """
         for name in self._queue.overtaken(self._is_overtaken):
             leaving.put_aside(self._queue.first_waiting(name))
-        return any(step.is_writing or not leaving.reads.goes_on(step.work.key) for step in self._running.values())
-
-    def _look(self, leaving: Leaving, now: float) -> None:
-        """Let leave what must; while Graph as a whole is away nothing does."""
-        if not self.is_cut_off:
-            leaving.look(now)
+        return any(step.is_writing or not step.is_alone for step in self._running.values())
 
     def _answered_for(self, ticket: Ticket) -> None:
         self._arrivals.pop(ticket, None)
@@ -234,8 +229,8 @@ class KeyedRunner:
         if not self._open:
             return
         self._queue.wake(now)
-        if self.leaving is not None:
-            self._look(self.leaving, now)
+        if self.leaving is not None and not self.is_cut_off:  # while Graph as a whole is away nothing leaves
+            self.leaving.look(now)
         while self._breaker.allows(now) and (work := self._queue.next(now)) is not None:
             self._start(tasks, work)
 
@@ -306,7 +301,7 @@ class KeyedRunner:
         telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
         telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
         self._is_answered(step)
-        if self._goes_on_alone(step):
+        if step.is_alone:
             await self._publish(step, outcomes)
         else:
             if self.admission is not None:
@@ -321,10 +316,6 @@ class KeyedRunner:
             if self.leaving is not None:
                 self.leaving.begin_anew()
 
-    def _goes_on_alone(self, step: Step) -> bool:
-        """Whether its records were answered for, because it took long."""
-        return self.leaving is not None and self.leaving.reads.goes_on(step.work.key)
-
     async def _failed(self, step: Step, failure: Transient) -> None:
         now, work = self._clock.monotonic(), step.work
         if isinstance(failure, Throttled):
@@ -337,7 +328,7 @@ class KeyedRunner:
         attempts, seconds = self._queue.failed(work, now) if alone else (0, 0.0)
         action = action_for(failure, self._situation(attempts, seconds))
         telemetry.child(telemetry.STEPS, self._flow.group, action).inc()
-        if self._goes_on_alone(step):
+        if step.is_alone:
             self._failed_alone(work, failure, now)
             return
         match action:

@@ -5,7 +5,7 @@ Pure: told the time, it answers what to start. A key is *ready*, *delayed* (in-p
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -17,7 +17,7 @@ from ringback_events.keys import tenant_of
 from ringback_stream.flows import Caps, LaneKind
 from ringback_stream.watermarks import Ticket
 
-__all__ = ["Item", "KeyQueue", "Work", "key_of"]
+__all__ = ["Item", "KeyQueue", "TakenBack", "Work", "key_of"]
 
 
 class Item(NamedTuple):
@@ -38,6 +38,20 @@ class Work(NamedTuple):
     items: tuple[Item, ...]
     kind: LaneKind
     """Whose slot it takes: the best lane among its records."""
+
+
+class TakenBack(NamedTuple):
+    """Records of one key that were given up.
+
+    Attributes:
+        items: the records.
+        attempts: how often a step of theirs has failed.
+        waited_for_slot: whether they waited for their turn, and not for a step of their own key.
+    """
+
+    items: Sequence[Item] = ()
+    attempts: int = 0
+    waited_for_slot: bool = False
 
 
 @dataclass(slots=True)
@@ -132,15 +146,18 @@ class KeyQueue:
 
     def has_bulk_slot(self, tenant: str) -> bool:
         """Whether one more bulk record may begin at once, those that wait already left out."""
-        ready, caps = self._ready[LaneKind.BULK].tenants, self._caps
-        free = caps.in_flight_bulk - self._slots[True] - sum(map(len, ready.values()))
-        own = caps.in_flight_bulk_per_tenant - self._running[tenant, True] - len(ready.get(tenant, ()))
-        return min(free, own) > 0
+        bulk, caps = self._ready[LaneKind.BULK].tenants, self._caps
+        ready = {each: sum(self._is_ready(name, LaneKind.BULK) for name in names) for each, names in bulk.items()}
+        soon = sum(count for each, count in ready.items() if each not in self._held_until)
+        own = caps.in_flight_bulk_per_tenant - self._running[tenant, True] - ready.get(tenant, 0)
+        return min(caps.in_flight_bulk - self._slots[True] - soon, own) > 0
 
-    def has_ready(self) -> bool:
-        """Whether something may be asked now, slots apart."""
+    def may_begin(self) -> bool:
+        """Whether something is ready that may be asked for now, and has a slot."""
         return any(
-            tenant not in self._held_until and any(self._is_ready(name, kind) for name in names)
+            tenant not in self._held_until
+            and self._is_free(tenant, bulk=kind is LaneKind.BULK)
+            and any(self._is_ready(name, kind) for name in names)
             for kind, turns in self._ready.items()
             for tenant, names in turns.tenants.items()
         )
@@ -251,21 +268,20 @@ class KeyQueue:
         """The oldest record that waits for a key."""
         return self._keys[name].waiting[0]
 
-    def take_back(self, item: Item) -> tuple[list[Item], int] | None:
-        """Give up a record that waits, and all others of its key; None if it does not wait.
+    def take_back(self, item: Item) -> TakenBack:
+        """Give up a record that waits, and all others of its key; nothing if it does not wait.
 
-        Returns:
-            The records, and how often a step of theirs has failed.
+        What came while a step of its key runs was not tried: that step's failures stay its own.
         """
         name = key_of(item.received)
         key = self._keys.get(name)
         if key is None or item not in key.waiting:
-            return None
+            return TakenBack()
         items, key.waiting, key.place = key.waiting, [], None
-        attempts, key.attempts, key.failing_since = key.attempts, 0, None
-        if not key.running:
-            self._forget(name, key)
-        return items, attempts
+        if key.running:
+            return TakenBack(items)
+        self._forget(name, key)
+        return TakenBack(items, key.attempts, waited_for_slot=key.attempts == 0)
 
     def detach(self, work: Work) -> None:
         """The step goes on although its records are answered for: in a slot of bulk's, if one is free.

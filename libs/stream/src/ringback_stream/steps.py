@@ -20,6 +20,7 @@ class Step:
         began: monotonic time at which it was asked for its answer; None before that, and when it has answered.
         waited: seconds it had waited for bytes by then.
         is_writing: whether what it made is being written.
+        is_alone: whether its records were answered for, because it takes long.
     """
 
     work: Work
@@ -28,15 +29,16 @@ class Step:
     began: float | None = None
     waited: float = 0.0
     is_writing: bool = False
+    is_alone: bool = False
 
     def begin(self, hold: Hold, now: float) -> None:
         """It is asked for its answer."""
         self.hold, self.began, self.waited = hold, now, hold.waited
 
     @property
-    def has_asked(self) -> bool:
-        """Whether the other side was asked for something."""
-        return self.hold is not None and self.hold.has_asked
+    def asked(self) -> float:
+        """Seconds for which it has waited for the other side's answers."""
+        return 0.0 if self.hold is None else self.hold.asked
 
     @property
     def stuck_since(self) -> float | None:

@@ -42,7 +42,7 @@ _LOOK_AGAIN = 0.02
 _TELL_EVERY = 1.0
 _START_AGAIN = 1.0
 _TOPICS_EVERY = 1.0
-_REASONS = ("running", "ready", "record", "tenant")
+_REASONS = ("running", "ready", "record", "tenant", "writing")
 
 
 class FlowSupervisor:
@@ -219,7 +219,9 @@ class FlowSupervisor:
     def _tell_of(self, runner: Runner | None) -> None:
         if runner is None:
             return
-        group, now, oldest = self._flow.group, self._clock.monotonic(), runner.oldest_by_reason()
+        group, now, oldest = self._flow.group, self._clock.monotonic(), dict(runner.oldest_by_reason())
+        if self.writer is not None and self.writer.oldest_arrival is not None:
+            oldest["writing"] = self.writer.oldest_arrival
         telemetry.child(telemetry.TENANT_KEYS, group).set(runner.keys_of_a_tenant)
         for why in _REASONS:
             telemetry.child(telemetry.OLDEST_UNFINISHED, group, why).set(now - oldest.get(why, now))

@@ -79,7 +79,8 @@ OLDEST_IN_HAND = catalogue.gauge(
 )
 OLDEST_UNFINISHED = catalogue.gauge(
     "ringback_stream_oldest_unfinished_seconds",
-    "The same by what it waits for: `running` its step, `ready` a slot, `record` its own time, `tenant` its tenant's.",
+    "The same by what it waits for: `running` its step, `ready` a slot, `record` its own time, `tenant` its tenant's, "
+    "`writing` its way to another lane.",
     ("group", "why"),
 )
 TENANT_KEYS = catalogue.gauge(

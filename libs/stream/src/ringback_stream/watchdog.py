@@ -53,7 +53,7 @@ async def watch(
         Standstill: assigned, behind, and nothing taken in for `patience` seconds of Kafka's presence; or a step may
             begin, and none has begun or ended for as long.
     """
-    still_since = clock.monotonic()
+    still_since = due_since = clock.monotonic()
     while True:
         await asyncio.sleep(_LOOK_EVERY)
         waits = _waits_for_records(watched) and await listens()
@@ -61,8 +61,10 @@ async def watch(
         if not waits:
             still_since = now
         unstarted = watched.runner.unstarted_since
+        if unstarted is None:  # what had to wait until now is not late
+            due_since = now
         reading = waits and now - max(still_since, _progressed_at(watched)) >= patience
-        if reading or (unstarted is not None and now - unstarted >= patience):
+        if reading or (unstarted is not None and now - max(due_since, unstarted) >= patience):
             _log.error("The consumer has stood still; the process ends to begin anew.", seconds=patience)
             raise Standstill("assigned, behind and no progress" if reading else "due, and not begun")
 

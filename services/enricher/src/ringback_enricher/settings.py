@@ -33,8 +33,8 @@ class FetchSettings(ProcessSettings):
     """YAML: the tenants to serve; read again when it changes."""
     sites_file: Path | None = None
     """YAML: a list of `site` with its `subnets`; read at start. Without it there are no sites."""
-    put_aside_seconds: float = Field(default=5.0, ge=1, le=60)
-    """How long a request may keep its offset open; what cannot be finished by then is put aside."""
+    put_aside_seconds: float = Field(default=5.0, ge=1, le=8)
+    """How long a request may keep its offset open; what cannot be finished by then is put aside; a stop gives 10 s."""
     graph: GraphSettings = GraphSettings()
     limits: LimitsSettings = LimitsSettings()
     privacy: PrivacySection

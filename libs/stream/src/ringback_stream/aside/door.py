@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from ringback_common.clock import Clock
-from ringback_common.outcomes import Outcome, Received
+from ringback_common.outcomes import Emit, Outcome, Received
 from ringback_events.keys import tenant_of
 
 from ringback_stream.aside.ahead import Ahead
@@ -121,14 +121,13 @@ class AsideDoor:
         nothing_now = self._refusal(watermark)
         if nothing_now is not None:
             return Wait(nothing_now)
-        answer = self._leaving.answer_of(received, lane.kind)
-        if answer is not None or self._admission.has_room(received, lane.kind):
+        answer = self._answer(received, lane.kind)
+        if answer is not None or self._has_room(received, lane.kind):
             return answer
         if runner.is_cut_off:
-            return Wait(lambda: not runner.is_cut_off or self._admission.has_room(received, lane.kind))
+            return Wait(lambda: not runner.is_cut_off or self._has_room(received, lane.kind))
         if lane.kind in (LaneKind.LIVE, LaneKind.RETRY):
-            topic = self._lanes.choose(tenant_of(key_of(received)), received.partition)
-            return self._aside.move(received, topic)
+            return self._moved(received, self._lanes.choose(tenant_of(key_of(received)), received.partition))
         return self._in_the_way(lane, watermark, received)
 
     def answer(self, ticket: Ticket, received: Received, outcome: Outcome) -> None:
@@ -176,9 +175,26 @@ class AsideDoor:
             )
 
         if must_move() and self._moves.take():
-            return self._aside.move(received, self._lanes.beyond(partition, tenant))
+            return self._moved(received, self._lanes.beyond(partition, tenant))
         wants = self._admission.wants
         return Wait(lambda: wants(received, lane.kind) or (self._moves.are_due and must_move()), looking=True)
+
+    def _answer(self, received: Received, kind: LaneKind) -> Outcome | None:
+        """Of a record whose call was read for it, or is being read; None of any other."""
+        answer = self._leaving.answer_of(received, kind)
+        if answer is None and self._leaving.is_being_read(received) and not self._runner.is_cut_off:
+            return self._aside.busy(received, None)
+        return answer
+
+    def _has_room(self, received: Received, kind: LaneKind) -> bool:
+        return not self._leaving.is_being_read(received) and self._admission.has_room(received, kind)
+
+    def _moved(self, received: Received, topic: str) -> Outcome:
+        """What becomes of a record that goes to a topic, where it is expected from now on unless it ends here."""
+        outcome = self._aside.move(received, topic)
+        if isinstance(outcome, Emit):
+            self._lanes.expect(topic, received.partition, tenant_of(key_of(received)))
+        return outcome
 
     def _is_old(self, received: Received) -> bool:
         """Whether retention would take it if it waited on as long again."""

@@ -48,9 +48,13 @@ class AsideLanes:
         assigned = [(partition, ahead) for partition, ahead in known if ahead is not None]
         if not assigned:
             return self._topics[0]
-        partition, ahead = min(assigned, key=lambda each: (not each[1].knows(tenant), len(each[1])))
-        ahead.expect(tenant)
-        return partition.topic
+        return min(assigned, key=lambda each: (not each[1].knows(tenant), len(each[1])))[0].topic
+
+    def expect(self, topic: str, number: int, tenant: str) -> None:
+        """A record of this tenant is being written to a lane."""
+        ahead = self._ahead.get(Partition(topic, number))
+        if ahead is not None:
+            ahead.expect(tenant)
 
     def beyond(self, partition: Partition, tenant: str) -> str:
         """Where a record moves that stands in the way of others: the other lane if nobody else is there, else its own.
@@ -60,9 +64,7 @@ class AsideLanes:
         for name in self._topics if partition.topic in self._topics else ():
             other = self._ahead.get(Partition(name, partition.number))
             if name != partition.topic and other is not None and not other.others(tenant):
-                other.expect(tenant)
                 return name
-        self._ahead[partition].expect(tenant)
         return partition.topic
 
     def starving(

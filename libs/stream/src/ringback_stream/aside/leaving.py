@@ -101,59 +101,72 @@ class Leaving:
             if self._deadline(item) > now:
                 break
             del self._staying[item.ticket]
-            if not self._is_read(item):
-                self.put_aside(item)
-                if item.kind is not LaneKind.BULK:
-                    waited.add(tenant_of(key_of(item.received)))
+            if self._leaves(item) and item.kind is not LaneKind.BULK:
+                waited.add(tenant_of(key_of(item.received)))
         for tenant in waited:
-            if not self._queue.held_until(tenant):
-                self._shares.overdue(tenant)
+            self._shares.overdue(tenant)
 
-    def put_aside(self, item: Item) -> None:
-        """Put aside what waits for the same key as this record; what failed before goes to a retry lane."""
-        items, attempts = self._queue.take_back(item) or ((), 0)
-        for each in items:
-            self._answer(each, self._outcome(each, attempts))
+    def put_aside(self, item: Item) -> bool:
+        """Put aside what waits for the same key as this record; what failed before goes to a retry lane.
+
+        Returns:
+            Whether it waited in vain for its tenant's turn.
+        """
+        taken = self._queue.take_back(item)
+        for each in taken.items:
+            self._answer(each, self._outcome(each, taken.attempts))
+        return taken.waited_for_slot
 
     def answer_of(self, received: Received, kind: LaneKind) -> Outcome | None:
-        """What becomes of a record whose call is being read for others, or was read for it; None if neither."""
+        """What a read that went on has said about a record of which this is the copy; None if nothing."""
         answer = self.reads.answer(received) if kind is LaneKind.RETRY else None
-        if answer is not None:
-            return self.on_its_lane(received, kind, answer)
-        return self._aside.busy(received, None) if self.reads.goes_on(key_of(received)) else None
+        return None if answer is None else self.on_its_lane(received, kind, answer)
+
+    def is_being_read(self, received: Received) -> bool:
+        """Whether a read of this record's call goes on for others."""
+        return self.reads.goes_on(key_of(received))
 
     def on_its_lane(self, received: Received, kind: LaneKind, outcome: Outcome) -> Outcome:
         """The outcome of a step, and if it puts the record aside, the lane on which that tenant's records are."""
         match outcome:
             case Emit(stages=((Message() as message,),)) if self._lanes.has(message.topic):
-                return replace(outcome, stages=((replace(message, topic=self._lane_of(received, kind)),),))
+                topic = self._lane_of(received, kind)
+                self._lanes.expect(topic, received.partition, tenant_of(key_of(received)))
+                return replace(outcome, stages=((replace(message, topic=topic),),))
             case _:
                 return outcome
 
     def _deadline(self, item: Item) -> float:
         return max(item.arrived, self._not_before) + self._aside.within
 
-    def _is_read(self, item: Item) -> bool:
-        """Whether the record is in the hands of a step, which then goes on without it."""
+    def _leaves(self, item: Item) -> bool:
+        """Answer for one record; returns whether it waited in vain for its tenant's turn, be it within its step."""
         step = self._steps.of(key_of(item.received))
-        if step is None or item not in step.work.items:
-            return False
-        if not step.is_writing and not self.reads.goes_on(step.work.key):
-            self._let_go_on(step)
-        return True
+        # A step may have ended and not be forgotten yet: then its key does not run.
+        if step is None or item not in step.work.items or not self._queue.runs(step.work.key):
+            return self.put_aside(item)
+        return not (step.is_writing or step.is_alone) and self._let_go_on(step)
 
-    def _let_go_on(self, step: Step) -> None:
-        """Answer for the records of a step by copies; only what Graph was asked for is held against them as slow."""
+    def _let_go_on(self, step: Step) -> bool:
+        """Answer for the records of a step by copies; it goes on alone.
+
+        Returns:
+            Whether it waited for something else than Graph, most of the time: that is not held against the records.
+        """
+        waited = step.asked < self._aside.within / 2
+        copy = self._aside.busy if waited else self._aside.slow
         self._queue.detach(step.work)
-        copy = self._aside.slow if step.has_asked else self._aside.busy
+        step.is_alone = True
         names = self.reads.begin(step.work.key, len(step.work.items))
         for item, name in zip(step.work.items, names, strict=True):
             self._answer(item, copy(item.received, name))
+        return waited
 
     def _outcome(self, item: Item, attempts: int) -> Outcome:
         if attempts:
             return self._on_exhausted(item.received, attempts)
-        return self._aside.move(item.received, self._lane_of(item.received, item.kind))
+        moved = self._aside.move(item.received, self._lane_of(item.received, item.kind))
+        return self.on_its_lane(item.received, item.kind, moved)
 
     def _lane_of(self, received: Received, kind: LaneKind) -> str:
         """Where a record waits for its tenant; bulk at the end of its own lane, lest it becomes anything else."""

@@ -1,5 +1,6 @@
 """Graph, as the enricher's core speaks of it: a record, or the reason why there is none."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ringback_common.outcomes import Reason
@@ -89,8 +90,8 @@ class _Objects:
     async def take(self, octets: int) -> None:
         await self._hold.take(READING * octets)
 
-    def sent(self) -> None:
-        self._hold.has_asked = True
+    def asking(self) -> AbstractContextManager[None]:
+        return self._hold.asking()
 
     def restart(self) -> None:
         self._hold.used = 0
