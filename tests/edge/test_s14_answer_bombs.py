@@ -1,5 +1,6 @@
 """S14: an answer without end, a bomb or a circle is stopped at a cap, ends as a typed dead letter, and costs little."""
 
+import asyncio
 import gzip
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -87,6 +88,8 @@ BOMBS: dict[str, tuple[Bomb, str]] = {
     "pages of 24 MiB without end": (_large_pages_without_end, "too_large"),
     "ten million empty objects": (_many_objects, "too_large"),
     "another record": (_wrong_id, "malformed_record"),
+    "a version of 5,000 digits": (_version_of_5000_digits, "malformed_record"),
+    "2,000 brackets": (lambda _url, _call, _seen: octets(200, b"[" * 2000 + b"]" * 2000), "malformed_record"),
 }
 
 
@@ -118,8 +121,6 @@ async def test_half_a_surrogate_pair_costs_its_own_character_only(fetching: Fetc
 
 BROKEN: dict[str, Bomb] = {
     "two encodings": _gzip_of_gzip,
-    "a version of 5,000 digits": _version_of_5000_digits,
-    "2,000 brackets": lambda _url, _call, _seen: octets(200, b"[" * 2000 + b"]" * 2000),
     "no HTTP": lambda _url, _call, _seen: iter([b"SSH-2.0-OpenSSH\r\n\r\n"]),
     "a header of 1 MiB": lambda _url, _call, _seen: octets(200, b"{}", X_A="a" * MIB),
 }
@@ -146,8 +147,9 @@ async def _put_off(fetching: Fetching, hostile: GraphEdge, answer: Bomb) -> str:
     hostile.answers[call_id] = lambda seen: answer(hostile.url, call_id, seen)
     try:
         await fetching.ask(EDGE, call_id)
-        while not await fetching.on(FETCH_RETRY_10S, call_id):
-            await _neighbour(fetching, hostile)
+        async with asyncio.timeout(60):  # what ends as a dead letter would never get there
+            while not await fetching.on(FETCH_RETRY_10S, call_id):
+                await _neighbour(fetching, hostile)
     finally:
         hostile.answers[call_id] = _whole(call_id)
     await fetching.published(call_id)
