@@ -104,30 +104,15 @@ async def _fetch(
                 time_scale=settings.time_scale,
             )
         )
-        waits = longest_waits(settings.time_scale)
         stream.status.add("tenants", lambda: _tenants(tenants, gate))
         flow = KeyedFlow(
             group=_GROUP,
-            lanes=(
-                Lane(FETCH),
-                Lane(FETCH_BULK, LaneKind.BULK),
-                *(Lane(tier, LaneKind.RETRY, waits[tier]) for tier in FETCH_RETRIES),
-                *(Lane(topic, LaneKind.ASIDE) for topic in FETCH_ASIDES),
-            ),
+            lanes=_lanes(settings.time_scale),
             step=step,
             on_exhausted=step.exhausted,
             on_throttled=step.throttled,
             on_settled=published.acked,
-            aside=Aside(
-                topics=FETCH_ASIDES,
-                move=step.move,
-                slow=step.slow,
-                busy=step.busy,
-                is_paused=lambda tenant_id: gate.why_paused(tenant_id) is not None,
-                may_ask=step.may_ask,
-                quota=lambda tenant_id: _quota(tenants.get(tenant_id)),
-                within=settings.put_aside_seconds,
-            ),
+            aside=_aside(step, gate, tenants, settings.put_aside_seconds),
             key_interval=_KEY_INTERVAL,
             in_hand=_in_hand(settings.limits),
         )
@@ -138,6 +123,29 @@ async def _fetch(
             await stream.run(stop, flow)
         finally:
             following.cancel()
+
+
+def _lanes(time_scale: float) -> tuple[Lane, ...]:
+    waits = longest_waits(time_scale)
+    return (
+        Lane(FETCH),
+        Lane(FETCH_BULK, LaneKind.BULK),
+        *(Lane(tier, LaneKind.RETRY, waits[tier]) for tier in FETCH_RETRIES),
+        *(Lane(topic, LaneKind.ASIDE) for topic in FETCH_ASIDES),
+    )
+
+
+def _aside(step: FetchStep, gate: TenantGate, tenants: TenantsFile, within: float) -> Aside:
+    return Aside(
+        topics=FETCH_ASIDES,
+        move=step.move,
+        slow=step.slow,
+        busy=step.busy,
+        is_paused=lambda tenant_id: gate.why_paused(tenant_id) is not None,
+        may_ask=step.may_ask,
+        quota=lambda tenant_id: _quota(tenants.get(tenant_id)),
+        within=within,
+    )
 
 
 def _quota(tenant: Tenant | None) -> float:
