@@ -50,6 +50,33 @@ async def _looks(budget: InHand, clock: VirtualClock) -> list[tuple[float, float
     return looks
 
 
+class Waiting:
+    """A runner with one record that waits for a slot, and a writer with one that goes to another lane."""
+
+    keys_of_a_tenant = 1
+    oldest_arrival = 2.0
+
+    def oldest_by_reason(self) -> dict[str, float]:
+        """Taken in at 6 s."""
+        return {"ready": 6.0}
+
+
+def test_how_long_the_oldest_record_is_unfinished_is_told_by_what_it_waits_for() -> None:
+    """What left its queue for another lane keeps its offset open until it is written there."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        loop = cast("VirtualTimeLoop", runner.get_loop())
+        runner.run(asyncio.sleep(10))
+        flow = KeyedFlow(GROUP, (Lane(FETCH),), step, lambda *_: Emit())
+        supervisor = FlowSupervisor(NOWHERE, "fetch", flow, UNUSED, UNUSED, VirtualClock(loop))
+        supervisor.writer = cast("Any", Waiting())
+        supervisor._tell_of(cast("Any", Waiting()))
+        now = loop.time()
+    oldest = {
+        why: telemetry.OLDEST_UNFINISHED.labels(GROUP, why)._value.get() for why in ("ready", "writing", "tenant")
+    }
+    assert oldest == {"ready": now - 6, "writing": now - 2, "tenant": 0}
+
+
 async def _look_after(seconds: float) -> tuple[float, float]:
     await asyncio.sleep(seconds)
     return told()

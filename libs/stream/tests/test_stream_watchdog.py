@@ -95,6 +95,19 @@ async def test_a_step_that_may_begin_and_does_not_is_a_standstill(monkeypatch: p
     assert not await _stands_still(Behind(behind=False).watched(must_take=True), monkeypatch)
 
 
+async def test_what_may_begin_only_now_is_not_late_however_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenant was told to wait for longer than the watchdog's patience: at the end of that its records are old."""
+    monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
+    waits = Behind(behind=False)
+    watching = asyncio.create_task(watch(waits.watched(must_take=True), SystemClock(), _listens, patience=0.3))
+    await asyncio.sleep(0.4)
+    waits.unstarted_since = 0.0
+    await asyncio.sleep(0.15)
+    assert not watching.done()
+    with pytest.raises(Standstill):
+        await asyncio.wait_for(watching, 5)
+
+
 async def test_kafka_is_there_when_most_of_its_servers_take_a_connection() -> None:
     """One of three is not enough: a partition may have no leader. What is behind the port is not asked."""
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)

@@ -15,12 +15,13 @@ from ringback_stream.aside.lanes import AsideLanes
 from ringback_stream.aside.leaving import Leaving, Putting
 from ringback_stream.aside.writer import AsideWriter
 from ringback_stream.flows import Aside, Caps, KeyedFlow, Lane, LaneKind
+from ringback_stream.in_hand import current_hold
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.partitions import Partition
 from ringback_stream.settlement import Settlement
 from ringback_stream.watermarks import Ticket, Watermark
 
-__all__ = ["AsideRig", "KeyStep", "deferred", "requested", "running_aside"]
+__all__ = ["AsideRig", "Gate", "KeyStep", "deferred", "requested", "running_aside"]
 
 KeyStep = Callable[[Sequence[Received]], Awaitable[Sequence[Outcome]]]
 
@@ -34,6 +35,21 @@ def deferred(received: Received, topic: str, read: bytes | None = None) -> Outco
     """What becomes of a record that goes to another lane, as a copy for that read."""
     headers = () if read is None else (("ringback_read", read),)
     return Emit(((Message(topic, received.key or b"", b"", headers),),), Accounting.DEFERRED, Reason.SLOW)
+
+
+class Gate:
+    """A step that asks Graph, hangs until it is let go, then publishes."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.begun: list[bytes | None] = []
+
+    async def __call__(self, records: Sequence[Received]) -> Sequence[Outcome]:
+        """One publication for all."""
+        self.begun.append(records[0].key)
+        with current_hold().asking():
+            await self.open.wait()
+        return [Emit(((Message("published", b"", b""),),)), *[Emit()] * (len(records) - 1)]
 
 
 @dataclass
