@@ -44,7 +44,7 @@ fault: kafka ## Break things and judge: a third of the fault suite's rows, drawn
 fault-all: kafka ## Every row of the fault suite once, 30 minutes; whoever changes delivery, and before a release
 	@$(BIN)/ringback-faults run $(ARGS)
 
-fault-long: kafka ## The long forms: soak, ten seeds of chaos and more, two hours; on the same commit it goes on where it was interrupted
+fault-long: kafka ## The long forms: soak, ten seeds of chaos and more, an hour and a half at least; on the same commit it goes on where it was interrupted
 	@$(BIN)/ringback-faults run --long --resume $(ARGS)
 
 reliability: setup ## Write docs/reliability.md from what the last fault-all, fault-long and mutants-all runs left in .local

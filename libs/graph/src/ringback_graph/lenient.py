@@ -13,7 +13,7 @@ from ringback_common.metrics import GRAPH_MENDED_REPLIES
 __all__ = ["NO_JSON", "read_json"]
 
 NO_JSON = object()
-"""Of octets that are no JSON."""
+"""What `read_json` returns of bytes that are no JSON."""
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -28,7 +28,7 @@ _TOO_DEEP = "depth limit"
 
 
 def read_json(octets: bytes) -> object:
-    """What JSON says; `NO_JSON` if there is none, and None if it is nested too deeply to be read."""
+    """Parse the body of a reply; `NO_JSON` if it is no JSON, None if it is nested too deeply to be read."""
     try:
         return orjson.loads(octets)
     except orjson.JSONDecodeError:
@@ -36,7 +36,7 @@ def read_json(octets: bytes) -> object:
 
 
 def _mended(octets: bytes) -> object:
-    """What can be said again takes the place of what cannot.
+    """Replace what cannot be published again by what can, and parse that.
 
     UTF-8 has no form for half a pair, and so neither Kafka's readers nor PostgreSQL would take it: it becomes U+FFFD.
     JSON has none for what a number beyond all bounds is read as, infinity: it becomes null, as JavaScript writes it.

@@ -90,7 +90,7 @@ class KeyedRunner:
 
     @property
     def is_probing(self) -> bool:
-        """Whether it is, and a probe runs or something may be one: without, one more must be taken in."""
+        """Whether the breaker is open and a probe runs or could begin; if not, a record must be taken in to be one."""
         return self.is_cut_off and (self._queue.may_begin() or self._has_probe)
 
     @property

@@ -66,7 +66,7 @@ class _Key:
     slot: bool | None = None
     """Which kind of slot its step has while it has no answer yet: whether it is one of bulk's."""
     lingers: bool = False
-    """Whether it counts nowhere but in a slot of the live ones, for bulk had none."""
+    """Whether its read, no longer counted among the tenant's keys, keeps a live slot because bulk had none free."""
     came_meanwhile: bool = False
     """Whether a step has finished that ran when what waits came: elsewhere it would be asked for again."""
     place: LaneKind | None = None
@@ -153,7 +153,7 @@ class KeyQueue:
         return min(caps.in_flight_bulk - self._slots[True] - soon, own) > 0
 
     def may_begin(self) -> bool:
-        """Whether something is ready that may be asked for now, and has a slot."""
+        """Whether a step may begin now, by the queues that `next` takes from."""
         return any(
             tenant not in self._held_until
             and self._is_free(tenant, bulk=kind is LaneKind.BULK)
@@ -240,7 +240,7 @@ class KeyQueue:
         return oldest
 
     def can_start(self, now: float) -> bool:
-        """Whether a record is ready, its tenant may be asked and a slot is free."""
+        """Whether a step may begin now, by each key itself: also one that no queue knows of is seen by the watchdog."""
         return any(
             key.waiting
             and not key.running

@@ -76,9 +76,13 @@ class PausingDoor:
         may_go_on = self._runner.refusal(watermark, received, lane.kind)
         return None if may_go_on is None else Wait(may_go_on)
 
-    def answer(self, ticket: Ticket, received: Received, outcome: Outcome) -> None:
-        """Nothing is decided without a step."""
-        raise NotImplementedError
+    def answer(self, ticket: Ticket, received: Received, outcome: Outcome) -> None:  # noqa: ARG002 - the port's signature
+        """Never called: `decide` gives no outcome.
+
+        Raises:
+            AssertionError: it was called.
+        """
+        raise AssertionError("a record was answered in a flow that answers none without a step")
 
     def ahead(self, partition: Partition) -> None:  # noqa: ARG002 - the port's signature
         """Nobody looks ahead."""

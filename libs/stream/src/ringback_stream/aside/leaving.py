@@ -63,15 +63,15 @@ class Leaving:
         self.reads = Reads()
 
     def stays(self, item: Item) -> None:
-        """A record was taken in."""
+        """Note a record that was taken in, to be answered for by its deadline."""
         self._staying[item.ticket] = item
 
     def has_left(self, ticket: Ticket) -> None:
-        """A record was finished otherwise."""
+        """Forget a record that its own step has finished."""
         self._staying.pop(ticket, None)
 
     def begin_anew(self) -> None:
-        """Everything waited for a Graph that was away: it may be in hand for as long as if it had come now."""
+        """Begin everybody's time anew: until now everything waited for a Graph that was away."""
         self._not_before = self._clock.monotonic()
 
     def clear(self) -> None:

@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.outcomes import Outcome, Received
 
@@ -17,8 +16,6 @@ from ringback_stream.settlement import Answered, Settlement
 from ringback_stream.watermarks import Ticket, Watermark
 
 __all__ = ["LARGEST_SPAN", "AsideWriter"]
-
-_log = logs.logger(__name__)
 
 LARGEST_SPAN = 10_000
 """Records answered at the door between a partition's watermark and its head: so many a crash writes twice at most,

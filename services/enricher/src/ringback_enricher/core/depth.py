@@ -12,7 +12,7 @@ DEEPEST = 240
 
 
 def is_too_deep(content: object) -> bool:
-    """Whether more containers than that lie in each other."""
+    """Whether objects and arrays are nested more than `DEEPEST` deep."""
     level = _containers([content])
     for _ in range(DEEPEST):
         level = [inner for each in level for inner in _containers(each.values() if isinstance(each, dict) else each)]
