@@ -29,6 +29,7 @@ from ringback_common.settings import KafkaSettings
 from ringback_stream.aside.door import Door
 from ringback_stream.assignment import Assignment
 from ringback_stream.connection import client_options, contract_name, faststream_security, full_name
+from ringback_stream.fetched import free_what_is_thrown_away
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.intake import Intake
 from ringback_stream.partitions import Partition
@@ -110,6 +111,7 @@ class Consumer:
     async def start(self) -> None:
         """Join the group; keeps trying while Kafka is away."""
         await self._app.start()
+        free_what_is_thrown_away(self.client)
 
     async def stop(self) -> None:
         """Take nothing more, finish what runs, commit, leave the group."""

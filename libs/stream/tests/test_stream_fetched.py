@@ -1,0 +1,76 @@
+"""What a seek throws away is freed at once, by aiokafka's own results of a fetch; without a broker."""
+
+import gc
+import os
+import weakref
+from collections.abc import Generator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from ringback_stream.fetched import free_what_is_thrown_away
+
+PLACE = TopicPartition("t", 0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_collected() -> Generator[None]:
+    """Only counting references frees anything."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def fetched(read: int) -> PartitionRecords:
+    """A hundred records, of which so many were read."""
+    batch: Any = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 1 << 20)
+    for offset in range(100):
+        batch.append(offset, 0, b"k", os.urandom(50), [])
+    raw = MemoryRecords(bytes(batch.build()))
+    records: Any = PartitionRecords(PLACE, raw, [], 0, None, None, True, "read_committed")  # noqa: FBT003 - aiokafka's
+    for _ in range(read):
+        next(records)
+    return records
+
+
+def consumer(result: Any) -> Any:
+    """A consumer that has fetched this."""
+    made = SimpleNamespace(_fetcher=SimpleNamespace(_records={PLACE: result}))
+    free_what_is_thrown_away(made)
+    return made
+
+
+@pytest.mark.parametrize("read", [0, 30, 100])
+@pytest.mark.parametrize("how", ["deleted", "cleared"])
+def test_what_is_thrown_away_is_freed_at_once(read: int, how: str) -> None:
+    """Whether it was read in part, or not at all; by a seek, or with the assignment."""
+    records = fetched(read)
+    held = weakref.ref(records)
+    given: Any = FetchResult(PLACE, assignment=None, partition_records=records, backoff=0)
+    of_the_consumer = consumer(given)
+    del records, given
+    assert held() is not None
+    if how == "deleted":
+        del of_the_consumer._fetcher._records[PLACE]
+    else:
+        of_the_consumer._fetcher._records.clear()
+    assert held() is None
+
+
+def test_without_it_a_result_that_is_thrown_away_half_read_stays() -> None:
+    """If this fails, aiokafka has mended it, and `fetched` can go."""
+    records = fetched(30)
+    held = weakref.ref(records)
+    del records
+    assert held() is not None
+
+
+def test_an_error_that_was_fetched_is_thrown_away_too() -> None:
+    """It has nothing to close."""
+    of_the_consumer = consumer(FetchError(error=ValueError(), backoff=0))
+    del of_the_consumer._fetcher._records[PLACE]
+    assert not of_the_consumer._fetcher._records
