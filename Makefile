@@ -38,6 +38,9 @@ bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="stor
 memory: kafka ## The largest meetings at once, under the memory that the manifests grant, up to ten minutes
 	@$(BIN)/python -m bench.memory $(ARGS)
 
+aside: kafka ## How often a backlog is put aside, and a million requests of a paused tenant, ten minutes; ARGS="paused" narrows
+	@$(BIN)/python -m bench.aside $(ARGS)
+
 fault: kafka ## Break things and judge: a third of the fault suite's rows, drawn by this commit; ARGS="--rows R3 --seed 7" names some
 	@$(BIN)/ringback-faults run --draw HEAD $(ARGS)
 
@@ -89,4 +92,4 @@ clean: ## Remove everything made here: environment, tools, jars, runs, caches
 	rm -rf .venv .tools .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo up test unit bench memory fault fault-all fault-long reliability mutants mutants-all check lint types imports setup kafka contracts format clean
+.PHONY: help demo up test unit bench memory aside fault fault-all fault-long reliability mutants mutants-all check lint types imports setup kafka contracts format clean

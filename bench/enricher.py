@@ -21,17 +21,18 @@ from bench.programs import ROOT, Service, begin, script
 from bench.round import Round
 from bench.tenants import TENANTS, write_pseudonym_keys, write_tenants
 
-__all__ = ["measure"]
+__all__ = ["NEEDED", "fetch_process", "measure"]
 
 _DELAYS_MS = (0, 100)
 _GUESS = 250
 """Records a second, to choose a load that takes about the seconds asked for."""
 _WARM = 100
-_TOPICS = (
+NEEDED = (
     *topics.FETCH_LANES,
     *(topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.CONTROL, topics.STATUS),
     *(topics.RECORDS, topics.SESSIONS, topics.CALLS),
 )
+"""Topics that the process reads, writes or looks for."""
 
 
 class _Fetching:
@@ -58,19 +59,24 @@ def _requests(calls: int) -> Iterator[Filling]:
         yield call_key(tenant, call), orjson.dumps(request), ()
 
 
+def fetch_process(lanes: Lanes, folder: Path, graph: Graph, tenants_file: Path) -> Service:
+    """`ringback-enricher fetch` before this Graph, not started yet."""
+    env = {
+        **lanes.settings,
+        "RINGBACK_TENANTS_FILE": str(tenants_file),
+        "RINGBACK_GRAPH__CAFILE": str(graph.ca_file),
+        "RINGBACK_PRIVACY__KEYS_FILE": str(write_pseudonym_keys(folder)),
+    }
+    return Service("enricher", ["ringback-enricher", "fetch"], env, folder)
+
+
 class Enricher:
     """`ringback-enricher fetch`."""
 
     name = RINGBACK
 
     def __init__(self, lanes: Lanes, folder: Path, graph: Graph) -> None:
-        env = {
-            **lanes.settings,
-            "RINGBACK_TENANTS_FILE": str(write_tenants(folder, graph.url)),
-            "RINGBACK_GRAPH__CAFILE": str(graph.ca_file),
-            "RINGBACK_PRIVACY__KEYS_FILE": str(write_pseudonym_keys(folder)),
-        }
-        self._service = Service("enricher", ["ringback-enricher", "fetch"], env, folder)
+        self._service = fetch_process(lanes, folder, graph, write_tenants(folder, graph.url))
         self._fetching = _Fetching(lanes)
 
     async def start(self) -> None:
@@ -128,7 +134,7 @@ async def measure(bench: Round, bootstrap: str) -> list[Figures]:
     for delay in _DELAYS_MS:
         async with open_graph(bench.folder, delay) as graph:
             for kind in (Enricher, BareScript):
-                async with Lanes.open(bootstrap, *_TOPICS) as lanes:
+                async with Lanes.open(bootstrap, *NEEDED) as lanes:
                     lines.append(await _one(bench, kind(lanes, bench.folder, graph), f"{delay} ms answers"))
     return lines
 

@@ -8,7 +8,8 @@ from bench.figures import RINGBACK, Figures
 
 __all__ = ["GOALS", "PEER_GOALS", "Goal", "Verdict", "far_off", "met", "verdicts"]
 
-Figure = Literal["p50", "p99", "ratio", "rss_mib"]
+Figure = Literal["p50", "p99", "ratio", "rss_mib", "writes", "quota", "grown_mib"]
+"""What a goal speaks of; the last three are figures of `bench.aside`."""
 
 PATIENCE = 3.0
 """A machine that others use too misses a goal now and then; only a figure this many times off says that a change broke

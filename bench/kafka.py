@@ -66,9 +66,11 @@ class Lanes:
             await producer.stop()
 
     @asynccontextmanager
-    async def counted(self, topic: Topic) -> AsyncGenerator[Count]:
-        """Tells how many records a topic has been given."""
-        partitions = [TopicPartition(self.prefix + topic.name, number) for number in range(topic.partitions)]
+    async def counted(self, *topics: Topic) -> AsyncGenerator[Count]:
+        """Tells how many records some topics have been given together."""
+        partitions = [
+            TopicPartition(self.prefix + topic.name, number) for topic in topics for number in range(topic.partitions)
+        ]
         consumer: Any = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
 
         async def held() -> int:

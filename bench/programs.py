@@ -90,6 +90,11 @@ class Service:
         """Return when it is ready."""
         await begin(self._child, lambda: answers(f"http://127.0.0.1:{self.port}/readyz"))
 
+    def check(self) -> None:
+        """Raises StartFailed, with the end of its log, if it has ended."""
+        if self._child.returncode is not None:
+            raise StartFailed(f"{self._child.name} ended with {self._child.returncode}:\n{self._child.last_lines()}")
+
     async def stop(self) -> None:
         """SIGTERM and wait."""
         await asyncio.to_thread(self._child.stop)

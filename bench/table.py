@@ -8,7 +8,7 @@ from rich.table import Table
 from bench.figures import RINGBACK, Figures
 from bench.goals import Verdict, verdicts
 
-__all__ = ["HEADINGS", "cells", "show"]
+__all__ = ["HEADINGS", "cells", "coloured", "show"]
 
 HEADINGS = (
     *("stage", "load", "contestant", "records/s", "CPU ms per 1,000", "RSS MiB"),
@@ -31,7 +31,7 @@ def show(console: Console, lines: Sequence[Figures]) -> None:
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in cells(lines):
         *facts, verdict = row
-        table.add_row(*facts, _coloured(verdict))
+        table.add_row(*facts, coloured(verdict))
     console.print(table)
 
 
@@ -64,5 +64,6 @@ def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}x"
 
 
-def _coloured(verdict: str) -> str:
+def coloured(verdict: str) -> str:
+    """Verdicts of a cell for the terminal."""
     return "; ".join(f"[{_COLOURS[word]}]{word}[/]" for word in verdict.split("; ") if word)
