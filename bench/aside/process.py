@@ -11,7 +11,7 @@ from bench.programs import Service
 
 __all__ = ["Looked"]
 
-_RESTS_BELOW = 0.15
+_RESTS_BELOW = 0.25
 """CPU seconds a second of a process that has nothing to do: its status and its polls."""
 _LOOK_SECONDS = 2.0
 _REST_WITHIN = 120.0
