@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_events import topics
-from ringback_faults.collect.group_offsets import decode
+from ringback_faults.collect.group_offsets import MARK, decode
 from ringback_faults.collect.leaks import leaks_since, log_sizes, secrets_of
 from ringback_faults.collect.sampling import gauges_in
 from ringback_faults.collect.simulator_ledger import lines_since, post_of, request_of
@@ -34,6 +34,14 @@ def test_an_offset_is_read_in_every_version(version: int, offset: int, key_versi
     key = struct.pack(">h", key_version) + _text("group") + _text(topic) + struct.pack(">i", 7)
     value = struct.pack(">hq", version, offset) + b"whatever follows"
     assert decode(key, value, 5.0) == Commit(5.0, "group", topic, 7, offset)
+
+
+@pytest.mark.parametrize(("metadata", "kept"), [(MARK, False), ("", True), ("another", True)])
+def test_an_offset_that_the_harness_set_is_no_commit(metadata: str, kept: bool) -> None:  # noqa: FBT001 - pytest names it
+    """It is known by its metadata, which services leave empty."""
+    key = struct.pack(">h", 1) + _text("group") + _text("topic") + struct.pack(">i", 7)
+    value = struct.pack(">hqi", 3, 9, -1) + _text(metadata) + struct.pack(">q", 1)
+    assert (decode(key, value, 5.0) is not None) is kept
 
 
 @pytest.mark.parametrize("version", range(5))

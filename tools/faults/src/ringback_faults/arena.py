@@ -37,7 +37,9 @@ async def run_row(world: World, row: Row, seed: int, tell: Callable[[str], None]
         over = await load.over(scene, row.load.seconds + _LOAD_GRACE_SECONDS)
         finished = await drained(world, baseline, row.expect.standstill_seconds) if over else None
     tell("judge")
-    ledgers = await collect(world, baseline, scene.acts, sampler.samples, scene.started, faulted, finished)
+    ledgers = await collect(
+        world, baseline, scene.acts, sampler.samples, scene.started, faulted, finished, tuple(scene.kept)
+    )
     verdict = check(ledgers, row.expect, row.judged)
     return Result(
         row=row.row, fault=row.fault, world=row.world, seed=seed, seconds=time.monotonic() - began,

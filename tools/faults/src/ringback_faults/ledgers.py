@@ -233,6 +233,7 @@ class Ledgers:
         starts: per (group, topic, partition) the committed offset when the row began.
         planted: what the harness wrote past the webhook, by (topic, partition, offset): the reason with which it has to
             be found in the dead letters, empty where it is to be worked on like any other.
+        removed: records that the harness removed from a topic before their group had read them.
         tenant_budget: requests in 20 s that may be sent for one tenant; Graph's, unless the world's is smaller.
         searched: how many names, numbers and addresses of people were looked for.
         leaks: findings of the search for planted people and secrets in everything that was printed or exported.
@@ -254,6 +255,7 @@ class Ledgers:
     samples: tuple[Sample, ...]
     acts: tuple[Act, ...]
     planted: Mapping[tuple[str, int, int], str] = field(default_factory=dict[tuple[str, int, int], str])
+    removed: frozenset[tuple[str, int, int]] = frozenset()
     searched: int = 0
     leaks: tuple[str, ...] = ()
     tenant_budget: int = GRAPHS_BUDGET

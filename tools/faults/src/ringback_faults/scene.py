@@ -14,6 +14,7 @@ from ringback_local.child import Child
 from ringback_local.demo.lanes import Lags
 from ringback_local.stack import Stack
 
+from ringback_faults.collect.kept import Kept
 from ringback_faults.ledgers import Act
 from ringback_faults.row import Row
 from ringback_faults.worlds import World
@@ -33,6 +34,7 @@ class Scene:
         members: further instances that an action started, by "service name".
         ending: what is undone when the row is over.
         acts: what was done, in the order it was noted.
+        kept: what topics held before it was taken from them, likewise.
     """
 
     world: World
@@ -45,6 +47,7 @@ class Scene:
     ending: ExitStack
     members: dict[str, Child] = field(default_factory=dict[str, Child])
     acts: list[Act] = field(default_factory=list[Act])
+    kept: list[Kept] = field(default_factory=list[Kept])
 
     @property
     def stack(self) -> Stack:

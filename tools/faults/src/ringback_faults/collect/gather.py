@@ -5,49 +5,27 @@ from typing import NamedTuple
 
 import aiohttp
 import yaml
-from aiokafka import TopicPartition
-from ringback_events.topics import ALL_TOPICS
 from ringback_local.stack import Stack
 from ringback_local.supervised import Event
 
 from ringback_faults.collect import simulator_ledger, store_dump
 from ringback_faults.collect.baseline import Baseline, Installation
-from ringback_faults.collect.group_offsets import decode
+from ringback_faults.collect.kafka_ledger import kafka_ledger
+from ringback_faults.collect.kept import Kept, removed_places
 from ringback_faults.collect.leaks import leaks_since, secrets_of
 from ringback_faults.collect.people import People
-from ringback_faults.collect.topic_dump import (
-    OFFSETS_TOPIC,
-    READ_TOPICS,
-    ends_of,
-    partitions_of,
-    reading,
-    records_between,
-    topic_record,
-)
 from ringback_faults.ledgers import (
     GRAPHS_BUDGET,
     Act,
-    Commit,
     Expected,
-    Generation,
     Key,
     Ledgers,
     Post,
     Request,
     Sample,
-    TopicRecord,
 )
 
 __all__ = ["collect"]
-
-_OURS = frozenset(topic.name for topic in ALL_TOPICS)
-
-
-class _Kafka(NamedTuple):
-    records: tuple[TopicRecord, ...]
-    commits: tuple[Commit, ...]
-    generations: tuple[Generation, ...]
-    people: People
 
 
 class _Graph(NamedTuple):
@@ -64,16 +42,17 @@ async def collect(
     started: float,
     faulted: float,
     drained: float | None,
+    kept: Sequence[Kept] = (),
 ) -> Ledgers:
     """Everything of the row since `baseline`: only calls that were not there then, only what was written since.
 
     An act `poison` or `plant` tells of a record that the harness wrote itself: its topic is the target, `partition`,
     `offset` and, of poison, `reason` are in the detail. Ends of processes are added to the acts as `ended` with the
-    detail `exit_code`.
+    detail `exit_code`. What the row took from topics is in `kept`.
     """
     stack = world.stack
     graph = await _graph(stack, baseline)
-    kafka = await _kafka(stack.bootstrap_servers, _begins(baseline, acts))
+    kafka = await kafka_ledger(stack.bootstrap_servers, baseline.ends, kept)
     keys = {*graph.expected, *(record.key for record in kafka.records if record.key and record.key[1])} - baseline.known
     async with store_dump.connected(stack.dsn) as connection:
         calls = await store_dump.stored_calls(connection, keys)
@@ -96,6 +75,7 @@ async def collect(
         samples=tuple(samples),
         acts=tuple(sorted((*acts, *_ends(stack.events[baseline.events :])), key=lambda act: act.at)),
         planted=_planted(acts),
+        removed=removed_places(kept),
         searched=len(kafka.people.canaries),
         leaks=_leaks(stack, baseline, kafka.people),
         tenant_budget=_tenant_budget(stack),
@@ -150,30 +130,3 @@ async def _graph(stack: Stack, baseline: Baseline) -> _Graph:
 def _own(post: Post, baseline: Baseline) -> Post:
     items = tuple(item for item in post.items if item.key not in baseline.known)
     return Post(post.at, post.end, post.attempt, post.status, items, post.lifecycle)
-
-
-def _begins(baseline: Baseline, acts: Sequence[Act]) -> dict[TopicPartition, int]:
-    """Where to read from; a topic that was made anew meanwhile is read from its beginning."""
-    anew = {act.target for act in acts if act.what == "drop topic"}
-    return {part: end for part, end in baseline.ends.items() if part.topic not in anew}
-
-
-async def _kafka(bootstrap: str, begins: dict[TopicPartition, int]) -> _Kafka:
-    names = [topic.name for topic in READ_TOPICS]
-    async with reading(bootstrap) as consumer:
-        ends = await ends_of(consumer, await partitions_of(bootstrap, [*names, OFFSETS_TOPIC]))
-        people, records = People(), list[TopicRecord]()
-        async for record in records_between(consumer, begins, _only(ends, ours=True)):
-            people.see(record)
-            records.append(topic_record(record))
-        states = [
-            decode(record.key, record.value, record.timestamp / 1000)
-            async for record in records_between(consumer, begins, _only(ends, ours=False))
-        ]
-    commits = tuple(state for state in states if isinstance(state, Commit) and state.topic in _OURS)
-    generations = tuple(state for state in states if isinstance(state, Generation))
-    return _Kafka(tuple(records), commits, generations, people)
-
-
-def _only(ends: dict[TopicPartition, int], *, ours: bool) -> dict[TopicPartition, int]:
-    return {part: end for part, end in ends.items() if (part.topic != OFFSETS_TOPIC) is ours}

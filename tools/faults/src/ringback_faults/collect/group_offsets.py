@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from ringback_faults.ledgers import Commit, Generation
 
-__all__ = ["decode"]
+__all__ = ["MARK", "decode"]
+
+MARK = "ringback-faults"
+"""The metadata of offsets that the harness wrote: no service says with them how far it is."""
 
 _OFFSET_KEYS = (0, 1)
 _GROUP_KEY = 2
@@ -45,7 +48,7 @@ class _Reader:
 
 
 def decode(key: bytes, value: bytes | None, at: float) -> Commit | Generation | None:
-    """One record; None for a deletion and for what is neither an offset nor a classic group's state."""
+    """One record; None for a deletion, for an offset of the harness's own and for what is of no classic group."""
     if value is None:
         return None
     named = _Reader(key)
@@ -55,8 +58,10 @@ def decode(key: bytes, value: bytes | None, at: float) -> Commit | Generation | 
     return _generation(named, _Reader(value), at) if kind == _GROUP_KEY else None
 
 
-def _commit(named: _Reader, held: _Reader, at: float) -> Commit:
+def _commit(named: _Reader, held: _Reader, at: float) -> Commit | None:
     group, topic, partition = named.text(), named.text(), named.number("i")
+    if MARK.encode() in held.content:
+        return None
     held.number("h")  # every version begins with the offset
     return Commit(at, group, topic, partition, held.number("q"))
 

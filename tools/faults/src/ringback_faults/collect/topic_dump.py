@@ -83,13 +83,17 @@ async def ends_of(consumer: Any, partitions: list[TopicPartition]) -> dict[Topic
 
 
 async def records_between(consumer: Any, begins: Offsets, ends: Offsets) -> AsyncIterator[Any]:
-    """Every record from `begins` up to `ends`; a partition that `begins` does not name is read from its beginning."""
+    """Every record from `begins` up to `ends`; a partition that `begins` does not name is read from its beginning.
+
+    So is one whose beginning is a later one by now.
+    """
     unread = {part for part, end in ends.items() if begins.get(part, 0) < end}
     if not unread:
         return
     consumer.assign(list(unread))
+    oldest = await consumer.beginning_offsets(list(unread))
     for part in unread:
-        consumer.seek(part, begins.get(part, 0))
+        consumer.seek(part, max(begins.get(part, 0), oldest[part]))
     while unread:
         for batch in (await consumer.getmany(timeout_ms=200)).values():
             for record in batch:
