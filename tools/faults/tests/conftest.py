@@ -66,6 +66,7 @@ class Story:
         self.acts: list[Act] = []
         self.expected: dict[Key, Expected] = {}
         self.planted: dict[tuple[str, int, int], str] = {}
+        self.removed: frozenset[tuple[str, int, int]] = frozenset()
         self.drained: float | None = 110.0
         self.leaks: tuple[str, ...] = ()
 
@@ -168,7 +169,7 @@ class Story:
             expected=self.expected, records=tuple(self.records), commits=tuple(self.commits),
             generations=tuple(self.generations), starts={}, calls=self.calls, versions=tuple(self.versions),
             writes=tuple(self.writes), samples=tuple(self.samples), acts=tuple(self.acts), planted=self.planted,
-            leaks=self.leaks,
+            removed=self.removed, leaks=self.leaks,
         )  # fmt: skip
 
     def verdict(self, judged: tuple[str, ...] = (), **expect: Any) -> Verdict:

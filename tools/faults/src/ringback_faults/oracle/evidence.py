@@ -10,6 +10,7 @@ from ringback_faults.ledgers import Act, Ledgers, Request
 from ringback_faults.oracle.behind import ahead_of
 from ringback_faults.oracle.growth import growth_of
 from ringback_faults.oracle.index import ASIDES, DEAD_LETTERS, ENRICHER, LANES, RETRIES, SINK, Index
+from ringback_faults.oracle.log_ends import log_ends_of
 from ringback_faults.oracle.strikes import strikes_of
 from ringback_faults.oracle.uniqueness import unfinished_at
 
@@ -33,6 +34,7 @@ def evidence_of(ledgers: Ledgers, index: Index) -> dict[str, float]:
         **growth_of(ledgers.samples),
         **strikes_of(ledgers),
         **ahead_of(ledgers),
+        **log_ends_of(ledgers, index),
         "kills_holding_work": float(sum(_held_work(act, ledgers) for act in ledgers.acts)),
         "versions_stored": float(len(ledgers.versions)),
         "calls_stored": float(len(ledgers.calls)),

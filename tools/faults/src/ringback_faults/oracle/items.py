@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from ringback_events import topics
 
 from ringback_faults.ledgers import Item, Ledgers, TopicRecord
-from ringback_faults.oracle.index import ENRICHER, LANES, SINK, Index, origin_of
+from ringback_faults.oracle.index import ENRICHER, LANES, SINK, Index, origin_of, place_of
 
-__all__ = ["committed", "is_in_flight", "is_refused", "is_waiting"]
+__all__ = ["committed", "is_in_flight", "is_refused", "is_removed", "is_waiting"]
 
 _ROUNDING = 0.001
 """Kafka's times are whole milliseconds, rounded down."""
@@ -31,6 +31,13 @@ def is_waiting(item: Item, at: float, end: float, ledgers: Ledgers, index: Index
     own = _own_requests(item, at, end, index)
     requests = (record for record in index.lanes.get(item.key, ()) if record.digest in own)
     return _any_uncommitted(ENRICHER, requests, ledgers, index)
+
+
+def is_removed(item: Item, at: float, end: float, ledgers: Ledgers, index: Index) -> bool:
+    """Whether the item's own request was removed from its topic unread; with several that may be it, all of them."""
+    own = _own_requests(item, at, end, index)
+    requests = [place_of(record) for record in index.lanes.get(item.key, ()) if record.digest in own]
+    return bool(requests) and ledgers.removed.issuperset(requests)
 
 
 def is_in_flight(item: Item, at: float, end: float, ledgers: Ledgers, index: Index) -> bool:

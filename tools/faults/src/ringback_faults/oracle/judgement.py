@@ -13,6 +13,7 @@ from ringback_faults.oracle import (
     evidence,
     faithfulness,
     latency,
+    log_ends,
     neighbours,
     newest,
     offset_safety,
@@ -89,7 +90,7 @@ def _anomalies(ledgers: Ledgers, index: Index, effects: Effects, expect: Expect)
         "I9": chain(recovery.unrecovered(ledgers, effects, expect), recovery.unexpected_ends(ledgers, expect)),
         "I10": latency.slow_answers(ledgers, expect),
         "I11": ledgers.leaks,
-        "I12": offset_safety.early_commits(ledgers, index, effects),
+        "I12": chain(offset_safety.early_commits(ledgers, index, effects), log_ends.commits_back(ledgers, index)),
         "I13": chain(
             wholeness.cut_records(ledgers),
             wholeness.cut_calls(ledgers),

@@ -25,6 +25,8 @@ def _passed(group: str, effects: Mapping[Place, float], ledgers: Ledgers, index:
     for (topic, partition, offset), effect in effects.items():
         if offset < ledgers.starts.get((group, topic, partition), 0) or (group, topic, partition) not in highest:
             continue
+        if (topic, partition, offset) in ledgers.removed:
+            continue
         passed = highest[group, topic, partition].passed(offset)
         if effect > passed + _GRACE:
             came = "never came" if effect == NEVER else f"came {effect - passed:.3f} s later"

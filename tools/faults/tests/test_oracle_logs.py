@@ -1,0 +1,100 @@
+"""Logs that do not hold what was to be read: what that excuses, by item and by partition, and what it does not."""
+
+from dataclasses import replace
+
+import pytest
+from ringback_faults.ledgers import Act, TopicRecord
+from ringback_faults.oracle.index import ENRICHER, SINK, place_of
+
+from .conftest import FETCH, RECORDS, Story
+
+LOST = {"I2", "I12", "I14"}
+
+
+def asked_in_vain(story: Story, at: float, version: int) -> TopicRecord:
+    """An accepted item whose request the group has passed, and nothing came of it."""
+    story.notified(at, version=version)
+    request = story.asked(at + 0.01, value=str(version).encode())
+    story.committed(at + 0.3)
+    return request
+
+
+def test_what_was_removed_unread_is_no_loss_of_the_service_s(story: Story) -> None:
+    """Neither the item, nor the record, nor the commit past it; without the removal it is all three."""
+    request = asked_in_vain(story, 103.0, 2)
+    assert story.broken() == LOST
+    assert story.verdict().evidence["removed_items"] == 0
+    story.removed = frozenset({place_of(request)})
+    assert story.broken() == set()
+    assert story.verdict().evidence["removed_items"] == 1
+
+
+def test_a_removed_request_accounts_for_no_other_item_of_its_call(story: Story) -> None:
+    """One was removed, the next one was not."""
+    story.removed = frozenset({place_of(asked_in_vain(story, 103.0, 2))})
+    asked_in_vain(story, 104.0, 3)
+    assert story.broken() == LOST
+
+
+@pytest.mark.parametrize("removed", [1, 2])
+def test_of_requests_that_may_be_each_other_s_all_must_be_removed(story: Story, removed: int) -> None:
+    """Two POSTs at the same time; which record is whose nobody can tell."""
+    story.notified(103.0, version=2)
+    story.notified(103.0, version=2)
+    requests = [story.asked(103.01, value=b"2"), story.asked(103.01, value=b"other 2")]
+    story.committed(103.3)
+    story.removed = frozenset(map(place_of, requests[:removed]))
+    assert story.broken() == (LOST if removed < len(requests) else set())
+
+
+def test_a_removed_place_is_of_its_own_topic_and_partition(story: Story) -> None:
+    """The same offset elsewhere is another record."""
+    topic, partition, offset = place_of(asked_in_vain(story, 103.0, 2))
+    story.removed = frozenset({(topic, partition + 1, offset)})
+    assert story.broken() == LOST
+
+
+def set_by_the_harness(at: float, group: str = ENRICHER) -> Act:
+    """Offsets of a group were set."""
+    return Act(at, at + 1, "set offsets", "enricher", {"group": group})
+
+
+def back(story: Story, at: float) -> None:
+    """The enricher commits the beginning of the request's log, then its end again."""
+    commit = next(one for one in story.commits if one.group == ENRICHER)
+    story.commits += [replace(commit, at=at, offset=0), replace(commit, at=at + 0.1)]
+
+
+def test_a_commit_that_goes_back_is_unsafe(story: Story) -> None:
+    """Nobody set the offset."""
+    back(story, 103.0)
+    assert story.broken() == {"I12"}
+    assert story.verdict().evidence["commits_back"] == 1
+
+
+@pytest.mark.parametrize(("times", "broken"), [(1, set[str]()), (2, {"I12"})])
+def test_an_offset_set_too_high_excuses_one_commit_that_goes_back(story: Story, times: int, broken: set[str]) -> None:
+    """The log is begun anew once; a second time it is the service that goes back."""
+    story.acts.append(set_by_the_harness(102.0))
+    for number in range(times):
+        back(story, 103.0 + number)
+    assert story.broken() == broken
+
+
+@pytest.mark.parametrize(
+    ("act", "broken"), [(set_by_the_harness(102.0, SINK), {"I12"}), (set_by_the_harness(104.0), {"I12"})]
+)
+def test_another_group_s_offsets_and_later_ones_excuse_nothing(story: Story, act: Act, broken: set[str]) -> None:
+    """An excuse is of its group, and of what follows it."""
+    story.acts.append(act)
+    back(story, 103.0)
+    assert story.broken() == broken
+
+
+def test_records_after_the_last_time_a_topic_was_made_are_evidence(story: Story) -> None:
+    """Of the topic that has the fewest; without any such topic there is no evidence."""
+    assert story.verdict().evidence["records_anew"] == 0
+    story.acts += [Act(at, at + 1, "make topic", topic) for topic in (FETCH, RECORDS) for at in (90.0, 92.0)]
+    assert story.verdict().evidence["records_anew"] == 1
+    story.acts.append(Act(101.0, 102.0, "make topic", FETCH))
+    assert story.verdict().evidence["records_anew"] == 0
