@@ -1,13 +1,17 @@
 """Logs that do not hold what was to be read: what that excuses, by item and by partition, and what it does not."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ringback_faults.ledgers import Act, TopicRecord
+from ringback_faults.oracle import check
 from ringback_faults.oracle.index import ENRICHER, SINK, place_of
+from ringback_faults.row import Row, read_rows
 
 from .conftest import FETCH, RECORDS, Story
 
+ROWS = [row for row in read_rows(Path(__file__).parents[3] / "tests/fault/rows") if row.row in {"R49", "R50", "R51"}]
 LOST = {"I2", "I12", "I14"}
 
 
@@ -89,6 +93,20 @@ def test_another_group_s_offsets_and_later_ones_excuse_nothing(story: Story, act
     story.acts.append(act)
     back(story, 103.0)
     assert story.broken() == broken
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.row)
+def test_a_row_whose_logs_were_left_alone_fails_for_its_evidence(story: Story, row: Row) -> None:
+    """Each figure that it demands, and each that it bounds, is missing of a run in which nothing happened."""
+    verdict = check(story.ledgers(), row.expect, row.judged)
+    assert len(verdict.missing) == len(row.expect.evidence)
+    assert len(verdict.excess) == len(row.expect.at_most)
+    assert not verdict.clean
+
+
+def test_the_three_rows_are_there() -> None:
+    """Otherwise the test above looked at nothing."""
+    assert [row.row for row in ROWS] == ["R49", "R50", "R51"]
 
 
 def test_records_after_the_last_time_a_topic_was_made_are_evidence(story: Story) -> None:

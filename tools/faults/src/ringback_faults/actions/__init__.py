@@ -11,6 +11,7 @@ from ringback_faults.actions import (
     deliveries,
     graph,
     halts,
+    logs,
     members,
     memory,
     offsets,
@@ -21,6 +22,7 @@ from ringback_faults.actions import (
     processes,
     readers,
     refusals,
+    retention,
     servers,
     store,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "deliveries",
     "graph",
     "halts",
+    "logs",
     "members",
     "memory",
     "offsets",
@@ -50,6 +53,7 @@ __all__ = [
     "processes",
     "readers",
     "refusals",
+    "retention",
     "servers",
     "store",
 ]

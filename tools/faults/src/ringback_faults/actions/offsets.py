@@ -1,92 +1,105 @@
-"""Mistakes with topics and offsets that operators make."""
+"""Mistakes with a group's offsets that operators make."""
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from ringback_events import topics
 from ringback_events.topics import Topic
 from ringback_local.servers import StartFailed
-from ringback_local.topics import create_contract_topics
 
+from ringback_faults.actions.absence import GROUPS, Consuming, without_members
 from ringback_faults.actions.busy import again_ready
 from ringback_faults.actions.registry import action
+from ringback_faults.actions.witness import RESTARTED, Witness
+from ringback_faults.collect.group_offsets import MARK
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 
-__all__ = ["drop_topic", "make_topic", "reset_offsets"]
+__all__ = ["reset_offsets", "set_offsets", "write_offsets"]
 
-_GROUPS: dict[str, tuple[str, tuple[Topic, ...]]] = {
-    "enricher": ("ringback-enricher", topics.FETCH_LANES),
-    "store": ("ringback-sink-store", (topics.RECORDS,)),
-}
 _WINDOW_SECONDS = 20.0
-_LAST_WRITES_SECONDS = 1.0
-"""The broker stops telling of a topic a moment before it stops taking writes to it; those go with it."""
 
 
 @action("reset offsets")
 async def reset_offsets(scene: Scene, process: str) -> None:
     """Set a group back to where the row began, in the moment between the end of its member and the next."""
     at = time.time()
-    group, names = _GROUPS[process]
+    group, names = GROUPS[process]
     pid = scene.stack.processes[process].pid
     scene.stack.supervisor.terminate(process)
     scene.note(Act(at, at, "terminate", process, {"pid": pid}))
     reset = await _set_back(scene, group, names)
     await again_ready(scene, process, pid)
-    scene.note(Act(at, time.time(), "reset offsets", process, {"records": reset}))
+    scene.note(Act(at, time.time(), "reset offsets", process, {"group": group, "records": reset}))
+
+
+@action("set offsets")
+async def set_offsets(scene: Scene, process: Consuming, beyond: int = 1_000_000) -> None:
+    """Set a group's offsets so far beyond the ends of its logs as a restore that failed leaves them; it has no member.
+
+    `records` is how many there are to be read again; how the next member tells of it is in the figures of `Witness`.
+    """
+    at = time.time()
+    witness = Witness.of(scene, process, RESTARTED)
+    async with without_members(scene, process) as group, _client_of(scene, group) as consumer:
+        ends = await consumer.end_offsets(_partitions(GROUPS[process][1]))
+        await _write(consumer, group, {part: end + beyond for part, end in ends.items()})
+    told = await witness.told(len(ends))
+    detail = {"group": group, "partitions": len(ends), "records": sum(ends.values()), **told}
+    scene.note(Act(at, time.time(), "set offsets", process, detail))
+
+
+async def write_offsets(scene: Scene, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+    """Set a group's offsets while it has no member; raises StartFailed if it has one all the time."""
+    async with _client_of(scene, group) as consumer:
+        await _write(consumer, group, offsets)
+
+
+async def _write(consumer: Any, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+    marked = {part: (offset, MARK) for part, offset in offsets.items()}
+    consumer.assign(list(marked))
+    try:
+        async with asyncio.timeout(_WINDOW_SECONDS):
+            while not await _taken(consumer, marked):  # noqa: ASYNC110 - the broker tells by asking
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise StartFailed(f"{group} was never without a member") from None
+
+
+async def _taken(consumer: Any, offsets: Mapping[TopicPartition, tuple[int, str]]) -> bool:
+    try:
+        await consumer.commit(offsets)
+    except KafkaError:
+        return False
+    return True
 
 
 async def _set_back(scene: Scene, group: str, names: tuple[Topic, ...]) -> int:
-    """How many records will be delivered again. The broker takes the offsets while the group has no member."""
+    """How many records will be delivered again."""
+    parts = _partitions(names)
+    async with _client_of(scene, group) as consumer:
+        ends = await consumer.end_offsets(parts)
+        told = await consumer.offsets_for_times(dict.fromkeys(parts, int(scene.started * 1000)))
+        begins = {part: ends[part] if told[part] is None else told[part].offset for part in parts}
+        await _write(consumer, group, begins)
+    return sum(ends[part] - begins[part] for part in parts)
+
+
+def _partitions(names: tuple[Topic, ...]) -> list[TopicPartition]:
+    return [TopicPartition(name.name, number) for name in names for number in range(name.partitions)]
+
+
+@asynccontextmanager
+async def _client_of(scene: Scene, group: str) -> AsyncGenerator[Any]:
     consumer = cast("Any", AIOKafkaConsumer)(
         bootstrap_servers=scene.stack.bootstrap_servers, group_id=group, enable_auto_commit=False
     )
     await consumer.start()
     try:
-        parts = [TopicPartition(name.name, number) for name in names for number in range(name.partitions)]
-        consumer.assign(parts)
-        ends = await consumer.end_offsets(parts)
-        told = await consumer.offsets_for_times(dict.fromkeys(parts, int(scene.started * 1000)))
-        begins = {part: ends[part] if told[part] is None else told[part].offset for part in parts}
-        deadline = time.monotonic() + _WINDOW_SECONDS
-        while True:
-            try:
-                await consumer.commit(begins)
-            except KafkaError:
-                if time.monotonic() > deadline:
-                    raise StartFailed(f"{group} was never without a member") from None
-                await asyncio.sleep(0.01)
-            else:
-                return sum(ends[part] - begins[part] for part in parts)
+        yield consumer
     finally:
         await consumer.stop()
-
-
-@action("drop topic")
-async def drop_topic(scene: Scene, name: str) -> None:
-    """A topic is deleted, with all it holds."""
-    at = time.time()
-    admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=scene.stack.bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.delete_topics([name])
-        while not (await admin.describe_topics([name]))[0]["error_code"]:  # noqa: ASYNC110 - the broker tells by asking
-            await asyncio.sleep(0.05)
-    finally:
-        await admin.close()
-    await asyncio.sleep(_LAST_WRITES_SECONDS)
-    scene.note(Act(at, time.time(), "drop topic", name))
-
-
-@action("make topic")
-async def make_topic(scene: Scene, name: str) -> None:
-    """The topic is made again, empty, as the contract has it."""
-    at = time.time()
-    replicas = min(3, len(scene.stack.broker.nodes))
-    await create_contract_topics(scene.stack.bootstrap_servers, replication=replicas, names=[name])
-    scene.note(Act(at, time.time(), "make topic", name))

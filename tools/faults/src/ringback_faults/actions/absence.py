@@ -1,0 +1,105 @@
+"""Moments in which a group has no member, or nothing at all is under way: told by the broker and the simulator."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal, cast
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from ringback_events import topics
+from ringback_events.topics import Topic
+from ringback_local.demo.lanes import ENRICHER, SINK
+from ringback_local.servers import StartFailed
+
+from ringback_faults.actions.busy import again_ready, respawned
+from ringback_faults.ledgers import Act
+from ringback_faults.scene import Scene
+
+__all__ = ["GROUPS", "Consuming", "administered", "committed_by", "nothing_under_way", "without_members"]
+
+Consuming = Literal["enricher", "store"]
+GROUPS: Mapping[str, tuple[str, tuple[Topic, ...]]] = {
+    "enricher": (ENRICHER, topics.FETCH_LANES),
+    "store": (SINK, (topics.RECORDS,)),
+}
+"""Process → its group and the topics that it reads."""
+_EMPTY_SECONDS = 20.0
+_QUIET_LOOKS, _QUIET_SECONDS = 8, 120.0
+"""Two seconds in a row: nobody asks Graph meanwhile, and nobody publishes."""
+_LANES = tuple(topic.name for topic in topics.FETCH_LANES)
+
+
+@asynccontextmanager
+async def administered(scene: Scene) -> AsyncGenerator[Any]:
+    """An admin client."""
+    admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=scene.stack.bootstrap_servers)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+@asynccontextmanager
+async def without_members(scene: Scene, process: Consuming) -> AsyncGenerator[str]:
+    """End a process with SIGTERM and hold the next one still before it joins; yields the group, which is empty.
+
+    After the block the next one goes on, and is ready.
+
+    Raises:
+        StartFailed: the group kept a member.
+    """
+    at, pid = time.time(), scene.stack.processes[process].pid
+    scene.stack.supervisor.terminate(process)
+    scene.note(Act(at, at, "terminate", process, {"pid": pid}))
+    await respawned(scene, process, pid)
+    scene.stack.pause(process)
+    try:
+        await _empty(scene, GROUPS[process][0])
+        yield GROUPS[process][0]
+    finally:
+        scene.stack.resume(process)
+    await again_ready(scene, process, pid)
+
+
+async def _empty(scene: Scene, group: str) -> None:
+    deadline = time.monotonic() + _EMPTY_SECONDS
+    async with administered(scene) as admin:
+        while (state := _state_of(await admin.describe_consumer_groups([group]))) != "Empty":
+            if time.monotonic() > deadline:
+                raise StartFailed(f"{group} was never without a member: it is {state}")
+            await asyncio.sleep(0.1)
+
+
+def _state_of(described: list[Any]) -> str:
+    return str(described[0].to_object()["groups"][0]["state"])
+
+
+async def committed_by(scene: Scene, group: str, name: str) -> dict[TopicPartition, int]:
+    """The offsets a group has committed in a topic."""
+    async with administered(scene) as admin:
+        told = await admin.list_consumer_group_offsets(group)
+    return {part: held.offset for part, held in told.items() if part.topic == name and held.offset >= 0}
+
+
+@asynccontextmanager
+async def nothing_under_way(scene: Scene) -> AsyncGenerator[None]:
+    """Graph tells of nothing, and both groups have read all there is, while the block lasts; raises TimeoutError."""
+    await scene.ask("PATCH", "delivery", {"paused": True})
+    try:
+        await _settled(scene)
+        yield
+    finally:
+        await scene.ask("PATCH", "delivery", {"paused": False})
+
+
+async def _settled(scene: Scene) -> None:
+    looks = 0
+    async with asyncio.timeout(_QUIET_SECONDS):
+        while looks < _QUIET_LOOKS:
+            behind = await scene.lags.of(ENRICHER, _LANES)
+            stored = await scene.lags.of(SINK, (topics.RECORDS.name,))
+            looks = 0 if any((*behind.values(), *stored.values())) else looks + 1
+            await asyncio.sleep(0.25)
