@@ -1,0 +1,89 @@
+"""Numbers at and beyond the bounds of what is read, from Graph's octets over the topic into PostgreSQL."""
+
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from multidict import CIMultiDict
+from ringback_common.clock import SystemClock
+from ringback_common.outcomes import Emit, Received
+from ringback_common.settings import LimitsSettings
+from ringback_enricher.core.publishing import publication
+from ringback_enricher.core.records import Occasion, Tables, derive
+from ringback_enricher.core.rules import CQD_2026_1
+from ringback_enricher.core.sites import SiteMap
+from ringback_events.record import CallRecord
+from ringback_graph.client import json_object
+from ringback_graph.transport import Reply
+from ringback_sink.migrate import migrate
+from ringback_sink.store.adapters.calls import Calls
+from ringback_sink.store.adapters.database import Database
+from ringback_sink.store.handlers import RecordsStep
+from ringback_testing.graph_records import TENANT, meeting
+
+pytestmark = pytest.mark.integration
+
+TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
+NUMBERS: dict[str, object] = {
+    "9223372036854775807": 2**63 - 1,
+    "-9223372036854775808": -(2**63),
+    "9223372036854775808": 2**63,
+    "18446744073709551615": 2**64 - 1,
+    "18446744073709551616": 2.0**64,
+    "-9223372036854775809": -(2.0**63),
+    "9" * 300: 1e300,
+    "1.7976931348623157e308": 1.7976931348623157e308,
+    "-1.7976931348623157e308": -1.7976931348623157e308,
+    "5e-324": 5e-324,
+    "1e-999": 0.0,
+    "-0": 0,
+    "0." + "3" * 5000: 1 / 3,
+    "1e999": None,
+    "-1e999": None,
+    "9" * 5000: None,
+}
+"""As Graph may write them, and as they are kept: whole within 64 bits, else as a double has them, beyond it null."""
+
+
+def with_numbers(value: Any) -> Any:
+    """All numbers of a record become a text to be replaced, and each object has one more; the version stays."""
+    if isinstance(value, dict):
+        kept = {name: inner if name == "version" else with_numbers(inner) for name, inner in value.items()}
+        return kept | {"unheardOf": "NUMBER"}
+    if isinstance(value, list):
+        return [with_numbers(inner) for inner in value]
+    return "NUMBER" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def published(told: str, call: str) -> Received:
+    """The record that is published when Graph tells a meeting in which every number is this one."""
+    octets = orjson.dumps(with_numbers(meeting()) | {"id": call}).replace(b'"NUMBER"', told.encode())
+    graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), octets))
+    assert graph is not None
+    record = derive(graph, Occasion(TENANT, call, None, "2026-11-02T10:00:00Z"), TABLES)
+    stages = publication(record, lambda _: lambda _: None, replay=False, canary=False)
+    assert isinstance(stages, tuple)
+    message = stages[0][0]
+    return Received(message.topic, 0, 0, 0, message.key, message.value, message.headers)
+
+
+async def test_every_number_that_graph_may_write_is_published_and_stored(database: str) -> None:
+    """Wherever it stands: the contract's readers take the record, and the store has what was published."""
+    await migrate(database)
+    writer, eyes = Database(database), await asyncpg.connect(database)
+    calls = {f"call-{at}": told for at, told in enumerate(NUMBERS)}
+    try:
+        records = [replace(published(told, call), offset=at) for at, (call, told) in enumerate(calls.items())]
+        step = RecordsStep(Calls(writer), SystemClock(), LimitsSettings())
+        assert await step(records) == [Emit()] * len(NUMBERS)
+        stored = dict(await eyes.fetch("SELECT call_id, document::text FROM callrecords.call"))
+    finally:
+        await writer.close()
+        await eyes.close()
+    for record, (call, told) in zip(records, calls.items(), strict=True):
+        CallRecord.model_validate_json(record.value or b"")
+        document = orjson.loads(stored[call])
+        assert document == orjson.loads(record.value or b"")["graph"], told[:20]
+        assert document["unheardOf"] == NUMBERS[told], told[:20]
