@@ -21,6 +21,7 @@ from ringback_common.clock import SystemClock
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.health import Health
 from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, Reject
+from ringback_common.settings import ProcessSettings
 from ringback_events.platform_events import StatusReport
 from ringback_events.topics import (
     CONTROL,
@@ -34,6 +35,7 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
+from ringback_local.topics import create_contract_topics
 from ringback_stream.connection import most_listen
 from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
 from ringback_stream.keyed import KeyedRunner
@@ -44,7 +46,7 @@ from ringback_stream.settlement import Settlement
 from ringback_stream.watchdog import Standstill, Watched, watch
 from ringback_stream.watermarks import Ticket
 from ringback_testing import dump_topic, eventually
-from ringback_testing.fixtures import MakeTopics
+from ringback_testing.fixtures import KafkaBroker, MakeTopics
 from ringback_testing.streaming import committed, producing, running, send_all, settings_for
 from ringback_testing.streaming_process import copy
 
@@ -54,6 +56,14 @@ NEEDED = tuple(
     topic.name
     for topic in (FETCH, FETCH_BULK, RECORDS, CONTROL, STATUS, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS)
 )
+
+A_SECOND = 200
+"""Records that the process to be killed copies in a second."""
+IN_HAND = 64
+"""Steps that run at once; their records may be published and not yet finished."""
+REPEATED = A_SECOND + IN_HAND
+"""Records that a kill may have copied again: five commits fall into a second."""
+BACKLOG = 6 * REPEATED
 
 
 def fetch(key: str, value: bytes = b"{}", topic: str = FETCH.name) -> Message:
@@ -99,12 +109,15 @@ async def copying(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
 async def test_a_kill_loses_nothing_and_repeats_at_most_what_was_in_hand(
     kafka: Broker, topic_prefix: str, make_topics: MakeTopics
 ) -> None:
-    """Kill -9 in the middle of a backlog: after a restart every record is published, few of them twice."""
+    """Kill -9 in the middle of a backlog: after a restart every record is published, few of them twice.
+
+    Killed when three times as many are published as may be repeated: of a process that commits nothing all would be.
+    """
     topics = await make_topics(*NEEDED)
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
     arguments = (kafka.bootstrap_servers, topic_prefix, group())
     async with producing(settings) as producer:
-        await asyncio.gather(*(producer.send(fetch(f"t{n % 40}|{n}", str(n).encode())) for n in range(3000)))
+        await asyncio.gather(*(producer.send(fetch(f"t{n % 40}|{n}", str(n).encode())) for n in range(BACKLOG)))
 
     async def published() -> list[bytes | None]:
         return [record.value for record in await dump_topic(kafka.bootstrap_servers, topics[RECORDS.name])]
@@ -112,19 +125,18 @@ async def test_a_kill_loses_nothing_and_repeats_at_most_what_was_in_hand(
     async def at_least(count: int) -> bool:
         return len(set(await published())) >= count
 
-    async with copying(*arguments) as process:
-        await eventually(lambda: at_least(200))
+    async with copying(*arguments, str(A_SECOND)) as process:
+        await eventually(lambda: at_least(3 * REPEATED), timeout=60)
         process.kill()
         assert await process.wait() == -signal.SIGKILL
-    assert len(set(await published())) < 3000
+    assert len(set(await published())) < BACKLOG
     async with copying(*arguments) as process:
-        await eventually(lambda: at_least(3000), timeout=60)
+        await eventually(lambda: at_least(BACKLOG), timeout=60)
         process.terminate()
         assert await process.wait() == 0
     copies = Counter(await published())
-    assert set(copies) == {str(n).encode() for n in range(3000)}
-    # What a crash repeats: all published since the last accepted commit, at most the span of each partition.
-    assert sum(copies.values()) - 3000 <= 12 * 256
+    assert set(copies) == {str(n).encode() for n in range(BACKLOG)}
+    assert sum(copies.values()) - BACKLOG <= REPEATED
 
 
 async def test_a_bug_ends_the_process_with_code_1(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:
@@ -154,23 +166,51 @@ async def test_a_missing_topic_ends_the_process_with_one_sentence(
 
 
 async def test_it_waits_for_a_broker_that_comes_late(
-    caplog: pytest.LogCaptureFixture,
+    kafka_broker: KafkaBroker, topic_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While Kafka is away the process says so, is not ready, and a stop ends it at once."""
+    """While Kafka is away the process says so, lives and is not ready; once it is there, a record is worked on."""
+    broker = kafka_broker()
+    await create_contract_topics(broker.bootstrap_servers, topic_prefix, names=NEEDED)
+    await asyncio.to_thread(broker.stop)
+    settings = settings_for(broker.bootstrap_servers, topic_prefix)
+    async with waiting_for_kafka(settings, caplog) as (task, health, seen):
+        assert seen == []
+        await asyncio.to_thread(broker.start)
+        await eventually(lambda: not health.failing_ready() or task.done(), 60)
+        await send_all(settings, [fetch("t|1")])
+        await eventually(lambda: seen == [b"t|1"] or task.done(), 30)
+        assert not task.done()
+
+
+async def test_a_stop_ends_a_process_that_waits_for_its_broker(caplog: pytest.LogCaptureFixture) -> None:
+    """At once: whoever deploys the wrong address need not wait."""
     with lease_ports(1) as (port,):
-        settings = settings_for(f"127.0.0.1:{port}", "")
-        health, stop = Health(), asyncio.Event()
+        async with waiting_for_kafka(settings_for(f"127.0.0.1:{port}", ""), caplog) as (task, _, _):
+            assert not task.done()
 
-        async def process() -> None:
-            async with Stream.open(settings, "fetch", health=health, stop=stop) as stream:
-                await stream.run(stop, KeyedFlow(group(), (Lane(FETCH),), satisfied, given_up))
 
-        task = asyncio.create_task(process())
-        await eventually(lambda: "Kafka cannot be reached; waiting for it." in caplog.messages)
-        assert health.failing_live() == {}
-        assert health.failing_ready() == {"kafka": "Kafka has not been reached yet."}
-        stop.set()
-        await asyncio.wait_for(task, 5)
+@asynccontextmanager
+async def waiting_for_kafka(
+    settings: ProcessSettings, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[tuple[asyncio.Task[None], Health, list[bytes | None]]]:
+    """A process that is away from Kafka and said so, its health, and the keys it works on; stopped within 5 s."""
+    health, stop, seen = Health(), asyncio.Event(), list[bytes | None]()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        seen.extend(record.key for record in records)
+        return await satisfied(records)
+
+    async def process() -> None:
+        async with Stream.open(settings, "fetch", health=health, stop=stop) as stream:
+            await stream.run(stop, KeyedFlow(group(), (Lane(FETCH),), step, given_up))
+
+    task = asyncio.create_task(process())
+    await eventually(lambda: "Kafka cannot be reached; waiting for it." in caplog.messages)
+    assert health.failing_live() == {}
+    assert health.failing_ready() == {"kafka": "Kafka has not been reached yet."}
+    yield task, health, seen
+    stop.set()
+    await asyncio.wait_for(task, 5)
 
 
 async def test_nothing_is_committed_while_the_dead_letters_cannot_be_written(

@@ -1,4 +1,4 @@
-"""A stream process to be killed: copies each fetch request to the records topic, slowly."""
+"""A stream process to be killed: copies each fetch request to the records topic, so many in a second if it is told."""
 
 import asyncio
 import sys
@@ -23,11 +23,26 @@ async def copy(records: Sequence[Received]) -> Sequence[Outcome]:
     return [Emit(((Message(RECORDS.name, record.key or b"", record.value),),)) for record in records]
 
 
+class Paced:
+    """Copies one call after the other, so many in a second."""
+
+    def __init__(self, a_second: float) -> None:
+        self._turn = asyncio.Lock()
+        self._each = 1 / a_second
+
+    async def __call__(self, records: Sequence[Received]) -> Sequence[Outcome]:
+        """Wait for the turn, then for the time it takes."""
+        async with self._turn:
+            await asyncio.sleep(self._each)
+        return await copy(records)
+
+
 async def main(stop: asyncio.Event) -> None:
     """Run until told to stop."""
-    _, bootstrap_servers, prefix, group = sys.argv
+    _, bootstrap_servers, prefix, group, *pace = sys.argv
+    step = Paced(float(pace[0])) if pace else copy
     async with Stream.open(settings_for(bootstrap_servers, prefix), "copy", health=Health(), stop=stop) as stream:
-        flow = KeyedFlow(group, (Lane(FETCH),), copy, lambda _, attempts: Reject(Reason.UPSTREAM_ERROR, str(attempts)))
+        flow = KeyedFlow(group, (Lane(FETCH),), step, lambda _, attempts: Reject(Reason.UPSTREAM_ERROR, str(attempts)))
         await stream.run(stop, flow)
 
 
