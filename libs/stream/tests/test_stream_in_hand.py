@@ -125,6 +125,21 @@ async def test_the_reserve_is_left_when_room_appears_later() -> None:
             await next_one.take(60)
 
 
+async def test_whoever_waits_to_begin_gets_what_the_reserve_s_new_owner_leaves() -> None:
+    """Else it would wait until some step ends: while one large read is all that is in hand, for minutes."""
+    budget = InHand(total=100, largest=60, first=5)
+    async with budget.hold() as large:
+        await large.take(38)  # 2 of the shared part are free
+        begun = asyncio.Event()
+        small = asyncio.create_task(_begin(budget, begun))
+        await asyncio.sleep(0)
+        assert budget.octets == 38
+        await large.take(20)  # it moves to the reserve with all that it has: the shared part is empty
+        assert budget.octets == 58 + 5
+        begun.set()
+        await small
+
+
 async def test_bytes_come_back_at_once_when_a_waiting_step_is_cut_off() -> None:
     """What stood behind it is served."""
     budget = InHand(60, 50)

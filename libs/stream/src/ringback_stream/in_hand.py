@@ -155,6 +155,7 @@ class InHand:
     async def _claim(self, queue: deque[_Claim], hold: Hold, octets: int) -> None:
         at_once = hold is self._reserved or not queue
         if at_once and self._grants(hold, octets, growing=queue is self._growing):
+            self._serve()  # whoever has moved to the reserve has left its bytes of the shared part
             return
         claim = _Claim(hold, octets, asyncio.get_running_loop().create_future(), _now())
         queue.append(claim)
