@@ -1,6 +1,7 @@
 """The store prepares a transaction beside the one that is written, as far as both fit into what it may have in hand."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -50,3 +51,60 @@ async def test_two_transactions_are_in_hand_only_if_both_fit(
     assert len(prepared) == 1 + beside
     calls.may.set()
     assert await step == [Emit(), Emit()]
+
+
+class Slow:
+    """A transaction that takes its time to be rolled back."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = asyncio.Event(), asyncio.Event()
+        self.is_under_way = False
+
+    async def write(self, _plan: object, _worth: object) -> Written:
+        """Hang, and when cut off end late."""
+        self.is_under_way = True
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.may_end.wait()
+            self.is_under_way = False
+        raise AssertionError("nobody lets it end otherwise")
+
+
+def a_step(calls: Any, *records: Received) -> asyncio.Task[Any]:
+    """A step over these, with room for all of them."""
+    limits = LimitsSettings(record_bytes=4 * MIB, in_hand_bytes=2 * ROWS * SIZE)
+    return asyncio.create_task(RecordsStep(calls, SystemClock(), limits)(records))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_record_that_is_prepared_in_a_thread_is_in_hand_until_that_has_ended(
+    monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """After a lost assignment the next batch would be prepared beside it: the largest records twice in memory."""
+    begun, done = threading.Event(), threading.Event()
+    monkeypatch.setattr(handlers, "_prepared", lambda *_: (begun.set(), done.wait(5))[1])
+    step = a_step(Paused(), padded("a"))
+    await asyncio.to_thread(begun.wait, 5)
+    for _ in range(times):
+        step.cancel()
+        await asyncio.sleep(0.01)
+    ended = step.done()
+    done.set()
+    await asyncio.wait((step,))
+    assert (ended, step.cancelled()) == (False, True)
+
+
+async def test_a_transaction_that_is_cut_off_twice_is_waited_for() -> None:
+    """A drain that is late cancels the step, and the loss of the assignment does so again."""
+    calls = Slow()
+    step = a_step(calls, padded("a"), padded("b"))
+    await calls.begun.wait()
+    for _ in range(2):
+        step.cancel()
+        await asyncio.sleep(0.01)
+    ended = step.done()
+    calls.may_end.set()
+    await asyncio.wait((step,))
+    assert (ended, calls.is_under_way) == (False, False)

@@ -6,6 +6,7 @@ OUT_OF_ORDER_SEQUENCE_NUMBER; so do some broker restarts. Such a client is *pois
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
@@ -20,6 +21,7 @@ from aiokafka.errors import (
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Headers, Message
 from ringback_common.settings import KafkaSettings
+from ringback_common.threads import in_thread
 from ringback_common.traces import inject
 from ringback_events.partition import partition_for
 
@@ -143,7 +145,7 @@ class Client:
     async def _deliver_large(self, message: Message) -> None:
         named = full_name(self._kafka, message.topic)
         partition = await self.partition_of(message.topic, message.key)
-        batch = await asyncio.to_thread(large_batch, message.key, message.value, traced(message))
+        batch = await in_thread(partial(large_batch, message.key, message.value, traced(message)))
         await (await self.producer.send_batch(batch, named, partition=partition))
 
     async def deliver_together(self, topic: str, partition: int, messages: Iterable[Message]) -> None:

@@ -6,9 +6,9 @@ A record at the limit takes seconds of Python. In a thread it shares the interpr
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 
+from ringback_common.threads import in_thread
 from ringback_stream.in_hand import current_hold
 
 __all__ = ["CONVERTING", "READING", "Conversions"]
@@ -37,21 +37,4 @@ class Conversions:
         if octets <= _AT_ONCE:
             return make()
         async with self._turn:
-            return await _beside(make)
-
-
-async def _beside(make: Callable[[], _Made]) -> _Made:
-    """In a thread; one that is cut off is waited for, since it keeps its memory until it has ended."""
-    making = asyncio.ensure_future(asyncio.to_thread(make))
-    try:
-        return await asyncio.shield(making)
-    except asyncio.CancelledError:
-        await _ended(making)
-        raise
-
-
-async def _ended(making: asyncio.Future[_Made]) -> None:
-    """Wait until it has ended, however often this is cancelled."""
-    while not making.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait((making,))
+            return await in_thread(make)

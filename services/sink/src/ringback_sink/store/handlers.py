@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from ringback_common import logs, traces
 from ringback_common.clock import Clock
 from ringback_common.outcomes import Drop, Outcome, Reason, Received, Reject
 from ringback_common.settings import LimitsSettings
+from ringback_common.threads import ended, in_thread
 from ringback_events import topics
 
 from ringback_sink.store.adapters.calls import Calls, Written
@@ -46,7 +48,10 @@ class RecordsStep:
         self._limits = limits
 
     async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
-        """The outcome of each record; what is stored is committed in PostgreSQL before this returns."""
+        """The outcome of each record; what is stored is committed in PostgreSQL before this returns.
+
+        Cut off, it ends when its thread and its transaction have: only then nothing of the batch is in memory any more.
+        """
         outcomes: list[Outcome] = []
         writing: asyncio.Task[list[Outcome]] | None = None
         behind = 0
@@ -63,7 +68,7 @@ class RecordsStep:
         finally:
             if writing is not None and not writing.done():
                 writing.cancel()
-                await asyncio.wait([writing])
+                await ended(writing)
 
     async def _store(self, chunk: Sequence[Received], prepared: Prepared) -> list[Outcome]:
         entries = [entry for entry in prepared if isinstance(entry, Entry)]
@@ -92,7 +97,7 @@ class RecordsStep:
         prepared: Prepared = []
         for index, received in enumerate(chunk):
             if _octets((received,)) > _AT_ONCE:
-                prepared.append(await asyncio.to_thread(_prepared, received, self._limits.published_bytes))
+                prepared.append(await in_thread(partial(_prepared, received, self._limits.published_bytes)))
                 continue
             prepared.append(_prepared(received, self._limits.published_bytes))
             if index % _BREATH == 0:
