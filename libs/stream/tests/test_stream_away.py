@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
+import pytest
 from ringback_common.errors import Throttled, Transient
-from ringback_common.outcomes import Emit, Outcome, Received
+from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received
 from ringback_events.topics import FETCH, FETCH_RETRY_10S
 from ringback_stream.aside.door import Wait
 from ringback_stream.flows import Lane, LaneKind
+from ringback_stream.in_hand import current_hold
 from ringback_testing import eventually
 from ringback_testing.aside_rig import Gate, requested, running_aside
 
@@ -23,10 +26,13 @@ class Away:
     async def __call__(self, records: Sequence[Received]) -> Sequence[Outcome]:
         """Hang for the slow one."""
         self.asked.append(records[0].key)
-        if records[0].key == b"t|slow":
-            await self.read.wait()
-            return [Emit()]
-        raise Throttled("tenant:t", 60.0) if self.is_back else Transient("away")
+        with current_hold().asking():
+            if records[0].key == b"t|slow":
+                await self.read.wait()
+                return [Emit()]
+            if not self.is_back:
+                raise Transient("away")
+        raise Throttled("tenant:t", 60.0)
 
 
 async def test_while_graph_is_away_one_record_is_let_in_to_ask_and_nothing_leaves() -> None:
@@ -105,3 +111,56 @@ async def test_a_drain_lets_an_overtaken_read_go_on_although_graph_is_away() -> 
             rig.runner._breaker.failed(rig.runner._clock.monotonic(), probe=False)
         await rig.runner.drain(2.0)
         assert rig.finished == [0]
+
+
+class AnsweredHere(Away):
+    """Some records are answered without Graph: too old, of a tenant that is known to be throttled, or to be silent."""
+
+    async def __call__(self, records: Sequence[Received]) -> Sequence[Outcome]:
+        """Ask for all others."""
+        match (records[0].key or b"").split(b"|"):
+            case _, b"old":
+                self.asked.append(records[0].key)
+                return [Drop(Reason.TOO_OLD)] * len(records)
+            case b"held", _:
+                self.asked.append(records[0].key)
+                raise Throttled("tenant:held", 60.0)
+            case b"silent", _:
+                with suppress(Transient):
+                    await super().__call__(records)
+                return [Drop(Reason.TENANT_PAUSED)] * len(records)
+            case _:
+                return await super().__call__(records)
+
+
+@pytest.mark.parametrize("key", ["t|old", "held|1", "silent|1"])
+async def test_what_was_not_answered_does_not_say_that_graph_is_back(key: str) -> None:
+    """The next record asks, at once; until it is answered all others wait in Kafka and none is tried in vain."""
+    away = AnsweredHere()
+    async with running_aside(away, within=5.0) as rig:
+        for offset in range(12):
+            rig.offer(offset, f"u{offset}|1")
+        await eventually(lambda: rig.runner.is_cut_off)
+        away.asked.clear()
+        queue = rig.runner._queue
+        for offset in range(12):
+            queue.take_back(queue.first_waiting(f"u{offset}|1".encode()))
+        rig.offer(20, key)
+        await eventually(lambda: away.asked == [key.encode()], 5)
+        await asyncio.sleep(0.05)
+        assert rig.runner.is_cut_off
+        assert rig.door.decide(Lane(FETCH), rig.watermark, requested("v|1", 50)) is None
+        away.is_back = True
+        rig.offer(50, "v|1")
+        await eventually(lambda: not rig.runner.is_cut_off, 0.5)
+
+
+async def test_what_asked_nobody_does_not_hide_that_graph_is_away() -> None:
+    """Three of four records are too old, and all that ask fail: each of these is tried once."""
+    away = AnsweredHere()
+    async with running_aside(away, within=5.0) as rig:
+        for offset in range(48):
+            rig.offer(offset, f"u{offset}|{'old' if offset % 4 else 'asks'}")
+        await eventually(lambda: rig.runner.is_cut_off or len(away.asked) == 48)
+        await asyncio.sleep(0.02)
+        assert rig.runner.is_cut_off

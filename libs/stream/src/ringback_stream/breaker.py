@@ -65,6 +65,10 @@ class Breaker:
         elif self._state is BreakerState.CLOSED and self._mostly_failing():
             self._open(now)
 
+    def inconclusive(self, now: float) -> None:
+        """The probe has ended and nobody was asked, or answered: the next call is the probe, at once."""
+        self._state, self._probe_at = BreakerState.OPEN, now
+
     def abandoned(self, now: float) -> None:
         """The probe ended without an answer (cancelled): it is asked again."""
         self._open(now)

@@ -139,6 +139,9 @@ class Aside:
     What exceeds its tenant's share in hand goes to one of `topics`, lanes of kind ASIDE, and waits there for room. What
     takes long for its own sake goes to a retry lane, while the read under way goes on.
 
+    Steps of such a flow say when they ask the other side, by `Hold.asking`: what was not answered says nothing about
+    whether it is there, whatever becomes of the record.
+
     Attributes:
         topics: two of them, so that two tenants with a backlog need not stand behind each other.
         within: seconds for which a record may keep its offset open.

@@ -25,6 +25,7 @@ class Hold:
         granted: bytes of the budget that are this step's; never more than its `largest`.
         used: bytes that were taken.
         is_final: whether it grows no more.
+        is_answered: whether the other side has answered anything that it was asked.
     """
 
     def __init__(self, in_hand: "InHand") -> None:
@@ -32,6 +33,7 @@ class Hold:
         self.granted = 0
         self.used = 0
         self.is_final = False
+        self.is_answered = False
         self._asked = 0.0
         self._asks_since: tuple[float, float] | None = None  # now, and what had been waited for bytes by then
         self._waited = 0.0
@@ -62,10 +64,14 @@ class Hold:
 
     @contextmanager
     def asking(self) -> Generator[None]:
-        """Count the time until it ends as the other side's, but for what waits for bytes meanwhile."""
+        """Count the time until it ends as the other side's, but for what waits for bytes meanwhile.
+
+        It has answered unless this ends with an exception.
+        """
         self._asks_since = asyncio.get_running_loop().time(), self.waited
         try:
             yield
+            self.is_answered = True
         finally:
             self._asked, self._asks_since = self.asked, None
 

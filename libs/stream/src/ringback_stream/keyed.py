@@ -309,12 +309,21 @@ class KeyedRunner:
             await self._settle(step, outcomes, attempts=1)
 
     def _is_answered(self, step: Step) -> None:
-        """The other side has answered, whatever it said."""
+        """The step has an answer: the other side's, whatever that said, or one that it had without it."""
+        if not self._was_answered(step):
+            if step.is_probe:
+                step.is_probe = False
+                self._breaker.inconclusive(self._clock.monotonic())
+            return
         self._breaker.succeeded(probe=step.is_probe)
         if step.is_probe:  # no other answer changes what it lets through
             telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
             if self.leaving is not None:
                 self.leaving.begin_anew()
+
+    def _was_answered(self, step: Step) -> bool:
+        """Steps of a flow that puts aside say when they ask; of any other flow every answer is the other side's."""
+        return self.leaving is None or (step.hold is not None and step.hold.is_answered)
 
     async def _failed(self, step: Step, failure: Transient) -> None:
         now, work = self._clock.monotonic(), step.work
