@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from ringback_stream.consumer import Consumer
 from ringback_stream.fetched import free_what_is_thrown_away
 
 PLACE = TopicPartition("t", 0)
@@ -74,3 +75,49 @@ def test_an_error_that_was_fetched_is_thrown_away_too() -> None:
     of_the_consumer = consumer(FetchError(error=ValueError(), backoff=0))
     del of_the_consumer._fetcher._records[PLACE]
     assert not of_the_consumer._fetcher._records
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_what_a_poll_finds_paused_or_of_an_earlier_assignment_is_freed_at_once(is_active: bool) -> None:  # noqa: FBT001 - pytest names it
+    """Aiokafka takes the records out of the result first, as `getall` does it, and then throws that away."""
+    records = fetched(30)
+    held = weakref.ref(records)
+    assignment: Any = SimpleNamespace(active=is_active, state_value=lambda _: SimpleNamespace(paused=True))
+    given = FetchResult(PLACE, assignment=assignment, partition_records=records, backoff=0)
+    of_the_consumer = consumer(given)
+    del records
+    assert given.getall(10) == []
+    assert not given.has_more()
+    del of_the_consumer._fetcher._records[PLACE]
+    assert held() is None
+
+
+def test_what_another_result_takes_the_place_of_is_freed_at_once() -> None:
+    """Two brokers may answer for a partition whose leader has just moved."""
+    records = fetched(30)
+    held = weakref.ref(records)
+    first: Any = FetchResult(PLACE, assignment=None, partition_records=records, backoff=0)
+    of_the_consumer = consumer(first)
+    del records, first
+    of_the_consumer._fetcher._records[PLACE] = FetchError(error=ValueError(), backoff=0)
+    assert held() is None
+
+
+class Started:
+    """An application that has started."""
+
+    async def start(self) -> None:
+        """At once."""
+
+
+async def test_a_consumer_that_has_started_frees_what_it_throws_away() -> None:
+    """Whatever it had fetched by then, too."""
+    records = fetched(30)
+    held = weakref.ref(records)
+    given: Any = FetchResult(PLACE, assignment=None, partition_records=records, backoff=0)
+    client = SimpleNamespace(_fetcher=SimpleNamespace(_records={PLACE: given}))
+    del records, given
+    starting: Any = SimpleNamespace(_app=Started(), client=client)
+    await Consumer.start(starting)
+    client._fetcher._records.clear()
+    assert held() is None
