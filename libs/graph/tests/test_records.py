@@ -498,6 +498,20 @@ async def test_a_record_at_the_limit_is_found_and_one_byte_more_is_too_large(
     assert await read(graph, tenant, octets=found.octets - 1) == TooLarge("record")
 
 
+async def test_a_refusal_of_both_expands_is_not_held_against_the_record(
+    graph: Any, tenant: Tenant, reply: Make
+) -> None:
+    """A process that has yet to learn how a tenant may be asked draws the line at the same byte as one that knows."""
+    graph.answer = Record(reply, sessions=130)
+    graph.answer.refuses_both = True
+    reader = RecordReader(graph.client())
+    assert isinstance(await reader.read(tenant, CALL, BULK), Found)
+    knows = await reader.read(tenant, CALL, BULK)
+    assert isinstance(knows, Found)
+    assert isinstance(await read(graph, tenant, octets=knows.octets), Found)
+    assert await read(graph, tenant, octets=knows.octets - 1) == TooLarge("record")
+
+
 async def test_what_would_become_much_from_little_is_too_large(graph: Any, tenant: Tenant, reply: Make) -> None:
     """Each object counts, however empty: a session is derived of every one."""
     record = Record(reply)

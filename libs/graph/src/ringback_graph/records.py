@@ -59,8 +59,9 @@ class ReadLimits:
     requests: int = 500
     """25,000 sessions are 417 pages; as much fits into one Kafka message."""
     octets: int = 40 * 1024 * 1024
-    """Bytes of JSON of all replies of one attempt, after decompression; an object counts for 128 at least. Graph's have
-    some 260 on average: what derives much from little must not take more memory than a record at the limit."""
+    """Bytes of JSON of all replies of one attempt that are of the record, after decompression; an object counts for 128
+    at least. Graph's have some 260 on average: what derives much from little must not take more memory than a record at
+    the limit."""
     seconds: float = 900.0
     """500 pages of one record need 320 s at Graph's limit of 40 in 20 s."""
     attempts: int = 4
@@ -342,9 +343,10 @@ class _Reading:
             raise _Ends(answer)
         if answer.body is None:
             raise _Ends(TooLarge("page"))
-        self._spent.replies += answer.status == _OK
-        self._spent.octets += len(answer.body)
-        self._spent.objects += answer.body.count(b"{")
+        if answer.status == _OK:  # a refusal is nothing of the record
+            self._spent.replies += 1
+            self._spent.octets += len(answer.body)
+            self._spent.objects += answer.body.count(b"{")
         self._spent.page = max(self._spent.page, len(answer.body))
         if self._spent.weight > self._limits.octets:
             raise _Ends(TooLarge("record"))
