@@ -35,7 +35,7 @@ async def run_row(world: World, row: Row, seed: int, tell: Callable[[str], None]
         faulted = fault_over(scene.acts, scene.started)
         tell("drain")
         over = await load.over(scene, row.load.seconds + _LOAD_GRACE_SECONDS)
-        finished = await drained(world, baseline, row.expect.standstill_seconds) if over else None
+        finished = await drained(world, row.expect.standstill_seconds) if over else None
     tell("judge")
     ledgers = await collect(
         world, baseline, scene.acts, sampler.samples, scene.started, faulted, finished, tuple(scene.kept)

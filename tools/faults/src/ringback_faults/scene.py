@@ -1,6 +1,7 @@
 """What an action has at hand while a row is under way."""
 
 import asyncio
+import dataclasses
 import random
 import time
 from collections.abc import AsyncGenerator
@@ -19,7 +20,7 @@ from ringback_faults.ledgers import Act
 from ringback_faults.row import Row
 from ringback_faults.worlds import World
 
-__all__ = ["Scene", "open_scene"]
+__all__ = ["Scene", "open_beside_scene", "open_scene"]
 
 
 @dataclass(slots=True)
@@ -77,7 +78,29 @@ async def open_scene(world: World, row: Row, seed: int) -> AsyncGenerator[Scene]
     generator = random.Random(f"{row.row}/{seed}")  # noqa: S311 - a seed that repeats is the point
     async with (
         aiohttp.ClientSession(world.stack.simulator.control_url) as control,
-        Lags.connect(world.stack.bootstrap_servers) as lags,
+        Lags.connect(world.stack.bootstrap_servers, world.stack.addresses.topic_prefix) as lags,
     ):
         with ExitStack() as ending:
             yield Scene(world, row, seed, control, lags, generator, time.time(), ending)
+
+
+@asynccontextmanager
+async def open_beside_scene(scene: Scene) -> AsyncGenerator[Scene]:
+    """Yield the installation beside as a scene of its own, so that actions can be done to it; it began now.
+
+    What is noted there is not the row's: its processes are not those that are judged.
+
+    Raises:
+        ValueError: the world has one installation only.
+    """
+    stack = scene.world.beside
+    if stack is None:
+        raise ValueError(f"there is no installation beside {scene.world.kind.name}")
+    async with (
+        aiohttp.ClientSession(stack.simulator.control_url) as control,
+        Lags.connect(stack.bootstrap_servers, stack.addresses.topic_prefix) as lags,
+    ):
+        world = dataclasses.replace(scene.world, stack=stack, beside=None)
+        yield dataclasses.replace(
+            scene, world=world, control=control, lags=lags, started=time.time(), members={}, acts=[], kept=[]
+        )

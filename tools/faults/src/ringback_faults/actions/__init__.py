@@ -1,6 +1,7 @@
 """What a row's steps may do. Each module registers its own; `perform` finds them by name."""
 
 from ringback_faults.actions import (
+    apart,
     backlogs,
     chaos,
     clients,
@@ -11,6 +12,7 @@ from ringback_faults.actions import (
     deliveries,
     graph,
     halts,
+    limits,
     logs,
     members,
     memory,
@@ -25,11 +27,13 @@ from ringback_faults.actions import (
     retention,
     servers,
     store,
+    torture,
 )
 from ringback_faults.actions.registry import action, check_steps, perform
 
 __all__ = [
     "action",
+    "apart",
     "backlogs",
     "chaos",
     "check_steps",
@@ -41,6 +45,7 @@ __all__ = [
     "deliveries",
     "graph",
     "halts",
+    "limits",
     "logs",
     "members",
     "memory",
@@ -56,4 +61,5 @@ __all__ = [
     "retention",
     "servers",
     "store",
+    "torture",
 ]

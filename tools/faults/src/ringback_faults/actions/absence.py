@@ -17,18 +17,38 @@ from ringback_faults.actions.busy import again_ready, respawned
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 
-__all__ = ["GROUPS", "Consuming", "administered", "committed_by", "nothing_under_way", "without_members"]
+__all__ = [
+    "GROUPS",
+    "Consuming",
+    "administered",
+    "committed_by",
+    "group_of",
+    "nothing_under_way",
+    "partitions_of",
+    "without_members",
+]
 
 Consuming = Literal["enricher", "store"]
 GROUPS: Mapping[str, tuple[str, tuple[Topic, ...]]] = {
     "enricher": (ENRICHER, topics.FETCH_LANES),
     "store": (SINK, (topics.RECORDS,)),
 }
-"""Process → its group and the topics that it reads."""
+"""Process → its group and the topics that it reads, as an installation without a prefix names them."""
 _EMPTY_SECONDS = 20.0
 _QUIET_LOOKS, _QUIET_SECONDS = 8, 120.0
 """Two seconds in a row: nobody asks Graph meanwhile, and nobody publishes."""
 _LANES = tuple(topic.name for topic in topics.FETCH_LANES)
+
+
+def group_of(scene: Scene, process: str) -> str:
+    """The group of a process as the broker knows it: the installation's topic prefix stands before it."""
+    return scene.stack.addresses.topic_prefix + GROUPS[process][0]
+
+
+def partitions_of(scene: Scene, process: str) -> list[TopicPartition]:
+    """All partitions that a process reads, as the broker knows them."""
+    prefix, (_, names) = scene.stack.addresses.topic_prefix, GROUPS[process]
+    return [TopicPartition(prefix + name.name, number) for name in names for number in range(name.partitions)]
 
 
 @asynccontextmanager
@@ -57,8 +77,8 @@ async def without_members(scene: Scene, process: Consuming) -> AsyncGenerator[st
     await respawned(scene, process, pid)
     scene.stack.pause(process)
     try:
-        await _empty(scene, GROUPS[process][0])
-        yield GROUPS[process][0]
+        await _empty(scene, group_of(scene, process))
+        yield group_of(scene, process)
     finally:
         scene.stack.resume(process)
     await again_ready(scene, process, pid)

@@ -9,6 +9,7 @@ from ringback_events import topics
 from ringback_local.demo.lanes import ENRICHER, SINK
 from ringback_local.polling import until
 
+from ringback_faults.pairs import service_of
 from ringback_faults.scene import Scene
 
 __all__ = ["READY_SECONDS", "again_ready", "held_still", "respawned", "until_busy"]
@@ -25,8 +26,11 @@ _HELD: dict[str, tuple[str, Sequence[str]]] = {"enricher": (ENRICHER, _LANES), "
 
 
 async def until_busy(scene: Scene, process: str) -> int:
-    """Wait for a moment at which a consumer has unfinished records, and tell how many; 0 for the others, at once."""
-    group, names = _HELD.get(process, ("", ()))
+    """Wait for a moment at which a consumer has unfinished records, and tell how many; 0 for the others, at once.
+
+    The broker tells of groups: of a pair it is what both have.
+    """
+    group, names = _HELD.get(service_of(process), ("", ()))
     deadline = time.monotonic() + _BUSY_SECONDS
     while group and time.monotonic() < deadline:
         try:
@@ -60,7 +64,7 @@ async def held_still(scene: Scene, process: str) -> int:
 
 
 async def _held(scene: Scene, process: str, *, otherwise: int) -> int:
-    group, names = _HELD[process]
+    group, names = _HELD[service_of(process)]
     try:
         async with asyncio.timeout(_LOOK_SECONDS):
             return sum((await scene.lags.of(group, names)).values())

@@ -7,6 +7,7 @@ from typing import Any
 
 from ringback_faults.actions.registry import action, perform
 from ringback_faults.ledgers import Act
+from ringback_faults.pairs import members_among
 from ringback_faults.row import Step
 from ringback_faults.scene import Scene
 
@@ -46,14 +47,15 @@ _SERVICES = frozenset({"webhook", "enricher", "store", "keeper"})
 
 @action("chaos")
 async def chaos(scene: Scene, seconds: float = 70.0, every: float = 10.0) -> None:
-    """A fault out of the pool every so often, begun whether or not the one before is over."""
+    """A fault out of the pool every so often, begun whether or not the one before is over; of a pair one is struck."""
     ends, striking = time.time() + seconds, dict[str, asyncio.Task[None]]()
     async with asyncio.TaskGroup() as group:
         while time.time() < ends:
             free = [name for name in _POOL if name not in striking or striking[name].done()]
             target = scene.random.choice(free)
             said = scene.random.choice(_POOL[target])
-            step = Step.model_validate(said | ({"process": target} if target in _SERVICES else {}))
-            scene.note(Act(time.time(), time.time(), "chaos", target, {"drawn": str(said["do"])}))
+            struck = scene.random.choice(members_among(scene.stack.processes, target)) if target in _SERVICES else ""
+            step = Step.model_validate(said | ({"process": struck} if struck else {}))
+            scene.note(Act(time.time(), time.time(), "chaos", struck or target, {"drawn": str(said["do"])}))
             striking[target] = group.create_task(perform(scene, step))
             await asyncio.sleep(every)

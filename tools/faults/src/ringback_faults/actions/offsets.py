@@ -8,10 +8,9 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from ringback_events.topics import Topic
 from ringback_local.servers import StartFailed
 
-from ringback_faults.actions.absence import GROUPS, Consuming, without_members
+from ringback_faults.actions.absence import Consuming, group_of, partitions_of, without_members
 from ringback_faults.actions.busy import again_ready
 from ringback_faults.actions.registry import action
 from ringback_faults.actions.witness import RESTARTED, Witness
@@ -28,11 +27,11 @@ _WINDOW_SECONDS = 20.0
 async def reset_offsets(scene: Scene, process: str) -> None:
     """Set a group back to where the row began, in the moment between the end of its member and the next."""
     at = time.time()
-    group, names = GROUPS[process]
+    group = group_of(scene, process)
     pid = scene.stack.processes[process].pid
     scene.stack.supervisor.terminate(process)
     scene.note(Act(at, at, "terminate", process, {"pid": pid}))
-    reset = await _set_back(scene, group, names)
+    reset = await _set_back(scene, group, partitions_of(scene, process))
     await again_ready(scene, process, pid)
     scene.note(Act(at, time.time(), "reset offsets", process, {"group": group, "records": reset}))
 
@@ -46,7 +45,7 @@ async def set_offsets(scene: Scene, process: Consuming, beyond: int = 1_000_000)
     at = time.time()
     witness = Witness.of(scene, process, RESTARTED)
     async with without_members(scene, process) as group, _client_of(scene, group) as consumer:
-        ends = await consumer.end_offsets(_partitions(GROUPS[process][1]))
+        ends = await consumer.end_offsets(partitions_of(scene, process))
         await _write(consumer, group, {part: end + beyond for part, end in ends.items()})
     told = await witness.told(len(ends))
     detail = {"group": group, "partitions": len(ends), "records": sum(ends.values()), **told}
@@ -78,19 +77,14 @@ async def _taken(consumer: Any, offsets: Mapping[TopicPartition, tuple[int, str]
     return True
 
 
-async def _set_back(scene: Scene, group: str, names: tuple[Topic, ...]) -> int:
+async def _set_back(scene: Scene, group: str, parts: list[TopicPartition]) -> int:
     """How many records will be delivered again."""
-    parts = _partitions(names)
     async with _client_of(scene, group) as consumer:
         ends = await consumer.end_offsets(parts)
         told = await consumer.offsets_for_times(dict.fromkeys(parts, int(scene.started * 1000)))
         begins = {part: ends[part] if told[part] is None else told[part].offset for part in parts}
         await _write(consumer, group, begins)
     return sum(ends[part] - begins[part] for part in parts)
-
-
-def _partitions(names: tuple[Topic, ...]) -> list[TopicPartition]:
-    return [TopicPartition(name.name, number) for name in names for number in range(name.partitions)]
 
 
 @asynccontextmanager

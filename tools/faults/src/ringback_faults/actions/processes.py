@@ -13,7 +13,8 @@ from ringback_faults.scene import Scene
 
 __all__ = ["Service", "freeze", "kill", "terminate"]
 
-Service = Literal["webhook", "keeper", "enricher", "store"]
+Service = Literal["webhook", "keeper", "enricher", "store", "webhook-2", "enricher-2", "store-2"]
+"""The second ones are there in a world of pairs."""
 
 
 @action("kill")

@@ -17,11 +17,11 @@ from ringback_local.stack import Stack
 from ringback_faults.collect import simulator_ledger, store_dump
 from ringback_faults.collect.leaks import log_sizes
 from ringback_faults.collect.topic_dump import OFFSETS_TOPIC, READ_TOPICS, ends_of, partitions_of, reading
+from ringback_faults.contract import GROUPS
 from ringback_faults.ledgers import Key
 
-__all__ = ["GROUPS", "Baseline", "Installation", "mark"]
+__all__ = ["Baseline", "Installation", "mark", "subscribed"]
 
-GROUPS = ("ringback-enricher", "ringback-sink-store", "ringback-sink-store-operations", "ringback-keeper")
 _SUBSCRIBED_SECONDS = 60.0
 
 
@@ -64,7 +64,7 @@ async def mark(world: Installation) -> Baseline:
         StartFailed: a tenant has no subscription; of its calls Graph would tell nobody.
     """
     stack = world.stack
-    await _subscribed(stack)
+    await subscribed(stack)
     async with reading(stack.bootstrap_servers) as consumer:
         names = [topic.name for topic in READ_TOPICS]
         ends = await ends_of(consumer, await partitions_of(stack.bootstrap_servers, [*names, OFFSETS_TOPIC]))
@@ -85,7 +85,8 @@ async def mark(world: Installation) -> Baseline:
     )
 
 
-async def _subscribed(stack: Stack) -> None:
+async def subscribed(stack: Stack) -> None:
+    """Wait until the keeper has subscribed every tenant; raises StartFailed."""
     deadline = time.monotonic() + _SUBSCRIBED_SECONDS
     async with aiohttp.ClientSession(stack.simulator.control_url) as control:
         while "keeper" in stack.processes:

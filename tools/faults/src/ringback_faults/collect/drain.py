@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from ringback_events import topics
 from ringback_local.demo.lanes import ENRICHER, SINK, Lags
 
-from ringback_faults.collect.baseline import Baseline, Installation
+from ringback_faults.collect.baseline import Installation
 
 __all__ = ["drained"]
 
@@ -20,7 +20,7 @@ _QUIET_LOOKS = 4
 """In a row: one may fall between a produce and the next commit."""
 
 
-async def drained(world: Installation, baseline: Baseline, timeout: float) -> float | None:  # noqa: ARG001, ASYNC109 - what else is running is judged from where it stands, and it answers None
+async def drained(world: Installation, timeout: float) -> float | None:  # noqa: ASYNC109 - it answers None
     """Wait until nothing is left to do: the first of several quiet looks, Unix seconds; None: never.
 
     Quiet: Graph has nothing left to send, and both groups have committed up to the end of their topics, the retry tiers
@@ -30,7 +30,7 @@ async def drained(world: Installation, baseline: Baseline, timeout: float) -> fl
     quiet_since, looks = 0.0, 0
     while time.monotonic() < deadline:
         try:
-            async with Lags.connect(world.stack.bootstrap_servers) as lags:
+            async with Lags.connect(world.stack.bootstrap_servers, world.stack.addresses.topic_prefix) as lags:
                 while looks < _QUIET_LOOKS and time.monotonic() < deadline:
                     looks = looks + 1 if await _quiet(world, lags) else 0
                     quiet_since = time.time() if looks <= 1 else quiet_since

@@ -7,6 +7,7 @@ that lies about them is caught by its memory.
 from collections.abc import Iterator
 
 from ringback_faults.ledgers import Ledgers, Sample
+from ringback_faults.pairs import service_of
 
 __all__ = ["tells_keys", "unbounded"]
 
@@ -31,7 +32,7 @@ def unbounded(ledgers: Ledgers, rss_mib: float) -> Iterator[str]:
 
 def _figures(sample: Sample, rss_mib: float) -> Iterator[tuple[str, float, float]]:
     yield "RSS in MiB", sample.rss / _MIB, rss_mib
-    yield "open files", float(sample.files), float(_FILES.get(sample.process, _FILES_OF_OTHERS))
+    yield "open files", float(sample.files), float(_FILES.get(service_of(sample.process), _FILES_OF_OTHERS))
     for name, value in sample.gauges.items():
         if _is_keys(name):
             yield name, value, float(_KEYS)

@@ -10,9 +10,12 @@ from ringback_faults.ledgers import Act, Ledgers, Request
 from ringback_faults.oracle.behind import ahead_of
 from ringback_faults.oracle.growth import growth_of
 from ringback_faults.oracle.index import ASIDES, DEAD_LETTERS, ENRICHER, LANES, RETRIES, SINK, Index
+from ringback_faults.oracle.limits import limit_figures
 from ringback_faults.oracle.log_ends import log_ends_of
+from ringback_faults.oracle.members import members_of
 from ringback_faults.oracle.strikes import strikes_of
 from ringback_faults.oracle.uniqueness import unfinished_at
+from ringback_faults.pairs import service_of
 
 __all__ = ["evidence_of", "excessive", "lacking"]
 
@@ -35,6 +38,8 @@ def evidence_of(ledgers: Ledgers, index: Index) -> dict[str, float]:
         **strikes_of(ledgers),
         **ahead_of(ledgers),
         **log_ends_of(ledgers, index),
+        **limit_figures(ledgers, index),
+        **members_of(ledgers.samples),
         "kills_holding_work": float(sum(_held_work(act, ledgers) for act in ledgers.acts)),
         "versions_stored": float(len(ledgers.versions)),
         "calls_stored": float(len(ledgers.calls)),
@@ -142,10 +147,11 @@ def _kafka(ledgers: Ledgers) -> dict[str, float]:
 def _held_work(act: Act, ledgers: Ledgers) -> bool:
     if act.what not in _INTERRUPTING:
         return False
-    if act.target == "webhook":
+    service = service_of(act.target)
+    if service == "webhook":
         return any(post.status is None and post.at <= act.at + _MOMENT and post.end >= act.at for post in ledgers.posts)
-    group, names = (SINK, {topics.RECORDS.name}) if act.target == "store" else (ENRICHER, LANES)
-    return act.target in {"store", "enricher"} and unfinished_at(act.at, group, names, ledgers) > 0
+    group, names = (SINK, {topics.RECORDS.name}) if service == "store" else (ENRICHER, LANES)
+    return service in {"store", "enricher"} and unfinished_at(act.at, group, names, ledgers) > 0
 
 
 def _older_later(index: Index) -> int:

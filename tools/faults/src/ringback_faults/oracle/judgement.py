@@ -7,6 +7,7 @@ from ringback_faults.ledgers import Ledgers
 from ringback_faults.oracle import (
     attempts,
     behind,
+    beside,
     bounds,
     conservation,
     durable_ack,
@@ -35,6 +36,7 @@ __all__ = ["check"]
 _TOLD = 5
 """Findings told of each invariant; all are counted."""
 _MIB = 1024 * 1024
+_NEIGHBOURS = (neighbours.neighbour_figures, behind.behind_figures, beside.beside_figures)
 
 
 def check(ledgers: Ledgers, expect: Expect, judged: Sequence[str]) -> Verdict:
@@ -99,7 +101,11 @@ def _anomalies(ledgers: Ledgers, index: Index, effects: Effects, expect: Expect)
             faithfulness.unfaithful_rows(ledgers),
         ),
         "I14": read_after_notify.unread_items(ledgers, index),
-        "I15": chain(neighbours.waiting_neighbours(ledgers, index, expect), behind.held_back(ledgers, index)),
+        "I15": chain(
+            neighbours.waiting_neighbours(ledgers, index, expect),
+            behind.held_back(ledgers, index),
+            beside.slowed_down(ledgers, index),
+        ),
     }
     return {name: found[name] for name in INVARIANTS}
 
@@ -116,13 +122,14 @@ def _figures(ledgers: Ledgers, index: Index, effects: Effects) -> dict[str, floa
         **latency.latency_figures(ledgers),
         **neighbours.neighbour_figures(ledgers, index),
         **behind.behind_figures(ledgers, index),
+        **beside.beside_figures(ledgers, index),
         **memory,
     }
 
 
 def _vacuous(ledgers: Ledgers, index: Index, judged: Iterable[str]) -> Iterable[str]:
     told = [sample for sample in ledgers.samples if bounds.tells_keys(sample)]
-    served = neighbours.neighbour_figures(ledgers, index) or behind.behind_figures(ledgers, index)
+    served = any(told(ledgers, index) for told in _NEIGHBOURS)
     present = {
         "I1": index.accepted, "I2": index.accepted, "I3": index.published, "I4": ledgers.calls, "I5": ledgers.writes,
         "I7": told, "I8": ledgers.requests, "I10": ledgers.posts, "I11": ledgers.searched, "I12": ledgers.commits,

@@ -14,6 +14,7 @@ from math import inf
 from ringback_faults.ledgers import Act, Ledgers
 from ringback_faults.oracle.effects import Effects, due_of
 from ringback_faults.oracle.index import LANES, Place
+from ringback_faults.pairs import service_of
 from ringback_faults.row import Expect
 
 __all__ = ["fault_over", "recovery_seconds", "unexpected_ends", "unrecovered"]
@@ -24,7 +25,7 @@ _PATIENCE = 3
 _ENDING = {"kill": (-9,), "point": (-9,), "terminate": (0,)}
 """How a process ends that was ended so."""
 _SUDDEN = frozenset({"kill", "point"})
-_LOAD = frozenset({"flood", "calls", "lateness", "memory peak", "calm"})
+_LOAD = frozenset({"flood", "calls", "lateness", "memory peak", "calm", "tell apart"})
 """Acts that break nothing."""
 
 
@@ -62,7 +63,7 @@ def _unanswered(ledgers: Ledgers) -> Iterator[float]:
     Who dies of its first acknowledgement, again and again, never answers: that is the fault, and no slow recovery.
     """
     answered = sorted(post.end for post in ledgers.posts if post.accepted)
-    deaths = [act.at for act in ledgers.acts if act.what in _SUDDEN and act.target == "webhook"]
+    deaths = [act.at for act in ledgers.acts if act.what in _SUDDEN and service_of(act.target) == "webhook"]
     for at in deaths:
         end = next((end for end in answered if end > at), None)
         if end is not None:

@@ -25,7 +25,10 @@ class WorldKind(BaseModel):
             rule they lie apart, and nobody waits behind anybody else.
         brokers: Kafka nodes; with three, topics are replicated to all and two must have a record.
         tenant_budget: requests in 20 s that all processes together may send for one tenant, instead of Graph's 1,500.
+        pairs: webhook, enricher and store run twice: groups have two members, the webhooks share the tenants.
         proxied: every connection between two processes goes through a proxy of the harness (`links`).
+        beside: another installation runs on the same broker and the same PostgreSQL: its own processes and tenants, a
+            topic prefix, a database of its own. Its settings are the same.
         namespaces: services have networks of their own that can be cut (`network`); needs the right to make them.
         points: services can be made to die between two of their own steps (`points`).
         clocks: services' wall clocks can be set (`clocks`); their monotonic clocks cannot.
@@ -45,7 +48,9 @@ class WorldKind(BaseModel):
     tenant_budget: Annotated[int, Field(ge=100)] | None = None
     one_partition: bool = False
     brokers: Literal[1, 3] = 1
+    pairs: bool = False
     proxied: bool = False
+    beside: bool = False
     namespaces: bool = False
     points: bool = False
     clocks: bool = False

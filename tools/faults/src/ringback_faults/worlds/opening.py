@@ -2,29 +2,35 @@
 
 import dataclasses
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 
 import yaml
 from ringback_local.ports import lease_ports
 from ringback_local.run_folder import write_private
 from ringback_local.specs import ProcessSpec
-from ringback_local.stack import Stack, StackOptions
+from ringback_local.stack import Adapt, Stack, StackOptions
 
 from ringback_faults.clocks import Clocks, open_clocks
 from ringback_faults.disks import Disks, open_disks
 from ringback_faults.links import Links, open_links
 from ringback_faults.memory import Memory, open_memory
 from ringback_faults.network import Network, open_network
+from ringback_faults.pairs import PORTS as PAIRS_PORTS
+from ringback_faults.pairs import doubled, service_of
 from ringback_faults.points import Points, open_points
+from ringback_faults.worlds.beside import open_beside
 from ringback_faults.worlds.kind import WorldKind
 from ringback_faults.worlds.sharing import shared_seed
+from ringback_faults.worlds.tenants import give_budget, share_tenants
 from ringback_faults.worlds.wiring import PORTS, Wiring, linked_dsn, linked_tenants
 from ringback_faults.worlds.world import World
 
 __all__ = ["open_world"]
 
 _SERVICES = ("store", "enricher", "webhook", "keeper")
+_OTHERS = 1_000_000
+"""Added to the seed for the installation beside: no seed of a row is as large, so that no tenant is of both."""
 
 
 @asynccontextmanager
@@ -42,8 +48,13 @@ async def open_world(kind: WorldKind, seed: int, overlay: Path | None = None) ->
     """
     with ExitStack() as opening:
         parts = _Parts(kind, opening, overlay)
-        async with Stack(parts.options(seed), parts.adapt) as stack:
-            yield parts.world(stack, seed)
+        async with Stack(parts.options(seed), parts.adapt) as stack, AsyncExitStack() as further:
+            beside: Stack | None = None
+            if kind.beside:
+                beside = await further.enter_async_context(
+                    open_beside(stack, parts.options(seed + _OTHERS), _plain(overlay))
+                )
+            yield parts.world(stack, seed, beside)
 
 
 class _Parts:
@@ -63,6 +74,7 @@ class _Parts:
         caps = {str(process): mib for process, mib in kind.memory_mib.items()}
         self._disks: Disks | None = enter(open_disks(disks)) if disks else None
         self._memory: Memory | None = enter(open_memory(caps)) if caps else None
+        self._pairs_ports = enter(lease_ports(PAIRS_PORTS)) if kind.pairs else None
         self._links: Links | None = None
 
     def options(self, seed: int) -> StackOptions:
@@ -88,14 +100,17 @@ class _Parts:
         """Open the links, now that there is something behind them, and change the processes as the kind asks."""
         files: dict[str, dict[str, str]] = {}
         if self._kind.tenant_budget is not None:
-            _give_budget(stack, self._kind.tenant_budget)
+            give_budget(stack, self._kind.tenant_budget)
+        if self._pairs_ports:
+            share_tenants(stack, self._pairs_ports[0])
+            specs = doubled(specs, self._pairs_ports)
         if self._wiring:
             routes = self._wiring.routes(stack.addresses, stack.dsn)
             self._links = self._opening.enter_context(open_links(routes))
             files = {service: _linked_files(stack, self._wiring, service) for service in _SERVICES}
         return [self._adapted(spec, files.get(spec.name, {})) for spec in specs]
 
-    def world(self, stack: Stack, seed: int) -> World:
+    def world(self, stack: Stack, seed: int, beside: Stack | None = None) -> World:
         """All of it."""
         return World(
             kind=self._kind,
@@ -107,6 +122,7 @@ class _Parts:
             clocks=self._clocks,
             disks=self._disks,
             memory=self._memory,
+            beside=beside,
         )
 
     def _adapted(self, spec: ProcessSpec, files: dict[str, str]) -> ProcessSpec:
@@ -117,13 +133,6 @@ class _Parts:
         spec = self._clocks.adapted(spec) if self._clocks else spec
         spec = self._memory.adapted(spec) if self._memory else spec
         return self._network.adapted(spec) if self._network else spec
-
-
-def _give_budget(stack: Stack, budget: int) -> None:
-    """Write the tenants' budgets into the file that the services are given."""
-    told = yaml.safe_load(stack.secrets.tenants.read_bytes())
-    told["tenants"] = [{**tenant, "budget": budget} for tenant in told["tenants"]]
-    write_private(stack.secrets.tenants, yaml.safe_dump(told, sort_keys=False).encode())
 
 
 def _linked_files(stack: Stack, wiring: Wiring, service: str) -> dict[str, str]:
@@ -139,7 +148,16 @@ def _linked_files(stack: Stack, wiring: Wiring, service: str) -> dict[str, str]:
     }
 
 
+def _plain(overlay: Path | None) -> Adapt:
+    """The installation beside has nothing to be broken by, but runs the same packages."""
+
+    async def adapt(_: Stack, specs: Sequence[ProcessSpec]) -> Sequence[ProcessSpec]:
+        return [_overlaid(spec, overlay) for spec in specs]
+
+    return adapt
+
+
 def _overlaid(spec: ProcessSpec, overlay: Path | None) -> ProcessSpec:
-    if overlay is None or spec.name not in _SERVICES:
+    if overlay is None or service_of(spec.name) not in _SERVICES:
         return spec
     return dataclasses.replace(spec, env={**spec.env, "PYTHONPATH": str(overlay)})

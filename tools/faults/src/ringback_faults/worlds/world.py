@@ -17,7 +17,10 @@ __all__ = ["World"]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One installation; its processes can be killed and frozen in every kind, the rest is None if not asked for."""
+    """One installation; its processes can be killed and frozen in every kind, the rest is None if not asked for.
+
+    `beside` is another one on the same broker, which has a topic prefix.
+    """
 
     kind: WorldKind
     stack: Stack
@@ -28,6 +31,7 @@ class World:
     clocks: Clocks | None = None
     disks: Disks | None = None
     memory: Memory | None = None
+    beside: Stack | None = None
 
     def heal(self) -> None:
         """Undo what still harms: links, cuts, clocks and full disks."""

@@ -17,38 +17,45 @@ SINK = "ringback-sink-store"
 class Lags:
     """Asks the broker, never the services."""
 
-    def __init__(self, admin: Any, consumer: Any) -> None:
+    def __init__(self, admin: Any, consumer: Any, prefix: str = "") -> None:
         self._admin = admin
         self._consumer = consumer
+        self._prefix = prefix
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, bootstrap: str) -> AsyncGenerator["Lags"]:
-        """Two connections, held while the demo runs."""
+    async def connect(cls, bootstrap: str, prefix: str = "") -> AsyncGenerator["Lags"]:
+        """Two connections, held while the demo runs; `prefix` is the installation's, of its topics and its groups."""
         admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
         consumer = cast("Any", AIOKafkaConsumer)(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
         await admin.start()
         await consumer.start()
         try:
-            yield cls(admin, consumer)
+            yield cls(admin, consumer, prefix)
         finally:
             await consumer.stop()
             await admin.close()
 
     async def of(self, group: str, names: Sequence[str]) -> dict[str, int]:
-        """Records between the group's committed offset and the end, per topic."""
-        parts = [TopicPartition(name, part) for name in names for part in range(topics.topic(name).partitions)]
+        """Records between the group's committed offset and the end, per topic; names as in the contract."""
+        parts = self._partitions(names)
         ends = await self._consumer.end_offsets(parts)
-        committed = await self._admin.list_consumer_group_offsets(group)
+        committed = await self._admin.list_consumer_group_offsets(self._prefix + group)
         behind = dict.fromkeys(names, 0)
         for part in parts:
             known = committed.get(part)
-            behind[part.topic] += ends[part] - max(0, known.offset if known is not None else 0)
+            name = part.topic.removeprefix(self._prefix)
+            behind[name] += ends[part] - max(0, known.offset if known is not None else 0)
         return behind
 
     async def held(self, names: Sequence[str]) -> int:
         """Records that topics without a group hold, e.g. the dead letters."""
-        parts = [TopicPartition(name, part) for name in names for part in range(topics.topic(name).partitions)]
+        parts = self._partitions(names)
         ends = await self._consumer.end_offsets(parts)
         begins = await self._consumer.beginning_offsets(parts)
         return sum(ends[part] - begins[part] for part in parts)
+
+    def _partitions(self, names: Sequence[str]) -> list[TopicPartition]:
+        return [
+            TopicPartition(self._prefix + name, part) for name in names for part in range(topics.topic(name).partitions)
+        ]

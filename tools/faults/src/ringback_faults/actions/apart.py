@@ -1,0 +1,46 @@
+"""Two installations on one broker, told apart once both have finished."""
+
+import time
+
+from ringback_faults.actions.absence import administered
+from ringback_faults.actions.registry import action
+from ringback_faults.collect import apart, drained, simulator_ledger
+from ringback_faults.contract import GROUPS
+from ringback_faults.ledgers import Act
+from ringback_faults.scene import Scene, open_beside_scene
+
+__all__ = ["tell_apart"]
+
+
+@action("tell apart")
+async def tell_apart(scene: Scene, within: float = 60.0) -> None:
+    """Wait until the installation beside has finished, and look whose records are in whose topics and whose store.
+
+    The evidence: whether it `finished`, the `groups` of its own, the `calls` that Graph told it of and those of them
+    that it `lost`, how many `records` and `rows` of both were looked at and how many are `foreign`: of a tenant of the
+    other one.
+    """
+    at = time.time()
+    async with open_beside_scene(scene) as other:
+        finished = await drained(other.world, within)
+        told = await simulator_ledger.expected_calls(other.control)
+        stored = await apart.stored_versions(other.stack)
+        owed = {key: max(call.accepted) for key, call in told.items() if call.accepted}
+        seen = [await apart.looked_at(*pair) for pair in ((scene.stack, other.stack), (other.stack, scene.stack))]
+        detail: dict[str, float | str] = {
+            "finished": finished is not None,
+            "groups": await _groups(other),
+            "calls": len(owed),
+            "lost": sum(stored.get(key, 0) < version for key, version in owed.items()),
+            "records": min(one.records for one in seen),
+            "rows": min(one.rows for one in seen),
+            "foreign": sum(one.foreign for one in seen),
+        }
+    scene.note(Act(at, time.time(), "tell apart", "beside", detail))
+
+
+async def _groups(other: Scene) -> int:
+    """How many of the product's groups the broker knows by the installation's prefix."""
+    async with administered(other) as admin:
+        known = {str(name) for name, *_ in await admin.list_consumer_groups()}
+    return sum(other.stack.addresses.topic_prefix + name in known for name in GROUPS)

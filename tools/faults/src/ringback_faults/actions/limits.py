@@ -1,0 +1,104 @@
+"""Records of exactly the size that is still taken, and of one byte more."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ringback_common.settings import LimitsSettings
+from ringback_graph_simulator.plans import plan_call
+from ringback_graph_simulator.records import Records
+
+from ringback_faults.actions.registry import action
+from ringback_faults.collect.simulator_ledger import flushed_size, lines_since
+from ringback_faults.ledgers import Act
+from ringback_faults.oracle.limits import LIMIT
+from ringback_faults.scene import Scene
+
+__all__ = ["limit_records", "weight_of"]
+
+_SETTING = "RINGBACK_LIMITS__RECORD_BYTES"
+_SESSIONS = 70
+"""More than a page, so that each read ends with a look at the version."""
+_READ_SECONDS = 60.0
+_LOOK_SECONDS = 0.5
+_OK = 200
+_END = 1_790_000_000.0
+"""Unix seconds at which these meetings ended, always the same: a date that is written shorter would weigh less."""
+
+Pair = tuple[str, str]
+"""(tenant, call)"""
+
+
+@action("limit records")
+async def limit_records(scene: Scene, copies: int = 4) -> None:
+    """Meetings of exactly the limit and of one byte more, by turns, of all tenants in turn, announced together.
+
+    What a read of one weighs is not computed but weighed: one that is not filled up is announced first, and the
+    simulator's ledger tells the bytes of the replies that it was read by. `exact` and `above` are how many of the
+    others weighed what they were to weigh when they were read, `calls_at` and `calls_above` their calls.
+    """
+    at, limit = time.time(), _limit(scene)
+    [sample] = await _announced(scene, [0])
+    padding = limit - (await _weights(scene, [sample]))[sample]
+    made = await _announced(scene, [padding, padding + 1] * copies)
+    weights = await _weights(scene, made)
+    whole, above = made[0::2], made[1::2]
+    detail: dict[str, float | str] = {
+        "exact": sum(weights[pair] == limit for pair in whole),
+        "above": sum(weights[pair] == limit + 1 for pair in above),
+        "calls_at": " ".join(call for _, call in whole),
+        "calls_above": " ".join(call for _, call in above),
+    }
+    scene.note(Act(at, time.time(), LIMIT, "graph", detail))
+
+
+def _limit(scene: Scene) -> int:
+    told = scene.world.kind.env.get("enricher", {}).get(_SETTING)
+    return LimitsSettings().record_bytes if told is None else int(told)
+
+
+async def _announced(scene: Scene, paddings: Iterable[int]) -> list[Pair]:
+    """A meeting for each number of bytes to be filled up with; Graph tells of them once all are there."""
+    made, meeting = list[Pair](), _meeting()
+    for number, padding in enumerate(paddings):
+        tenant = scene.stack.tenants[number % len(scene.stack.tenants)]
+        call = str(uuid.UUID(int=scene.random.getrandbits(128), version=4))
+        document = {**meeting, "id": call, "padding": "x" * padding}
+        await scene.ask("PUT", f"records/{tenant}/{call}", {"document": document, "notify": False})
+        made.append((tenant, call))
+    for tenant, call in made:
+        await scene.ask("POST", f"calls/{tenant}/{call}/notify", {})
+    return made
+
+
+def _meeting() -> dict[str, Any]:
+    """A meeting of the simulator's, whole and always the same: calls of it weigh the same, whoever's they are."""
+    records = Records(seed=1)
+    plan = plan_call("limits", str(uuid.UUID(int=0)), "meeting", "limits", end=_END, sessions=_SESSIONS)
+    people = {"participants_v2": records.participants(plan, 1), "sessions": list(records.sessions(plan, 1))}
+    return {**records.header(plan, 1, plan.end), **people}
+
+
+async def _weights(scene: Scene, pairs: Iterable[Pair]) -> dict[Pair, int]:
+    """What each call weighed when it was read to its end; raises TimeoutError if one never is."""
+    wanted, file, weights = set(pairs), scene.stack.simulator.ledger_file, dict[Pair, int]()
+    async with asyncio.timeout(_READ_SECONDS):
+        while wanted - weights.keys():
+            await asyncio.sleep(_LOOK_SECONDS)
+            await flushed_size(scene.control, file)
+            weights = weight_of(lines_since(file, 0))
+    return {pair: weights[pair] for pair in wanted}
+
+
+def weight_of(lines: Iterable[Mapping[str, Any]]) -> dict[Pair, int]:
+    """Bytes of the replies of one read of each call that was read up to the look at its version, by a ledger's lines.
+
+    A read that was broken off is begun anew: of each kind of reply one counts.
+    """
+    replies: dict[Pair, dict[str, int]] = {}
+    for line in lines:
+        if line["kind"] == "request" and line["status"] == _OK and line["callId"]:
+            replies.setdefault((line["tenantId"], line["callId"]), {})[line["route"]] = line["bytes"]
+    return {pair: sum(routes.values()) for pair, routes in replies.items() if "versionCheck" in routes}

@@ -1,0 +1,77 @@
+"""I15 beside another installation: whatever is done to that one, this one serves its calls as ever. Pure.
+
+An act `calm` is a time in which nothing was done, an act `torture` one in which the other installation was tortured.
+Both share a broker, and no more than that may be seen: no group of this one changes hands, and its items are stored as
+soon as before, or within a second.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ringback_faults.contract import GROUPS
+from ringback_faults.ledgers import Item, Ledgers
+from ringback_faults.oracle.behind import CALM
+from ringback_faults.oracle.index import Index
+from ringback_faults.oracle.latency import quantile
+
+__all__ = ["CALM", "TORTURE", "beside_figures", "slowed_down"]
+
+TORTURE = "torture"
+_LEAST_ALLOWED, _TIMES_ALLOWED = 1.0, 2.0
+"""Seconds that a quantile may always be, and times its baseline."""
+_SHARES = {"p95": 0.95, "p99": 0.99}
+_NOT_FOUND = 404
+
+
+def beside_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
+    """Items in the calm and meanwhile, quantiles of their seconds, generations of the groups; {} without a torture."""
+    if not any(act.what == TORTURE for act in ledgers.acts):
+        return {}
+    waits = {what: _waits(what, ledgers, index) for what in (CALM, TORTURE)}
+    counts = {f"items_{what}": float(len(found)) for what, found in waits.items()}
+    quantiles = {
+        f"{name}_{what}": quantile(found, share) for what, found in waits.items() for name, share in _SHARES.items()
+    }
+    return {**counts, **quantiles, "own_generations": float(_generations(ledgers))}
+
+
+def slowed_down(ledgers: Ledgers, index: Index) -> Iterator[str]:
+    """A sentence for each quantile above what it may be, one where nobody was there, one for groups that changed."""
+    figures = beside_figures(ledgers, index)
+    if not figures:
+        return
+    if not (figures[f"items_{CALM}"] and figures[f"items_{TORTURE}"]):
+        yield "nothing was accepted in the calm, or while the installation beside was tortured"
+    for name in _SHARES:
+        found, baseline = figures[f"{name}_{TORTURE}"], figures[f"{name}_{CALM}"]
+        allowed = max(_LEAST_ALLOWED, _TIMES_ALLOWED * baseline)
+        if found > allowed:
+            yield f"{name} beside the tortured installation is {found:.2f} s, {allowed:.2f} s may be"
+    if figures["own_generations"]:
+        yield f"groups changed hands {figures['own_generations']:.0f} times, though nothing was done to their members"
+
+
+def _generations(ledgers: Ledgers) -> int:
+    """Of the groups without a prefix, while the other installation was tortured."""
+    spans = [(act.at, act.end) for act in ledgers.acts if act.what == TORTURE]
+    meanwhile = (one for one in ledgers.generations if any(at <= one.at <= end for at, end in spans))
+    return len({(one.group, one.generation) for one in meanwhile if one.group in GROUPS})
+
+
+def _waits(what: str, ledgers: Ledgers, index: Index) -> Sequence[float]:
+    """Seconds from acceptance to store of each item of that time, in ascending order.
+
+    What Graph did not know at first has to wait for its tier, whoever is tortured.
+    """
+    spans = [(act.at, act.end) for act in ledgers.acts if act.what == what]
+    unknown = {(one.tenant_id, one.call_id) for one in ledgers.requests if one.status == _NOT_FOUND}
+    return sorted(
+        max(0.0, _stored_at(item, ledgers, index) - accepted)
+        for item, _, accepted in index.accepted
+        if item.key not in unknown and any(at <= accepted <= end for at, end in spans)
+    )
+
+
+def _stored_at(item: Item, ledgers: Ledgers, index: Index) -> float:
+    """When its version or a later one stood; the end of all work if it never did, which is I2's business."""
+    rows = (row for row in index.history.get(item.key, ()) if row.version >= item.version)
+    return min((row.first_stored_at for row in rows), default=ledgers.drained or ledgers.faulted)

@@ -1,0 +1,44 @@
+"""Records at the limit: what is exactly as large as may be is served like any other, what has a byte more is not. Pure.
+
+An act `limit records` names the calls of either kind in its detail, `calls_at` and `calls_above`, parted by spaces.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ringback_events import topics
+
+from ringback_faults.ledgers import Key, Ledgers
+from ringback_faults.oracle.index import Index, reason_of
+
+__all__ = ["LIMIT", "limit_figures"]
+
+LIMIT = "limit records"
+_PUBLISHED = frozenset({topics.RECORDS.name, topics.SESSIONS.name, topics.CALLS.name})
+_REASON = "too_large"
+
+
+def limit_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
+    """The evidence; {} where no record was at the limit.
+
+    `limit_whole` are the calls at the limit that stand on all three topics and in the store, `limit_refused` those
+    above it that are a dead letter for their size; `limit_passed` are those above it of which anything was published or
+    stored.
+    """
+    if not any(act.what == LIMIT for act in ledgers.acts):
+        return {}
+    whole = [key for key in _named("calls_at", ledgers) if _topics(key, index) == _PUBLISHED and key in ledgers.calls]
+    above = list(_named("calls_above", ledgers))
+    refused = [key for key in above if _REASON in map(reason_of, index.letters.get(key, ()))]
+    passed = [key for key in above if _topics(key, index) or key in ledgers.calls]
+    counted: Mapping[str, Iterable[Key]] = {"whole": whole, "refused": refused, "passed": passed}
+    return {f"limit_{name}": float(len(list(keys))) for name, keys in counted.items()}
+
+
+def _named(kind: str, ledgers: Ledgers) -> Iterator[Key]:
+    acts = (act for act in ledgers.acts if act.what == LIMIT)
+    named = {call for act in acts for call in str(act.detail[kind]).split()}
+    return (key for key in ledgers.expected if key[1] in named)
+
+
+def _topics(key: Key, index: Index) -> frozenset[str]:
+    return frozenset(record.topic for record in index.published.get(key, ()))

@@ -1,0 +1,56 @@
+"""I15 beside another installation: nothing of what is done to that one may be felt here."""
+
+import pytest
+from ringback_faults.ledgers import Act, Generation
+from ringback_faults.oracle.beside import CALM, TORTURE
+
+from .conftest import Story
+
+TORTURED = Act(100.0, 105.0, TORTURE, "beside")
+
+
+def _tortured(story: Story, baseline: float = 0.2) -> Story:
+    """The story's call comes while the other installation is tortured; one of the calm before took so long."""
+    story.acts = [Act(90.0, 95.0, CALM, "beside"), TORTURED]
+    story.notified(94.0 - baseline, 0, took=0.0)
+    story.versions.append(story.versions[0].__class__(story.versions[0].key, 0, 1, 94.0))
+    return story
+
+
+def test_calls_that_are_stored_as_soon_as_before_are_no_anomaly(story: Story) -> None:
+    """And the figures are there."""
+    verdict = _tortured(story).verdict(judged=("I15",))
+    assert verdict.anomalies["I15"] == 0
+    assert verdict.figures["items_torture"] == verdict.figures["items_calm"] == 1
+    assert verdict.figures["p95_torture"] == verdict.figures["p99_torture"] == pytest.approx(0.18)
+
+
+@pytest.mark.parametrize(("baseline", "broken"), [(0.2, True), (1.4, False)])
+def test_a_quantile_may_be_a_second_or_twice_its_baseline(story: Story, baseline: float, *, broken: bool) -> None:
+    """Here it is two and a half seconds."""
+    _tortured(story, baseline)
+    story.versions[0] = story.versions[0].__class__(story.versions[0].key, 1, 1, 102.52)
+    assert ("I15" in story.broken()) is broken
+
+
+def test_a_group_that_changes_hands_has_members_of_the_other_installation(story: Story) -> None:
+    """Nobody touched this one's; what the other one's groups do is told by their prefix."""
+    _tortured(story)
+    story.generations = [
+        Generation(103.0, "other.ringback-enricher", 4, 1),
+        Generation(90.0, "ringback-enricher", 1, 1),
+    ]
+    assert "I15" not in story.broken()
+    story.generations.append(Generation(103.0, "ringback-enricher", 2, 2))
+    assert "I15" in story.broken()
+
+
+def test_nobody_to_compare_is_an_anomaly(story: Story) -> None:
+    """A row whose load ended before the torture shows nothing."""
+    story.acts = [TORTURED]
+    assert "I15" in story.broken()
+
+
+def test_a_row_without_a_torture_is_not_judged_by_it(story: Story) -> None:
+    """And has no such figures."""
+    assert "p99_torture" not in story.verdict().figures
