@@ -25,7 +25,7 @@ _PATIENCE = 3
 _ENDING = {"kill": (-9,), "point": (-9,), "terminate": (0,)}
 """How a process ends that was ended so."""
 _SUDDEN = frozenset({"kill", "point"})
-_LOAD = frozenset({"flood", "calls", "lateness", "memory peak", "calm", "tell apart"})
+_LOAD = frozenset({"flood", "calls", "lateness", "memory peak", "calm", "tell apart", "limit records"})
 """Acts that break nothing."""
 
 
