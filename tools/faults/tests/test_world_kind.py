@@ -32,6 +32,7 @@ def test_an_empty_file_is_the_plain_installation(tmp_path: Path) -> None:
         ("memory_mib: {enrichr: 256}", "odd.yaml: memory_mib.enrichr"),
         ("- a list", "odd.yaml: no YAML mapping"),
         ("a: [", "odd.yaml: no YAML mapping"),
+        ("pairs: true\nproxied: true", "pairs cannot be proxied"),
     ],
 )
 def test_a_typo_is_one_sentence_that_names_it(tmp_path: Path, text: str, said: str) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ringback_common.errors import ConfigError
 
 __all__ = ["Disk", "Process", "WorldKind", "read_world"]
@@ -60,6 +60,12 @@ class WorldKind(BaseModel):
     env: Mapping[Process, Mapping[str, str]] = Field(default_factory=dict[Process, Mapping[str, str]])
     broker_properties: Mapping[str, str] = Field(default_factory=dict[str, str])
     store_settings: Mapping[str, str] = Field(default_factory=dict[str, str])
+
+    @model_validator(mode="after")
+    def _links_know_one_process_of_each_service(self) -> Self:
+        if self.pairs and (self.proxied or self.namespaces):
+            raise ValueError("pairs cannot be proxied: the second processes would be past the links")
+        return self
 
 
 def read_world(folder: Path, name: str) -> WorldKind:
