@@ -33,14 +33,14 @@ def _figures(story: Story, **calls: str) -> dict[str, float]:
     story.acts = [Act(99.0, 100.0, "limit records", "graph", named)]
     ledgers = story.ledgers()
     seen = evidence_of(ledgers, index_of(ledgers))
-    return {name: seen[name] for name in ("limit_whole", "limit_refused", "limit_passed")}
+    return {name: seen[name] for name in ("limit_lacking", "limit_kept", "limit_passed")}
 
 
 def test_a_record_at_the_limit_is_whole_if_it_is_published_and_stored(story: Story) -> None:
     """On all three topics and in the store."""
-    assert _figures(story, calls_at=KEY[1]) == {"limit_whole": 1, "limit_refused": 0, "limit_passed": 0}
+    assert _figures(story, calls_at=KEY[1]) == {"limit_lacking": 0, "limit_kept": 0, "limit_passed": 0}
     story.calls = {}
-    assert _figures(story, calls_at=KEY[1])["limit_whole"] == 0
+    assert _figures(story, calls_at=KEY[1])["limit_lacking"] == 1
 
 
 def test_a_record_above_the_limit_is_refused_for_its_size_and_passes_nowhere() -> None:
@@ -48,11 +48,11 @@ def test_a_record_above_the_limit_is_refused_for_its_size_and_passes_nowhere() -
     story = Story()
     story.notified(100.0)
     story.refused(100.2, story.asked(100.01), "too_large")
-    assert _figures(story, calls_above=KEY[1]) == {"limit_whole": 0, "limit_refused": 1, "limit_passed": 0}
+    assert _figures(story, calls_above=KEY[1]) == {"limit_lacking": 0, "limit_kept": 0, "limit_passed": 0}
     story.records[-1] = replace(
         story.records[-1], headers={**story.records[-1].headers, "ringback_dlq_reason": b"malformed"}
     )
-    assert _figures(story, calls_above=KEY[1])["limit_refused"] == 0
+    assert _figures(story, calls_above=KEY[1])["limit_kept"] == 1
 
 
 def test_a_record_above_the_limit_that_was_published_is_told(story: Story) -> None:

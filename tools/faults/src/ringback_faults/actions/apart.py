@@ -16,9 +16,9 @@ __all__ = ["tell_apart"]
 async def tell_apart(scene: Scene, within: float = 60.0) -> None:
     """Wait until the installation beside has finished, and look whose records are in whose topics and whose store.
 
-    The evidence: whether it `finished`, the `groups` of its own, the `calls` that Graph told it of and those of them
-    that it `lost`, how many `records` and `rows` of both were looked at and how many are `foreign`: of a tenant of the
-    other one.
+    How many `calls` Graph told it of, and how many `records` and `rows` of both were looked at, is the evidence. None
+    may be `lost` of the calls or `foreign` of the others: of a tenant of the other one. Nor may it be `unfinished`, or
+    any of the product's groups be one that is `not_its_own`.
     """
     at = time.time()
     async with open_beside_scene(scene) as other:
@@ -28,8 +28,8 @@ async def tell_apart(scene: Scene, within: float = 60.0) -> None:
         owed = {key: max(call.accepted) for key, call in told.items() if call.accepted}
         seen = [await apart.looked_at(*pair) for pair in ((scene.stack, other.stack), (other.stack, scene.stack))]
         detail: dict[str, float | str] = {
-            "finished": finished is not None,
-            "groups": await _groups(other),
+            "unfinished": finished is None,
+            "not_its_own": await _not_its_own(other),
             "calls": len(owed),
             "lost": sum(stored.get(key, 0) < version for key, version in owed.items()),
             "records": min(one.records for one in seen),
@@ -39,8 +39,8 @@ async def tell_apart(scene: Scene, within: float = 60.0) -> None:
     scene.note(Act(at, time.time(), "tell apart", "beside", detail))
 
 
-async def _groups(other: Scene) -> int:
-    """How many of the product's groups the broker knows by the installation's prefix."""
+async def _not_its_own(other: Scene) -> int:
+    """How many of the product's groups the broker does not know by the installation's prefix."""
     async with administered(other) as admin:
         known = {str(name) for name, *_ in await admin.list_consumer_groups()}
-    return sum(other.stack.addresses.topic_prefix + name in known for name in GROUPS)
+    return sum(other.stack.addresses.topic_prefix + name not in known for name in GROUPS)

@@ -17,6 +17,8 @@ from ringback_faults.scene import Scene, open_beside_scene
 
 __all__ = ["torture"]
 
+_SETTLED_SECONDS = 2.0
+"""Between the calm and the torture: what came last in the calm is stored by then, and is no part of what comes next."""
 _AMONG = 40
 """Calls that the flood is about: an enricher has some to read at any moment, and never many of one."""
 
@@ -40,6 +42,7 @@ async def torture(
         at = time.time()
         await asyncio.sleep(calm)
         scene.note(Act(at, time.time(), CALM, "beside"))
+        await asyncio.sleep(_SETTLED_SECONDS)
         at = time.time()
         async with asyncio.TaskGroup() as group:
             group.create_task(_flooded(other, rate, seconds))

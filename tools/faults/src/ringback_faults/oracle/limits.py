@@ -18,20 +18,24 @@ _REASON = "too_large"
 
 
 def limit_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
-    """The evidence; {} where no record was at the limit.
+    """What a row bounds; {} where no record was at the limit.
 
-    `limit_whole` are the calls at the limit that stand on all three topics and in the store, `limit_refused` those
-    above it that are a dead letter for their size; `limit_passed` are those above it of which anything was published or
-    stored.
+    `limit_lacking` are the calls at the limit that do not stand on all three topics and in the store, `limit_kept`
+    those above it that are no dead letter for their size, and `limit_passed` those above it of which anything was
+    published or stored.
     """
     if not any(act.what == LIMIT for act in ledgers.acts):
         return {}
-    whole = [key for key in _named("calls_at", ledgers) if _topics(key, index) == _PUBLISHED and key in ledgers.calls]
-    above = list(_named("calls_above", ledgers))
-    refused = [key for key in above if _REASON in map(reason_of, index.letters.get(key, ()))]
-    passed = [key for key in above if _topics(key, index) or key in ledgers.calls]
-    counted: Mapping[str, Iterable[Key]] = {"whole": whole, "refused": refused, "passed": passed}
-    return {f"limit_{name}": float(len(list(keys))) for name, keys in counted.items()}
+    whole, above = list(_named("calls_at", ledgers)), list(_named("calls_above", ledgers))
+    return {
+        "limit_lacking": _count(_topics(key, index) != _PUBLISHED or key not in ledgers.calls for key in whole),
+        "limit_kept": _count(_REASON not in map(reason_of, index.letters.get(key, ())) for key in above),
+        "limit_passed": _count(bool(_topics(key, index)) or key in ledgers.calls for key in above),
+    }
+
+
+def _count(marks: Iterable[bool]) -> float:
+    return float(sum(marks))
 
 
 def _named(kind: str, ledgers: Ledgers) -> Iterator[Key]:
