@@ -1,9 +1,12 @@
 """Services that run twice, and installations with a prefix: who is who, by name, port and group."""
 
+import random
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from ringback_faults.actions.absence import group_of, partitions_of
+from ringback_faults.actions.chaos import drawn_target
 from ringback_faults.ledgers import Sample
 from ringback_faults.oracle.members import members_of
 from ringback_faults.pairs import doubled, members_among, service_of, shared_tenants
@@ -63,3 +66,13 @@ def test_groups_and_topics_have_the_installation_s_prefix() -> None:
         assert group_of(scene, "store") == f"{prefix}ringback-sink-store"
         assert {part.topic for part in partitions_of(scene, "store")} == {f"{prefix}callrecords.restricted.records.v1"}
         assert len(partitions_of(scene, "store")) == 24
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_chaos_strikes_each_target_once_before_one_again(seed: int) -> None:
+    """So that a short row cannot pass by without a pair, whatever its seed is."""
+    draw, waiting = random.Random(seed), ["webhook", "enricher", "store"]  # noqa: S311 - a seed that repeats is the point
+    assert {drawn_target(draw, waiting, ()) for _ in range(3)} == {"webhook", "enricher", "store"}
+    assert {"webhook", "enricher", "store", "keeper", "broker", "database", "graph", "delivery"} == set(waiting)
+    assert drawn_target(draw, waiting, set(waiting) - {"graph"}) == "graph"
+    assert drawn_target(draw, ["graph"], {"graph"}) != "graph"

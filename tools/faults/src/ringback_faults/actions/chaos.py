@@ -1,8 +1,9 @@
 """Everything at random: the faults of other rows, drawn from the seed."""
 
 import asyncio
+import random
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ringback_faults.actions.registry import action, perform
@@ -11,7 +12,7 @@ from ringback_faults.pairs import members_among
 from ringback_faults.row import Step
 from ringback_faults.scene import Scene
 
-__all__ = ["chaos"]
+__all__ = ["chaos", "drawn_target"]
 
 _OUTAGE: dict[str, Any] = {"effect": "status", "route": "records", "status": 503}
 _POOL: Mapping[str, tuple[dict[str, Any], ...]] = {
@@ -47,15 +48,37 @@ _SERVICES = frozenset({"webhook", "enricher", "store", "keeper"})
 
 @action("chaos")
 async def chaos(scene: Scene, seconds: float = 70.0, every: float = 10.0) -> None:
-    """A fault out of the pool every so often, begun whether or not the one before is over; of a pair one is struck."""
-    ends, striking = time.time() + seconds, dict[str, asyncio.Task[None]]()
+    """A fault out of the pool every so often, begun whether or not the one before is over; of a pair one is struck.
+
+    `of_pair` counts those that left another process of the same service alone.
+    """
+    ends, striking, waiting = time.time() + seconds, dict[str, asyncio.Task[None]](), list(_POOL)
     async with asyncio.TaskGroup() as group:
         while time.time() < ends:
-            free = [name for name in _POOL if name not in striking or striking[name].done()]
-            target = scene.random.choice(free)
+            busy = {name for name, task in striking.items() if not task.done()}
+            target = drawn_target(scene.random, waiting, busy)
             said = scene.random.choice(_POOL[target])
-            struck = scene.random.choice(members_among(scene.stack.processes, target)) if target in _SERVICES else ""
-            step = Step.model_validate(said | ({"process": struck} if struck else {}))
-            scene.note(Act(time.time(), time.time(), "chaos", struck or target, {"drawn": str(said["do"])}))
+            members = members_among(scene.stack.processes, target) if target in _SERVICES else [target]
+            struck = scene.random.choice(members)
+            step = Step.model_validate(said | ({"process": struck} if target in _SERVICES else {}))
+            detail = {"drawn": str(said["do"]), "of_pair": float(len(members) > 1)}
+            scene.note(Act(time.time(), time.time(), "chaos", struck, detail))
             striking[target] = group.create_task(perform(scene, step))
             await asyncio.sleep(every)
+
+
+def drawn_target(draw: random.Random, waiting: list[str], busy: Container[str]) -> str:
+    """A target that no fault is under way at; each is struck once before one is struck again.
+
+    Args:
+        draw: decides.
+        waiting: those that were not struck yet; the drawn one is taken out, and once all are, all wait again.
+        busy: those that are being struck.
+    """
+    free = [name for name in waiting if name not in busy] or [name for name in _POOL if name not in busy]
+    target = draw.choice(free)
+    if target in waiting:
+        waiting.remove(target)
+    if not waiting:
+        waiting.extend(_POOL)
+    return target
