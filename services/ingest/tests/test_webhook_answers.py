@@ -148,20 +148,34 @@ async def test_what_no_subscription_of_ours_sends_is_forged(
     ("query", "expected"),
     [
         (OURS, Status.UNAVAILABLE),
-        (replace(OURS, kid="k3"), Status.ACCEPTED),
+        (replace(OURS, kid="k3"), Status.UNAVAILABLE),
+        (replace(OURS, kid="k" * 33), Status.ACCEPTED),
         (replace(OURS, installation="other"), Status.ACCEPTED),
         (NotificationQuery(), Status.ACCEPTED),
     ],
-    ids=["valid key", "unknown key", "another installation", "nothing"],
+    ids=["valid key", "unknown key", "no possible key", "another installation", "nothing"],
 )
 async def test_an_undecodable_body_of_ours_is_sent_again(
     door: Door, query: NotificationQuery, expected: Status, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """503 and a line at ERROR if its URL carries our installation's id and a valid key id; else 202 and a count."""
+    """503 and a line at ERROR if its URL carries our installation's id and a key id, valid or to come; else 202."""
     before = WEBHOOK_ITEMS.labels("undecodable")._value.get()
     assert await door.post(query, b"\x1f\x8b\x08") is expected
     assert WEBHOOK_ITEMS.labels("undecodable")._value.get() == before + 1
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * (expected is Status.UNAVAILABLE)
+
+
+@pytest.mark.parametrize("cut", [2, 40], ids=["behind its item", "within"])
+async def test_a_cut_body_of_a_key_to_come_is_waited_for_as_its_item_would_be(
+    door: Door, item: Item, body: Body, ring: KeyRing, cut: int
+) -> None:
+    """The item cannot be seen, so it cannot say which key it names: the URL does, for a quarter of an hour."""
+    query, octets = replace(OURS, kid="k3"), body(_rotated(item))[:-cut]
+    assert await door.post(query, octets) is Status.UNAVAILABLE
+    door.clock.at += WAIT_SECONDS
+    assert await door.post(query, octets) is Status.ACCEPTED
+    door.entry.proof = Proof(GONE["withdrawn"](ring), NOW, "test")
+    assert await door.post(query, octets) is Status.ACCEPTED
 
 
 @pytest.mark.parametrize("octets", [b"[]", b"{}", b'{"value":null}', b'{"value":["x"]}'])

@@ -11,7 +11,7 @@ from ringback_common.errors import Transient
 from ringback_common.metrics import WEBHOOK_ANSWER_SECONDS, WEBHOOK_ITEMS
 from ringback_common.outcomes import Message
 
-from ringback_ingest.client_state import NotificationQuery, Standing
+from ringback_ingest.client_state import NotificationQuery, Standing, is_kid
 from ringback_ingest.webhook.adapters.alarms import Alarms
 from ringback_ingest.webhook.adapters.connection import Reply
 from ringback_ingest.webhook.adapters.spans import as_headers, begin
@@ -96,8 +96,7 @@ class Entry:
     def _judge(self, query: NotificationQuery, refused: Sequence[Refused]) -> Status:
         """Count what was refused, decide the answer, and say what an operator has to know."""
         standing = self.proof.standing(query)
-        unknown = Refused.UNKNOWN_KID in refused
-        may_come = unknown and standing is Standing.UNKNOWN and self._unknown.waits(query.kid, self._clock.monotonic())
+        unknown, may_come = Refused.UNKNOWN_KID in refused, self._key_may_come(query, standing, refused)
         for reason in refused:
             (_AWAITING_KEY if may_come and reason is Refused.UNKNOWN_KID else _REFUSED[reason]).inc()
         status = answer_to(refused, standing, key_may_come=may_come)
@@ -106,6 +105,11 @@ class Entry:
         if Refused.UNDECODABLE in refused and status is Status.UNAVAILABLE:
             self._alarms.undecodable(query.kid)
         return status
+
+    def _key_may_come(self, query: NotificationQuery, standing: Standing | None, refused: Sequence[Refused]) -> bool:
+        """Whether an unknown key is waited for: one that an item names, or the URL of what cannot be decoded."""
+        named = Refused.UNKNOWN_KID in refused or (Refused.UNDECODABLE in refused and is_kid(query.kid))
+        return named and standing is Standing.UNKNOWN and self._unknown.waits(query.kid, self._clock.monotonic())
 
     def _join(self, post: _Post, messages: list[Message], answer_by: float) -> None:
         loop = asyncio.get_running_loop()

@@ -19,12 +19,11 @@ def answer_to(refused: Collection[Refused], standing: Standing | None, *, key_ma
     Args:
         refused: why items of the POST were not taken.
         standing: of the key that its URL names; None for a URL that is not ours.
-        key_may_come: whether an item's unknown key is still waited for.
+        key_may_come: whether the unknown key is still waited for that an item names, or the URL of what cannot be
+            decoded: an item of it may be in there.
     """
     if Refused.TOO_MANY_ITEMS in refused:
         return Status.TOO_LARGE
-    if Refused.UNKNOWN_KID in refused and key_may_come:
-        return Status.UNAVAILABLE
-    if Refused.UNDECODABLE in refused and standing is Standing.VALID:
+    if key_may_come or (Refused.UNDECODABLE in refused and standing is Standing.VALID):
         return Status.UNAVAILABLE
     return Status.ACCEPTED
