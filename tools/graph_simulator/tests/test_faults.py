@@ -1,5 +1,6 @@
 """Faults on demand, each as a client meets it."""
 
+import json
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -212,3 +213,13 @@ async def test_a_tenant_may_refuse_the_double_expand(lab: Lab) -> None:
     assert (await _get(lab, call)).status == 400
     assert "sessions" in await lab.record(call["callId"], "?$expand=sessions($expand=segments)")
     assert "participants_v2" in await lab.record(call["callId"], "?$expand=participants_v2")
+
+
+async def test_half_a_surrogate_pair_stands_in_a_record(lab: Lab) -> None:
+    """JavaScript's parser reads it, the sessions are as ever."""
+    call = await lab.call()
+    whole = await (await _get(lab, call)).json()
+    await _plan(lab, effect="halfPair", route="record", count=1)
+    body = await (await _get(lab, call)).read()
+    assert b"\\ud83d" in body
+    assert json.loads(body) == {**whole, "note": "\ud83d"}

@@ -143,13 +143,18 @@ async def test_patch_renews_and_other_members_are_refused(lab: Lab) -> None:
 
 
 async def test_delete_and_reauthorize(lab: Lab) -> None:
-    """Reauthorise changes no expiry; what was deleted is 404."""
-    path = f"subscriptions/{(await lab.subscribe())['id']}"
+    """Reauthorise changes no expiry; what was deleted is 404. The ledger says what was made, and what deleted."""
+    made = await lab.subscribe()
+    path = f"subscriptions/{made['id']}"
     before = (await lab.get(path))["expirationDateTime"]
     assert (await lab.graph("POST", f"{path}/reauthorize")).status == 202
     assert (await lab.get(path))["expirationDateTime"] == before
     assert (await lab.graph("DELETE", path)).status == 204
     assert (await lab.graph("GET", path)).status == 404
+    lines = await lab.ledger("subscription")
+    assert [line["event"] for line in lines] == ["created", "reauthorized", "deleted"]
+    for line in lines:
+        assert (line["resource"], line["notificationUrl"]) == (made["resource"], made["notificationUrl"])
 
 
 @pytest.mark.parametrize("time_scale", [3000.0])

@@ -26,6 +26,8 @@ _SETTINGS = {
     "typeCasing": "type_casing",
     "states": "states",
     "shareUrl": "share_url",
+    "odd": "odd",
+    "keepAlive": "keep_alive",
 }
 _LIFECYCLE = frozenset({"reauthorizationRequired", "subscriptionRemoved", "missed"})
 

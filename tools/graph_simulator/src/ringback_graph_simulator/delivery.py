@@ -15,6 +15,7 @@ from ringback_graph_simulator.clock import GraphClock
 from ringback_graph_simulator.endpoint_health import EndpointHealth
 from ringback_graph_simulator.ledger import Ledger
 from ringback_graph_simulator.notifications import Item, render
+from ringback_graph_simulator.oddities import ALONE, KINDS, PASSING, odd_alone, odd_body
 from ringback_graph_simulator.subscriptions import Subscriptions
 
 __all__ = ["Delivery", "DeliverySettings", "Post"]
@@ -27,7 +28,12 @@ _HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 
 @dataclass(slots=True)
 class DeliverySettings:
-    """What a test may turn; see the control API."""
+    """What a test may turn; see the control API.
+
+    Attributes:
+        odd: share of POSTs that are sent with something odd in them, or behind an odd one.
+        keep_alive: whether connections are used again; without it each POST has its own.
+    """
 
     paused: bool = False
     concurrency: int = 64
@@ -36,11 +42,18 @@ class DeliverySettings:
     type_casing: str = "mixed"
     states: bool = True
     share_url: bool = True
+    odd: float = 0.0
+    keep_alive: bool = True
 
 
 @dataclass(slots=True, order=True)
 class Post:
-    """One request to an endpoint, repeated as it is until it is accepted or given up."""
+    """One request to an endpoint, repeated as it is until it is accepted or given up.
+
+    Attributes:
+        odd: what is odd in it, a kind of `oddities`; None in a repetition that is in order again.
+        whole: the body without anything odd.
+    """
 
     due: float
     number: int
@@ -49,6 +62,8 @@ class Post:
     first_at: float = field(compare=False)
     attempt: int = field(default=0, compare=False)
     body: bytes = field(default=b"", compare=False)
+    odd: str | None = field(default=None, compare=False)
+    whole: bytes = field(default=b"", compare=False)
 
 
 @dataclass(slots=True)
@@ -190,21 +205,32 @@ class Delivery:
 
     async def _attempt(self, post: Post) -> None:
         post.attempt += 1
+        await self._word(post)
         self._prepare(post)
         begun = self._clock.now()
-        status, problem = await self._send(post)
+        limit = _FIRST_TIMEOUT_S if post.attempt == 1 else _RETRY_TIMEOUT_S
+        status, problem = await self._send(post.url, post.body, limit)
         end = self._clock.now()
         self._endpoint(post.url).answered(end, end - begun)
         first = post.items[0]
         self._ledger.write(
             "post", at=begun, end=end, attempt=post.attempt, postId=post.number, url=post.url.partition("?")[0],
-            subscriptionId=first.subscription.id, lifecycle=first.lifecycle, status=status, error=problem,
+            subscriptionId=first.subscription.id, lifecycle=first.lifecycle, status=status, error=problem, odd=post.odd,
             items=[item.entry() for item in post.items],
         )  # fmt: skip
         if status is not None and 200 <= status < 300:
             self._accept(post)
         else:
             self._retry(post, end)
+
+    async def _word(self, post: Post) -> None:
+        """Give the attempt its body, after what goes before it."""
+        if post.attempt == 1:
+            self._render(post)
+            if post.odd == ALONE:
+                await self._send_odd_one(post)
+        elif post.odd in PASSING:
+            post.odd, post.body = None, post.whole
 
     def _prepare(self, post: Post) -> None:
         for item in post.items:
@@ -213,16 +239,27 @@ class Delivery:
                 item.call.notified += post.attempt == 1
         if post.attempt == 1:
             self.tally.notified += len(post.items)
-            value = [render(item, self._rng, self.settings.type_casing) for item in post.items]
-            body = {"value": value} if self._rng.random() < 0.7 else {"value": value, "validationTokens": None}
-            post.body = orjson.dumps(body)
 
-    async def _send(self, post: Post) -> tuple[int | None, str | None]:
-        limit = _FIRST_TIMEOUT_S if post.attempt == 1 else _RETRY_TIMEOUT_S
+    def _render(self, post: Post) -> None:
+        value = [render(item, self._rng, self.settings.type_casing) for item in post.items]
+        body = {"value": value} if self._rng.random() < 0.7 else {"value": value, "validationTokens": None}
+        post.whole = post.body = orjson.dumps(body)
+        if self.settings.odd and not post.items[0].lifecycle and self._rng.random() < self.settings.odd:
+            post.odd = self._rng.choice(tuple(KINDS))
+            post.body = odd_body(post.odd, value, self._rng)
+
+    async def _send_odd_one(self, post: Post) -> None:
+        """What goes before a POST: one with nothing genuine in it, which nobody repeats."""
+        begun, odd = self._clock.now(), odd_alone(orjson.loads(post.whole)["value"])
+        status, problem = await self._send(post.url, odd, _FIRST_TIMEOUT_S)
+        self._ledger.write("oddPost", at=begun, end=self._clock.now(), status=status, error=problem)
+
+    async def _send(self, url: str, body: bytes, limit: float) -> tuple[int | None, str | None]:
+        headers = _HEADERS if self.settings.keep_alive else {**_HEADERS, "Connection": "close"}
         try:
             async with (
                 asyncio.timeout(limit),
-                self._session.post(post.url, data=post.body, headers=_HEADERS, allow_redirects=False) as answer,
+                self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
             ):
                 await answer.read()
                 return answer.status, None

@@ -19,6 +19,8 @@ from ringback_graph_simulator.world import World
 __all__ = ["FaultEffects"]
 
 _FOREIGN = b"https://graph.attacker.example"
+_HALF_PAIR = b',"note":"\\ud83d"}'
+"""A last member whose text is half a surrogate pair, as clients cut texts."""
 _HANG_S = 600
 _OVERSIZE_CHUNKS, _CHUNK = 256, b" " * (1 << 20)
 
@@ -77,6 +79,8 @@ class FaultEffects:
             response.body = b'{"id": "\xff\xfe, "sessions": [}'
         elif fault.effect == "wrongShape":
             response.body = b'["no object"]'
+        elif fault.effect == "halfPair" and isinstance(response.body, bytes):
+            response.body = response.body[:-1] + _HALF_PAIR
         elif fault.effect == "htmlPage":
             return web.Response(text="<html><body>Down for maintenance</body></html>", content_type="text/html")
         elif fault.effect == "foreignNextLink" and isinstance(response.body, bytes):

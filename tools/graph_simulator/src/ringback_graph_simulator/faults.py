@@ -19,6 +19,7 @@ EFFECTS = frozenset(
         "htmlPage",
         "malformed",
         "wrongShape",
+        "halfPair",
         "truncated",
         "foreignNextLink",
         "versionRise",

@@ -126,5 +126,6 @@ class SubscriptionService:
     def _note(self, subscription: Subscription, event: str, **more: str) -> None:
         self._ledger.write(
             "subscription", at=self._clock.now(), event=event, subscriptionId=subscription.id,
-            tenantId=subscription.tenant_id, expirationDateTime=instant(subscription.expires_at), **more,
+            tenantId=subscription.tenant_id, expirationDateTime=instant(subscription.expires_at),
+            resource=subscription.resource, notificationUrl=subscription.notification_url, **more,
         )  # fmt: skip
