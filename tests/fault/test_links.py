@@ -75,6 +75,22 @@ def test_octets_pass_unchanged(link: Link) -> None:
     assert (link.counts.connections, link.counts.octets) == (1, 2 * len(PAYLOAD))
 
 
+def test_connections_lead_to_several_servers_in_turn(link: Link) -> None:
+    """Each other one leads to the second, those that stand stay where they are; then all lead back to the first."""
+    with socket.create_server((HOST, 0)) as second:
+        second.settimeout(5)
+        link.lead_to(link.route.target, second.getsockname())
+        with connect(link) as one, connect(link) as other:
+            second.accept()[0].close()
+            assert [client.recv(1) if client is other else b"-" for client in (one, other)] == [b"-", b""]
+            link.lead_to()
+            one.sendall(PAYLOAD)
+            assert everything(one, len(PAYLOAD)) == PAYLOAD
+    with connect(link) as client:
+        client.sendall(PAYLOAD)
+        assert everything(client, len(PAYLOAD)) == PAYLOAD
+
+
 def test_latency_delays_each_way_and_cuts_nothing(link: Link) -> None:
     """A delay up and a delay down add up, also for a connection that stood before."""
     with connect(link) as client:

@@ -13,9 +13,9 @@ from ringback_events import topics
 from ringback_faults.collect.group_offsets import MARK, decode
 from ringback_faults.collect.leaks import leaks_since, log_sizes, secrets_of
 from ringback_faults.collect.sampling import gauges_in
-from ringback_faults.collect.simulator_ledger import lines_since, post_of, request_of
+from ringback_faults.collect.simulator_ledger import lines_since, odd_of, post_of, request_of, subscribed_of
 from ringback_faults.collect.topic_dump import topic_record
-from ringback_faults.ledgers import Commit, Generation, Item, Sample
+from ringback_faults.ledgers import Commit, Generation, Item, Sample, SentOdd, Subscribed
 from ringback_faults.oracle.bounds import tells_keys
 from ringback_local.demo.canonical import children_of
 
@@ -100,6 +100,7 @@ def test_lines_of_the_simulator(tmp_path: Path) -> None:
     """From an offset on, whole lines only; a lifecycle event has no items, an unanswered request the status 0."""
     item = {"item": "i1", "tenantId": "t", "callId": "c", "version": 2, "planted": "duplicate"}
     post = {"kind": "post", "at": 1.0, "end": 2.0, "attempt": 1, "status": None, "lifecycle": False, "items": [item]}
+    post |= {"subscriptionId": "s1", "odd": None}
     request = {
         "kind": "request", "at": 1.0, "end": 2.0, "tenantId": None, "route": "record", "callId": "c", "page": 1,
         "version": None, "status": None, "insideRetryAfter": False, "overBudget": None, "fault": "f1",
@@ -110,8 +111,21 @@ def test_lines_of_the_simulator(tmp_path: Path) -> None:
     lines = list(lines_since(file, len(old)))
     assert lines == [post, request]
     assert post_of(post).items == (Item("i1", ("t", "c"), 2, "duplicate"),)
+    assert (post_of(post).subscription, post_of(post).odd, post_of({**post, "odd": "cut"}).odd) == ("s1", "", "cut")
     assert post_of({**post, "lifecycle": True}).items == ()
     assert request_of(request).status == 0
+
+
+def test_lines_about_subscriptions() -> None:
+    """What became of one, to whom, and the key its URL names; and an endpoint that did not validate."""
+    line = {
+        "kind": "subscription", "at": 1.0, "event": "created", "tenantId": "t", "subscriptionId": "s",
+        "resource": "communications/callRecords", "notificationUrl": "http://w/n?slot=callrecords&kid=k1",
+    }  # fmt: skip
+    assert subscribed_of(line) == Subscribed(1.0, "created", "t", "s", whole=True, kid="k1")
+    assert not subscribed_of({**line, "resource": "communications/callRecords?$filter=x"}).whole
+    assert subscribed_of({"kind": "handshake", "end": 2.0}) == Subscribed(2.0, "refused")
+    assert odd_of({"at": 1.0, "status": 202}) == SentOdd(1.0, 202)
 
 
 def test_gauges_are_picked_out_of_the_metrics() -> None:

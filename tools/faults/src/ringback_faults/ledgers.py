@@ -25,8 +25,10 @@ __all__ = [
     "Post",
     "Request",
     "Sample",
+    "SentOdd",
     "StoredCall",
     "StoredVersion",
+    "Subscribed",
     "TopicRecord",
     "Write",
 ]
@@ -55,7 +57,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One attempt of the sender. `status` is None when it never got an answer: such items may or may not be durable."""
+    """One attempt of the sender. `status` is None when it never got an answer: such items may or may not be durable.
+
+    Attributes:
+        subscription: the id of that of its first item; all have one URL.
+        odd: the kind of what is odd in its body, empty if nothing is.
+    """
 
     at: float
     end: float
@@ -63,11 +70,40 @@ class Post:
     status: int | None
     items: tuple[Item, ...]
     lifecycle: bool = False
+    subscription: str = ""
+    odd: str = ""
 
     @property
     def accepted(self) -> bool:
         """Answered 2xx."""
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP's classes
+
+
+@dataclass(frozen=True, slots=True)
+class SentOdd:
+    """A POST in which nothing is genuine, and what it was answered."""
+
+    at: float
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """What became of a subscription, or of the wish for one.
+
+    Attributes:
+        event: created, renewed, reauthorized, deleted, removed, expired; or refused, when an endpoint did not validate.
+        subscription: its id; empty for one that was refused.
+        whole: whether it is to all call records of the tenant; a filter by participant makes another one.
+        kid: of the key that its URL names, empty if none.
+    """
+
+    at: float
+    event: str
+    tenant_id: str = ""
+    subscription: str = ""
+    whole: bool = True
+    kid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +271,8 @@ class Ledgers:
             be found in the dead letters, empty where it is to be worked on like any other.
         removed: records that the harness removed from a topic before their group had read them.
         tenant_budget: requests in 20 s that may be sent for one tenant; Graph's, unless the world's is smaller.
+        subscribed: what became of subscriptions, in the order of the simulator's file.
+        odd: POSTs in which nothing is genuine.
         searched: how many names, numbers and addresses of people were looked for.
         leaks: findings of the search for planted people and secrets in everything that was printed or exported.
     """
@@ -259,3 +297,5 @@ class Ledgers:
     searched: int = 0
     leaks: tuple[str, ...] = ()
     tenant_budget: int = GRAPHS_BUDGET
+    subscribed: tuple[Subscribed, ...] = ()
+    odd: tuple[SentOdd, ...] = ()

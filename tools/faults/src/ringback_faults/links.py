@@ -67,6 +67,10 @@ class Link:
         self.produce_errors.end()
         self._do(self._relay.heal())
 
+    def lead_to(self, *targets: Address) -> None:
+        """New connections lead to these in turn, as behind a load balancer; to none but its own without any."""
+        self._do(self._relay.lead_to(targets or (self.route.target,)))
+
     def open(self) -> None:
         """Listen; raises OSError if the address is taken."""
         self._do(self._relay.open())

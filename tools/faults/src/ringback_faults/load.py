@@ -17,6 +17,8 @@ _PEACE: Mapping[str, Any] = {
     "duplicates": 0.0,
     "states": False,
     "shareUrl": True,
+    "odd": 0.0,
+    "keepAlive": True,
 }
 """Delivery as a row finds it. Graph's slow and drop states are a fault of their own: with them on, a few seconds of
 503 make Graph drop notifications, and there would be little left to lose by what comes after."""

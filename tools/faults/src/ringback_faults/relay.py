@@ -211,16 +211,21 @@ def _size(toxic: Toxic, passed: int) -> int:
 
 
 class Relay:
-    """Listens at one address and connects to another. To be used in one event loop."""
+    """Listens at one address and connects to another, or to several in turn. To be used in one event loop."""
 
     def __init__(self, listen: Address, target: Address, dialect: Callable[[], Dialect] | None = None) -> None:
         self.counts = Counts()
-        self._listen, self._target = listen, target
+        self._listen = listen
+        self._targets = (target,)
         self._dialect = dialect
         self._up, self._down = Toxic(), Toxic()
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._serving: set[asyncio.Task[None]] = set()
+
+    async def lead_to(self, targets: tuple[Address, ...]) -> None:
+        """New connections lead to these in turn; those that there are stay."""
+        self._targets = targets
 
     async def open(self) -> None:
         """Listen; raises OSError if the address is taken."""
@@ -267,9 +272,10 @@ class Relay:
             await self._relay(reader, writer)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        target = self._targets[self.counts.connections % len(self._targets)]
         self.counts.connections += 1
         try:
-            their_reader, their_writer = await asyncio.open_connection(*self._target)
+            their_reader, their_writer = await asyncio.open_connection(*target)
         except OSError:
             self.counts.refused += 1
             _Direction(reader, writer, Toxic()).abort()

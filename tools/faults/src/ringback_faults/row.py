@@ -102,7 +102,7 @@ class Row(_Model):
     """A row.
 
     Attributes:
-        row: its name in the scorecard, R1 to R48i.
+        row: its name in the scorecard, R1 to R55.
         fault: one sentence for people.
         world: what kind of installation it needs; rows of one world share a running one.
         load: what happens meanwhile.

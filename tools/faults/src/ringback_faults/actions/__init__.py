@@ -1,6 +1,7 @@
 """What a row's steps may do. Each module registers its own; `perform` finds them by name."""
 
 from ringback_faults.actions import (
+    addresses,
     apart,
     backlogs,
     chaos,
@@ -12,6 +13,7 @@ from ringback_faults.actions import (
     deliveries,
     graph,
     halts,
+    keys,
     limits,
     logs,
     members,
@@ -33,6 +35,7 @@ from ringback_faults.actions.registry import action, check_steps, perform
 
 __all__ = [
     "action",
+    "addresses",
     "apart",
     "backlogs",
     "chaos",
@@ -45,6 +48,7 @@ __all__ = [
     "deliveries",
     "graph",
     "halts",
+    "keys",
     "limits",
     "logs",
     "members",

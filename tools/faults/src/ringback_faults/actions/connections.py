@@ -17,7 +17,7 @@ from ringback_faults.produce_errors import ErrorName
 from ringback_faults.relay import Counts, Toxic
 from ringback_faults.scene import Scene
 
-__all__ = ["cut", "poison_link", "produce_errors", "refuse_link"]
+__all__ = ["cut", "links_of", "poison_link", "produce_errors", "refuse_link"]
 
 Harm = Mapping[str, float | int | bool]
 """Members of a `Toxic`."""
@@ -38,7 +38,7 @@ async def poison_link(
     The links' evidence: connections reset or half closed, chunks delayed or held, octets passed meanwhile. With `least`
     it lasts longer, until so much of it was seen, e.g. {half_closes: 2}: a client whose breaker is open asks rarely.
     """
-    harmed = [_links(scene)[name] for name in links]
+    harmed = [links_of(scene)[name] for name in links]
     before, at = [dataclasses.replace(link.counts) for link in harmed], time.time()
     try:
         for link in harmed:
@@ -55,7 +55,7 @@ async def poison_link(
 @action("refuse link")
 async def refuse_link(scene: Scene, links: list[str], seconds: float) -> None:
     """Reset what is connected and refuse who comes."""
-    harmed, at = [_links(scene)[name] for name in links], time.time()
+    harmed, at = [links_of(scene)[name] for name in links], time.time()
     before = [dataclasses.replace(link.counts) for link in harmed]
     try:
         for link in harmed:
@@ -90,7 +90,7 @@ async def produce_errors(
         written: the broker has the records all the same.
         seconds: the longest to wait for so many requests.
     """
-    errors, at = _links(scene)[link].produce_errors, time.time()
+    errors, at = links_of(scene)[link].produce_errors, time.time()
     before = errors.raised
     errors.order(error, times, topic and scene.stack.addresses.topic_prefix + topic, written=written)
     await until(lambda: errors.raised - before >= times, seconds)
@@ -106,7 +106,7 @@ async def cut(
 ) -> None:
     """Lose every packet between a process and a peer, silently. `passed` octets were given to the kernel meanwhile."""
     network = _network(scene)
-    link = _links(scene)["graph-webhook" if (process, peer) == ("webhook", "graph") else f"{process}-{peer}"]
+    link = links_of(scene)["graph-webhook" if (process, peer) == ("webhook", "graph") else f"{process}-{peer}"]
     for _ in range(times):
         before, at = dataclasses.replace(link.counts), time.time()
         try:
@@ -129,7 +129,8 @@ def _since(now: Counts, before: Counts) -> dict[str, float | str]:
     return {name: float(count - earlier[name]) for name, count in dataclasses.asdict(now).items()}
 
 
-def _links(scene: Scene) -> Links:
+def links_of(scene: Scene) -> Links:
+    """The links of the scene's world; raises ConfigError if it has none."""
     if scene.world.links is None:
         raise ConfigError(f"the world {scene.world.kind.name} has no links")
     return scene.world.links

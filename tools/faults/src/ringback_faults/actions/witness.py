@@ -77,7 +77,7 @@ class Witness:
                     yield int(told.get("count", 1))
 
 
-async def metrics_of(scene: Scene, process: Consuming) -> str:
+async def metrics_of(scene: Scene, process: str) -> str:
     """The text of a process' metrics; empty while it tells none."""
     url = f"http://127.0.0.1:{scene.stack.processes[process].admin_port}/metrics"
     try:

@@ -1,5 +1,6 @@
 """Brings the ledgers of a row together."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from ringback_faults.ledgers import (
     Post,
     Request,
     Sample,
+    SentOdd,
+    Subscribed,
 )
 
 __all__ = ["collect"]
@@ -32,6 +35,8 @@ class _Graph(NamedTuple):
     posts: tuple[Post, ...]
     requests: tuple[Request, ...]
     expected: dict[Key, Expected]
+    subscribed: tuple[Subscribed, ...]
+    odd: tuple[SentOdd, ...]
 
 
 async def collect(
@@ -79,6 +84,8 @@ async def collect(
         searched=len(kafka.people.canaries),
         leaks=_leaks(stack, baseline, kafka.people),
         tenant_budget=_tenant_budget(stack),
+        subscribed=graph.subscribed,
+        odd=graph.odd,
     )
 
 
@@ -115,6 +122,8 @@ async def _graph(stack: Stack, baseline: Baseline) -> _Graph:
         await simulator_ledger.flushed_size(control, file)
     posts: list[Post] = []
     requests: list[Request] = []
+    subscribed: list[Subscribed] = []
+    odd: list[SentOdd] = []
     for line in simulator_ledger.lines_since(file, baseline.ledger_offset):
         if line["kind"] == "post":
             posts.append(_own(simulator_ledger.post_of(line), baseline))
@@ -122,11 +131,14 @@ async def _graph(stack: Stack, baseline: Baseline) -> _Graph:
             requests.append(simulator_ledger.request_of(line))
         elif line["kind"] == "token":
             requests.append(simulator_ledger.token_request_of(line))
-    return _Graph(
-        tuple(posts), tuple(requests), {key: call for key, call in expected.items() if key not in baseline.known}
-    )
+        elif line["kind"] == "subscription" or (line["kind"] == "handshake" and not line["ok"]):
+            subscribed.append(simulator_ledger.subscribed_of(line))
+        elif line["kind"] == "oddPost":
+            odd.append(simulator_ledger.odd_of(line))
+    own = {key: call for key, call in expected.items() if key not in baseline.known}
+    return _Graph(tuple(posts), tuple(requests), own, tuple(subscribed), tuple(odd))
 
 
 def _own(post: Post, baseline: Baseline) -> Post:
     items = tuple(item for item in post.items if item.key not in baseline.known)
-    return Post(post.at, post.end, post.attempt, post.status, items, post.lifecycle)
+    return dataclasses.replace(post, items=items)

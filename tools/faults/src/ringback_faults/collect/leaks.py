@@ -9,7 +9,7 @@ from ringback_local.secrecy import leaks_in
 
 __all__ = ["leaks_since", "log_sizes", "secrets_of"]
 
-_PATTERNS = ("client-secret-*", "client-state-keys.json", "pseudonym-keys.json")
+_PATTERNS = ("client-secret-*", "client-state-keys*.json", "pseudonym-keys.json")
 _SHORTEST_SECRET = 24
 """Characters; what is shorter in these files is a name."""
 

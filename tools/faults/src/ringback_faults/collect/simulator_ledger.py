@@ -3,13 +3,24 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import orjson
 
-from ringback_faults.ledgers import Children, Expected, Item, Key, Post, Request
+from ringback_faults.ledgers import Children, Expected, Item, Key, Post, Request, SentOdd, Subscribed
 
-__all__ = ["expected_calls", "flushed_size", "lines_since", "post_of", "request_of", "token_request_of"]
+__all__ = [
+    "expected_calls",
+    "flushed_size",
+    "kid_of",
+    "lines_since",
+    "odd_of",
+    "post_of",
+    "request_of",
+    "subscribed_of",
+    "token_request_of",
+]
 
 
 async def flushed_size(control: aiohttp.ClientSession, file: Path) -> int:
@@ -36,7 +47,16 @@ def lines_since(file: Path, offset: int) -> Iterator[dict[str, Any]]:
 def post_of(line: Mapping[str, Any]) -> Post:
     """A line of kind `post`."""
     items = () if line["lifecycle"] else tuple(_item(item) for item in line["items"])
-    return Post(line["at"], line["end"], line["attempt"], line["status"], items, line["lifecycle"])
+    return Post(
+        line["at"],
+        line["end"],
+        line["attempt"],
+        line["status"],
+        items,
+        line["lifecycle"],
+        line["subscriptionId"],
+        line["odd"] or "",
+    )
 
 
 def _item(item: Mapping[str, Any]) -> Item:
@@ -75,6 +95,24 @@ def token_request_of(line: Mapping[str, Any]) -> Request:
         over_budget=None,
         fault=None,
     )
+
+
+def odd_of(line: Mapping[str, Any]) -> SentOdd:
+    """A line of kind `oddPost`."""
+    return SentOdd(line["at"], line["status"])
+
+
+def subscribed_of(line: Mapping[str, Any]) -> Subscribed:
+    """A line of kind `subscription`, or of kind `handshake` that failed."""
+    if line["kind"] == "handshake":
+        return Subscribed(line["end"], "refused")
+    whole, kid = "?" not in line["resource"], kid_of(line["notificationUrl"])
+    return Subscribed(line["at"], line["event"], line["tenantId"], line["subscriptionId"], whole, kid)
+
+
+def kid_of(url: str) -> str:
+    """The id of the key that a notification URL names; empty if it names none."""
+    return next((value for name, value in parse_qsl(urlsplit(url).query) if name == "kid"), "")
 
 
 async def expected_calls(control: aiohttp.ClientSession) -> dict[Key, Expected]:

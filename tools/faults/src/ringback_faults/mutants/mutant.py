@@ -49,7 +49,7 @@ class Mutant(_Model):
     """A planted bug.
 
     Attributes:
-        mutant: M1 to M29.
+        mutant: M1 to M30.
         bug: what it does wrong, in one sentence for people.
         why: what the ledgers show of it.
         patches: the bug itself.

@@ -13,7 +13,9 @@ from ringback_faults.oracle.index import ASIDES, DEAD_LETTERS, ENRICHER, LANES, 
 from ringback_faults.oracle.limits import limit_figures
 from ringback_faults.oracle.log_ends import log_ends_of
 from ringback_faults.oracle.members import members_of
+from ringback_faults.oracle.oddities import oddities_of
 from ringback_faults.oracle.strikes import strikes_of
+from ringback_faults.oracle.subscriptions import subscriptions_of
 from ringback_faults.oracle.uniqueness import unfinished_at
 from ringback_faults.pairs import service_of
 
@@ -40,6 +42,8 @@ def evidence_of(ledgers: Ledgers, index: Index) -> dict[str, float]:
         **log_ends_of(ledgers, index),
         **limit_figures(ledgers, index),
         **members_of(ledgers.samples),
+        **subscriptions_of(ledgers),
+        **oddities_of(ledgers),
         "kills_holding_work": float(sum(_held_work(act, ledgers) for act in ledgers.acts)),
         "versions_stored": float(len(ledgers.versions)),
         "calls_stored": float(len(ledgers.calls)),
