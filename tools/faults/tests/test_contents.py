@@ -11,6 +11,7 @@ from ringback_faults.contents import (
     contents_of_rows,
     contents_of_session,
 )
+from ringback_faults.contents.values import digest
 
 Json = dict[str, Any]
 
@@ -212,3 +213,10 @@ def test_nothing_odd_ends_the_reading(odd: Any) -> None:
     for read in (contents_of_graph, contents_of_record, contents_of_call, contents_of_session):
         read(poison)
         read({**poison, **session, "sessions": [session], "parties": [session], "participants_v2": [session]})
+
+
+def test_a_loss_of_nothing_is_read_the_same_from_postgresql() -> None:
+    """Which writes 0 where Graph writes 0.0; half a per cent is another loss, and no number is too large to be read."""
+    assert digest([["main-audio", 0.0]]) == digest([["main-audio", 0]])
+    assert digest([0.005]) != digest([0])
+    assert digest([1e300]) != digest([1])

@@ -12,6 +12,8 @@ __all__ = ["Contents", "array", "digest", "micros", "objects", "shape", "text", 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_EXACT = 2.0**53
+"""Below it a double holds every whole number; far above, JSON has no integer for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,14 @@ class Contents:
 
 
 def digest(value: Any) -> str:
-    """Of a JSON value."""
-    return hashlib.sha256(orjson.dumps(value)).hexdigest()[:16]
+    """Of a JSON value; 0.0 is 0, for PostgreSQL writes a number without a fraction so."""
+    return hashlib.sha256(orjson.dumps(_without_fractions(value))).hexdigest()[:16]
+
+
+def _without_fractions(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_fractions(one) for one in cast("list[Any]", value)]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
 
 
 def micros(value: Any) -> int | None:
