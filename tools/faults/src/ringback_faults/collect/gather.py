@@ -12,7 +12,7 @@ from ringback_local.supervised import Event
 from ringback_faults.collect import simulator_ledger, store_dump
 from ringback_faults.collect.baseline import Baseline, Installation
 from ringback_faults.collect.kafka_ledger import kafka_ledger
-from ringback_faults.collect.kept import Kept, removed_places
+from ringback_faults.collect.kept import Kept, place_counted_on, removed_places
 from ringback_faults.collect.leaks import leaks_since, secrets_of
 from ringback_faults.collect.people import People
 from ringback_faults.ledgers import (
@@ -79,7 +79,7 @@ async def collect(
         writes=writes,
         samples=tuple(samples),
         acts=tuple(sorted((*acts, *_ends(stack.events[baseline.events :])), key=lambda act: act.at)),
-        planted=_planted(acts),
+        planted=_planted(acts, kept),
         removed=removed_places(kept),
         searched=len(kafka.people.canaries),
         leaks=_leaks(stack, baseline, kafka.people),
@@ -99,11 +99,13 @@ def _tenant_budget(stack: Stack) -> int:
     return int(told["tenants"][0].get("budget", GRAPHS_BUDGET))
 
 
-def _planted(acts: Sequence[Act]) -> dict[tuple[str, int, int], str]:
-    planted = [(act.target, act.detail) for act in acts if act.what in {"poison", "plant"}]
+def _planted(acts: Sequence[Act], kept: Sequence[Kept]) -> dict[tuple[str, int, int], str]:
+    planted = (act for act in acts if act.what in {"poison", "plant"})
     return {
-        (topic, int(detail["partition"]), int(detail["offset"])): str(detail.get("reason", ""))
-        for topic, detail in planted
+        place_counted_on(kept, (act.target, int(act.detail["partition"]), int(act.detail["offset"])), act.end): str(
+            act.detail.get("reason", "")
+        )
+        for act in planted
     }
 
 

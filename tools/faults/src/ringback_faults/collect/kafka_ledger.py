@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 from ringback_events.topics import ALL_TOPICS
 
 from ringback_faults.collect.group_offsets import decode
-from ringback_faults.collect.kept import Kept, begins_of, commits_counted_on, counted_on, records_of
+from ringback_faults.collect.kept import Kept, begins_of, commits_counted_on, counted_on, origin_counted_on, records_of
 from ringback_faults.collect.people import People
 from ringback_faults.collect.topic_dump import (
     OFFSETS_TOPIC,
@@ -44,7 +44,7 @@ async def kafka_ledger(bootstrap: str, began: _Offsets, kept: Sequence[Kept]) ->
         people, records = People(), list[TopicRecord]()
         async for record in _all_of(consumer, began, kept, _only(ends, ours=True)):
             people.see(record)
-            records.append(topic_record(record))
+            records.append(origin_counted_on(kept, topic_record(record)))
         states = [
             decode(record.key, record.value, record.timestamp / 1000)
             async for record in records_between(consumer, began, _only(ends, ours=False))

@@ -11,12 +11,23 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from ringback_faults.ledgers import Commit
+from ringback_faults.ledgers import Commit, TopicRecord
 
-__all__ = ["Kept", "begins_of", "commits_counted_on", "counted_on", "records_of", "removed_places"]
+__all__ = [
+    "Kept",
+    "begins_of",
+    "commits_counted_on",
+    "counted_on",
+    "origin_counted_on",
+    "place_counted_on",
+    "records_of",
+    "removed_places",
+]
 
 Place = tuple[str, int, int]
 """(topic, partition, offset)"""
+_ORIGIN, _ORIGIN_NAMES = "ringback_dlq_", ("topic", "partition", "offset", "timestamp")
+"""Headers with which a dead letter names the record that it is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +77,29 @@ def commits_counted_on(kept: Sequence[Kept], commits: Iterable[Commit]) -> tuple
     )
 
 
+def place_counted_on(kept: Sequence[Kept], place: Place, at: float) -> Place:
+    """Where a record stands in the ledgers that was appended at `at`, in Unix seconds, and given this place then."""
+    topic, partition, offset = place
+    return topic, partition, offset + _shift(kept, topic, partition, at)
+
+
+def origin_counted_on(kept: Sequence[Kept], record: TopicRecord) -> TopicRecord:
+    """A dead letter whose headers name the place of its origin in the ledgers; any other record as it is.
+
+    A service writes the offset in the log that it read. Which log that was follows from the time of the origin's
+    append, which is in the headers, too; where it is not, from the time of the dead letter.
+    """
+    topic, partition, offset, time = (record.headers.get(_ORIGIN + name, b"") for name in _ORIGIN_NAMES)
+    if not (partition.isdigit() and offset.isdigit()):
+        return record
+    at = int(time) / 1000 if time.isdigit() else record.at
+    _, _, place = place_counted_on(kept, (topic.decode(errors="replace"), int(partition), int(offset)), at)
+    return dataclasses.replace(record, headers={**record.headers, f"{_ORIGIN}offset": str(place).encode()})
+
+
 def removed_places(kept: Sequence[Kept]) -> frozenset[Place]:
     """Places, as in the ledgers, of records that were removed before their group had read them."""
-    return frozenset(
-        (topic, partition, offset + _shift(kept, topic, partition, one.at))
-        for one in kept
-        for topic, partition, offset in one.unread
-    )
+    return frozenset(place_counted_on(kept, place, one.at) for one in kept for place in one.unread)
 
 
 def _shift(kept: Sequence[Kept], topic: str, partition: int, until: float) -> int:

@@ -1,0 +1,92 @@
+"""What a row took from topics reaches the judge: from the scene to the collection, and on into the ledgers."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ringback_events import topics
+from ringback_faults import arena
+from ringback_faults.collect import gather
+from ringback_faults.collect.kafka_ledger import KafkaLedger
+from ringback_faults.collect.kept import Kept
+from ringback_faults.collect.people import People
+from ringback_faults.ledgers import Act, Ledgers
+from ringback_faults.row import Row
+
+FETCH = topics.FETCH.name
+KEPT = (
+    Kept(10.0, FETCH, [], {0: 7}),
+    Kept(20.0, FETCH, [], unread=frozenset({(FETCH, 0, 1)})),
+)
+"""A log of seven records was deleted; of the one after it the second record was removed."""
+
+
+def planted(at: float, offset: int, reason: str = "") -> Act:
+    """The harness wrote a record, and Kafka told where."""
+    detail: dict[str, float | str] = {"partition": "0", "offset": str(offset)}
+    return Act(at, at + 0.1, "poison" if reason else "plant", FETCH, {**detail, "reason": reason})
+
+
+async def test_what_was_removed_and_what_was_planted_have_their_places_in_the_ledgers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The collection hands on what was kept, and counts both on after the log that was deleted."""
+    given: list[Any] = []
+
+    async def kafka_ledger(*arguments: Any, **more: Any) -> KafkaLedger:
+        given.extend((*arguments, *more.values()))
+        return KafkaLedger((), (), (), People())
+
+    monkeypatch.setattr(gather, "kafka_ledger", kafka_ledger)
+    monkeypatch.setattr(gather, "_graph", _answering(SimpleNamespace(posts=(), requests=(), expected={})))
+    monkeypatch.setattr(gather, "_leaks", lambda *_: ())
+    monkeypatch.setattr(gather, "_tenant_budget", lambda _: 1500)
+    monkeypatch.setattr(gather.store_dump, "connected", _opening(None))
+    for name in ("stored_calls", "stored_versions", "writes_since"):
+        monkeypatch.setattr(gather.store_dump, name, _answering({} if name == "stored_calls" else ()))
+    world: Any = SimpleNamespace(stack=SimpleNamespace(bootstrap_servers="", dsn="", events=[]))
+    baseline: Any = SimpleNamespace(ends={}, known=frozenset(), last_write=0, starts={}, events=0)
+    acts = [planted(9.0, 3, "undecodable"), planted(12.0, 3)]
+    ledgers = await gather.collect(world, baseline, acts, (), 0.0, 0.0, None, KEPT)
+    assert KEPT in given
+    assert ledgers.removed == {(FETCH, 0, 8)}
+    assert ledgers.planted == {(FETCH, 0, 3): "undecodable", (FETCH, 0, 10): ""}
+
+
+async def test_what_the_scene_kept_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it, once the row is over."""
+    given: list[Any] = []
+    scene = SimpleNamespace(members={}, acts=[], started=0.0, kept=list(KEPT), row=SimpleNamespace(steps=()))
+
+    async def collect(*arguments: Any, **more: Any) -> Ledgers:
+        given.extend((*arguments, *more.values()))
+        raise InterruptedError
+
+    monkeypatch.setattr(arena, "mark", _answering(None))
+    monkeypatch.setattr(arena, "open_scene", _opening(scene))
+    monkeypatch.setattr(arena, "Sampler", _opening(SimpleNamespace(samples=[])))
+    monkeypatch.setattr(arena.load, "begin", _answering(None))
+    monkeypatch.setattr(arena.load, "over", _answering(value=False))
+    monkeypatch.setattr(arena, "collect", collect)
+    row = Row.model_validate({"row": "R1", "fault": "none", "judged": [], "expect": {"evidence": {"posts": 1}}})
+    world: Any = None
+    with pytest.raises(InterruptedError):
+        await arena.run_row(world, row, 7)
+    assert KEPT in given
+
+
+def _answering(value: Any) -> Any:
+    async def answer(*_: Any, **__: Any) -> Any:
+        return value
+
+    return answer
+
+
+def _opening(value: Any) -> Any:
+    @asynccontextmanager
+    async def opened(*_: Any, **__: Any) -> AsyncGenerator[Any]:
+        yield value
+
+    return opened
