@@ -58,9 +58,9 @@ def test_a_removed_place_is_of_its_own_topic_and_partition(story: Story) -> None
     assert story.broken() == LOST
 
 
-def set_by_the_harness(at: float, group: str = ENRICHER) -> Act:
-    """Offsets of a group were set."""
-    return Act(at, at + 1, "set offsets", "enricher", {"group": group})
+def set_by_the_harness(written: float, group: str = ENRICHER, what: str = "set offsets") -> Act:
+    """Offsets of a group were set, while its member was away for two seconds."""
+    return Act(written - 1, written + 1, what, "enricher", {"group": group, "written": str(written)})
 
 
 def back(story: Story, at: float) -> None:
@@ -76,23 +76,40 @@ def test_a_commit_that_goes_back_is_unsafe(story: Story) -> None:
     assert story.verdict().evidence["commits_back"] == 1
 
 
+@pytest.mark.parametrize("what", ["set offsets", "reset offsets"])
 @pytest.mark.parametrize(("times", "broken"), [(1, set[str]()), (2, {"I12"})])
-def test_an_offset_set_too_high_excuses_one_commit_that_goes_back(story: Story, times: int, broken: set[str]) -> None:
+def test_an_offset_that_was_set_excuses_the_next_commit(story: Story, what: str, times: int, broken: set[str]) -> None:
     """The log is begun anew once; a second time it is the service that goes back."""
-    story.acts.append(set_by_the_harness(102.0))
+    story.acts.append(set_by_the_harness(102.0, what=what))
     for number in range(times):
         back(story, 103.0 + number)
     assert story.broken() == broken
 
 
+def test_a_commit_that_goes_back_after_one_that_did_not_is_unsafe(story: Story) -> None:
+    """What follows upon the offset that was set went on; going back later is the service's own doing."""
+    story.acts.append(set_by_the_harness(102.0))
+    commit = next(one for one in story.commits if one.group == ENRICHER)
+    story.commits.append(replace(commit, at=103.0))
+    back(story, 104.0)
+    assert story.broken() == {"I12"}
+
+
 @pytest.mark.parametrize(
-    ("act", "broken"), [(set_by_the_harness(102.0, SINK), {"I12"}), (set_by_the_harness(104.0), {"I12"})]
+    "act", [set_by_the_harness(102.0, SINK), set_by_the_harness(103.05), set_by_the_harness(100.1)]
 )
-def test_another_group_s_offsets_and_later_ones_excuse_nothing(story: Story, act: Act, broken: set[str]) -> None:
-    """An excuse is of its group, and of what follows it."""
+def test_another_group_s_offset_and_another_moment_excuse_nothing(story: Story, act: Act) -> None:
+    """Written before the earlier of the two commits, or after the later one, though the act lasted longer."""
     story.acts.append(act)
     back(story, 103.0)
-    assert story.broken() == broken
+    assert story.broken() == {"I12"}
+
+
+def test_what_was_published_again_is_a_figure(story: Story) -> None:
+    """Whether it was allowed to be or not."""
+    assert story.verdict().evidence["published_again"] == 0
+    story.published(104.0)
+    assert story.verdict(repeats="any").evidence["published_again"] == 1
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.row)
@@ -114,5 +131,5 @@ def test_records_after_the_last_time_a_topic_was_made_are_evidence(story: Story)
     assert story.verdict().evidence["records_anew"] == 0
     story.acts += [Act(at, at + 1, "make topic", topic) for topic in (FETCH, RECORDS) for at in (90.0, 92.0)]
     assert story.verdict().evidence["records_anew"] == 1
-    story.acts.append(Act(101.0, 102.0, "make topic", FETCH))
-    assert story.verdict().evidence["records_anew"] == 0
+    story.acts.append(Act(100.0, 100.02, "make topic", FETCH))
+    assert story.verdict().evidence["records_anew"] == 0, "the request came before the topic was there"

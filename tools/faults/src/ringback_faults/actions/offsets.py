@@ -31,9 +31,10 @@ async def reset_offsets(scene: Scene, process: str) -> None:
     pid = scene.stack.processes[process].pid
     scene.stack.supervisor.terminate(process)
     scene.note(Act(at, at, "terminate", process, {"pid": pid}))
-    reset = await _set_back(scene, group, partitions_of(scene, process))
+    records, written = await _set_back(scene, group, partitions_of(scene, process))
     await again_ready(scene, process, pid)
-    scene.note(Act(at, time.time(), "reset offsets", process, {"group": group, "records": reset}))
+    detail: dict[str, float | str] = {"group": group, "written": written, "records": records}
+    scene.note(Act(at, time.time(), "reset offsets", process, detail))
 
 
 @action("set offsets")
@@ -46,9 +47,9 @@ async def set_offsets(scene: Scene, process: Consuming, beyond: int = 1_000_000)
     witness = Witness.of(scene, process, RESTARTED)
     async with without_members(scene, process) as group, _client_of(scene, group) as consumer:
         ends = await consumer.end_offsets(partitions_of(scene, process))
-        await _write(consumer, group, {part: end + beyond for part, end in ends.items()})
+        written = await _write(consumer, group, {part: end + beyond for part, end in ends.items()})
     told = await witness.told(len(ends))
-    detail = {"group": group, "partitions": len(ends), "records": sum(ends.values()), **told}
+    detail = {"group": group, "written": written, "partitions": len(ends), "records": sum(ends.values()), **told}
     scene.note(Act(at, time.time(), "set offsets", process, detail))
 
 
@@ -58,13 +59,15 @@ async def write_offsets(scene: Scene, group: str, offsets: Mapping[TopicPartitio
         await _write(consumer, group, offsets)
 
 
-async def _write(consumer: Any, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+async def _write(consumer: Any, group: str, offsets: Mapping[TopicPartition, int]) -> str:
+    """When they were written, Unix seconds; a text, for evidence adds up the numbers of a detail."""
     marked = {part: (offset, MARK) for part, offset in offsets.items()}
     consumer.assign(list(marked))
     try:
         async with asyncio.timeout(_WINDOW_SECONDS):
             while not await _taken(consumer, marked):  # noqa: ASYNC110 - the broker tells by asking
                 await asyncio.sleep(0.01)
+            return f"{time.time():.6f}"
     except TimeoutError:
         raise StartFailed(f"{group} was never without a member") from None
 
@@ -77,14 +80,14 @@ async def _taken(consumer: Any, offsets: Mapping[TopicPartition, tuple[int, str]
     return True
 
 
-async def _set_back(scene: Scene, group: str, parts: list[TopicPartition]) -> int:
-    """How many records will be delivered again."""
+async def _set_back(scene: Scene, group: str, parts: list[TopicPartition]) -> tuple[int, str]:
+    """How many records will be delivered again, and when the offsets were written."""
     async with _client_of(scene, group) as consumer:
         ends = await consumer.end_offsets(parts)
         told = await consumer.offsets_for_times(dict.fromkeys(parts, int(scene.started * 1000)))
         begins = {part: ends[part] if told[part] is None else told[part].offset for part in parts}
-        await _write(consumer, group, begins)
-    return sum(ends[part] - begins[part] for part in parts)
+        written = await _write(consumer, group, begins)
+    return sum(ends[part] - begins[part] for part in parts), written
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
-"""I12: no commit goes back, unless its log ended below what was committed; and what such logs came to. Pure.
+"""I12: a group's committed offset never goes back, unless the harness itself set it; and figures of such faults. Pure.
 
-Where the harness set a group's offset, the next commit may be below the last one, once for each time and partition. The
-offsets of a topic that was made anew count on (`ledgers`), so there nothing goes back.
+An act that sets a group's offsets says in its detail which group it was and when they were written. In each partition
+the second of the two commits between which that moment lies may be below the first. The offsets of a topic that was
+made anew count on (`ledgers`), so there nothing goes back.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,22 +19,19 @@ _SET = frozenset({"set offsets", "reset offsets"})
 
 
 def commits_back(ledgers: Ledgers, index: Index) -> Iterator[str]:
-    """A sentence for each commit below the one before it that no offset set by the harness excuses."""
-    sets = [act for act in ledgers.acts if act.what in _SET]
+    """A sentence for each commit below the one before it, unless the harness set the group's offset between the two."""
+    sets = [act.detail for act in ledgers.acts if act.what in _SET]
     for (group, topic, partition), commits in index.commits.items():
-        excuses = [act.at for act in sets if act.detail.get("group") == group]
+        written = [float(detail["written"]) for detail in sets if detail["group"] == group]
         for before, commit in _going_back(commits):
-            excuse = next((at for at in excuses if at <= commit.at), None)
-            if excuse is None:
+            if not any(before.at <= moment < commit.at for moment in written):
                 yield f"{group} went from {before.offset} back to {commit.offset} of {topic}/{partition}"
-            else:
-                excuses.remove(excuse)
 
 
 def log_ends_of(ledgers: Ledgers, index: Index) -> dict[str, float]:
-    """Figures: what became of logs that did not hold what was to be read.
+    """Figures of a row that took records from topics or set offsets.
 
-    Commits that went back, events that were published again, accepted items whose request was removed; and the fewest
+    How many commits went back, events were published again and accepted items had their request removed; and the fewest
     records that came to a topic after it was made anew for the last time.
     """
     removed = (is_removed(item, at, end, ledgers, index) for item, at, end in index.accepted)
