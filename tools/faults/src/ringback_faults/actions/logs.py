@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from aiokafka import TopicPartition
 from ringback_local.polling import until
@@ -26,8 +26,9 @@ from ringback_faults.collect.topic_dump import ends_of, partitions_of, reading, 
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 
-__all__ = ["drop_topic", "make_topic", "remake_topic"]
+__all__ = ["DeadLetterTopic", "drop_topic", "make_topic", "remake_topic"]
 
+DeadLetterTopic = Literal["callrecords.internal.dead-letters.v1", "callrecords.restricted.dead-letters.v1"]
 _LAST_WRITES_SECONDS = 1.0
 """The broker stops telling of a topic a moment before it stops taking writes to it; those go with it."""
 _SEEN_SECONDS, _AGAIN_SECONDS, _FILLED_SECONDS = 30.0, 60.0, 60.0
@@ -37,8 +38,22 @@ _ASSIGNED = "ringback_stream_assigned_partitions"
 
 
 @action("drop topic")
-async def drop_topic(scene: Scene, name: str) -> None:
-    """A topic is deleted, with all it holds."""
+async def drop_topic(scene: Scene, name: DeadLetterTopic) -> None:
+    """A topic of dead letters is deleted, with all it holds, while the load goes on.
+
+    What a topic takes between the moment in which it is read and its deletion is in no ledger. So this is for topics
+    that nobody writes to yet; another topic can be deleted by `remake topic`, which waits until nothing is under way.
+
+    Raises:
+        StartFailed: poison was planted before; its dead letters may come at any moment.
+    """
+    if any(act.what == "poison" for act in scene.acts):
+        raise StartFailed(f"{name} may be written to while it is deleted: drop it before any poison is planted")
+    await _delete(scene, name)
+
+
+async def _delete(scene: Scene, name: str) -> None:
+    """Keep what a topic holds, then delete it; the caller sees to it that nobody writes to it."""
     at = time.time()
     ends, records = await _held(scene, name)
     scene.kept.append(Kept(time.time(), name, records, {part.partition: end for part, end in ends.items()}))
@@ -79,7 +94,7 @@ async def _under_nobody(scene: Scene, name: str, process: Consuming, least: int)
     witness = Witness.of(scene, process, RESTARTED)
     async with without_members(scene, process) as group:
         before = {part: offset for part, offset in (await committed_by(scene, group, name)).items() if offset}
-        await drop_topic(scene, name)
+        await _delete(scene, name)
         await make_topic(scene, name)
         waiting = await _filled(scene, name, least, before) if least else 0
         await write_offsets(scene, group, before)
@@ -110,7 +125,7 @@ async def _ends(scene: Scene, name: str) -> Mapping[TopicPartition, int]:
 
 
 async def _under_one(scene: Scene, name: str, process: Consuming) -> Mapping[str, float]:
-    await drop_topic(scene, name)
+    await _delete(scene, name)
     unready = await until(lambda: name in scene.stack.processes[process].reason, _SEEN_SECONDS)
     await make_topic(scene, name)
     back = time.time()
