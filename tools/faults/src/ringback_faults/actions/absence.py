@@ -1,4 +1,7 @@
-"""Moments in which a group has no member, or nothing at all is under way: told by the broker and the simulator."""
+"""Waiting until a consumer group has no member, or until no work is left anywhere, and keeping it so for a while.
+
+Both are asked of the broker and of the simulator, never of the services under test.
+"""
 
 import asyncio
 import time
@@ -106,7 +109,14 @@ async def committed_by(scene: Scene, group: str, name: str) -> dict[TopicPartiti
 
 @asynccontextmanager
 async def nothing_under_way(scene: Scene) -> AsyncGenerator[None]:
-    """Graph tells of nothing, and both groups have read all there is, while the block lasts; raises TimeoutError."""
+    """Nothing is notified, fetched or stored while the block lasts.
+
+    The simulator sends no notification until the block ends; the block begins once both groups have committed up to
+    the ends of their topics for two seconds.
+
+    Raises:
+        TimeoutError: they had not after two minutes.
+    """
     await scene.ask("PATCH", "delivery", {"paused": True})
     try:
         await _settled(scene)

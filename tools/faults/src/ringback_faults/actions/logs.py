@@ -20,7 +20,7 @@ from ringback_faults.actions.absence import (
 )
 from ringback_faults.actions.offsets import write_offsets
 from ringback_faults.actions.registry import action
-from ringback_faults.actions.witness import RESTARTED, Witness, figure_in, metrics_of
+from ringback_faults.actions.witness import RESTARTED, ServiceReport, metric_sum, metrics_of
 from ringback_faults.collect.kept import Kept
 from ringback_faults.collect.topic_dump import ends_of, partitions_of, reading, records_between
 from ringback_faults.ledgers import Act
@@ -80,9 +80,9 @@ async def remake_topic(scene: Scene, name: str, process: Consuming, *, stopped: 
 
     Its reader is idle: `unready` is whether it said that it is not ready while the topic was gone, and `without` the
     seconds from the topic's return until it had all its partitions again. Or it is `stopped`: Kafka deletes the group's
-    offsets with the topic, and they are written back as they were, above the ends of the new logs. How the next reader
-    tells of that is in the figures of `Witness`; `partitions` is how many had been read, `waiting` how many records, at
-    `least` so many, it found in the new logs.
+    offsets with the topic, and they are written back as they were, above the ends of the new logs. What the next
+    reader reports is in the figures of `ServiceReport`; `partitions` is how many had been read, `waiting` how many
+    records, at `least` so many, it found in the new logs.
     """
     at = time.time()
     async with nothing_under_way(scene):
@@ -91,14 +91,14 @@ async def remake_topic(scene: Scene, name: str, process: Consuming, *, stopped: 
 
 
 async def _under_nobody(scene: Scene, name: str, process: Consuming, least: int) -> Mapping[str, float]:
-    witness = Witness.of(scene, process, RESTARTED)
+    report = ServiceReport.of(scene, process, RESTARTED)
     async with without_members(scene, process) as group:
         before = {part: offset for part, offset in (await committed_by(scene, group, name)).items() if offset}
         await _delete(scene, name)
         await make_topic(scene, name)
         waiting = await _filled(scene, name, least, before) if least else 0
         await write_offsets(scene, group, before)
-    return {"partitions": float(len(before)), "waiting": float(waiting), **await witness.told(len(before))}
+    return {"partitions": float(len(before)), "waiting": float(waiting), **await report.compared(len(before))}
 
 
 async def _filled(scene: Scene, name: str, least: int, before: Mapping[TopicPartition, int]) -> int:
@@ -139,7 +139,7 @@ async def _assigned(scene: Scene, process: Consuming) -> None:
     group, names = GROUPS[process]
     every = sum(name.partitions for name in names)
     async with asyncio.timeout(_AGAIN_SECONDS):
-        while figure_in(await metrics_of(scene, process), _ASSIGNED, group) < every:  # noqa: ASYNC110 - it tells by asking
+        while metric_sum(await metrics_of(scene, process), _ASSIGNED, group) < every:  # noqa: ASYNC110 - it tells by asking
             await asyncio.sleep(0.1)
 
 

@@ -13,7 +13,7 @@ from ringback_local.servers import StartFailed
 from ringback_faults.actions.absence import Consuming, group_of, partitions_of, without_members
 from ringback_faults.actions.busy import again_ready
 from ringback_faults.actions.registry import action
-from ringback_faults.actions.witness import RESTARTED, Witness
+from ringback_faults.actions.witness import RESTARTED, ServiceReport
 from ringback_faults.collect.group_offsets import MARK
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
@@ -41,15 +41,15 @@ async def reset_offsets(scene: Scene, process: str) -> None:
 async def set_offsets(scene: Scene, process: Consuming, beyond: int = 1_000_000) -> None:
     """Set a group's offsets so far beyond the ends of its logs as a restore that failed leaves them; it has no member.
 
-    `records` is how many there are to be read again; how the next member tells of it is in the figures of `Witness`.
+    `records` is how many there are to be read again; what the next member reports is in the figures of `ServiceReport`.
     """
     at = time.time()
-    witness = Witness.of(scene, process, RESTARTED)
+    report = ServiceReport.of(scene, process, RESTARTED)
     async with without_members(scene, process) as group, _client_of(scene, group) as consumer:
         ends = await consumer.end_offsets(partitions_of(scene, process))
         written = await _write(consumer, group, {part: end + beyond for part, end in ends.items()})
-    told = await witness.told(len(ends))
-    detail = {"group": group, "written": written, "partitions": len(ends), "records": sum(ends.values()), **told}
+    reported = await report.compared(len(ends))
+    detail = {"group": group, "written": written, "partitions": len(ends), "records": sum(ends.values()), **reported}
     scene.note(Act(at, time.time(), "set offsets", process, detail))
 
 

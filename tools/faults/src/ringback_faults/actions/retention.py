@@ -11,7 +11,7 @@ from ringback_events import topics
 
 from ringback_faults.actions.absence import administered, committed_by, without_members
 from ringback_faults.actions.registry import action
-from ringback_faults.actions.witness import REMOVED, Witness
+from ringback_faults.actions.witness import REMOVED, ServiceReport
 from ringback_faults.collect.kept import Kept
 from ringback_faults.collect.topic_dump import ends_of, partitions_of, reading, records_between
 from ringback_faults.ledgers import Act
@@ -26,15 +26,15 @@ _WAITING_SECONDS = 60.0
 async def take_records(scene: Scene, least: int = 30, share: float = 0.5) -> None:
     """Retention takes the older share of what waits in each partition of `internal.fetch`, its reader being stopped.
 
-    It begins once `least` wait, read by nobody. `unread` is how many of these it took; how the enricher tells of it is
-    in the figures of `Witness`.
+    It begins once `least` wait, read by nobody. `unread` is how many of these it took; what the enricher reports
+    of it is in the figures of `ServiceReport`.
     """
     at, name = time.time(), topics.FETCH.name
-    witness = Witness.of(scene, "enricher", REMOVED)
+    report = ServiceReport.of(scene, "enricher", REMOVED)
     async with without_members(scene, "enricher") as group:
         await _until_waiting(scene, group, name, least)
         unread = await _take(scene, name, await committed_by(scene, group, name), share)
-    scene.note(Act(at, time.time(), "take records", name, {"unread": unread, **await witness.told(unread)}))
+    scene.note(Act(at, time.time(), "take records", name, {"unread": unread, **await report.compared(unread)}))
 
 
 async def _until_waiting(scene: Scene, group: str, name: str, least: int) -> None:

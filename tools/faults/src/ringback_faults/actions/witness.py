@@ -1,4 +1,4 @@
-"""What a service counts and logs of logs that do not hold what was to be read, and whether it is what was done."""
+"""Whether a service reports missing records, by a metric and in its log, exactly as often as they were caused."""
 
 import asyncio
 import re
@@ -14,17 +14,22 @@ import orjson
 from ringback_faults.actions.absence import GROUPS, Consuming
 from ringback_faults.scene import Scene
 
-__all__ = ["REMOVED", "RESTARTED", "Fact", "Witness", "figure_in", "metrics_of"]
+__all__ = ["REMOVED", "RESTARTED", "Fact", "ServiceReport", "metric_sum", "metrics_of"]
 
-_TOLD_SECONDS = 30.0
-_TOO_MANY_SECONDS = 1.0
-"""Waited once what was due is counted: who counts too much has to be seen."""
+_REPORT_SECONDS = 30.0
+_SURPLUS_SECONDS = 1.0
+"""Waited once the metric has the value that is expected: one that rises beyond it has to be seen."""
 _PATIENCE = aiohttp.ClientTimeout(total=2.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something a service tells twice: by a counter, and by lines at ERROR, each of one or of its `count`."""
+    """Something that a service reports in two ways.
+
+    Attributes:
+        metric: the counter.
+        sentence: the message of a line at ERROR, which stands for one, or for as many as its field `count` says.
+    """
 
     metric: str
     sentence: str
@@ -38,8 +43,13 @@ REMOVED = Fact("ringback_stream_removed_total", "Records were removed by retenti
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """A process that ends and begins anew, listened to from the moment before it ends."""
+class ServiceReport:
+    """What a process reports of one fact after its restart; create it before the process is stopped.
+
+    Attributes:
+        log: the file of its log, which the next process continues.
+        begins: the size of that file in bytes when this was created; older lines are not read.
+    """
 
     scene: Scene
     process: Consuming
@@ -49,36 +59,39 @@ class Witness:
 
     @classmethod
     def of(cls, scene: Scene, process: Consuming, fact: Fact) -> Self:
-        """Listen from now on."""
+        """The report of everything that is logged from now on."""
         log = scene.stack.processes[process].log_file
         return cls(scene, process, fact, log, log.stat().st_size)
 
-    async def told(self, due: int) -> dict[str, float]:
-        """What the next process tells, once it has told what is due, or never.
+    async def compared(self, expected: int) -> dict[str, float]:
+        """Wait until the metric has reached the expected number, 30 s at most, and compare what was reported with it.
 
-        `counted` is its metric, `said` what the lines of its log add up to, `off` by how much both are wrong.
+        `counted` is the metric, `logged` the sum over the lines of the log, `error` how far both are from `expected`,
+        added up.
         """
-        deadline = time.monotonic() + _TOLD_SECONDS
-        while await self._counted() < due and time.monotonic() < deadline:  # noqa: ASYNC110 - it tells by asking
+        deadline = time.monotonic() + _REPORT_SECONDS
+        while await self._counted() < expected and time.monotonic() < deadline:  # noqa: ASYNC110 - it tells by asking
             await asyncio.sleep(0.1)
-        await asyncio.sleep(_TOO_MANY_SECONDS)
-        counted, said = await self._counted(), sum(self._said())
-        return {"counted": counted, "said": said, "off": abs(counted - due) + abs(said - due)}
+        await asyncio.sleep(_SURPLUS_SECONDS)
+        counted, logged = await self._counted(), sum(self._logged())
+        return {"counted": counted, "logged": logged, "error": abs(counted - expected) + abs(logged - expected)}
 
     async def _counted(self) -> float:
-        return figure_in(await metrics_of(self.scene, self.process), self.fact.metric, GROUPS[self.process][0])
+        return metric_sum(await metrics_of(self.scene, self.process), self.fact.metric, GROUPS[self.process][0])
 
-    def _said(self) -> Iterator[int]:
+    def _logged(self) -> Iterator[int]:
+        """The number of each line of the fact; a last line that is not complete yet is left out."""
         with self.log.open("rb") as opened:
             opened.seek(self.begins)
             for line in opened:
-                told: dict[str, Any] = orjson.loads(line) if line.startswith(b"{") else {}
+                whole = line.startswith(b"{") and line.endswith(b"\n")
+                told: dict[str, Any] = orjson.loads(line) if whole else {}
                 if (told.get("message"), told.get("level")) == (self.fact.sentence, "ERROR"):
                     yield int(told.get("count", 1))
 
 
 async def metrics_of(scene: Scene, process: str) -> str:
-    """The text of a process' metrics; empty while it tells none."""
+    """The text that a process exports at /metrics; empty while it does not answer."""
     url = f"http://127.0.0.1:{scene.stack.processes[process].admin_port}/metrics"
     try:
         async with aiohttp.request("GET", url, timeout=_PATIENCE) as answer:
@@ -87,7 +100,7 @@ async def metrics_of(scene: Scene, process: str) -> str:
         return ""
 
 
-def figure_in(text: str, metric: str, group: str) -> float:
-    """What metrics say of a group, over all its topics."""
+def metric_sum(text: str, metric: str, group: str) -> float:
+    """The sum of a metric over all topics of a group; 0 if the text has no such line."""
     line = rf'^{metric}\{{[^}}]*\bgroup="{group}"[^}}]*\}} (\S+)$'
     return sum(float(value) for value in re.findall(line, text, re.MULTILINE))

@@ -83,9 +83,9 @@ async def ends_of(consumer: Any, partitions: list[TopicPartition]) -> dict[Topic
 
 
 async def records_between(consumer: Any, begins: Offsets, ends: Offsets) -> AsyncIterator[Any]:
-    """Every record from `begins` up to `ends`; a partition that `begins` does not name is read from its beginning.
+    """Every record of each partition from its offset in `begins` up to, not including, that in `ends`.
 
-    So is one whose beginning is a later one by now.
+    Where `begins` names no offset, or retention has removed the record there, from the oldest record that is left.
     """
     unread = {part for part, end in ends.items() if begins.get(part, 0) < end}
     if not unread:
