@@ -189,6 +189,20 @@ async def test_a_stop_ends_a_process_that_waits_for_its_broker(caplog: pytest.Lo
             assert not task.done()
 
 
+async def test_a_failed_assertion_ends_the_process_that_waits_for_its_broker(caplog: pytest.LogCaptureFixture) -> None:
+    """Otherwise it would run on beside the tests that follow."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def fails(port: int) -> None:
+        async with waiting_for_kafka(settings_for(f"127.0.0.1:{port}", ""), caplog) as (task, _, _):
+            tasks.append(task)
+            raise AssertionError("by the test")
+
+    with lease_ports(1) as (port,), pytest.raises(AssertionError, match="by the test"):
+        await fails(port)
+    assert [task.done() for task in tasks] == [True]
+
+
 @asynccontextmanager
 async def waiting_for_kafka(
     settings: ProcessSettings, caplog: pytest.LogCaptureFixture
@@ -205,12 +219,14 @@ async def waiting_for_kafka(
             await stream.run(stop, KeyedFlow(group(), (Lane(FETCH),), step, given_up))
 
     task = asyncio.create_task(process())
-    await eventually(lambda: "Kafka cannot be reached; waiting for it." in caplog.messages)
-    assert health.failing_live() == {}
-    assert health.failing_ready() == {"kafka": "Kafka has not been reached yet."}
-    yield task, health, seen
-    stop.set()
-    await asyncio.wait_for(task, 5)
+    try:
+        await eventually(lambda: "Kafka cannot be reached; waiting for it." in caplog.messages)
+        assert health.failing_live() == {}
+        assert health.failing_ready() == {"kafka": "Kafka has not been reached yet."}
+        yield task, health, seen
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 5)
 
 
 async def test_nothing_is_committed_while_the_dead_letters_cannot_be_written(
