@@ -24,10 +24,10 @@ __all__ = ["main"]
 def main() -> int:
     """Measure and print; 1 if a goal was missed."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic just made is unknown for a moment
-    options, say = _options(), _Saying()
-    say(f"a tenant's quota is {quota_of(options.budget):.1f} requests a second")
+    options, progress = _options(), _Progress()
+    progress(f"a tenant's quota is {quota_of(options.budget):.1f} requests a second")
     with open_broker(lasting=True) as broker:
-        results = uvloop.run(measure(options, broker.bootstrap_servers, say))
+        results = uvloop.run(measure(options, broker.bootstrap_servers, progress))
     show(Console(width=None if sys.stdout.isatty() else 190), results)
     return int(any(_missed(result) for result in results))
 
@@ -36,8 +36,8 @@ def _missed(result: Result) -> bool:
     return any(verdict.said != "met" for verdict in result.verdicts)
 
 
-class _Saying:
-    """Tells people what is going on, and since how many seconds the run goes on."""
+class _Progress:
+    """Prints a line to stderr, with the seconds since the run began."""
 
     def __init__(self) -> None:
         self._console, self._began = Console(stderr=True), time.monotonic()

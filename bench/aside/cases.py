@@ -13,7 +13,7 @@ TENANTS = neighbours(2)
 """The first is the one that is paused."""
 _A, _B = TENANTS
 _SERVED_BETWEEN = 50
-"""Requests of the second tenant among those of the paused one, the last of them behind all others."""
+"""Requests of the second tenant, evenly among those of the paused one, the last of them behind all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,11 @@ class Result:
         requests: of all tenants of the case; of a paused tenant, its own alone.
         served: requests that came to a record.
         seconds: from the moment the process was ready until the last request was served, or put aside.
-        writes: records that the process wrote to any lane, for each request. The webhook's own write is not counted.
+        writes: records that the process wrote to any lane, for each of `requests`. The webhook's own write is not
+            counted. Beside a paused tenant those of its neighbour are: with one write of each of the paused tenant's
+            requests, a single one of the neighbour's is more than 1.
         quota: the share of their quotas that the tenants used; None where nobody was to use one.
-        before_mib: resident memory of the same process at rest, before anything came.
+        before_mib: resident memory of another such process of the same run, which was idle and had been given nothing.
         peak_mib: the most it had.
         cores: CPU seconds a second. Near 1 the machine was the limit, not the quota.
     """
@@ -93,13 +95,12 @@ def _behind(requests: int) -> Iterator[str]:
 
 
 def _paused(requests: int) -> Iterator[str]:
-    """All of the paused tenant's, and a few of another's evenly between them."""
-    every = max(1, requests // _SERVED_BETWEEN)
+    """All of the paused tenant's, and fifty of another's, at most as many, evenly between them."""
+    served = min(_SERVED_BETWEEN, requests)
     for number in range(requests):
         yield _A
-        if number % every == every - 1:
+        if (number + 1) * served // requests > number * served // requests:
             yield _B
-    yield _B
 
 
 def _limits(words: str, writes: float, quota: float) -> tuple[Goal, ...]:

@@ -1,4 +1,4 @@
-"""One case after the other: the backlog is laid, the process is started, its writes and records are counted."""
+"""One case after the other: the backlog is written, the process is started, its writes and records are counted."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ from ringback_graph.budget.bucket import Quota
 from ringback_graph.budget.gate import Role
 
 from bench.aside.cases import CASES, TENANTS, Case, Result
-from bench.aside.process import Looked
-from bench.aside.requests import lay, pause
+from bench.aside.process import ProcessMonitor
+from bench.aside.requests import pause, write_backlog
 from bench.aside.watching import Counts, Watch
 from bench.enricher import NEEDED, fetch_process
 from bench.fast_graph import Graph, open_graph
@@ -54,7 +54,7 @@ class _World:
     bootstrap: str
     folder: Path
     graph: Graph
-    say: Callable[[str], None]
+    progress: Callable[[str], None]
 
     def process(self, lanes: Lanes) -> Service:
         """The process over these topics, not started yet."""
@@ -67,7 +67,7 @@ def quota_of(budget: int) -> float:
     return Quota.of(budget * Role.FETCHER.value, WINDOW_SECONDS).rate
 
 
-async def measure(options: Options, bootstrap: str, say: Callable[[str], None]) -> list[Result]:
+async def measure(options: Options, bootstrap: str, progress: Callable[[str], None]) -> list[Result]:
     """Measure each case, with topics of its own.
 
     Raises:
@@ -76,20 +76,20 @@ async def measure(options: Options, bootstrap: str, say: Callable[[str], None]) 
     """
     with TemporaryDirectory(prefix="ringback-aside-") as name:
         async with open_graph(Path(name), _ANSWER_MS) as graph:
-            world = _World(options, bootstrap, Path(name), graph, say)
+            world = _World(options, bootstrap, Path(name), graph, progress)
             before_mib = await _at_rest(world)
             return [await _one(world, case, before_mib) for case in options.cases]
 
 
 async def _at_rest(world: _World) -> float:
-    """MiB of a process that has its partitions, and nothing in them."""
+    """Resident memory, in MiB, of a process of its own that has its partitions and nothing in them."""
     async with Lanes.open(world.bootstrap, *NEEDED) as lanes:
         process = world.process(lanes)
         await process.start()
         try:
-            looked = Looked(process)
-            await looked.rests()
-            return looked.rss_mib
+            monitor = ProcessMonitor(process)
+            await monitor.until_idle()
+            return monitor.rss_mib
         finally:
             await process.stop()
 
@@ -97,26 +97,26 @@ async def _at_rest(world: _World) -> float:
 async def _one(world: _World, case: Case, before_mib: float) -> Result:
     requests = world.options.count(case)
     async with Lanes.open(world.bootstrap, *NEEDED) as lanes:
-        world.say(f"{case.words}: {requests:,} requests")
+        world.progress(f"{case.words}: {requests:,} requests")
         if case.is_paused:
             await pause(lanes, TENANTS[0])
-        await lay(lanes, case.order(requests), world.say)
+        await write_backlog(lanes, case.order(requests), world.progress)
         process = world.process(lanes)
-        async with Watch.open(lanes, world.say) as watch:
-            world.say("laid; the process starts")
+        async with Watch.open(lanes, world.progress) as watch:
+            world.progress("written; the process starts")
             await process.start()
             try:
-                return await _watched(world.options, case, Looked(process), watch, before_mib)
+                return await _watched(world.options, case, ProcessMonitor(process), watch, before_mib)
             finally:
                 await process.stop()
 
 
-async def _watched(options: Options, case: Case, looked: Looked, watch: Watch, before_mib: float) -> Result:
+async def _watched(options: Options, case: Case, monitor: ProcessMonitor, watch: Watch, before_mib: float) -> Result:
     requests, began = options.count(case), time.monotonic()
     wanted = Counts(case.served(requests), requests if case.is_paused else 0)
-    await watch.until(wanted, looked)
-    seconds, cores = time.monotonic() - began, looked.cores
-    await looked.rests()  # what is aside is read ahead meanwhile, and nothing more should come of it
+    await watch.until(wanted, monitor)
+    seconds, cores = time.monotonic() - began, monitor.cores
+    await monitor.until_idle()  # what is aside is read ahead meanwhile, and nothing more should come of it
     counts = await watch.counts()
     return Result(
         case=case,
@@ -126,6 +126,6 @@ async def _watched(options: Options, case: Case, looked: Looked, watch: Watch, b
         writes=counts.written / requests,
         quota=None if case.is_paused else wanted.served / (case.tenants * quota_of(options.budget) * seconds),
         before_mib=before_mib,
-        peak_mib=looked.peak_mib,
+        peak_mib=monitor.peak_mib,
         cores=cores,
     )

@@ -1,4 +1,4 @@
-"""The process under measurement, as the kernel sees it: memory, CPU, whether it rests."""
+"""Memory and CPU time of the process under measurement, as the kernel reports them."""
 
 import asyncio
 import re
@@ -9,17 +9,17 @@ import psutil
 
 from bench.programs import Service
 
-__all__ = ["Looked"]
+__all__ = ["ProcessMonitor"]
 
-_RESTS_BELOW = 0.25
+_IDLE_BELOW = 0.25
 """CPU seconds a second of a process that has nothing to do: its status and its polls."""
-_LOOK_SECONDS = 2.0
-_REST_WITHIN = 120.0
+_SAMPLE_SECONDS = 2.0
+_IDLE_WITHIN = 120.0
 _KIB_OF_A_MIB = 1024
 
 
-class Looked:
-    """Looks at a started process."""
+class ProcessMonitor:
+    """Memory, CPU time and idleness of a started process."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -37,26 +37,26 @@ class Looked:
 
     @property
     def cores(self) -> float:
-        """CPU seconds a second since it is looked at."""
+        """CPU seconds a second since this monitor was created."""
         return (self._cpu() - self._used) / (time.monotonic() - self._began)
 
     def check(self) -> None:
         """Raises StartFailed if it has ended."""
         self._service.check()
 
-    async def rests(self) -> None:
-        """Wait until it has nothing to do; raises TimeoutError after two minutes."""
-        deadline = time.monotonic() + _REST_WITHIN
-        while await self._works():
+    async def until_idle(self) -> None:
+        """Wait until it uses hardly any CPU; raises TimeoutError after two minutes."""
+        deadline = time.monotonic() + _IDLE_WITHIN
+        while await self._busy():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the process still works after {_REST_WITHIN:.0f} s with nothing to do")
+                raise TimeoutError(f"the process still works after {_IDLE_WITHIN:.0f} s with nothing to do")
 
-    async def _works(self) -> bool:
-        """Look for two seconds whether it uses the processor."""
+    async def _busy(self) -> bool:
+        """Whether it uses the CPU during the next two seconds."""
         before = self._cpu()
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_SAMPLE_SECONDS)
         self.check()
-        return self._cpu() - before > _RESTS_BELOW * _LOOK_SECONDS
+        return self._cpu() - before > _IDLE_BELOW * _SAMPLE_SECONDS
 
     def _cpu(self) -> float:
         spent = psutil.Process(self._service.pid).cpu_times()

@@ -19,27 +19,27 @@ from ringback_stream.producer import Producer
 
 from bench.kafka import Lanes
 
-__all__ = ["lay", "pause"]
+__all__ = ["pause", "write_backlog"]
 
 _TOGETHER = 5_000
-_TOLD_EVERY = 100_000
+_PROGRESS_EVERY = 100_000
 _SUBSCRIPTION = str(uuid.uuid5(uuid.NAMESPACE_URL, "bench/subscription"))
 
 
-async def lay(lanes: Lanes, tenants: Iterable[str], say: Callable[[str], None]) -> None:
+async def write_backlog(lanes: Lanes, tenants: Iterable[str], progress: Callable[[str], None]) -> None:
     """Write a request for a new call of each of these tenants, in this order.
 
     Raises:
         RuntimeError: Kafka did not take some of them.
     """
-    requests, laid = _requests(tenants), 0
+    requests, written = _requests(tenants), 0
     async with _producing(lanes) as producer:
         while messages := list(islice(requests, _TOGETHER)):
             if await producer.send_together(messages, lambda _: None):
                 raise RuntimeError("Kafka did not take all requests")
-            laid += len(messages)
-            if laid % _TOLD_EVERY == 0:
-                say(f"{laid:,} requests laid")
+            written += len(messages)
+            if written % _PROGRESS_EVERY == 0:
+                progress(f"{written:,} requests written")
 
 
 async def pause(lanes: Lanes, tenant: str) -> None:

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,18 +14,20 @@ from ringback_local.kafka import Broker
 from bench.aside.cases import CASES, PAUSED, TENANTS, Case, Result
 from bench.aside.measuring import Options, measure, quota_of
 from bench.aside.table import cells
-from bench.goals import far_off
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 REQUESTS, OF_THE_PAUSED = 300, 12_000
+WRITES = 1.5
+"""Times the goal. A count hardly depends on how busy the machine is."""
 
 
 async def test_what_is_put_aside_is_served_and_written_rarely(kafka: Broker) -> None:
     """Every request is served; a paused tenant's are written once each, and its neighbour's are served meanwhile.
 
-    What is timed is judged by `make aside`, which has the machine for itself.
+    What is timed is judged by `make aside`, which has the machine for itself; so is memory, for what 12,000 requests
+    take, were they all kept, is less than what a process grows by its first ones.
     """
     said: list[str] = []
     options = Options(requests=REQUESTS, paused=OF_THE_PAUSED)
@@ -33,10 +37,18 @@ async def test_what_is_put_aside_is_served_and_written_rarely(kafka: Broker) -> 
     }
     paused = results.pop(PAUSED)
     assert paused.writes == 1
-    assert paused.grown_mib < 3 * 80
     assert all(result.writes > 0 and result.quota for result in results.values())
-    writes = [(result.verdicts[0].goal, result.writes) for result in results.values()]
-    assert [goal for goal, value in writes if far_off(goal, value)] == []
+    assert written_too_often(results.values()) == []
+
+
+def written_too_often(results: Iterable[Result]) -> list[tuple[str, float]]:
+    """Cases whose requests were written more than half as often again as the goal allows."""
+    return [
+        (result.case.name, result.writes)
+        for result in results
+        for goal in result.case.goals
+        if goal.figure == "writes" and result.writes > WRITES * goal.limit
+    ]
 
 
 def test_the_tenants_of_a_case_share_a_partition() -> None:
@@ -48,13 +60,24 @@ def test_the_tenants_of_a_case_share_a_partition() -> None:
 
 @pytest.mark.parametrize(
     ("name", "order", "served"),
-    [("one", "aaaa", 4), ("mixed", "abab", 4), ("behind", "aabb", 4), ("paused", "ababababb", 5)],
+    [("one", "aaaa", 4), ("mixed", "abab", 4), ("behind", "aabb", 4), ("paused", "abababab", 4)],
 )
 def test_requests_come_in_the_order_of_the_case(name: str, order: str, served: int) -> None:
-    """Alone, in turn, one behind the other, and a few behind and between those of a paused tenant."""
+    """Alone, in turn, one behind the other, and between and behind those of a paused tenant."""
     [case] = [each for each in CASES if each.name == name]
     assert [TENANTS["ab".index(letter)] for letter in order] == list(case.order(4))
     assert case.served(4) == served
+
+
+@pytest.mark.parametrize("requests", [50, 149, 12_000, 12_010])
+def test_fifty_requests_lie_between_those_of_a_paused_tenant(requests: int) -> None:
+    """As docs/performance.md says, as evenly as it can be, and the last of them behind all others."""
+    order = list(PAUSED.order(requests))
+    places = [place for place, tenant in enumerate(order) if tenant == TENANTS[1]]
+    assert (len(places), len(order)) == (50, requests + 50)
+    assert places[-1] == len(order) - 1
+    gaps = {after - before for before, after in pairwise([-1, *places])}
+    assert max(gaps) - min(gaps) <= 1
 
 
 def of(case: Case, **members: float) -> Result:
@@ -70,6 +93,14 @@ def test_a_missed_goal_is_told() -> None:
     assert [verdict.said for verdict in of(one, writes=1.06, quota=0.94).verdicts] == ["not met", "not met"]
     assert [verdict.said for verdict in of(PAUSED, writes=1.001, peak_mib=161.0).verdicts] == ["not met", "not met"]
     assert cells(of(PAUSED, peak_mib=160.0))[-1] == "met; met"
+
+
+def test_twice_as_many_writes_as_the_goal_are_seen() -> None:
+    """Of each case by itself: every request put aside once more is what the goals are there for."""
+    for case in CASES:
+        [limit] = [goal.limit for goal in case.goals if goal.figure == "writes"]
+        assert written_too_often([of(case, writes=limit)]) == []
+        assert written_too_often([of(case, writes=2 * limit)]) == [(case.name, 2 * limit)]
 
 
 def test_the_quota_is_what_the_limiter_lets_pass() -> None:
