@@ -10,7 +10,7 @@ import yaml
 from ringback_local.run_folder import write_private
 
 from ringback_faults.actions.registry import action
-from ringback_faults.actions.witness import metrics_of
+from ringback_faults.actions.service_report import metrics_of
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 

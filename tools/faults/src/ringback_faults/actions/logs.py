@@ -20,7 +20,7 @@ from ringback_faults.actions.absence import (
 )
 from ringback_faults.actions.offsets import write_offsets
 from ringback_faults.actions.registry import action
-from ringback_faults.actions.witness import RESTARTED, ServiceReport, metric_sum, metrics_of
+from ringback_faults.actions.service_report import RESTARTED, ServiceReport, metric_sum, metrics_of
 from ringback_faults.collect.kept import Kept
 from ringback_faults.collect.topic_dump import ends_of, partitions_of, reading, records_between
 from ringback_faults.ledgers import Act

@@ -13,7 +13,7 @@ from ringback_local.servers import StartFailed
 from ringback_faults.actions.absence import Consuming, group_of, partitions_of, without_members
 from ringback_faults.actions.busy import again_ready
 from ringback_faults.actions.registry import action
-from ringback_faults.actions.witness import RESTARTED, ServiceReport
+from ringback_faults.actions.service_report import RESTARTED, ServiceReport
 from ringback_faults.collect.group_offsets import MARK
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene

@@ -11,7 +11,7 @@ from ringback_events import topics
 
 from ringback_faults.actions.absence import administered, committed_by, without_members
 from ringback_faults.actions.registry import action
-from ringback_faults.actions.witness import REMOVED, ServiceReport
+from ringback_faults.actions.service_report import REMOVED, ServiceReport
 from ringback_faults.collect.kept import Kept
 from ringback_faults.collect.topic_dump import ends_of, partitions_of, reading, records_between
 from ringback_faults.ledgers import Act

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 from ringback_faults.actions import witness
-from ringback_faults.actions.witness import REMOVED, Fact, ServiceReport, metric_sum
+from ringback_faults.actions.service_report import REMOVED, Fact, ServiceReport, metric_sum
 
 
 def test_a_figure_of_a_group_is_read_over_all_its_topics() -> None:
