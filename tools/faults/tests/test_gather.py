@@ -40,7 +40,9 @@ async def test_what_was_removed_and_what_was_planted_have_their_places_in_the_le
         return KafkaLedger((), (), (), People())
 
     monkeypatch.setattr(gather, "kafka_ledger", kafka_ledger)
-    monkeypatch.setattr(gather, "_graph", _answering(SimpleNamespace(posts=(), requests=(), expected={})))
+    monkeypatch.setattr(
+        gather, "_graph", _answering(SimpleNamespace(posts=(), requests=(), expected={}, subscribed=(), odd=()))
+    )
     monkeypatch.setattr(gather, "_leaks", lambda *_: ())
     monkeypatch.setattr(gather, "_tenant_budget", lambda _: 1500)
     monkeypatch.setattr(gather.store_dump, "connected", _opening(None))

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from ringback_faults.actions import witness
+from ringback_faults.actions import service_report
 from ringback_faults.actions.service_report import REMOVED, Fact, ServiceReport, metric_sum
 
 
@@ -45,9 +45,9 @@ async def test_five_were_removed(
     async def metrics(*_: Any) -> str:
         return f'{REMOVED.metric}{{group="ringback-enricher",topic="a"}} {counted}.0\n'
 
-    monkeypatch.setattr(witness, "metrics_of", metrics)
-    monkeypatch.setattr(witness, "_REPORT_SECONDS", 0.0)
-    monkeypatch.setattr(witness, "_SURPLUS_SECONDS", 0.0)
+    monkeypatch.setattr(service_report, "metrics_of", metrics)
+    monkeypatch.setattr(service_report, "_REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(service_report, "_SURPLUS_SECONDS", 0.0)
     log, old = tmp_path / "enricher.log", line(REMOVED, count=9)
     log.write_bytes(old + b"".join(lines))
     scene: Any = None
