@@ -19,15 +19,17 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 REQUESTS, OF_THE_PAUSED = 300, 12_000
-WRITES = 1.5
-"""Times the goal. A count hardly depends on how busy the machine is."""
+WRITES = 1.05
+"""For each request, in every case: of so few each is put aside once at most, on a busy machine, too. The goals of `make
+aside` are for many more, and two of them allow several writes."""
+GROWN_MIB = 40
+"""12,000 requests, were they all kept, are 57 MiB of messages; a process that keeps none of them grew by 13."""
 
 
 async def test_what_is_put_aside_is_served_and_written_rarely(kafka: Broker) -> None:
     """Every request is served; a paused tenant's are written once each, and its neighbour's are served meanwhile.
 
-    What is timed is judged by `make aside`, which has the machine for itself; so is memory, for what 12,000 requests
-    take, were they all kept, is less than what a process grows by its first ones.
+    What is timed is judged by `make aside`, which has the machine for itself.
     """
     said: list[str] = []
     options = Options(requests=REQUESTS, paused=OF_THE_PAUSED)
@@ -37,18 +39,14 @@ async def test_what_is_put_aside_is_served_and_written_rarely(kafka: Broker) -> 
     }
     paused = results.pop(PAUSED)
     assert paused.writes == 1
+    assert paused.grown_mib < GROWN_MIB
     assert all(result.writes > 0 and result.quota for result in results.values())
     assert written_too_often(results.values()) == []
 
 
 def written_too_often(results: Iterable[Result]) -> list[tuple[str, float]]:
-    """Cases whose requests were written more than half as often again as the goal allows."""
-    return [
-        (result.case.name, result.writes)
-        for result in results
-        for goal in result.case.goals
-        if goal.figure == "writes" and result.writes > WRITES * goal.limit
-    ]
+    """Cases whose requests were written more often than so few ever are."""
+    return [(result.case.name, result.writes) for result in results if result.writes > WRITES]
 
 
 def test_the_tenants_of_a_case_share_a_partition() -> None:
@@ -95,12 +93,13 @@ def test_a_missed_goal_is_told() -> None:
     assert cells(of(PAUSED, peak_mib=160.0))[-1] == "met; met"
 
 
-def test_twice_as_many_writes_as_the_goal_are_seen() -> None:
-    """Of each case by itself: every request put aside once more is what the goals are there for."""
-    for case in CASES:
-        [limit] = [goal.limit for goal in case.goals if goal.figure == "writes"]
-        assert written_too_often([of(case, writes=limit)]) == []
-        assert written_too_often([of(case, writes=2 * limit)]) == [(case.name, 2 * limit)]
+def test_a_second_write_of_what_is_put_aside_is_seen() -> None:
+    """Of 300 requests of one tenant 172 exceed its share: written twice they are 1.15 a request."""
+    assert written_too_often([of(CASES[0], writes=172 / 300)]) == []
+    assert written_too_often([of(case, writes=344 / 300) for case in CASES]) == [
+        (case.name, 344 / 300) for case in CASES
+    ]
+    assert all(1.5 * goal.limit >= WRITES for case in CASES for goal in case.goals if goal.figure == "writes")
 
 
 def test_the_quota_is_what_the_limiter_lets_pass() -> None:
