@@ -58,17 +58,14 @@ class Slow:
 
     def __init__(self) -> None:
         self.begun, self.may_end = asyncio.Event(), asyncio.Event()
-        self.is_under_way = False
 
     async def write(self, _plan: object, _worth: object) -> Written:
         """Hang, and when cut off end late."""
-        self.is_under_way = True
         self.begun.set()
         try:
             await asyncio.Event().wait()
         finally:
             await self.may_end.wait()
-            self.is_under_way = False
         raise AssertionError("nobody lets it end otherwise")
 
 
@@ -96,15 +93,28 @@ async def test_a_record_that_is_prepared_in_a_thread_is_in_hand_until_that_has_e
     assert (ended, step.cancelled()) == (False, True)
 
 
-async def test_a_transaction_that_is_cut_off_twice_is_waited_for() -> None:
-    """A drain that is late cancels the step, and the loss of the assignment does so again."""
-    calls = Slow()
-    step = a_step(calls, padded("a"), padded("b"))
+async def test_a_transaction_that_is_cut_off_is_waited_for_until_it_is_cut_off_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A drain that is late cancels the step; where PostgreSQL is silent the stop itself does so once more."""
+    calls, prepares, may, second = Slow(), threading.Event(), threading.Event(), padded("b")
+    real = handlers._prepared
+
+    def prepared(received: Received, largest: int) -> Any:
+        if received is second:
+            prepares.set()
+            may.wait(5)
+        return real(received, largest)
+
+    monkeypatch.setattr(handlers, "_prepared", prepared)
+    step = a_step(calls, padded("a"), second)
     await calls.begun.wait()
-    for _ in range(2):
-        step.cancel()
-        await asyncio.sleep(0.01)
-    ended = step.done()
+    await asyncio.to_thread(prepares.wait, 5)
+    step.cancel()
+    may.set()
+    await asyncio.sleep(0.2)
+    assert not step.done()
+    step.cancel()
+    await asyncio.wait((step,), timeout=5)
+    assert step.cancelled()
     calls.may_end.set()
-    await asyncio.wait((step,))
-    assert (ended, calls.is_under_way) == (False, False)

@@ -1,11 +1,11 @@
-"""Work in a thread, and work that is cut off: whoever is cancelled keeps what it holds until that work has ended."""
+"""Work in a thread: whoever is cancelled keeps what it holds until that work has ended."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-__all__ = ["ended", "in_thread"]
+__all__ = ["in_thread"]
 
 _Made = TypeVar("_Made")
 
@@ -16,11 +16,11 @@ async def in_thread(make: Callable[[], _Made]) -> _Made:
     try:
         return await asyncio.shield(making)
     except asyncio.CancelledError:
-        await ended(making)
+        await _ended(making)
         raise
 
 
-async def ended(work: asyncio.Future[Any]) -> None:
+async def _ended(work: asyncio.Future[Any]) -> None:
     """Wait until this has ended, however often the waiter is cancelled meanwhile."""
     while not work.done():
         with suppress(asyncio.CancelledError):

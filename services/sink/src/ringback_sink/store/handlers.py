@@ -9,7 +9,7 @@ from ringback_common import logs, traces
 from ringback_common.clock import Clock
 from ringback_common.outcomes import Drop, Outcome, Reason, Received, Reject
 from ringback_common.settings import LimitsSettings
-from ringback_common.threads import ended, in_thread
+from ringback_common.threads import in_thread
 from ringback_events import topics
 
 from ringback_sink.store.adapters.calls import Calls, Written
@@ -51,6 +51,7 @@ class RecordsStep:
         """The outcome of each record; what is stored is committed in PostgreSQL before this returns.
 
         Cut off, it ends when its thread and its transaction have: only then nothing of the batch is in memory any more.
+        Cut off again, it leaves the transaction to itself: a PostgreSQL that is silent must not hold up a stop.
         """
         outcomes: list[Outcome] = []
         writing: asyncio.Task[list[Outcome]] | None = None
@@ -68,7 +69,7 @@ class RecordsStep:
         finally:
             if writing is not None and not writing.done():
                 writing.cancel()
-                await ended(writing)
+                await asyncio.wait([writing])
 
     async def _store(self, chunk: Sequence[Received], prepared: Prepared) -> list[Outcome]:
         entries = [entry for entry in prepared if isinstance(entry, Entry)]
