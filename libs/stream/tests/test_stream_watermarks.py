@@ -21,7 +21,7 @@ class Model:
     unfinished: set[int] = field(default_factory=set)
     diverted: set[int] = field(default_factory=set)
     doubted: int | None = None
-    """The offset whose jump was seen once since the last record was taken."""
+    """The offset whose jump was seen once since the last record was taken, or the log was resumed."""
 
     def answer(self, offset: int) -> Taken:
         """What an offered record has to become."""
@@ -103,7 +103,7 @@ class WatermarkMachine(RuleBasedStateMachine):
             assert self.watermarks.committable()[partition] == oldest
         else:
             assert removed == oldest - model.head
-            model.head = oldest
+            model.head, model.doubted = oldest, None
 
     @precondition(lambda self: self.tickets)
     @rule(data=st.data())
@@ -189,3 +189,12 @@ def test_only_an_unfinished_record_can_be_finished(offset: int) -> None:
     watermark.finish(6)
     with pytest.raises(ValueError, match="is not unfinished"):
         watermark.finish(offset)
+
+
+def test_a_gap_that_was_seen_before_the_log_was_resumed_is_seen_for_the_first_time_behind_it() -> None:
+    """The client has sought back meanwhile: what it delivers then says nothing of what it delivered before."""
+    watermark = Watermark(0)
+    assert watermark.take(5) is Taken.GAP
+    watermark.skip_to(4)
+    assert watermark.take(5) is Taken.GAP
+    assert watermark.take(5) is Taken.TAKEN
