@@ -7,7 +7,8 @@ WAIT_SECONDS = 15 * 60.0
 
 _MOST = 1024
 """Key ids remembered. A forger who knows the installation's id may invent any number: the oldest is forgotten then, and
-waited for once more if it comes again, which costs its sender a repetition and loses nothing."""
+waited for once more if it comes again, which costs its sender a repetition. One who guesses an id to come uses its time
+up in advance (ADR 0033)."""
 
 
 class UnknownKids:
