@@ -38,7 +38,7 @@ bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="stor
 memory: kafka ## The largest meetings at once, under the memory that the manifests grant, up to ten minutes
 	@$(BIN)/python -m bench.memory $(ARGS)
 
-aside: kafka ## How often a backlog is put aside, and a million requests of a paused tenant, ten minutes; ARGS="paused" narrows
+aside: kafka ## How often a backlog is put aside, and a million requests of a paused tenant; ARGS="paused" narrows
 	@$(BIN)/python -m bench.aside $(ARGS)
 
 fault: kafka ## Break things and judge: a third of the fault suite's rows, drawn by this commit; ARGS="--rows R3 --seed 7" names some
@@ -47,7 +47,7 @@ fault: kafka ## Break things and judge: a third of the fault suite's rows, drawn
 fault-all: kafka ## Every row of the fault suite once, 35 minutes; whoever changes delivery, and before a release
 	@$(BIN)/ringback-faults run $(ARGS)
 
-fault-long: kafka ## The long forms: soak, ten seeds of chaos and more, an hour and a half at least; on the same commit it goes on where it was interrupted
+fault-long: kafka ## The long forms: soak, ten seeds of chaos and more, well over an hour; on the same commit it goes on where it was interrupted
 	@$(BIN)/ringback-faults run --long --resume $(ARGS)
 
 reliability: setup ## Write docs/reliability.md from what the last fault-all, fault-long and mutants-all runs left in .local
