@@ -58,6 +58,15 @@ def asked_for(limits: LimitsSettings) -> float:
     return always + limits.in_hand_bytes / MIB + copies
 
 
+def environment(kafka: Broker, topic_prefix: str, database: str) -> dict[str, str]:
+    """Settings of a store over these, with the usual limits."""
+    return {
+        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
+        "RINGBACK_STORE__DSN": database,
+    }
+
+
 def peak(pid: int) -> int:
     """MiB a process has had at most."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
@@ -88,12 +97,7 @@ async def test_the_largest_meetings_fit_in_the_memory_granted(
     """Two of them in a row are stored, a larger one becomes a dead letter, and none gets the process killed."""
     await make_topics(*(topic.name for topic in TOPICS))
     await migrate(database)
-    env = {
-        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
-        "RINGBACK_STORE__DSN": database,
-    }
-    store = await process("store", ["ringback-sink", "store"], env)
+    store = await process("store", ["ringback-sink", "store"], environment(kafka, topic_prefix, database))
     records = [meeting(f"c{n}", LARGEST - MIB) for n in range(2)]
     await produce(kafka, topic_prefix, [*records, meeting("too large", LARGEST + MIB)])
     eyes = await asyncpg.connect(database)
@@ -115,13 +119,11 @@ async def test_large_meetings_one_behind_the_other_fit_in_the_memory_asked_for(
     await migrate(database)
     like = meeting("0" * 36, SMALL.published_bytes - 64 * 1024)
     await produce(kafka, topic_prefix, [named(like, f"{number:036}") for number in range(MEETINGS)])
-    env = {
-        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
-        "RINGBACK_STORE__DSN": database,
+    limits = {
         "RINGBACK_LIMITS__RECORD_BYTES": str(SMALL.record_bytes),
         "RINGBACK_LIMITS__IN_HAND_BYTES": str(SMALL.in_hand_bytes),
     }
+    env = environment(kafka, topic_prefix, database) | limits
     store = await process("store", ["ringback-sink", "store"], env)
     eyes = await asyncpg.connect(database)
     try:
@@ -141,12 +143,7 @@ async def test_a_backlog_of_whole_meetings_fits_in_the_memory_promised(
     like = meeting("0" * 36, 85 * 1024)
     backlog = [named(like, f"{number:036}") for number in range(BACKLOG)]
     await produce(kafka, topic_prefix, backlog, partition=None)
-    env = {
-        "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
-        "RINGBACK_STORE__DSN": database,
-    }
-    store = await process("store", ["ringback-sink", "store"], env)
+    store = await process("store", ["ringback-sink", "store"], environment(kafka, topic_prefix, database))
     eyes = await asyncpg.connect(database)
     try:
         await eventually(lambda: eyes.fetchval("SELECT count(*) = $1 FROM callrecords.call", BACKLOG), 90)
