@@ -79,9 +79,10 @@ def test_a_key_that_signs_before_it_may_is_seen(story: Story) -> None:
 
 
 def test_a_post_awaits_a_key_only_if_its_subscription_has_the_new_one(story: Story) -> None:
-    """What another one's POSTs are answered is no evidence."""
+    """What another one's POSTs are answered is no evidence, nor is the 503 of a body that cannot be decoded."""
     made = became(103.1, "created", "b", kid="new")
-    posts = (post(104.0, "b", 503), post(104.0, "a", 503), post(105.0, "b"))
+    cut = replace(post(104.5, "b", 503), odd="cut")
+    posts = (post(104.0, "b", 503), post(104.0, "a", 503), cut, post(105.0, "b"))
     assert subscriptions_of(told(story, made, acts=(ROTATED,), posts=posts))["awaited_key"] == 1
 
 

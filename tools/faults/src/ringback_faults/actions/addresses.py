@@ -28,16 +28,17 @@ async def mistype_address(scene: Scene, seconds: float = 6.0) -> None:
 
     The evidence, by the keeper's own metric: how many tenants it called `outdated`, and how many `active` at the end.
     """
-    at, file = time.time(), Path(scene.stack.processes["keeper"].spec.env["RINGBACK_TENANTS_FILE"])
+    file = Path(scene.stack.processes["keeper"].spec.env["RINGBACK_TENANTS_FILE"])
     right, count = _read(file), len(scene.stack.tenants)
     _put(file, mistyped(right))
     try:
-        outdated = await _in_state(scene, "outdated", count)
+        outdated, tried = await _in_state(scene, "outdated", count), time.time()
         await asyncio.sleep(seconds)
+        righted = time.time()
     finally:
         _put(file, right)
     active = await _in_state(scene, "active", count)
-    scene.note(Act(at, time.time(), "mistype address", "keeper", {"outdated": outdated, "active": active}))
+    scene.note(Act(tried, righted, "mistype address", "keeper", {"outdated": outdated, "active": active}))
 
 
 def mistyped(file: bytes) -> bytes:

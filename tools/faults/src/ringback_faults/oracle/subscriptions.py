@@ -1,8 +1,8 @@
 """How tenants' subscriptions fared, by Graph's own word, and how long Graph could tell nobody. Pure.
 
 An act `rotate key` or `withdraw key` brought the key that its detail names; from `rotate key`'s end on it may sign, and
-after `withdraw key` nothing else may. While an act `mistype address` lasted the files named an address where nobody
-validates, and what there was had to go on.
+after `withdraw key` nothing else may. An act `mistype address` lasts from when the keeper has tried an address where
+nobody validates until it is right again: what there was has to go on.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,8 +21,9 @@ def subscriptions_of(ledgers: Ledgers) -> dict[str, float]:
     `subscriptions_made` and `_deleted` are to all call records of a tenant, `proofs_made` are others,
     `validations_refused` endpoints that Graph could not validate. `unsubscribed_seconds` is the longest that a tenant
     had none. `signed_new` were made with the key of an act, `signed_early` before it might sign; `awaited_key` POSTs of
-    these were answered 503. `unheard_seconds` is the longest from a withdrawal to the first item of a tenant that was
-    accepted of its new subscription, `accepted_mistyped` how many items were accepted while an address was wrong.
+    these, with nothing odd in them, were answered 503. `unheard_seconds` is the longest from a withdrawal to the first
+    item of a tenant that was accepted of its new subscription, `accepted_mistyped` how many items were accepted while
+    an address was wrong.
     """
     whole = [one for one in ledgers.subscribed if one.whole]
     made = [one for one in ledgers.subscribed if one.event == "created"]
@@ -37,7 +38,7 @@ def subscriptions_of(ledgers: Ledgers) -> dict[str, float]:
         "signed_new": float(sum(one.whole for one in new)),
         "signed_early": float(sum(len(list(_early(act, made))) for act in ledgers.acts)),
         "awaited_key": float(
-            sum(post.status == _UNAVAILABLE and post.subscription in theirs for post in ledgers.posts)
+            sum(post.status == _UNAVAILABLE and post.subscription in theirs and not post.odd for post in ledgers.posts)
         ),
         "unheard_seconds": max((wait for act in ledgers.acts for wait in _unheard(act, ledgers)), default=0.0),
         "accepted_mistyped": float(sum(_accepted(act, ledgers.posts) for act in ledgers.acts)),
