@@ -71,9 +71,14 @@ def test_notification_becomes_a_fetch_request(item: Item, body: Body, ring: KeyR
         ({"resourceData": {"id": "teamsvisitor:Ab|1"}}, "teamsvisitor:Ab|1"),
         ({"resourceData": None}, CALL),
         ({"resourceData": {}, "resource": "/communications/callRecords/Opaque-1/"}, "Opaque-1"),
+        ({"resourceData": None, "resource": f"communications/callRecords('{CALL.upper()}')"}, CALL),
+        ({"resourceData": None, "resource": f"/communications/CallRecords(id='{CALL}')/"}, CALL),
+        ({"resourceData": {}, "resource": "communications/callRecords('it''s/one')"}, "it's/one"),
+        ({"resourceData": {"oDataType": OLD_TYPE, "oDataId": f"x/callRecords('{CALL}')"}, "resource": None}, CALL),
         ({"resourceData": {"oDataType": OLD_TYPE, "oDataId": f"x/callRecords/{CALL}"}, "resource": None}, CALL),
     ],
-    ids=["canonical", "old type", "namespace", "opaque", "path alone", "slashes", "old link"],
+    ids=["canonical", "old type", "namespace", "opaque", "path alone", "slashes", "key",
+         "named key", "quotes in a key", "link by key", "old link"],
 )  # fmt: skip
 def test_call_id_in_all_its_places(
     item: Item, body: Body, ring: KeyRing, members: dict[str, Any], call_id: str
@@ -123,6 +128,7 @@ def test_lifecycle_item_becomes_an_event(item: Item, body: Body, ring: KeyRing, 
         ({"resourceData": {"id": "a\r\nb"}}, Refused.MALFORMED_ITEM),
         ({"resourceData": {"id": 1.5}}, Refused.MALFORMED_ITEM),
         ({"resourceData": None, "resource": "communications/callRecords"}, Refused.MALFORMED_ITEM),
+        ({"resourceData": None, "resource": "communications/callRecords('')"}, Refused.MALFORMED_ITEM),
         ({"resourceData": {"@odata.type": "#microsoft.graph.message", "id": "x"}}, Refused.OTHER_RESOURCE),
         ({"resourceData": {"@odata.type": 3, "id": "x"}}, Refused.OTHER_RESOURCE),
         ({"resourceData": [], "resource": "users/1"}, Refused.OTHER_RESOURCE),

@@ -27,6 +27,8 @@ __all__ = ["Arrival", "Refused", "Taken", "take"]
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _CALL_RECORD_TYPE = re.compile(r"#microsoft\.graph\.(?:callrecords\.)?callrecord", re.IGNORECASE)
 """As notifications name it in several casings, and as the metadata does, by its namespace."""
+_KEY = re.compile(r"\((?:\s*\w+\s*=\s*)?'((?:[^']|'')*)'\)/*\Z")
+"""OData's other way to name an entity, `callRecords('id')`: a quote in it is doubled (OData URL Conventions 4.3.1)."""
 _LONGEST_CLIENT_STATE = 128
 _LONGEST_CALL_ID = 256
 _LONGEST_NAME = 64
@@ -176,14 +178,16 @@ def _call_id(item: dict[str, Any]) -> str | None:
     data = _resource_data(item)
     told = data.get("id")
     if told is None:
-        told = _last_segment(item.get("resource")) or _last_segment(data.get("@odata.id", data.get("oDataId")))
+        told = _id_in(item.get("resource")) or _id_in(data.get("@odata.id", data.get("oDataId")))
     return canonical_id(told) if _is_name(told, _LONGEST_CALL_ID) else None
 
 
-def _last_segment(path: object) -> str | None:
-    """`communications/callRecords/{id}` gives the id; a path that ends at the collection gives none."""
+def _id_in(path: object) -> str | None:
+    """`communications/callRecords/{id}` and `…/callRecords('{id}')` give the id; the collection's path gives none."""
     if not isinstance(path, str):
         return None
+    if (key := _KEY.search(path)) is not None:
+        return key[1].replace("''", "'")
     segment = path.rstrip("/").rpartition("/")[2]
     return segment if segment.lower() != "callrecords" else None
 
