@@ -1,4 +1,4 @@
-"""S8: the handshake's echo is exact, is plain text to every browser, and reflects nothing that could be a page."""
+"""S8: the handshake's echo is exact, is plain text to every browser, and is never a header."""
 
 from urllib.parse import quote
 
@@ -15,25 +15,23 @@ ECHOED: dict[str, str] = {
     "the longest, in octets": "ü" * 2048,
     "what URLs escape": "a+b/c=d&e?f%g#h:i@j;k,l ~",
     "other scripts": "Проверка 検証 \U0001f600",
-    "braces": '{{7*7}} ${7*7} #{7*7} {"a":1}'.replace('"', ""),
+    "braces": '{{7*7}} ${7*7} #{7*7} {"a":1}',
+    "a script": "<script>alert(1)</script>",
+    "an attribute": '" onload="alert(1)',
+    "an attribute in single quotes": "' onload='alert(1)",
+    "a template": "`${alert(1)}`",
+    "what would be a header above the body": "a\r\nSet-Cookie: a=b\r\n\r\n<script>",
+    "controls": "a\0b\x1b[31m\x7f\x85",
+    "escaped twice is not unescaped twice": "%3Cscript%3E%0a",
 }
+"""Any character: the token is opaque, and Graph compares what comes back."""
 REFUSED: dict[str, str] = {
     "nothing": "validationToken=",
     "too long": "validationToken=" + "x" * 4097,
     "too long in octets": "validationToken=" + quote("ü" * 2049),
     "twice": "validationToken=a&validationToken=b",
-    "a script": "validationToken=" + quote("<script>alert(1)</script>"),
-    "an attribute": "validationToken=" + quote('" onload="alert(1)'),
-    "an attribute in single quotes": "validationToken=" + quote("' onload='alert(1)"),
-    "a template": "validationToken=" + quote("`${alert(1)}`"),
-    "a header": "validationToken=" + quote("a\r\nSet-Cookie: a=b"),
-    "a header by a line feed": "validationToken=" + quote("a\nX: y"),
-    "a NUL": "validationToken=" + quote("a\0"),
-    "an escape": "validationToken=" + quote("a\x1b[31m"),
-    "a C1 control": "validationToken=" + quote("a\x85b"),
     "no UTF-8": "validationToken=%ff%fe",
     "an overlong bracket": "validationToken=%c0%bcscript",
-    "escaped twice is not unescaped twice": "validationToken=%253Cscript%253E%0a",
 }
 LENGTH_OF_HEADERS = 600
 
@@ -54,7 +52,7 @@ async def test_a_token_is_echoed_exactly(unharmed: PublicPort, path: str, token:
 
 
 @pytest.mark.parametrize("query", REFUSED.values(), ids=REFUSED)
-async def test_what_could_be_a_page_or_a_header_is_not_reflected(unharmed: PublicPort, query: str) -> None:
+async def test_what_is_no_token_is_not_reflected(unharmed: PublicPort, query: str) -> None:
     """400 with no body at all, and only headers of ours."""
     answer = await unharmed.post(b"", path=f"/graph/notifications?{query}")
     assert (answer.status, answer.body) == (400, b"")
