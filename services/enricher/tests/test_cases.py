@@ -1,5 +1,10 @@
-"""Small records from public reports, from the octets that Graph would send to what is published of them."""
+"""Small invented records about one matter each, from the octets that Graph would send to what is published of them.
 
+A case holds the record, and as `expect` a list of places in the published record with their right values; a place that
+ends in `!` is of the open call and must differ from the value.
+"""
+
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -12,11 +17,14 @@ from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.rules import CQD_2026_1
 from ringback_enricher.core.sites import SiteMap
 from ringback_events.record import CallRecord
+from ringback_events.tokens import TokenKeys, TokenPolicy, Tokens
 from ringback_graph.client import json_object
 from ringback_graph.transport import Reply
 
 TENANT = "11112222-3333-4444-8555-666677778888"
 TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
+KEYS = TokenKeys.model_validate({"active": "k1", "keys": {"k1": {"key": base64.b64encode(bytes(32)).decode()}}})
+TOKENS = Tokens(KEYS, TokenPolicy.MONTHLY)
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 
 
@@ -30,12 +38,16 @@ def test_the_right_values_are_published(path: Path) -> None:
     graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), sent))
     assert graph is not None
     derived = derive(graph, Occasion(TENANT, graph["id"], None, "2026-11-20T10:00:00Z"), TABLES)
-    stages = publication(derived, lambda _: lambda _: None, replay=False, canary=False)
+    stages = publication(derived, TOKENS.for_parties_of, replay=False, canary=False)
     assert isinstance(stages, tuple)
     published = orjson.loads(stages[0][0].value or b"")
     CallRecord.model_validate(published)
+    opened = orjson.loads(stages[-1][0].value or b"")
     for place, expected in case["expect"]:
-        assert _at(published, place) == expected, place
+        if place.endswith("!"):
+            assert _at(opened, place[:-1]) != expected, place
+        else:
+            assert _at(published, place) == expected, place
     assert published["graph"] == json.loads(sent, object_hook=_with_whole_texts)
 
 
