@@ -149,6 +149,28 @@ def test_an_all_null_network_is_counted_and_told_as_none() -> None:
     assert record["sessions"][0]["streams"][0].get("callerNetwork") is None
 
 
+@pytest.mark.parametrize(
+    ("block", "empty"),
+    [
+        ({"connectionType": "unknown", "wifiBand": "unknown", "ipAddress": None, "traceRouteHops": []}, 1),
+        ({"@odata.type": "#x.networkInfo", "networkTransportProtocol": "unknown", "ipAddress": ""}, 1),
+        ({}, 1),
+        ({"connectionType": "unknown", "linkSpeed": 0}, 0),
+        ({"connectionType": "unknownFutureValue"}, 0),
+        ({"connectionType": "wired", "ipAddress": None}, 0),
+    ],
+)
+def test_a_network_that_says_unknown_tells_no_more_than_one_of_nulls(block: dict[str, Any], empty: int) -> None:
+    """Enumerations that may not be null say `unknown`: such a network is empty, and nobody used that connection."""
+    graph = meeting()
+    for media in graph["sessions"][0]["segments"][0]["media"]:
+        media["callerNetwork"] = block
+    record = derived(graph)
+    assert record["anomalies"]["emptyNetworks"] == 3 * empty
+    assert record["connectionTypes"] == ([] if empty else [block["connectionType"]])
+    assert (record["sessions"][0]["streams"][0].get("callerNetwork") is None) is bool(empty)
+
+
 def test_odd_values_are_counted_and_told_as_null() -> None:
     """A value of the wrong form spoils itself alone."""
     odd = stream(averageJitter="soon", packetUtilization="many", averagePacketLossRate=[], startDateTime="yesterday")
@@ -256,6 +278,41 @@ def test_the_first_failure_is_the_calls() -> None:
     record = derived(graph)
     assert record.get("failure") == {"stage": "midcall", "reason": "gone"}
     assert [each.get("failure") is not None for each in record["sessions"]] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "silent", [{"stage": None, "reason": None}, {"reason": ""}, {"@odata.type": "#x"}, {}, "x", []]
+)
+def test_a_failure_that_tells_nothing_is_none_and_hides_none(silent: Any) -> None:
+    """Neither of the session, nor of its segment, nor of an earlier session."""
+    graph = meeting()
+    quiet, failed = graph["sessions"][0], graph["sessions"][2]
+    for each in (quiet, quiet["segments"][0], failed):
+        each["failureInfo"] = silent
+    assert derived(graph).get("failure") is None
+    failed["segments"][0]["failureInfo"] = {"stage": "midcall", "reason": "gone"}
+    record = derived(graph)
+    assert record.get("failure") == record["sessions"][2].get("failure") == {"stage": "midcall", "reason": "gone"}
+    assert record["sessions"][0].get("failure") is None
+
+
+def test_a_failure_of_an_unknown_stage_gives_way_to_one_that_tells_more() -> None:
+    """It says that something failed, and nothing else; a reason or a stage, further in or later, says more."""
+    graph = meeting()
+    graph["sessions"][0]["failureInfo"] = {"stage": "unknown", "reason": None}
+    assert derived(graph).get("failure") == {"stage": "unknown", "reason": None}
+    graph["sessions"][0]["segments"][0]["failureInfo"] = {"stage": None, "reason": "gone"}
+    assert derived(graph)["sessions"][0].get("failure") == {"stage": "unknown", "reason": "gone"}
+    graph["sessions"][0]["segments"][0]["failureInfo"] = None
+    graph["sessions"][1]["failureInfo"] = {"stage": "callSetup", "reason": None}
+    assert derived(graph).get("failure") == {"stage": "callSetup", "reason": None}
+
+
+def test_a_call_that_ends_before_it_starts_is_counted_too() -> None:
+    """Once for the call, beside its sessions and segments."""
+    record = derived(meeting() | {"endDateTime": "2026-11-02T08:59:59Z"})
+    assert record["anomalies"]["negativeDurations"] == 1
+    assert record.get("durationMs") == -1123
 
 
 _json = st.recursive(

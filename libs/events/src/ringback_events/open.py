@@ -51,7 +51,9 @@ class OpenSession(SessionFacts):
     session_count: int = member(C0, "Sessions of this version.", unit="sessions")
     caller: EndpointFacts | None = member(C1, "Who started the leg.", default=None)
     callee: EndpointFacts | None = member(C1, "Who was reached.", default=None)
-    failure: FailureFacts | None = member(C0, "The failure of the session, if Graph tells one.", default=None)
+    failure: FailureFacts | None = member(
+        C0, "The failure of the session, else of its first failed segment.", default=None
+    )
     streams: list[OpenStream] = member(C1, "Every stream, by segment, media and stream index.")
 
 

@@ -69,8 +69,10 @@ class Counts(Event):
 class Anomalies(Event):
     """What is odd in Graph's own data; counted, never repaired in silence."""
 
-    negative_durations: int = member(C0, "Sessions, segments or streams that end before they start.", unit="times")
-    empty_networks: int = member(C0, "Network blocks in which every member is null.", unit="times")
+    negative_durations: int = member(
+        C0, "Calls, sessions, segments or streams that end before they start.", unit="times"
+    )
+    empty_networks: int = member(C0, "Network blocks in which every member is null, empty or unknown.", unit="times")
     repeated_session_ids: int = member(C0, "Sessions whose id another session of the record has too.", unit="times")
     missing_participants: int = member(C0, "Parties seen in sessions that participants_v2 omits.", unit="parties")
     unparsable_values: int = member(C0, "Times, durations and numbers that could not be read.", unit="times")
@@ -208,7 +210,7 @@ class Session(SessionFacts):
 
     caller: Endpoint | None = member(C1, "Who started the leg.", default=None)
     callee: Endpoint | None = member(C1, "Who was reached.", default=None)
-    failure: Failure | None = member(C0, "The failure of the session, if Graph tells one.", default=None)
+    failure: Failure | None = member(C0, "The failure of the session, else of its first failed segment.", default=None)
     streams: list[Stream] = member(C1, "Every stream, by segment, media and stream index.")
 
 

@@ -68,7 +68,16 @@ def _orders() -> Iterator[Json]:
 
 
 def _failures() -> Iterator[Json]:
-    told: tuple[Any, ...] = ({"stage": "midcall", "reason": "gone"}, {"stage": None, "reason": None}, {"reason": 7})
+    told: tuple[Any, ...] = (
+        *(
+            {"stage": "midcall", "reason": "gone"},
+            {"stage": None, "reason": None},
+            {"reason": 7},
+            {"@odata.type": "#x"},
+        ),
+        *({"stage": "unknown", "reason": None}, {"stage": "unknown", "reason": ""}, {"stage": "", "reason": ""}),
+        *({"stage": "unknown", "reason": "gone"}, {"stage": "callSetup"}, {"code": 7}, {"stage": [], "reason": {}}),
+    )
     failed, later = (
         session("s", side({"id": ALICE}), service()),
         {"failureInfo": {"stage": "callSetup", "reason": "2nd"}},
@@ -145,7 +154,12 @@ def _networks() -> Iterator[Json]:
         yield of_streams(stream(), caller=every | {name: 7}, callee=every | {name: [7]})
     yield from (of_streams(stream(), caller={"linkSpeed": value, "wifiSignalStrength": value}) for value in NUMBERS)
     odd: tuple[Any, ...] = (None, 7, [], {}, {"@odata.type": "#x"}, {"trace": []}, {"trace": [1]}, {"x": None, "y": 0})
-    for each in (*odd, {"ipAddress": ""}, {"connectionType": None, "ipAddress": None, "@x": 1, "trace": []}):
+    silent: tuple[Any, ...] = (
+        {"connectionType": "unknown", "wifiBand": "unknown", "ipAddress": None, "traceRouteHops": []},
+        *({"connectionType": "unknown", "linkSpeed": 0}, {"connectionType": "", "subnet": "unknown"}),
+        *({"connectionType": "Unknown"}, {"connectionType": "unknownFutureValue"}, {"ipAddress": "unknown"}),
+    )
+    for each in (*odd, *silent, {"ipAddress": ""}, {"connectionType": None, "ipAddress": None, "@x": 1, "trace": []}):
         yield of_streams(stream(), caller=each, callee=network("10.20.30.1", connectionType="wired"))
         yield of_streams(stream(), caller=network("198.51.100.9", connectionType="mobile"), callee=each)
     sites = ("10.20.1.1", "10.20.30.1", "2001:db8::1", "198.51.100.200")

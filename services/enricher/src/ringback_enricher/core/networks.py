@@ -5,10 +5,13 @@ from typing import Any, cast
 from ringback_events.wire import NetworkWire
 
 from ringback_enricher.core.parties import Party
-from ringback_enricher.core.readings import Members, Readings, text
+from ringback_enricher.core.readings import Members, Readings, is_silent, text
 from ringback_enricher.core.sites import SiteMap
 
 __all__ = ["Networks"]
+
+_UNKNOWN = ("unknown",)
+_NOTHING = (None, "", *_UNKNOWN)
 
 
 class Networks:
@@ -22,14 +25,16 @@ class Networks:
         self.empty = 0
 
     def network(self, value: Any, party: Party | None) -> NetworkWire | None:
-        """Derive one side's network and tell its party; one in which every member is null is counted and told as none.
+        """Derive one side's network and tell its party; one that tells nothing is counted and told as none.
 
+        It tells nothing if every member is null, empty or `unknown`: four of its members are enumerations that may not
+        be null, and say `unknown` where all else is null (Graph: networkInfo; graph-docs issue 13069).
         The site is that of the local address; where the map has none for it, that of the reflexive address.
         """
         if type(value) is not dict:
             return None
         network = cast("Members", value)
-        if network.get("connectionType") is None and network.get("ipAddress") is None and _is_empty(network):
+        if network.get("connectionType") in _NOTHING and is_silent(network, saying=_UNKNOWN):
             self.empty += 1
             return None
         return self._derived(network, party)
@@ -64,11 +69,3 @@ class Networks:
             "basicServiceSetIdentifier": v if type(v := get("basicServiceSetIdentifier")) is str else None,
             "dnsSuffix": v if type(v := get("dnsSuffix")) is str else None,
         }
-
-
-def _is_empty(network: Members) -> bool:
-    # A loop, for it nearly always ends at the first member.
-    for name, value in network.items():  # noqa: SIM110
-        if value is not None and value != [] and name[:1] != "@":
-            return False
-    return True

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple, cast
 
 from ringback_graph import parse
 
-__all__ = ["Members", "Readings", "Span", "instant", "members", "objects", "text", "words"]
+__all__ = ["Members", "Readings", "Span", "instant", "is_silent", "members", "objects", "text", "words"]
 
 Members = dict[str, Any]
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _NOTHING: Members = {}
 _NO_OBJECTS: list[Members] = []
+_EMPTY: tuple[Any, ...] = ("", [])
 
 
 class Span(NamedTuple):
@@ -81,7 +82,7 @@ class Readings:
         return span
 
     def elapsed(self, start: Any, end: Any) -> Span:
-        """Read the span of a session, a segment or a stream; one that ends before it starts is counted."""
+        """Read the span of a call, a session, a segment or a stream; one that ends before it starts is counted."""
         span = self.span(start, end)
         if span.is_negative:
             self.negative_durations += 1
@@ -109,6 +110,19 @@ class Readings:
         if read is None:
             self.unparsable += 1
         return read
+
+
+def is_silent(block: Members, *, saying: tuple[Any, ...] = ()) -> bool:
+    """Whether a block of Graph's tells nothing: each member is null, empty or one of `saying`.
+
+    Annotations (`@odata.type`) are no members. Graph sends such blocks for a network it knows nothing of, and as a
+    `failureInfo` where nothing failed (graph-docs issue 13069).
+    """
+    # A loop, for it nearly always ends at the first member.
+    for name, value in block.items():  # noqa: SIM110
+        if not (value is None or value in _EMPTY or value in saying or name[:1] == "@"):
+            return False
+    return True
 
 
 def instant(value: Any) -> int | None:

@@ -5,6 +5,7 @@ from itertools import chain
 
 from ringback_events.wire import CallRecordWire, QualityWire, SessionWire
 
+from ringback_enricher.core.failures import first_failure
 from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.networks import Networks
 from ringback_enricher.core.ordinals import ordered, repeated_ids
@@ -47,7 +48,7 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
     networks = Networks(tables.sites, readings)
     streams = Streams(tables.rules, networks, readings)
     version = graph.get("version")
-    span = readings.span(graph.get("startDateTime"), graph.get("endDateTime"))
+    span = readings.elapsed(graph.get("startDateTime"), graph.get("endDateTime"))
     modified = readings.span(graph.get("lastModifiedDateTime"), None).start
     found = ordered(objects(graph.get("sessions")))
     roster = Roster(graph)
@@ -86,7 +87,7 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
             "missingParticipants": roster.missing_participants(),
             "unparsableValues": readings.unparsable,
         },
-        "failure": next((failure for session in sessions if (failure := session.get("failure"))), None),
+        "failure": first_failure(session.get("failure") for session in sessions),
         "parties": parties,
         "sessions": sessions,
         "joinWebUrl": text(graph.get("joinWebUrl")),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 __all__ = ["CQD_2026_1", "RULES_NUMBER", "Rules"]
 
-RULES_NUMBER = 1
+RULES_NUMBER = 2
 """Raised with every change of what is derived or projected; part of the revision of every event.
 
 `tests/contract/test_rules_number.py` compares what is derived of a corpus with `contracts/derivation.json`.
