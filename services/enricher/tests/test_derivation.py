@@ -7,6 +7,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.rules import CQD_2026_1
 from ringback_enricher.core.sites import SiteMap
@@ -257,6 +258,35 @@ def test_emergency_numbers_are_suspected(number: str, suspected: bool) -> None: 
     """A dialled emergency number, masked or not, marks the call for audit."""
     graph = {"id": "c", "participants_v2": [{"id": number, "identity": {"phone": {"id": number}}}]}
     assert derived(graph)["emergencySuspected"] is suspected
+
+
+@pytest.mark.parametrize(
+    ("of_session", "of_segments", "rating", "words"),
+    [
+        (None, [{"rating": "bad", "text": "no sound"}], "bad", "no sound"),
+        ({"rating": "good", "text": "fine"}, [{"rating": "poor", "text": "noisy"}], "poor", "noisy"),
+        ({"rating": "poor", "text": "noisy"}, [{"rating": "good", "text": "fine"}, None], "poor", "noisy"),
+        ({"rating": "notRated"}, [None, {"rating": "fair"}], "fair", None),
+        ({"rating": "notRated", "text": "why ask"}, ["odd", {"rating": "notRated"}], "notRated", "why ask"),
+        (None, [{"text": "only words"}], None, "only words"),
+        (None, [], None, None),
+    ],
+)
+def test_feedback_counts_wherever_it_stands(
+    of_session: Any, of_segments: list[Any], rating: str | None, words: str | None
+) -> None:
+    """On the session's side or on its segments': the worst rating, with the words beside it."""
+    one = session("s", side(user(ALICE, "Alice"), feedback=of_session), service())
+    one["segments"] = [{"caller": side(user(ALICE, "Alice"), feedback=each)} for each in of_segments]
+    record = derived({"id": "c", "sessions": [one]})
+    caller = record["sessions"][0].get("caller")
+    assert caller is not None
+    assert (caller.get("feedbackRating"), caller.get("feedbackText")) == (rating, words)
+    assert (
+        record.get("worstFeedback")
+        == record["parties"][0].get("feedbackRating")
+        == (worst_rating([rating]) if rating else None)
+    )
 
 
 def test_the_site_is_that_of_the_longest_prefix() -> None:

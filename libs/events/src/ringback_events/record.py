@@ -179,7 +179,10 @@ class EndpointFacts(Event):
     )
     cpu_cores: int | None = member(C0, "Processor cores.", unit="cores", default=None)
     feedback_rating: str | None = member(
-        C1, "The user's rating of the call, open enumeration.", opens=OpenAs.LABEL, default=None
+        C1,
+        "The user's worst rating on the session or a segment of it, open enumeration.",
+        opens=OpenAs.LABEL,
+        default=None,
     )
 
 

@@ -32,7 +32,10 @@ def people() -> dict[str, list[Json]]:
         "phone numbers": [listing({"phone": {"id": number}}) for number in PHONES],
         "emergency numbers": [*_emergency_numbers()],
         "endpoints": [*_endpoints()],
-        "ratings": [_rated(*pair) for pair in product(RATINGS, repeat=2)],
+        "ratings": [
+            *(_rated(*pair) for pair in product(RATINGS, repeat=2)),
+            *(_rated_again(*three) for three in product((None, *RATINGS[::3], 7), repeat=3)),
+        ],
         "attendance": [*_attendances()],
     }
 
@@ -138,6 +141,15 @@ def _endpoints() -> Iterator[Json]:
 def _rated(*ratings: str) -> Json:
     rated = (side({"id": f"p{n}"}, feedback={"rating": rating}) for n, rating in enumerate(ratings))
     return call(*(session(f"s{n}", each, service()) for n, each in enumerate(rated)))
+
+
+def _rated_again(first: Any, *others: Any) -> Json:
+    """A session whose side was rated, and whose segments were, by the same side and the other."""
+    first, *others = ({"rating": each, "text": f"{each} {n}"} for n, each in enumerate((first, *others)))
+    one = session("s", side({"id": ALICE}, feedback=first), side({"id": BOB}))
+    return call(
+        one | {"segments": [{"caller": side(None, feedback=each), "callee": {"feedback": first}} for each in others]}
+    )
 
 
 def _attendances() -> Iterator[Json]:

@@ -1,25 +1,31 @@
 """One side of a session: what kind of client or service it was."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ringback_events.wire import EndpointWire
 from ringback_graph import parse
 
+from ringback_enricher.core.feedback import feedback_of
 from ringback_enricher.core.parties import Party, relation
 from ringback_enricher.core.readings import Readings, members
 
 __all__ = ["endpoint"]
 
 
-def endpoint(value: Any, party: Party | None, call_tenant: str, readings: Readings) -> EndpointWire | None:
+def endpoint(
+    value: Any, of_segments: Iterable[Any], party: Party | None, call_tenant: str, readings: Readings
+) -> EndpointWire | None:
     """Derive a caller or callee; its kind and relation are its party's, whose identity all mentions together made.
 
-    Graph pairs a service endpoint with a client's user agent at times: both kinds of members are read from either.
+    `of_segments` is the same side of each of the session's segments, for what was said there. Graph pairs a
+    service endpoint with a client's user agent at times: both kinds of members are read from either.
     """
     if not isinstance(value, dict):
         return None
     side = members(value)
-    agent, feedback, cores = members(side.get("userAgent")), members(side.get("feedback")), side.get("cpuCoresCount")
+    agent, cores = members(side.get("userAgent")), side.get("cpuCoresCount")
+    feedback = feedback_of((side, *of_segments))
     service = parse.is_service(side)
     return {
         "party": party.index if party else None,
@@ -31,8 +37,8 @@ def endpoint(value: Any, party: Party | None, call_tenant: str, readings: Readin
         "productFamily": v if type(v := agent.get("productFamily")) is str else None,
         "applicationVersion": v if type(v := agent.get("applicationVersion")) is str else None,
         "cpuCores": None if cores is None else readings.whole(cores),
-        "feedbackRating": v if type(v := feedback.get("rating")) is str else None,
+        "feedbackRating": feedback.rating,
         "userAgent": v if type(v := agent.get("headerValue")) is str else None,
         "machineName": v if type(v := side.get("name")) is str else None,
-        "feedbackText": v if type(v := feedback.get("text")) is str else None,
+        "feedbackText": feedback.text,
     }

@@ -19,8 +19,9 @@ def session_of(
     segments = objects(session.get("segments"))
     _check_segments(segments, readings)
     span = readings.elapsed(session.get("startDateTime"), session.get("endDateTime"))
-    caller = endpoint(session.get("caller"), sides.caller, call_tenant, readings)
-    callee = endpoint(session.get("callee"), sides.callee, call_tenant, readings)
+    callers, callees = ([each.get(side) for each in segments] for side in ("caller", "callee"))
+    caller = endpoint(session.get("caller"), callers, sides.caller, call_tenant, readings)
+    callee = endpoint(session.get("callee"), callees, sides.callee, call_tenant, readings)
     _attend(sides.caller, caller, span)
     if sides.callee is not sides.caller:
         _attend(sides.callee, callee, span)
