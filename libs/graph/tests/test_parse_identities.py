@@ -10,9 +10,11 @@ from ringback_graph.parse import (
     identity,
     identity_set,
     is_service,
+    number_of,
     organizer,
     participant_identity,
     participants,
+    plain_id,
 )
 
 GUID = "821809f5-0000-0000-0000-3b5136c0e777"
@@ -33,7 +35,7 @@ JSON = st.recursive(
 
 def one(key: str | None, **more: object) -> dict[str, object]:
     """A single identity as the wire writes it."""
-    return {"id": key, "displayName": None, **more}
+    return {"id": key, "displayName": None} | more
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,72 @@ def test_the_shape_of_an_id_tells_the_kind(key: str, kind: Kind) -> None:
     """`associatedIdentity` states no kind, so the id's shape decides."""
     found = identity(one(key))
     assert found is not None
-    assert (found.kind, found.id) == (kind, key)
+    assert (found.kind, found.id) == (kind, plain_id(key))
+
+
+@pytest.mark.parametrize(
+    ("spelled", "plain"),
+    [
+        (GUID, GUID),
+        (f"8:orgid:{GUID}", GUID),
+        (f"8:OrgId:{GUID.upper()}", GUID.upper()),
+        (f"28:{GUID}", GUID),
+        (f"28:orgid:{GUID}", GUID),
+        ("8:teamsvisitor:ab", "teamsvisitor:ab"),
+        (f"8:acs:{GUID}_0-1", f"8:acs:{GUID}_0-1"),
+        ("8:orgid:ab", "8:orgid:ab"),
+        (f"8:orgid:{GUID}0", f"8:orgid:{GUID}0"),
+        ("28:bot-1", "28:bot-1"),
+        ("8:live:ab", "8:live:ab"),
+    ],
+)
+def test_an_id_has_one_spelling(spelled: str, plain: str) -> None:
+    """The prefixes of chats fall off where the rest is an id of its own."""
+    found = identity(one(spelled))
+    assert found is not None
+    assert found.id == plain_id(spelled) == plain
+
+
+@pytest.mark.parametrize(
+    ("spelled", "number"),
+    [
+        ("+15205550177", "+15205550177"),
+        ("4:+15205550177", "+15205550177"),
+        ("tel:+15205550177", "+15205550177"),
+        ("TEL:4:+1-520-555-0177", "+15205550177"),
+        ("tel:+1 (520) 555.01/77", "+15205550177"),
+        ("+1520555\u00a00177", "+15205550177"),
+        ("tel:+4930123***", "+4930123***"),
+        ("4:112", "112"),
+        ("front desk", "front desk"),
+        ("+15205550177;ext=5", "+15205550177;ext=5"),
+        ("4:anonymous", "anonymous"),
+    ],
+)
+def test_a_number_has_one_spelling(spelled: str, number: str) -> None:
+    """Scheme and separators fall off; what is no number, or more than one, stays as it is written."""
+    found = identity_set({"phone": one(spelled)})
+    assert found is not None
+    assert found.phone == number_of(spelled) == number
+
+
+@pytest.mark.parametrize("member", ["applicationInstance", "guest"])
+def test_a_prefixed_guid_tells_no_more_than_the_guid(member: str) -> None:
+    """Its kind is the member's, as without the prefix; that of an application's prefix is an application."""
+    kinds = [identity_set({member: one(key)}) for key in (GUID, f"8:orgid:{GUID}", f"28:orgid:{GUID}")]
+    assert kinds[0] == kinds[1]
+    assert kinds[2] is not None
+    assert kinds[2].kind is Kind.APPLICATION
+
+
+def test_a_phone_without_an_id_takes_the_number_of_its_participant() -> None:
+    """If that is one; another id of the participant is no number, and the number stays withheld."""
+    numbers = ("+15205550177", "p-1")
+    found = [participant_identity({"id": each, "identity": {"phone": one(None, displayName="A")}}) for each in numbers]
+    assert [each and (each.id, each.phone, each.has_own_id) for each in found] == [
+        ("+15205550177", "+15205550177", True),
+        ("p-1", None, False),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,9 @@ class PartyFacts(Event):
 class Party(PartyFacts):
     """A party with its identity."""
 
-    id: str | None = member(C2, "Graph's id: object id, number or visitor id.", opens=OpenAs.TOKEN, default=None)
+    id: str | None = member(
+        C2, "Object id, number or visitor id, without the prefix of a chat.", opens=OpenAs.TOKEN, default=None
+    )
     display_name: str | None = member(C2, "Display name.", default=None)
     user_principal_name: str | None = member(C2, "User principal name.", default=None)
     phone_number: str | None = member(C3, "Phone number, E.164 where Graph gives it so.", default=None)

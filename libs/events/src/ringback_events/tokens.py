@@ -193,7 +193,7 @@ class Tokens:
 
         def of(party: PartyWire) -> str | None:
             if party["kind"] == "phone":
-                number = party.get("phoneNumber") or party.get("id")
+                number = party.get("phoneNumber")
                 return self.token(tenant_id, TokenKind.PHONE, number, start=start) if number else None
             identity = party.get("id") or party.get("userPrincipalName")
             return self.token(tenant_id, TokenKind.USER, identity, start=start) if identity else None

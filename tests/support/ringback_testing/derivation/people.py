@@ -29,6 +29,7 @@ def people() -> dict[str, list[Json]]:
         "identity sets": [*_identity_sets()],
         "identities": [*_identities()],
         "parties": [*_parties()],
+        "one party in several spellings": [*_alike()],
         "phone numbers": [listing({"phone": {"id": number}}) for number in PHONES],
         "emergency numbers": [*_emergency_numbers()],
         "endpoints": [*_endpoints()],
@@ -94,6 +95,24 @@ def _parties() -> Iterator[Json]:
     tenants = (TENANT, PARTNER, PARTNER, None, None, None, TENANT, None)
     sets: list[Json] = [{kind: {"id": f"p{n}", "tenantId": tenants[n]}} for n, kind in enumerate(kinds)]
     yield from (listing(*sets[:many]) for many in range(1, len(sets) + 1))
+
+
+def _alike() -> Iterator[Json]:
+    """People and numbers in several spellings, and those of whom nothing but a name or a mask is told."""
+    ids = (ALICE, f"8:orgid:{ALICE}", f"28:orgid:{ALICE}", f"28:{ALICE}", "8:teamsvisitor:ab", "teamsvisitor:ab")
+    numbers = ("+15205550177", "4:+15205550177", "TEL:+1-520-555-0177", "15205550177", "+15205550177;ext=5")
+    for first, second in permutations((*ids, *numbers), 2):
+        yield listing({"user": {"id": first}}) | with_side(side({"id": second}))
+    nobody: tuple[Json, ...] = (
+        *({"displayName": "Anonymous"}, {"displayName": "ANONYMOUS"}, {"displayName": "B"}, {"id": "+4930123***"}),
+        *({"id": "4:anonymous"}, {"id": "p-2"}, {"id": "p-1", "displayName": "Anonymous"}),
+    )
+    for keys, each in product(((), (None,), ("p-1", "p-2"), (None, "p-2"), ("+15205550177",)), nobody):
+        entries = [{"id": key, "identity": {"phone": each}} for key in keys]
+        sessions = call(*(session(f"s{n}", side(other), service()) for n, other in enumerate((each, *nobody, each))))
+        yield sessions | {"participants_v2": entries}
+        yield sessions | {"participants_v2": entries, "organizer_v2": {"id": "p-2", "identity": {"phone": each}}}
+        yield sessions | {"participants": [{kind: each} for kind in ("phone", "user")], "organizer": {"phone": each}}
 
 
 def _mentions() -> Iterator[Json]:

@@ -24,6 +24,7 @@ from ringback_graph.parse.scalars import (
     timestamp,
     wire_timestamp,
 )
+from ringback_graph.parse.spellings import is_nobody, number_of, plain_id
 
 __all__ = [
     "Identity",
@@ -34,11 +35,14 @@ __all__ = [
     "identity",
     "identity_set",
     "integer",
+    "is_nobody",
     "is_service",
     "number",
+    "number_of",
     "organizer",
     "participant_identity",
     "participants",
+    "plain_id",
     "text",
     "timestamp",
     "wire_timestamp",

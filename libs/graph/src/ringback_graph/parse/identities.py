@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from ringback_graph.parse.scalars import text
+from ringback_graph.parse.spellings import is_guid, number_of, plain_id
 
 __all__ = [
     "Identity",
@@ -41,7 +42,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One party as Graph names it; every text is Graph's own, nothing is normalised but `phone`."""
+    """One party as Graph names it; every text is Graph's own but for the one spelling of `id` and `phone`."""
 
     kind: Kind
     id: str | None
@@ -49,7 +50,9 @@ class Identity:
     user_principal_name: str | None
     tenant_id: str | None
     phone: str | None
-    """The number without `tel:`, for kind phone."""
+    """The number in one spelling, without `tel:`, `4:` and separators, for kind phone; None if it is withheld."""
+    has_own_id: bool = True
+    """Whether the identity itself has an id; if not, `id` is that of the participant it belongs to, or None."""
 
 
 _SERVICE = Identity(Kind.SERVICE, None, None, None, None, None)
@@ -90,8 +93,6 @@ _SHAPES = (
     (re.compile(r"\*+\Z"), Kind.PHONE),
 )
 """Ids that tell the kind whatever member holds them: visitors come under `user`, a masked number may be all stars."""
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_LIKELY_GUID = 36
 
 
 def identity(value: object) -> Identity | None:
@@ -118,7 +119,7 @@ def participant_identity(value: object) -> Identity | None:
     entry = cast("dict[str, object]", value)
     found = identity_set(entry.get("identity"))
     if found is not None:
-        return found if found.id is not None else replace(found, id=text(entry.get("id")) or None)
+        return found if found.id is not None else _with_id(found, text(entry.get("id")) or None)
     return identity(entry) if "id" in entry else identity_set(entry)
 
 
@@ -156,6 +157,14 @@ def _named(entries: object) -> list[Identity]:
     return [party for party in found if party is not None]
 
 
+def _with_id(nameless: Identity, key: str | None) -> Identity:
+    """An identity without an id takes its participant's: an object id or, for a phone, a number (participantBase)."""
+    if key is None:
+        return nameless
+    dialled = nameless.kind is Kind.PHONE and _shape(key) is Kind.PHONE
+    return replace(nameless, id=plain_id(key), phone=number_of(key) if dialled else None, has_own_id=dialled)
+
+
 def _read(value: object, told: Kind | None) -> Identity | None:
     if not isinstance(value, dict):
         return None
@@ -165,19 +174,25 @@ def _read(value: object, told: Kind | None) -> Identity | None:
     if key is None and not name and not upn:
         return None
     kind = _kind(members, key, told)
-    number = key.removeprefix("tel:").removeprefix("4:") if kind is Kind.PHONE and key else None
-    return Identity(kind, key, name, upn, text(members.get("tenantId")), number)
+    number = number_of(key) if kind is Kind.PHONE and key else None
+    tenant_id = text(members.get("tenantId"))
+    return Identity(kind, plain_id(key) if key else None, name, upn, tenant_id, number, key is not None)
 
 
 def _kind(members: dict[str, object], key: str | None, told: Kind | None) -> Kind:
     """The shape of the id, where it leaves no doubt; then the type; then the member; then a GUID is a user."""
-    guid = key is not None and len(key) == _LIKELY_GUID and _GUID.fullmatch(key) is not None
-    if key is not None and not guid:
-        for shape, kind in _SHAPES:
-            if shape.match(key):
-                return kind
+    if key is not None and (shape := _shape(key)) is not None:
+        return shape
     typed = _KIND_OF_TYPE.get(_type_of(members)) if "@odata.type" in members else None
-    return typed or told or (Kind.USER if guid or members.get("userPrincipalName") else Kind.UNKNOWN)
+    is_object = key is not None and is_guid(plain_id(key))
+    return typed or told or (Kind.USER if is_object or members.get("userPrincipalName") else Kind.UNKNOWN)
+
+
+def _shape(key: str) -> Kind | None:
+    """The kind that an id tells by itself; a GUID, with `8:orgid:` or without, tells none."""
+    if is_guid(key) or (key[:2] == "8:" and is_guid(plain_id(key))):
+        return None
+    return next((kind for shape, kind in _SHAPES if shape.match(key)), None)
 
 
 def _type_of(members: dict[str, object]) -> str:

@@ -1,23 +1,17 @@
-"""Who took part: the union of organizer, participants and the sessions' sides, each identity once."""
+"""One party of a call: who it is, and what the sessions tell about it."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from ringback_events.wire import CountsWire, PartyWire
-from ringback_graph import parse
 from ringback_graph.parse import Identity, Kind
 
-from ringback_enricher.core.emergency import is_emergency_number
 from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.phones import country_of
-from ringback_enricher.core.readings import Members
 from ringback_enricher.core.verdicts import worst
 
-__all__ = ["Party", "Roster", "counts", "merged", "relation"]
+__all__ = ["Party", "counts", "merged", "relation"]
 
 _USER = Kind.USER.value
-
-_Key = str | tuple[str | None, ...]
 
 
 def relation(tenant_id: str | None, call_tenant: str) -> str:
@@ -39,15 +33,8 @@ def merged(known: Identity, other: Identity) -> Identity:
         known.user_principal_name or other.user_principal_name,
         known.tenant_id or other.tenant_id,
         known.phone or other.phone,
+        known.has_own_id or other.has_own_id,
     )
-
-
-def _key(identity: Identity) -> _Key:
-    """Ids differ in case between Graph's members; without one, all that is told must be equal."""
-    name = identity.id or identity.phone
-    if name:
-        return name.lower()
-    return (identity.kind, identity.display_name, identity.user_principal_name)
 
 
 class Party:
@@ -113,45 +100,6 @@ class Party:
             "phoneNumber": identity.phone,
             "homeTenantId": identity.tenant_id,
         }
-
-
-class Roster:
-    """The parties of one record, by a stable index: organizer, participants in Graph's order, sessions by ordinal."""
-
-    def __init__(self, record: Members) -> None:
-        self.parties: list[Party] = []
-        self._known: dict[_Key, Party] = {}
-        organizer = parse.organizer(record)
-        if organizer is not None:
-            self._party(organizer).is_organizer = True
-        for identity in parse.participants(record):
-            self._party(identity).in_participants = True
-        self._lists_participants = any(party.in_participants for party in self.parties)
-
-    def side(self, endpoint: Any) -> Party | None:
-        """The party behind a session's caller or callee; None for a service and for whoever is not named."""
-        identity = parse.endpoint_identity(endpoint)
-        return None if identity is None or identity.kind is Kind.SERVICE else self._party(identity)
-
-    def missing_participants(self) -> int:
-        """Parties seen in sessions that Graph's list omits; without a list nothing was omitted."""
-        if not self._lists_participants:
-            return 0
-        return sum(party.session_count > 0 and not party.in_participants for party in self.parties)
-
-    def emergency_suspected(self) -> bool:
-        """Whether a party is an emergency number."""
-        return any(is_emergency_number(party.identity.phone) for party in self.parties if party.identity.phone)
-
-    def _party(self, identity: Identity) -> Party:
-        key = _key(identity)
-        party = self._known.get(key)
-        if party is None:
-            party = self._known[key] = Party(len(self.parties), identity)
-            self.parties.append(party)
-        elif identity != party.identity:
-            party.identity = merged(party.identity, identity)
-        return party
 
 
 def counts(parties: Iterable[PartyWire]) -> CountsWire:

@@ -9,8 +9,9 @@ from ringback_enricher.core.failures import first_failure
 from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.networks import Networks
 from ringback_enricher.core.ordinals import ordered, repeated_ids
-from ringback_enricher.core.parties import Roster, counts
+from ringback_enricher.core.parties import counts
 from ringback_enricher.core.readings import Members, Readings, objects, text, words
+from ringback_enricher.core.roster import Roster
 from ringback_enricher.core.rules import Rules
 from ringback_enricher.core.sessions import session_of
 from ringback_enricher.core.sites import SiteMap

@@ -1,0 +1,117 @@
+"""Who is named in a record: the union of organizer, participants and the sessions' sides, each of them once."""
+
+from collections import deque
+from typing import Any
+
+from ringback_graph import parse
+from ringback_graph.parse import Identity, Kind
+
+from ringback_enricher.core.emergency import is_emergency_number
+from ringback_enricher.core.parties import Party, merged
+from ringback_enricher.core.readings import Members
+
+__all__ = ["Roster"]
+
+
+class Roster:
+    """The parties of one record, by a stable index: organizer, participants in Graph's order, sessions by ordinal.
+
+    Whoever has an id, or a whole number, is one party wherever it is named. Whoever has none, or a masked number, is
+    told by a name or a mask alone: `participants_v2` is "a list of distinct participants" (Graph: callRecord), so each
+    of its entries is a party of its own, and what sessions name likewise is theirs in turn.
+    """
+
+    def __init__(self, record: Members) -> None:
+        self.parties: list[Party] = []
+        self._known: dict[str, Party] = {}
+        self._alike: dict[tuple[str, Kind], deque[Party]] = {}
+        organizer = parse.organizer(record)
+        if organizer is not None:
+            self._added(organizer).is_organizer = True
+        for identity in parse.participants(record):
+            self._listed(identity).in_participants = True
+        self._lists_participants = any(party.in_participants for party in self.parties)
+
+    def side(self, endpoint: Any) -> Party | None:
+        """The party behind a session's caller or callee; None for a service and for whoever is not named."""
+        identity = parse.endpoint_identity(endpoint)
+        if identity is None or identity.kind is Kind.SERVICE:
+            return None
+        found = self._found(identity) or self._next_alike(identity)
+        return self._added(identity) if found is None else self._completed(found, identity)
+
+    def missing_participants(self) -> int:
+        """Parties seen in sessions that Graph's list omits; without a list nothing was omitted."""
+        if not self._lists_participants:
+            return 0
+        return sum(party.session_count > 0 and not party.in_participants for party in self.parties)
+
+    def emergency_suspected(self) -> bool:
+        """Whether a party is an emergency number."""
+        return any(is_emergency_number(party.identity.phone) for party in self.parties if party.identity.phone)
+
+    def _listed(self, identity: Identity) -> Party:
+        """The party of an entry; one told by its name alone may be the organizer, but no other entry."""
+        found = self._found(identity) or self._organizer_alike(identity)
+        return self._added(identity) if found is None else self._completed(found, identity)
+
+    def _found(self, identity: Identity) -> Party | None:
+        key = _key(identity)
+        return None if key is None else self._known.get(key)
+
+    def _organizer_alike(self, identity: Identity) -> Party | None:
+        first = self.parties[0] if self.parties else None
+        if first is None or not first.is_organizer or first.in_participants:
+            return None
+        by_name = _is_nameless(identity) and None in {_key(identity), _key(first.identity)}
+        return first if by_name and _trait(identity) == _trait(first.identity) and _fits(first, identity) else None
+
+    def _next_alike(self, identity: Identity) -> Party | None:
+        """One of those who are told by the same name, in turn: each gets as many sessions as the others."""
+        if _key(identity) is not None:
+            return None
+        kinds = (identity.kind, *(each for each in Kind if Kind.UNKNOWN in {each, identity.kind}))
+        alike = next((found for kind in kinds if (found := self._alike.get((_trait(identity), kind)))), None)
+        if alike is None or not _fits(alike[0], identity):
+            return None
+        alike.rotate(-1)
+        return alike[-1]
+
+    def _added(self, identity: Identity) -> Party:
+        party = Party(len(self.parties), identity)
+        self.parties.append(party)
+        self._know(party, identity)
+        if _is_nameless(identity):
+            self._alike.setdefault((_trait(identity), identity.kind), deque()).append(party)
+        return party
+
+    def _completed(self, party: Party, identity: Identity) -> Party:
+        if identity != party.identity:
+            party.identity = merged(party.identity, identity)
+            self._know(party, identity)
+        return party
+
+    def _know(self, party: Party, identity: Identity) -> None:
+        if (key := _key(identity)) is not None:
+            self._known.setdefault(key, party)
+
+
+def _key(identity: Identity) -> str | None:
+    """What is one party's alone: a number or an id, which differ in case between Graph's members; None for nobody's."""
+    name = identity.phone or identity.id
+    return None if name is None or parse.is_nobody(name) else name.lower()
+
+
+def _is_nameless(identity: Identity) -> bool:
+    return not identity.has_own_id or _key(identity) is None
+
+
+def _trait(identity: Identity) -> str:
+    """How somebody without an id is told: the mask that is left of the number, else the name."""
+    number = identity.phone or identity.id or ""
+    mask = number if "*" in number else None
+    return (mask or identity.display_name or identity.user_principal_name or number).lower()
+
+
+def _fits(party: Party, identity: Identity) -> bool:
+    return party.identity.kind is identity.kind or Kind.UNKNOWN in {party.identity.kind, identity.kind}
