@@ -381,7 +381,7 @@ async def test_migrations_may_run_at_once_and_again(database: str) -> None:
     await asyncio.gather(*(migrate(database) for _ in range(3)))
     await migrate(database)
     connection = await asyncpg.connect(database)
-    assert await connection.fetch("SELECT version_num FROM callrecords.alembic_version") == [("0006",)]
+    assert await connection.fetch("SELECT version_num FROM callrecords.alembic_version") == [("0007",)]
     await connection.close()
 
 

@@ -18,6 +18,7 @@ def party(index: int) -> PartyWire:
         "relation": "internal",
         "isOrganizer": index == 0,
         "inParticipants": True,
+        "tookPart": True,
         "countryCode": None,
         "platforms": ["windows"],
         "connectionTypes": ["wifi", "wired"],

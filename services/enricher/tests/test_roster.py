@@ -13,7 +13,7 @@ MASKED = {"id": "+4930123***"}
 def named(*listed: dict[str, Any], sides: list[dict[str, Any]], organizer: dict[str, Any] | None = None) -> list[str]:
     """Kind and id of each party of these participants and sessions' sides, with the parties of the sides."""
     roster = Roster({"participants_v2": list(listed), "organizer_v2": organizer})
-    found = [roster.side(side(each)) for each in sides]
+    found = [roster.side(side(each)).party for each in sides]
     told = [f"{party.identity.kind.value} {party.identity.phone or party.identity.id}" for party in roster.parties]
     return [*told, *(str(party and party.index) for party in found)]
 

@@ -57,13 +57,13 @@ class Quality(Event):
 class Counts(Event):
     """Who took part, as counts."""
 
-    parties: int = member(C0, "Parties in all.", unit="parties")
-    people: int = member(C0, "Users, guests and phones together.", unit="parties")
-    users: int = member(C0, "Users of any tenant.", unit="parties")
-    guests: int = member(C0, "Anonymous guests and visitors.", unit="parties")
-    externals: int = member(C0, "Users of another tenant.", unit="parties")
-    phones: int = member(C0, "Phone numbers.", unit="parties")
-    applications: int = member(C0, "Bots, queues, attendants and other applications.", unit="parties")
+    parties: int = member(C0, "Parties that are named, whether they took part or not.", unit="parties")
+    people: int = member(C0, "Users, guests and phones that took part.", unit="parties")
+    users: int = member(C0, "Users of any tenant that took part.", unit="parties")
+    guests: int = member(C0, "Anonymous guests and visitors that took part.", unit="parties")
+    externals: int = member(C0, "Users of another tenant that took part.", unit="parties")
+    phones: int = member(C0, "Phone numbers that took part.", unit="parties")
+    applications: int = member(C0, "Bots, queues, attendants and other services.", unit="parties")
 
 
 class Anomalies(Event):
@@ -170,8 +170,10 @@ class EndpointFacts(Event):
     party: int | None = member(C1, "Index of the party in the call; null for a service.", default=None)
     kind: str = member(C0, "user, guest, phone, application, service or unknown.")
     relation: str = member(C1, "internal, external or unknown, seen from the call's tenant.", opens=OpenAs.LABEL)
-    is_service: bool = member(C0, "Whether this side is a service endpoint.")
-    role: str | None = member(C0, "Role of a service, open enumeration.", default=None)
+    is_service: bool = member(C0, "Whether this side is a service, by its type or its role.")
+    role: str | None = member(
+        C0, "Role of a service: attendant, queue, voicemail, bot and others; open enumeration.", default=None
+    )
     platform: str | None = member(C0, "Client platform, open enumeration.", default=None)
     product_family: str | None = member(C0, "Product family, open enumeration.", default=None)
     application_version: str | None = member(
@@ -225,13 +227,21 @@ class PartyFacts(Event):
     relation: str = member(C1, "internal, external or unknown, seen from the call's tenant.", opens=OpenAs.LABEL)
     is_organizer: bool = member(C1, "Whether the party organised the call.")
     in_participants: bool = member(C0, "Whether participants_v2 (or participants) names the party.")
+    took_part: bool | None = member(
+        C1,
+        "Whether Graph lists the party or a session shows it; not an organizer who did not join, nor somebody whose "
+        "voicemail answered. Null before revision 2 of the rules.",
+        default=None,
+    )
     country_code: str | None = member(
         C1, "Country of a phone number, ISO 3166-1 alpha-2.", opens=OpenAs.LABEL, default=None
     )
     platforms: list[str] = member(C0, "Client platforms the party used, sorted.")
     connection_types: list[str] = member(C0, "Connection types the party used, sorted.")
     sites: list[str] = member(C1, "Sites the party was at, sorted.")
-    session_count: int = member(C0, "Sessions the party took part in.", unit="sessions")
+    session_count: int = member(
+        C0, "Sessions the party took part in; one that its voicemail answered is none.", unit="sessions"
+    )
     joined_ms: int | None = member(C1, "Time in the call: union of its sessions.", unit="ms", default=None)
     verdict: str = member(C0, f"Worst of the streams the party received. {_VERDICT}")
     feedback_rating: str | None = member(

@@ -137,6 +137,7 @@ class PartyFactsWire(TypedDict):
     relation: str
     isOrganizer: bool
     inParticipants: bool
+    tookPart: NotRequired[bool | None]
     countryCode: NotRequired[str | None]
     platforms: list[str]
     connectionTypes: list[str]
@@ -155,6 +156,7 @@ class PartyWire(TypedDict):
     relation: str
     isOrganizer: bool
     inParticipants: bool
+    tookPart: NotRequired[bool | None]
     countryCode: NotRequired[str | None]
     platforms: list[str]
     connectionTypes: list[str]
@@ -374,6 +376,7 @@ class OpenPartyWire(TypedDict):
     relation: str
     isOrganizer: bool
     inParticipants: bool
+    tookPart: NotRequired[bool | None]
     countryCode: NotRequired[str | None]
     platforms: list[str]
     connectionTypes: list[str]

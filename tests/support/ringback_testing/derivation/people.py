@@ -38,6 +38,7 @@ def people() -> dict[str, list[Json]]:
             *(_rated_again(*three) for three in product((None, *RATINGS[::3], 7), repeat=3)),
         ],
         "attendance": [*_attendances()],
+        "roles": [*_roles()],
     }
 
 
@@ -155,6 +156,36 @@ def _endpoints() -> Iterator[Json]:
         for member in ("rating", "text"):
             yield with_side(side({"id": ALICE}, feedback={member: odd or "word"}))
     yield from (with_side(side(None, cpuCoresCount=value)) for value in NUMBERS)
+
+
+def _roles() -> Iterator[Json]:
+    """Every role, at each type of endpoint, with a person, a number, the known assistant and nobody beside it."""
+    roles = (
+        *(
+            "skypeForBusinessAutoAttendant",
+            "skypeForBusinessCallQueues",
+            "voicemail",
+            "exchangeUnifiedMessagingService",
+        ),
+        *("customBot", "gateway", "mediationServer", "mediationServerCloudConnectorEdition", "newIn2030"),
+        *("skypeForBusinessMicrosoftTeamsGateway", "skypeForBusinessAudioVideoMcu", "unknown", "", None, 7),
+    )
+    named = ({"id": BOB}, {"id": "+15205550177"}, {"id": "9e133cac-5238-4d1e-aaa0-d8ff4ca23f4e"}, None)
+    lists: tuple[Json, ...] = (
+        {},
+        listing({"user": {"id": ALICE}}),
+        listing({"user": {"id": ALICE}}, {"user": {"id": BOB}}),
+    )
+    for role, kind, identity in product(roles, ("participantEndpoint", "serviceEndpoint"), named):
+        at = side(identity, userAgent={"role": role}) | {"@odata.type": f"#microsoft.graph.callRecords.{kind}"}
+        for listed, more in product(lists, ((), (session("t", side({"id": BOB}), service()),))):
+            sessions = (session("s", side({"id": ALICE}), at), *more)
+            yield listed | call(*sessions)
+            yield listed | call(*sessions) | {"organizer_v2": {"identity": {"user": {"id": BOB, "endpointType": role}}}}
+    for kind in ("voicemail", "default", None):
+        old = {"user": {"id": BOB}, "endpointType": kind}
+        yield listing(old) | with_side(side({"id": ALICE}), {"identity": old})
+        yield listing(old) | with_side(side({"id": ALICE}))
 
 
 def _rated(*ratings: str) -> Json:

@@ -53,6 +53,8 @@ class Identity:
     """The number in one spelling, without `tel:`, `4:` and separators, for kind phone; None if it is withheld."""
     has_own_id: bool = True
     """Whether the identity itself has an id; if not, `id` is that of the participant it belongs to, or None."""
+    is_voicemail: bool = False
+    """Whether its set names a voicemail as the endpoint (Graph: communicationsIdentitySet, `endpointType`)."""
 
 
 _SERVICE = Identity(Kind.SERVICE, None, None, None, None, None)
@@ -105,11 +107,8 @@ def identity_set(value: object) -> Identity | None:
     if not isinstance(value, dict):
         return None
     members = cast("dict[str, object]", value)
-    for name, kind in _KIND_OF_MEMBER.items():
-        if members.get(name) is not None and (found := _read(members[name], kind)) is not None:
-            return found
-    unknown = (member for name, member in members.items() if name not in _KIND_OF_MEMBER)
-    return next((found for member in unknown if (found := _read(member, None)) is not None), None)
+    found = _first_named(members)
+    return found if found is None or members.get("endpointType") != "voicemail" else replace(found, is_voicemail=True)
 
 
 def participant_identity(value: object) -> Identity | None:
@@ -155,6 +154,14 @@ def _named(entries: object) -> list[Identity]:
         return []
     found = (participant_identity(entry) for entry in cast("Iterable[object]", entries))
     return [party for party in found if party is not None]
+
+
+def _first_named(members: dict[str, object]) -> Identity | None:
+    for name, kind in _KIND_OF_MEMBER.items():
+        if members.get(name) is not None and (found := _read(members[name], kind)) is not None:
+            return found
+    unknown = (member for name, member in members.items() if name not in _KIND_OF_MEMBER)
+    return next((found for member in unknown if (found := _read(member, None)) is not None), None)
 
 
 def _with_id(nameless: Identity, key: str | None) -> Identity:

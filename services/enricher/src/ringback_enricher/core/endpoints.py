@@ -7,14 +7,18 @@ from ringback_events.wire import EndpointWire
 from ringback_graph import parse
 
 from ringback_enricher.core.feedback import feedback_of
-from ringback_enricher.core.parties import Party, relation
+from ringback_enricher.core.parties import relation
 from ringback_enricher.core.readings import Readings, members
+from ringback_enricher.core.roles import Standing
+from ringback_enricher.core.roster import Named
 
 __all__ = ["endpoint"]
 
+_SERVICES = (Standing.SERVICE, Standing.VOICEMAIL)
+
 
 def endpoint(
-    value: Any, of_segments: Iterable[Any], party: Party | None, call_tenant: str, readings: Readings
+    value: Any, of_segments: Iterable[Any], named: Named, call_tenant: str, readings: Readings
 ) -> EndpointWire | None:
     """Derive a caller or callee; its kind and relation are its party's, whose identity all mentions together made.
 
@@ -26,10 +30,10 @@ def endpoint(
     side = members(value)
     agent, cores = members(side.get("userAgent")), side.get("cpuCoresCount")
     feedback = feedback_of((side, *of_segments))
-    service = parse.is_service(side)
+    party, service = named.party, parse.is_service(side) or named.standing in _SERVICES
     return {
         "party": party.index if party else None,
-        "kind": party.identity.kind.value if party else ("service" if service else "unknown"),
+        "kind": party.kind().value if party else ("service" if service else "unknown"),
         "relation": relation(party.identity.tenant_id, call_tenant) if party else "unknown",
         "isService": service,
         "role": v if type(v := agent.get("role")) is str else None,

@@ -7,6 +7,7 @@ from ringback_graph.parse import Identity, Kind
 
 from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.phones import country_of
+from ringback_enricher.core.roles import ACCOUNTS, Standing
 from ringback_enricher.core.verdicts import worst
 
 __all__ = ["Party", "counts", "merged", "relation"]
@@ -51,6 +52,7 @@ class Party:
         "session_count",
         "sites",
         "spans",
+        "standings",
         "verdicts",
     )
 
@@ -60,12 +62,31 @@ class Party:
         self.is_organizer = False
         self.in_participants = False
         self.session_count = 0
+        self.standings: set[Standing] = set()
         self.spans: list[tuple[int, int]] = []
         self.platforms: set[str] = set()
         self.connection_types: set[str] = set()
         self.sites: set[str] = set()
         self.verdicts: set[str] = set()
         self.ratings: set[str] = set()
+
+    def kind(self) -> Kind:
+        """What the identity is; the account of a service is an application, however the identity is written.
+
+        A number stays a phone: it calls through services, and is none. Known once all sides of all sessions are.
+        """
+        known = self.identity.kind
+        return Kind.APPLICATION if known is not Kind.PHONE and self._is_service() else known
+
+    def took_part(self, *, sessions_are_whole: bool) -> bool:
+        """Whether a session shows the party, or Graph lists it; not if nothing but its voicemail answered.
+
+        An organizer who is not listed did not join (Graph: organizer_v2 may be who booked the meeting), but that is
+        only sure where the sessions are whole: early versions lack some.
+        """
+        if self.session_count > 0 or Standing.VOICEMAIL in self.standings:
+            return self.session_count > 0
+        return self.in_participants or not sessions_are_whole
 
     def joined_ms(self) -> int | None:
         """Time in the call: the union of its sessions; None if no session has both ends."""
@@ -77,15 +98,16 @@ class Party:
             reached = max(reached, end)
         return total // 1000
 
-    def wire(self, call_tenant: str) -> PartyWire:
+    def wire(self, call_tenant: str, *, sessions_are_whole: bool) -> PartyWire:
         """The party as the record carries it."""
         identity = self.identity
         return {
             "index": self.index,
-            "kind": identity.kind.value,
+            "kind": self.kind().value,
             "relation": relation(identity.tenant_id, call_tenant),
             "isOrganizer": self.is_organizer,
             "inParticipants": self.in_participants,
+            "tookPart": self.took_part(sessions_are_whole=sessions_are_whole),
             "countryCode": country_of(identity.phone) if identity.phone else None,
             "platforms": sorted(self.platforms),
             "connectionTypes": sorted(self.connection_types),
@@ -101,18 +123,25 @@ class Party:
             "homeTenantId": identity.tenant_id,
         }
 
+    def _is_service(self) -> bool:
+        """One role of a service is enough; without any, a party that is seen at service endpoints alone."""
+        if Standing.SERVICE in self.standings or (self.identity.id or "").lower() in ACCOUNTS:
+            return True
+        return self.standings == {Standing.UNTOLD} and not (self.in_participants or self.is_organizer)
+
 
 def counts(parties: Iterable[PartyWire]) -> CountsWire:
-    """Who took part, as counts."""
+    """Who took part, as counts; `parties` counts whoever is named."""
     everybody = list(parties)
-    kinds = [party["kind"] for party in everybody]
+    present = [party for party in everybody if party.get("tookPart")]
+    kinds = [party["kind"] for party in present]
     users, guests, phones = kinds.count(_USER), kinds.count(Kind.GUEST.value), kinds.count(Kind.PHONE.value)
     return {
-        "parties": len(kinds),
+        "parties": len(everybody),
         "people": users + guests + phones,
         "users": users,
         "guests": guests,
-        "externals": sum(party["kind"] == _USER and party["relation"] == "external" for party in everybody),
+        "externals": sum(party["kind"] == _USER and party["relation"] == "external" for party in present),
         "phones": phones,
         "applications": kinds.count(Kind.APPLICATION.value),
     }

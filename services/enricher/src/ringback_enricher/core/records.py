@@ -15,7 +15,7 @@ from ringback_enricher.core.roster import Roster
 from ringback_enricher.core.rules import Rules
 from ringback_enricher.core.sessions import session_of
 from ringback_enricher.core.sites import SiteMap
-from ringback_enricher.core.streams import Sides, Streams
+from ringback_enricher.core.streams import Streams
 from ringback_enricher.core.verdicts import worst
 
 __all__ = ["Occasion", "Tables", "derive"]
@@ -54,12 +54,12 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
     found = ordered(objects(graph.get("sessions")))
     roster = Roster(graph)
     # All sides before any session: a session's kind and relation are its party's, which a later session may complete.
-    sides = [Sides(roster.side(session.get("caller")), roster.side(session.get("callee"))) for session in found]
+    named = [(roster.side(session.get("caller")), roster.side(session.get("callee"))) for session in found]
     sessions = [
-        session_of(session, ordinal, sides[ordinal], occasion.tenant_id, streams, readings)
+        session_of(session, ordinal, named[ordinal], occasion.tenant_id, streams, readings)
         for ordinal, session in enumerate(found)
     ]
-    parties = [party.wire(occasion.tenant_id) for party in roster.parties]
+    parties = roster.wires(occasion.tenant_id)
     return {
         "tenantId": occasion.tenant_id,
         "callId": occasion.call_id,

@@ -1,16 +1,29 @@
 """Who is named in a record: the union of organizer, participants and the sessions' sides, each of them once."""
 
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
+from ringback_events.wire import PartyWire
 from ringback_graph import parse
 from ringback_graph.parse import Identity, Kind
 
 from ringback_enricher.core.emergency import is_emergency_number
 from ringback_enricher.core.parties import Party, merged
 from ringback_enricher.core.readings import Members
+from ringback_enricher.core.roles import Standing, standing
 
-__all__ = ["Roster"]
+__all__ = ["Named", "Roster"]
+
+
+class Named(NamedTuple):
+    """Who is named at a side of a session, and how they take part there."""
+
+    party: Party | None
+    standing: Standing
+
+    def attending(self) -> Party | None:
+        """The party, unless its voicemail answered in its place."""
+        return None if self.standing is Standing.VOICEMAIL else self.party
 
 
 class Roster:
@@ -32,13 +45,23 @@ class Roster:
             self._listed(identity).in_participants = True
         self._lists_participants = any(party.in_participants for party in self.parties)
 
-    def side(self, endpoint: Any) -> Party | None:
-        """The party behind a session's caller or callee; None for a service and for whoever is not named."""
-        identity = parse.endpoint_identity(endpoint)
+    def side(self, endpoint: Any) -> Named:
+        """Who is named as a session's caller or callee; no party for a mere service and for whoever is not named."""
+        identity, how = parse.endpoint_identity(endpoint), standing(endpoint)
         if identity is None or identity.kind is Kind.SERVICE:
-            return None
+            return Named(None, how)
+        if identity.is_voicemail:
+            how = Standing.VOICEMAIL
         found = self._found(identity) or self._next_alike(identity)
-        return self._added(identity) if found is None else self._completed(found, identity)
+        party = self._added(identity) if found is None else self._completed(found, identity)
+        party.standings.add(how)
+        return Named(party, how)
+
+    def wires(self, call_tenant: str) -> list[PartyWire]:
+        """The parties as the record carries them, once every session has told them about itself."""
+        seen = [bool(party.standings) for party in self.parties if party.in_participants]
+        whole = all(seen) and any(party.session_count for party in self.parties)
+        return [party.wire(call_tenant, sessions_are_whole=whole) for party in self.parties]
 
     def missing_participants(self) -> int:
         """Parties seen in sessions that Graph's list omits; without a list nothing was omitted."""
@@ -53,7 +76,10 @@ class Roster:
     def _listed(self, identity: Identity) -> Party:
         """The party of an entry; one told by its name alone may be the organizer, but no other entry."""
         found = self._found(identity) or self._organizer_alike(identity)
-        return self._added(identity) if found is None else self._completed(found, identity)
+        party = self._added(identity) if found is None else self._completed(found, identity)
+        if identity.is_voicemail:
+            party.standings.add(Standing.VOICEMAIL)
+        return party
 
     def _found(self, identity: Identity) -> Party | None:
         key = _key(identity)

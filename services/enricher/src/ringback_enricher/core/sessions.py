@@ -6,6 +6,7 @@ from ringback_enricher.core.endpoints import endpoint
 from ringback_enricher.core.failures import session_failure
 from ringback_enricher.core.parties import Party
 from ringback_enricher.core.readings import Members, Readings, Span, objects, text, words
+from ringback_enricher.core.roster import Named
 from ringback_enricher.core.streams import Sides, Streams
 from ringback_enricher.core.verdicts import worst
 
@@ -13,15 +14,21 @@ __all__ = ["session_of"]
 
 
 def session_of(
-    session: Members, ordinal: int, sides: Sides, call_tenant: str, streams: Streams, readings: Readings
+    session: Members,
+    ordinal: int,
+    named: tuple[Named, Named],
+    call_tenant: str,
+    streams: Streams,
+    readings: Readings,
 ) -> SessionWire:
-    """Derive a session, and tell its parties what it says about them."""
+    """Derive a session, and tell the parties that attend it what it says about them."""
+    sides = Sides(named[0].attending(), named[1].attending())
     segments = objects(session.get("segments"))
     _check_segments(segments, readings)
     span = readings.elapsed(session.get("startDateTime"), session.get("endDateTime"))
     callers, callees = ([each.get(side) for each in segments] for side in ("caller", "callee"))
-    caller = endpoint(session.get("caller"), callers, sides.caller, call_tenant, readings)
-    callee = endpoint(session.get("callee"), callees, sides.callee, call_tenant, readings)
+    caller = endpoint(session.get("caller"), callers, named[0], call_tenant, readings)
+    callee = endpoint(session.get("callee"), callees, named[1], call_tenant, readings)
     _attend(sides.caller, caller, span)
     if sides.callee is not sides.caller:
         _attend(sides.callee, callee, span)

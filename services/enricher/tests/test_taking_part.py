@@ -1,0 +1,142 @@
+"""Who took part, and what is a person: by the role of the endpoint, by the list and by the sessions."""
+
+from typing import Any
+
+import pytest
+from ringback_enricher.core.records import Occasion, Tables, derive
+from ringback_enricher.core.rules import CQD_2026_1
+from ringback_enricher.core.sites import SiteMap
+from ringback_events.wire import CallRecordWire
+from ringback_testing.graph_records import ALICE, BOB, CALL, TENANT, media, network, service, session, side, stream
+
+TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
+TYPES = {"client": "#microsoft.graph.callRecords.participantEndpoint", "service": service()["@odata.type"]}
+SERVICES = ("skypeForBusinessAutoAttendant", "skypeForBusinessCallQueues", "customBot", "skypeTranslator", "newIn2030")
+VOICEMAIL = ("voicemail", "exchangeUnifiedMessagingService")
+GATEWAYS = ("gateway", "mediationServer", "mediationServerCloudConnectorEdition")
+ASSISTANT = "9e133cac-5238-4d1e-aaa0-d8ff4ca23f4e"
+
+
+def derived(*sessions: dict[str, Any], listed: tuple[str, ...] = (), **members: Any) -> CallRecordWire:
+    """The record of these sessions, with these people listed."""
+    entries = [{"id": each, "identity": {"user": {"id": each}}} for each in listed]
+    graph = {"id": CALL, "participants_v2": entries, "sessions": list(sessions)} | members
+    return derive(graph, Occasion(TENANT, CALL, None, "2026-11-02T09:55:01Z"), TABLES)
+
+
+def endpoint(key: str | None, role: str | None, kind: str = "service", **more: Any) -> dict[str, Any]:
+    """An endpoint of a role."""
+    identity = None if key is None else {"id": key}
+    return {"@odata.type": TYPES[kind], "associatedIdentity": identity, "userAgent": {"role": role}} | more
+
+
+def organizer(key: str) -> dict[str, Any]:
+    """Who booked the meeting."""
+    return {"id": key, "identity": {"user": {"id": key}}}
+
+
+@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_account_of_a_service_is_an_application(role: str, kind: str) -> None:
+    """Whatever the endpoint's type; also where the same account is listed, organizes or seems to call by itself."""
+    answered = session("s", side({"id": ALICE}), endpoint(BOB, role, kind))
+    passed_on = session("t", side({"id": BOB}), service())
+    for record in (
+        derived(answered, listed=(ALICE, BOB)),
+        derived(answered, passed_on, listed=(ALICE,), organizer_v2=organizer(BOB)),
+        derived(answered, session("u", side(None), side({"id": BOB}))),
+    ):
+        bob = next(party for party in record["parties"] if party.get("id") == BOB)
+        assert bob["kind"] == "application"
+        counted = record["counts"]
+        assert (counted["people"], counted["users"], counted["applications"]) == (1, 1, 1)
+        callee = record["sessions"][0].get("callee")
+        assert callee is not None
+        assert (callee["kind"], callee["isService"], callee.get("role")) == ("application", True, role)
+
+
+def test_a_service_endpoint_without_a_role_is_one_unless_the_party_is_met_elsewhere() -> None:
+    """Graph pairs the types oddly at times: who is listed, or calls by a client, is a person."""
+    odd = session("s", side({"id": ALICE}), endpoint(BOB, None))
+    assert derived(odd, listed=(ALICE,))["counts"]["applications"] == 1
+    assert derived(odd, listed=(ALICE, BOB))["counts"]["users"] == 2
+    assert derived(odd, session("t", side({"id": BOB}), service()))["counts"]["users"] == 2
+    assert derived(session("s", side({"id": ASSISTANT}), service()))["counts"]["people"] == 0
+
+
+@pytest.mark.parametrize("role", [*SERVICES, *VOICEMAIL, *GATEWAYS])
+def test_a_number_stays_a_phone(role: str) -> None:
+    """It calls by way of services; which one says nothing about it."""
+    record = derived(session("s", endpoint("+15205550177", role, "client"), side({"id": ALICE})))
+    assert record["parties"][0]["kind"] == "phone"
+
+
+@pytest.mark.parametrize("role", [*GATEWAYS, "skypeForBusinessMicrosoftTeamsGateway"])
+def test_whoever_speaks_through_a_gateway_is_a_person(role: str) -> None:
+    """The gateway is between the networks; its own users are not named."""
+    record = derived(session("s", endpoint(BOB, role, "client"), side({"id": ALICE})))
+    assert (record["parties"][0]["kind"], record["counts"]["users"]) == ("user", 2)
+
+
+@pytest.mark.parametrize("role", VOICEMAIL)
+@pytest.mark.parametrize("listed", [(), (ALICE, BOB)])
+def test_a_voicemail_that_answered_is_no_attendance(role: str, listed: tuple[str, ...]) -> None:
+    """It is still said whose it was; neither the session, nor its media, nor its network are that person's."""
+    audio = media("main-audio", stream("callerToCallee", averageJitter="PT1S"), stream("calleeToCaller"))
+    audio["calleeNetwork"] = network("203.0.113.9")
+    record = derived(session("s", side({"id": ALICE}), endpoint(BOB, role), audio), listed=listed)
+    alice, bob = record["parties"]
+    assert (bob.get("id"), bob["kind"], bob["sessionCount"], bob.get("joinedMs"), bob.get("tookPart")) == (
+        (BOB, "user", 0, None, False)
+    )
+    assert (bob["verdict"], bob["connectionTypes"]) == ("unclassified", [])
+    assert (alice["sessionCount"], alice.get("tookPart")) == (1, True)
+    assert (record["counts"]["parties"], record["counts"]["people"], record["counts"]["users"]) == (2, 1, 1)
+    one = record["sessions"][0]
+    callee = one.get("callee")
+    assert callee is not None
+    assert (callee.get("party"), callee["isService"]) == (1, True)
+    assert [each.get("receiverParty") for each in one["streams"]] == [None, 0]
+
+
+def test_who_was_there_although_the_voicemail_answered_too_took_part() -> None:
+    """A call that went to voicemail and was called back in the same record."""
+    record = derived(
+        session("s", side({"id": ALICE}), endpoint(BOB, "voicemail")), session("t", side({"id": BOB}), service())
+    )
+    assert (record["parties"][1].get("tookPart"), record["counts"]["people"]) == (True, 2)
+
+
+def test_the_identity_set_tells_a_voicemail_too() -> None:
+    """`endpointType` of the old identity of an endpoint."""
+    callee = {"@odata.type": TYPES["client"], "identity": {"user": {"id": BOB}, "endpointType": "voicemail"}}
+    record = derived(session("s", side({"id": ALICE}), callee), listed=(ALICE, BOB))
+    assert [party.get("tookPart") for party in record["parties"]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("attending", "listed", "took_part"),
+    [
+        ((ALICE,), (ALICE,), False),
+        ((ALICE,), (), False),
+        ((ALICE, BOB), (ALICE,), True),
+        ((ALICE,), (ALICE, BOB), True),
+        ((ALICE,), (ALICE, "another"), True),
+        ((), (), True),
+        ((), (ALICE,), True),
+    ],
+    ids=["booked it", "no list", "joined unlisted", "listed", "sessions lack", "no sessions", "no sessions but a list"],
+)
+def test_an_organizer_who_did_not_join_did_not_take_part(
+    attending: tuple[str, ...],
+    listed: tuple[str, ...],
+    took_part: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """Who is neither listed nor in a session was not there, where every listed participant has a session."""
+    sessions = (session(f"s-{each}", side({"id": each}), service()) for each in attending)
+    record = derived(*sessions, listed=listed, organizer_v2=organizer(BOB))
+    bob = record["parties"][0]
+    assert (bob["isOrganizer"], bob.get("tookPart")) == (True, took_part)
+    others = {*attending, *listed} - {BOB}
+    assert record["counts"]["people"] == len(others) + took_part
+    assert record["counts"]["parties"] == len(others) + 1

@@ -1,0 +1,28 @@
+"""Who took part: an organizer who did not join and somebody whose voicemail answered are parties, and did not.
+
+A column that may be null is added without rewriting a table; rows keep null until their call comes again.
+"""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+_COLUMNS = {"participant": {"took_part": "boolean"}}
+"""By table: columns with their types. `migrate` takes the comments from the contract."""
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    for table, columns in _COLUMNS.items():
+        added = ", ".join(f"ADD COLUMN {name} {sql_type}" for name, sql_type in columns.items())
+        op.execute(f"ALTER TABLE callrecords.{table} {added}")
+
+
+def downgrade() -> None:
+    """Drop the columns, what they hold included."""
+    for table, columns in _COLUMNS.items():
+        dropped = ", ".join(f"DROP COLUMN {name}" for name in columns)
+        op.execute(f"ALTER TABLE callrecords.{table} {dropped}")
