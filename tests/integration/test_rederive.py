@@ -81,7 +81,8 @@ class Rig:
 
     async def start(self, *arguments: str, offset: int = 1, site: str = "New Street") -> Any:
         """Start the command, with a site map of its own and a revision raised by so much."""
-        keys, sites = self.folder / "keys.json", self.folder / "sites.yaml"
+        keys, sites, tenants = (self.folder / name for name in ("keys.json", "sites.yaml", "tenants.yaml"))
+        tenants.write_text("tenants: []\n")
         keys.write_bytes(orjson.dumps({"active": "t1", "keys": {"t1": {"key": base64.b64encode(bytes(32)).decode()}}}))
         sites.write_text(f"- {{site: {site}, subnets: [10.20.0.0/16]}}\n")
         environment = {
@@ -89,6 +90,7 @@ class Rig:
             "RINGBACK_KAFKA__TOPIC_PREFIX": self.prefix,
             "RINGBACK_PRIVACY__KEYS_FILE": str(keys),
             "RINGBACK_SITES_FILE": str(sites),
+            "RINGBACK_TENANTS_FILE": str(tenants),
             "RINGBACK_RULES__REVISION_OFFSET": str(offset),
         }
         command = ["ringback-enricher", "rederive", "--json", *arguments]
@@ -342,6 +344,7 @@ async def test_sigterm_ends_it_in_good_order(rig: Rig) -> None:
         (["--max-rate", "0"], {}, "a rate is a number of publications a second from 0.01 to 100000, not '0'"),
         ([], {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": ""}, "RINGBACK_KAFKA__BOOTSTRAP_SERVERS is not set."),
         ([], {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "No Kafka answers at"),
+        ([], {"RINGBACK_TENANTS_FILE": "/nowhere/tenants"}, "RINGBACK_TENANTS_FILE"),
         ([], {}, "does not exist: run `ringback topics apply`."),
     ],
 )
@@ -357,7 +360,9 @@ async def test_bad_input_is_one_sentence(
     """A setting, an option or a topic that is wrong: exit 2, and it is named."""
     keys = tmp_path / "keys.json"
     keys.write_bytes(orjson.dumps({"active": "t1", "keys": {"t1": {"key": base64.b64encode(bytes(32)).decode()}}}))
+    (tmp_path / "tenants.yaml").write_text("tenants: []\n")
     given = {
+        "RINGBACK_TENANTS_FILE": str(tmp_path / "tenants.yaml"),
         "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "RINGBACK_KAFKA__TOPIC_PREFIX": topic_prefix,
         "RINGBACK_PRIVACY__KEYS_FILE": str(keys),

@@ -58,6 +58,24 @@ def test_clouds_and_own_urls(tmp_path: Path, more: dict[str, str], graph: str, a
     assert (tenant.graph_url, tenant.authority_url) == (graph, authority)
 
 
+@pytest.mark.parametrize(
+    ("written", "countries"),
+    [("[DE, at]", ("DE", "AT")), ("[NO, SE]", ("NO", "SE")), ('["NO"]', ("NO",)), ("[no]", ("NO",)), ("[]", ())],
+)
+def test_countries_are_codes(tmp_path: Path, written: str, countries: tuple[str, ...]) -> None:
+    """In either case; Norway's, which YAML reads as false, is meant by it."""
+    path = write(tmp_path / "t.yaml", GOOD | {"countries": "here"})
+    path.write_text(path.read_text("utf-8").replace("countries: here", f"countries: {written}"), "utf-8")
+    assert read_tenants(path)[LOW].countries == countries
+
+
+@pytest.mark.parametrize("written", [["UK"], ["Germany"], ["DE", True], [49], ["XX"], "DE"])
+def test_what_is_no_country_is_a_mistake(tmp_path: Path, written: object) -> None:
+    """Nobody finds out from a suspicion that is never raised."""
+    with pytest.raises(ConfigError, match="countries"):
+        read_tenants(write(tmp_path / "t.yaml", GOOD | {"countries": written}))
+
+
 def test_a_tenant_s_own_urls_never_show(tmp_path: Path) -> None:
     """A secret path or gateway key in an address reaches no log by way of a repr."""
     urls = dict.fromkeys(("notification_url", "lifecycle_url"), "https://ringback.example/n?code=hunter2")

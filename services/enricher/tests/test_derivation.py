@@ -253,11 +253,32 @@ def test_old_identities_are_read_where_the_new_ones_are_missing() -> None:
     ]
 
 
-@pytest.mark.parametrize(("number", "suspected"), [("112", True), ("***", True), ("+4930112", False), ("+112", True)])
-def test_emergency_numbers_are_suspected(number: str, suspected: bool) -> None:  # noqa: FBT001 - a table's column
-    """A dialled emergency number, masked or not, marks the call for audit."""
+@pytest.mark.parametrize(
+    ("number", "countries", "suspected"),
+    [
+        *((number, (), True) for number in ("112", "911", "999", "000", "tel:112", "4:911", "+112", " 112 ", "***")),
+        *(
+            (number, (), False)
+            for number in ("110", "101", "118", "199", "933", "1120", "0112", "+4930112", "****", "**")
+        ),
+        *((number, ("DE",), True) for number in ("110", "112", "tel:110", "***")),
+        *((number, ("DE",), False) for number in ("911", "999", "000", "101", "1101", "****")),
+        *((number, ("US", "FR"), True) for number in ("911", "112", "15", "17", "***")),
+        *((number, ("US", "FR"), False) for number in ("110", "933", "119")),
+        *((number, ("AQ",), True) for number in ("112", "999")),
+        ("110", ("AQ", "DE"), True),
+        ("999", ("AQ", "DE"), False),
+    ],
+)
+def test_emergency_numbers_are_those_of_the_tenants_countries(
+    number: str,
+    countries: tuple[str, ...],
+    suspected: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """Masked or not, in any spelling; without countries those known everywhere, so that an extension is none."""
     graph = {"id": "c", "participants_v2": [{"id": number, "identity": {"phone": {"id": number}}}]}
-    assert derived(graph)["emergencySuspected"] is suspected
+    record = derive(graph, Occasion(TENANT, CALL, None, "2026-11-02T09:55:01Z", countries), TABLES)
+    assert record["emergencySuspected"] is suspected
 
 
 @pytest.mark.parametrize(

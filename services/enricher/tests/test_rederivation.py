@@ -28,6 +28,7 @@ FETCHED = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 LARGEST = 2**26
 SINCE = FETCHED - timedelta(days=1)
 AFTER = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), 5)
+NOWHERE = lambda _tenant: ()  # noqa: E731 - the countries of a tenant that names none
 NOBODY = lambda _record: lambda _party: None  # noqa: E731 - the shape of a tokenizer, without one
 
 Noted = list[tuple[bytes, int, int, bool]]
@@ -127,7 +128,7 @@ def test_a_record_is_derived_again_as_if_it_were_fetched_today() -> None:
     """The same stages as of a fetch with today's tables, its times kept, marked as a re-publication."""
     occasion = Occasion(TENANT, CALL, "2026-11-02T09:59:00.000000Z", "2026-11-02T10:00:00.000000Z")
     fetched = publication(derive(meeting(), occasion, AFTER), NOBODY, replay=True, canary=False)
-    stages = rederive(kept(), AFTER, NOBODY, SINCE, LARGEST)
+    stages = rederive(kept(), AFTER, NOBODY, NOWHERE, SINCE, LARGEST)
     assert stages == fetched
     assert not isinstance(stages, Drop | Reject)
     assert [stage[0].topic for stage in stages] == [RECORDS.name, SESSIONS.name, SESSIONS.name, CALLS.name]
@@ -150,13 +151,13 @@ def test_a_record_is_derived_again_as_if_it_were_fetched_today() -> None:
 )
 def test_what_cannot_be_derived_is_refused_without_its_content(record: Received, refused: Reject) -> None:
     """The reason and the member, never a value; the record stays where it lies."""
-    assert rederive(record, AFTER, NOBODY, SINCE, LARGEST) == refused
+    assert rederive(record, AFTER, NOBODY, NOWHERE, SINCE, LARGEST) == refused
 
 
 def test_what_was_fetched_too_long_ago_is_dropped() -> None:
     """The time it was fetched decides, not the time it was published last."""
-    assert rederive(kept(), AFTER, NOBODY, FETCHED + timedelta(seconds=1), LARGEST) == Drop(Reason.TOO_OLD)
-    assert not isinstance(rederive(kept(), AFTER, NOBODY, FETCHED, LARGEST), Drop)
+    assert rederive(kept(), AFTER, NOBODY, NOWHERE, FETCHED + timedelta(seconds=1), LARGEST) == Drop(Reason.TOO_OLD)
+    assert not isinstance(rederive(kept(), AFTER, NOBODY, NOWHERE, FETCHED, LARGEST), Drop)
 
 
 def test_the_report_says_everything_that_was_counted() -> None:

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ringback_common import logs
 from ringback_common.errors import ConfigError
 
+from ringback_graph.countries import Country
+
 __all__ = ["Certificate", "Credential", "ManagedIdentity", "Tenant", "TenantsFile", "read_tenants"]
 
 log = logs.logger(__name__)
@@ -112,6 +114,8 @@ class Tenant(_Closed):
     emergency_policies: tuple[str, ...] = ()
     logs: bool = True
     """Whether the PSTN and Direct Routing logs are polled."""
+    countries: tuple[Country, ...] = ()
+    """Where its people dial from, ISO 3166-1 alpha-2: what numbers are emergency numbers."""
     budget: int = Field(default=1500, ge=100, le=10_000)
     """Requests in 20 s that Ringback may use of this tenant; Graph grants an app 1,500 (throttling-limits).
 

@@ -228,7 +228,10 @@ class FetchStep:
             return ()
         canary = all(request.is_canary for request in requests)
         replay = given.published.holds(key, version) or any(request.source == "replay" for request in requests)
-        occasion = Occasion(requests[0].tenant_id, requests[0].call_id, received_at, iso(found.started_at))
+        tenant_id, call_id = requests[0].tenant_id, requests[0].call_id
+        tenant = given.tenant(tenant_id)
+        countries = tenant.countries if tenant else ()
+        occasion = Occasion(tenant_id, call_id, received_at, iso(found.started_at), countries)
 
         def make() -> Stages | Reject:
             try:

@@ -23,7 +23,7 @@ class RulesSection(Section):
     """What the installation adds to the revision of the shipped rules."""
 
     revision_offset: int = Field(default=0, ge=0, le=1_000_000)
-    """Raised whenever the site map or the token policy changes; never lowered, for the greater revision wins."""
+    """Raised when the site map, the token policy or a tenant's countries change; never lowered, as the greater wins."""
 
 
 class FetchSettings(ProcessSettings):
@@ -45,6 +45,8 @@ class RederiveSettings(EnvironmentSettings):
     """Settings of a re-derivation, which speaks to Kafka only; what decides the content is as for `fetch`."""
 
     kafka: KafkaSettings
+    tenants_file: Path
+    """YAML: the tenants to serve; read again when it changes."""
     limits: LimitsSettings = LimitsSettings()
     sites_file: Path | None = None
     """YAML: a list of `site` with its `subnets`; read at start. Without it there are no sites."""

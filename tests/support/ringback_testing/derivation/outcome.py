@@ -10,7 +10,7 @@ its records too, for another corpus says nothing about the derivation.
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from ringback_enricher.core.publishing import publication
 from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
 from ringback_enricher.core.sites import SiteMap
+from ringback_events.wire import CallRecordWire
 
 from ringback_testing.derivation.corpus import corpus
 from ringback_testing.derivation.shapes import Json
@@ -34,6 +35,7 @@ _SUBNETS = (
 _TABLES = Tables(CQD_2026_1, SiteMap(_SUBNETS), revision=1)
 """The revision is the same for every rules number: it is no outcome of the derivation."""
 _OCCASION = Occasion(TENANT, CALL, "2026-11-02T09:55:00.000000Z", "2026-11-02T09:55:01.000000Z")
+_ABROAD = replace(_OCCASION, countries=("DE", "US"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,13 @@ def _differs(committed: Case, now: Case) -> bool:
 
 
 def _published(graph: Json) -> list[bytes]:
-    record = derive(graph, _OCCASION, _TABLES)
+    """What is published of a record, of a tenant that names no countries and of one that does where that differs."""
+    record, abroad = derive(graph, _OCCASION, _TABLES), derive(graph, _ABROAD, _TABLES)
+    values = _values(record)
+    return values if abroad["emergencySuspected"] is record["emergencySuspected"] else [*values, *_values(abroad)]
+
+
+def _values(record: CallRecordWire) -> list[bytes]:
     stages = publication(record, lambda _: lambda party: f"token-{party['index']}", replay=False, canary=False)
     assert not isinstance(stages, Reject)
     return [message.value or b"" for stage in stages for message in stage]

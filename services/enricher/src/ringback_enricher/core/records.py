@@ -32,12 +32,16 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What is known of a record beside its content; times as on the wire, ids canonical."""
+    """What is known of a record beside its content; times as on the wire, ids canonical.
+
+    `countries` are those the tenant's people dial from, ISO 3166-1 alpha-2; none where nobody has said.
+    """
 
     tenant_id: str
     call_id: str
     received_at: str | None
     fetched_at: str
+    countries: tuple[str, ...] = ()
 
 
 def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire:
@@ -80,7 +84,7 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
         "platforms": sorted(set(chain.from_iterable(party["platforms"] for party in parties))),
         "connectionTypes": sorted(set(chain.from_iterable(party["connectionTypes"] for party in parties))),
         "sites": sorted(set(chain.from_iterable(party["sites"] for party in parties))),
-        "emergencySuspected": roster.emergency_suspected(),
+        "emergencySuspected": roster.emergency_suspected(occasion.countries),
         "anomalies": {
             "negativeDurations": readings.negative_durations,
             "emptyNetworks": networks.empty,

@@ -1,5 +1,6 @@
 """From a record of the records topic to the publication of its next revision; nobody asks Graph."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,10 @@ from ringback_events.keys import call_key
 from ringback_enricher.core.publishing import Stages, Tokenizer, publication
 from ringback_enricher.core.records import Occasion, Tables, derive
 
-__all__ = ["rederive"]
+__all__ = ["Countries", "rederive"]
+
+Countries = Callable[[str], tuple[str, ...]]
+"""Gives the countries of a tenant, ISO 3166-1 alpha-2."""
 
 
 class _Source(BaseModel):
@@ -30,7 +34,7 @@ class _Source(BaseModel):
 
 
 def rederive(
-    received: Received, tables: Tables, tokens: Tokenizer, since: datetime, largest: int
+    received: Received, tables: Tables, tokens: Tokenizer, countries: Countries, since: datetime, largest: int
 ) -> Stages | Drop | Reject:
     """Derive again what a record was derived from, and plan its publication, marked as a re-publication.
 
@@ -40,6 +44,7 @@ def rederive(
         received: a record of the records topic.
         tables: what this release judges by.
         tokens: names the parties in the open tier.
+        countries: where the people of a tenant dial from.
         since: what was fetched from Graph before that is dropped (too_old). A re-publication is kept as long as any
             record, so that one after the other could keep a call for ever.
         largest: bytes of the record, before compression, that its readers take.
@@ -54,7 +59,9 @@ def rederive(
     if source.fetched_at < since:
         return Drop(Reason.TOO_OLD)
     received_at = None if source.received_at is None else iso(source.received_at)
-    occasion = Occasion(source.tenant_id, source.call_id, received_at, iso(source.fetched_at))
+    occasion = Occasion(
+        source.tenant_id, source.call_id, received_at, iso(source.fetched_at), countries(source.tenant_id)
+    )
     record = derive(source.graph, occasion, tables)
     if record["version"] != read_headers(received.headers).version:
         return Reject(Reason.SCHEMA_INVALID, "version")

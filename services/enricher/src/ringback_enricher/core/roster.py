@@ -69,9 +69,10 @@ class Roster:
             return 0
         return sum(party.session_count > 0 and not party.in_participants for party in self.parties)
 
-    def emergency_suspected(self) -> bool:
-        """Whether a party is an emergency number."""
-        return any(is_emergency_number(party.identity.phone) for party in self.parties if party.identity.phone)
+    def emergency_suspected(self, countries: tuple[str, ...]) -> bool:
+        """Whether a party is an emergency number of one of these countries."""
+        numbers = (party.identity.phone for party in self.parties)
+        return any(is_emergency_number(number, countries) for number in numbers if number)
 
     def _listed(self, identity: Identity) -> Party:
         """The party of an entry; one told by its name alone may be the organizer, but no other entry."""

@@ -19,6 +19,7 @@ from ringback_common.process import EXIT_CRASH, EXIT_OK, begin
 from ringback_common.settings import KafkaSettings, load
 from ringback_events.tokens import Tokens
 from ringback_events.topics import AUDIT, RECORDS, SESSIONS
+from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_stream.producer import Producer
 
 from ringback_enricher.adapters.files import read_sites, read_token_keys
@@ -73,8 +74,16 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
     tables = Tables(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
     tokens = Tokens(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
     since = _clock.now() - timedelta(milliseconds=RECORDS.retention_ms or 0)
+    tenants = TenantsFile(settings.tenants_file)
+    tenants.load()
     scope = Scope(
-        tables, tokens.for_parties_of, since, options.tenants, options.history, settings.limits.published_bytes
+        tables=tables,
+        tokens=tokens.for_parties_of,
+        countries=lambda tenant_id: _countries(tenants.get(tenant_id)),
+        since=since,
+        tenants=options.tenants,
+        history=options.history,
+        largest=settings.limits.published_bytes,
     )
     report = Report(tables.revision, options.acts, options.max_rate)
     try:
@@ -84,6 +93,11 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
         sys.stderr.write(f"{failure} Run it again to go on.\n")
     _tell(report, as_json=options.as_json)
     return EXIT_OK if report.is_clean else EXIT_CRASH
+
+
+def _countries(tenant: Tenant | None) -> tuple[str, ...]:
+    """Those of the file; a tenant that left it has none."""
+    return () if tenant is None else tenant.countries
 
 
 async def _rederive(

@@ -24,7 +24,7 @@ from ringback_enricher.adapters.partitions import PartitionReader
 from ringback_enricher.core.inventory import Inventory, Place, Plan, Selection
 from ringback_enricher.core.publishing import Stages, Tokenizer
 from ringback_enricher.core.records import Tables
-from ringback_enricher.core.rederivation import rederive
+from ringback_enricher.core.rederivation import Countries, rederive
 from ringback_enricher.rederive.progress import Progress
 from ringback_enricher.rederive.publisher import Publisher
 from ringback_enricher.rederive.report import Report
@@ -43,6 +43,7 @@ class Scope:
     Attributes:
         tables: what this release judges by.
         tokens: names the parties in the open tier.
+        countries: where the people of a tenant dial from.
         since: what was fetched before is left to end.
         tenants: only these, canonical; empty for all.
         history: also the older versions of each call.
@@ -51,6 +52,7 @@ class Scope:
 
     tables: Tables
     tokens: Tokenizer
+    countries: Countries
     since: datetime
     tenants: Collection[str]
     history: bool
@@ -166,7 +168,8 @@ class Rederivation:
         octets = len(record.value or b"")
         await writing.publisher.enter(octets)
         scope = self._scope
-        outcome = await asyncio.to_thread(rederive, record, scope.tables, scope.tokens, scope.since, scope.largest)
+        judged_by = (scope.tables, scope.tokens, scope.countries, scope.since, scope.largest)
+        outcome = await asyncio.to_thread(rederive, record, *judged_by)
         if isinstance(outcome, Drop):
             self.report.too_old += 1
         elif isinstance(outcome, Reject):
