@@ -79,6 +79,8 @@ def test_an_address_is_no_version(value: str) -> None:
         ("198.51.100.17", None),
         ("198.51.0.0/16", None),
         ("2001:db8:1:2::/64", None),
+        ("2002:cb00:714d::/48", None),
+        ("2003:cb00:714d::/48", "2003:cb00:714d::/48"),
         ("Abbie", None),
     ],
 )

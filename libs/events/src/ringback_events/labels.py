@@ -40,12 +40,16 @@ def as_version(value: str) -> str:
 
 
 def as_prefix(value: str) -> str | None:
-    """The value if it is a network cut to /24 or /48 with no bit beyond, else None."""
+    """The value if it is a network cut to /24 or /48 with no bit beyond, else None.
+
+    A /48 of 6to4 (RFC 3056) holds a whole IPv4 address, so it is none.
+    """
     try:
         network = ipaddress.ip_network(value)
     except ValueError:
         return None
-    return value if network.prefixlen == _PREFIX_LENGTH[network.version] else None
+    is_whole_ipv4 = isinstance(network, ipaddress.IPv6Network) and network.network_address.sixtofour is not None
+    return value if network.prefixlen == _PREFIX_LENGTH[network.version] and not is_whole_ipv4 else None
 
 
 def _may_be_address(value: str) -> bool:

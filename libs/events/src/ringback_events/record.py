@@ -101,7 +101,7 @@ class NetworkFacts(Event):
     link_speed_bps: int | None = member(C0, "Link speed.", unit="bit/s", default=None)
     network_prefix: str | None = member(
         C1,
-        "The address cut to /24 (IPv4) or /48 (IPv6); null for private ranges.",
+        "The address cut to /24 (IPv4) or /48 (IPv6), no finer than a household; null for private ranges.",
         opens=OpenAs.PREFIX,
         default=None,
     )

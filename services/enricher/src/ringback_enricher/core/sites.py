@@ -14,11 +14,14 @@ _PRIVATE = tuple(
         # RFC 1918, 6598 (shared), 3927 and 1122: ranges that mean nothing outside their own network
         *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
         "0.0.0.0/8",
-        # RFC 4193, 4291: unique local, link local, loopback, unspecified
-        *("fc00::/7", "fe80::/10", "::1/128", "::/128"),
+        # RFC 4193, 4291, 3879: unique local, link local, loopback, unspecified, multicast, site local
+        *("fc00::/7", "fe80::/10", "::1/128", "::/128", "ff00::/8", "fec0::/10"),
     )
 )
 _OPEN_PREFIX = {4: 24, 6: 48}
+"""No finer than a household: a provider gives it a /48 or a longer prefix (RFC 6177), and one address of IPv4."""
+_OF_IPV4 = (ip_network("64:ff9b::/96"), ip_network("::/96"))
+"""RFC 6052, 4291: prefixes before a whole IPv4 address."""
 _REMEMBERED = 50_000
 """Addresses remembered: some 10 MB, more than the active clients of the largest tenant in an hour."""
 
@@ -75,7 +78,8 @@ class SiteMap:
         parsed = _parsed(address)
         if parsed is None:
             return UNPLACED
-        return Place(None if _is_private(parsed) else _open_prefix(parsed), self._site(parsed))
+        seen = _behind(parsed)
+        return Place(None if _is_private(parsed) or _is_private(seen) else _open_prefix(seen), self._site(parsed))
 
     def _site(self, address: _Address) -> str | None:
         bits = int(address)
@@ -93,6 +97,17 @@ def _parsed(address: str) -> _Address | None:
     except ValueError:
         return None
     return (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed
+
+
+def _behind(address: _Address) -> _Address:
+    """The IPv4 address that one of IPv6 holds (6to4, Teredo, NAT64): its /48 could tell more than a /24."""
+    if not isinstance(address, IPv6Address):
+        return address
+    if address.teredo is not None:
+        return address.teredo[1]
+    if any(address in network for network in _OF_IPV4):
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.sixtofour or address
 
 
 def _is_private(address: _Address) -> bool:
