@@ -4,7 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ringback_events.wire import CallRecordWire, EndpointWire, NetworkWire, PartyWire, SessionWire, StreamWire
+from ringback_events.wire import (
+    CallRecordWire,
+    DeviceWire,
+    EndpointWire,
+    NetworkWire,
+    PartyWire,
+    SessionWire,
+    StreamWire,
+)
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
@@ -57,6 +65,12 @@ def network(host: int) -> NetworkWire:
     }
 
 
+def device(index: int) -> DeviceWire:
+    """A headset that is named after a person."""
+    name = f"Headset of Åsa {index}"
+    return {"captureName": name, "captureDriver": "Acme: 1.2.3", "renderName": name, "renderDriver": None}
+
+
 def stream(index: int) -> StreamWire:
     """An audio stream with all its metrics."""
     return {
@@ -89,6 +103,8 @@ def stream(index: int) -> StreamWire:
         "streamId": "1504545584",
         "callerNetwork": network(index),
         "calleeNetwork": network(index + 7),
+        "callerDevice": device(index),
+        "calleeDevice": None,
     }
 
 

@@ -11,6 +11,7 @@ from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.rules import CQD_2026_1
 from ringback_enricher.core.sites import SiteMap
+from ringback_events.project import project
 from ringback_events.record import CallRecord
 from ringback_events.wire import CallRecordWire
 from ringback_testing.graph_records import (
@@ -320,6 +321,25 @@ def test_the_site_is_that_of_the_longest_prefix() -> None:
     assert [each.get("site") for each in told[1:]] == ["Berlin, 3rd floor", "Berlin", "Lab"]
     assert [each.get("networkPrefix") for each in told[1:]] == [None, None, None]
     assert told[3].get("reflexivePrefix") == "2001:db8:1::/48"
+
+
+def test_devices_are_named_in_the_restricted_tier_alone() -> None:
+    """Of both sides, for every stream of the media; a block that names none is none, and nothing of it opens."""
+    graph = meeting()
+    audio, video, _ = graph["sessions"][0]["segments"][0]["media"]
+    audio["callerDevice"] = {"captureDeviceName": "Anna's headset", "renderDeviceName": "Anna's headset", "x": 1}
+    audio["calleeDevice"] = {"captureDeviceName": None, "renderDeviceName": "", "micGlitchRate": 0.5}
+    video["callerDevice"] = {"captureDeviceName": "Camera 7", "captureDeviceDriver": "Acme: 1.2.3"}
+    record = derived(graph)
+    first, second, third, fourth = record["sessions"][0]["streams"]
+    headset = {"captureName": "Anna's headset", "captureDriver": None} | {"renderName": "Anna's headset"}
+    assert first.get("callerDevice") == second.get("callerDevice") == headset | {"renderDriver": None}
+    assert (first.get("calleeDevice"), fourth.get("callerDevice")) == (None, None)
+    camera = third.get("callerDevice")
+    assert camera is not None
+    assert (camera.get("captureName"), camera.get("captureDriver")) == ("Camera 7", "Acme: 1.2.3")
+    opened = orjson.dumps([*project(record, lambda _: None)]).decode()
+    assert not any(word in opened for word in ("Anna", "Camera", "Acme", "Device"))
 
 
 def test_the_first_failure_is_the_calls() -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "CallFacts",
     "CallRecord",
     "Counts",
+    "Device",
     "Endpoint",
     "EndpointFacts",
     "Failure",
@@ -121,6 +122,15 @@ class Network(NetworkFacts):
     dns_suffix: str | None = member(C2, "DNS suffix of the network.", default=None)
 
 
+class Device(Event):
+    """The devices of one side during a media, by the names their drivers give them."""
+
+    capture_name: str | None = member(C2, "Name of the microphone; for video, of the camera.", default=None)
+    capture_driver: str | None = member(C2, "Driver of the microphone or camera.", default=None)
+    render_name: str | None = member(C2, "Name of the loudspeaker or headset.", default=None)
+    render_driver: str | None = member(C2, "Driver of the loudspeaker or headset.", default=None)
+
+
 class StreamFacts(Event):
     """One media stream of a session, in one direction."""
 
@@ -157,11 +167,13 @@ class StreamFacts(Event):
 
 
 class Stream(StreamFacts):
-    """A stream with both sides' networks."""
+    """A stream with both sides' networks and devices."""
 
     stream_id: str | None = member(C1, "Graph's stream id.", default=None)
     caller_network: Network | None = member(C1, "The caller's network.", default=None)
     callee_network: Network | None = member(C1, "The callee's network.", default=None)
+    caller_device: Device | None = member(C2, "The caller's devices.", default=None)
+    callee_device: Device | None = member(C2, "The callee's devices.", default=None)
 
 
 class EndpointFacts(Event):

@@ -12,6 +12,7 @@ __all__ = [
     "CallRecordWire",
     "ControlEntryWire",
     "CountsWire",
+    "DeviceWire",
     "EndpointFactsWire",
     "EndpointWire",
     "FailureFactsWire",
@@ -285,8 +286,17 @@ class NetworkWire(TypedDict):
     dnsSuffix: NotRequired[str | None]
 
 
+class DeviceWire(TypedDict):
+    """The devices of one side during a media, by the names their drivers give them."""
+
+    captureName: NotRequired[str | None]
+    captureDriver: NotRequired[str | None]
+    renderName: NotRequired[str | None]
+    renderDriver: NotRequired[str | None]
+
+
 class StreamWire(TypedDict):
-    """A stream with both sides' networks."""
+    """A stream with both sides' networks and devices."""
 
     segmentIndex: int
     mediaIndex: int
@@ -317,6 +327,8 @@ class StreamWire(TypedDict):
     streamId: NotRequired[str | None]
     callerNetwork: NotRequired[NetworkWire | None]
     calleeNetwork: NotRequired[NetworkWire | None]
+    callerDevice: NotRequired[DeviceWire | None]
+    calleeDevice: NotRequired[DeviceWire | None]
 
 
 class SessionWire(TypedDict):

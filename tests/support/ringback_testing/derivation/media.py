@@ -28,6 +28,7 @@ def media_cases() -> dict[str, list[Json]]:
         "worst of several": [*_several()],
         "streams": [*_streams()],
         "networks": [*_networks()],
+        "devices": [*_devices()],
         "addresses": [*_addresses()],
     }
 
@@ -140,6 +141,21 @@ def _streams() -> Iterator[Json]:
     ]
     segments: list[Any] = [{"media": blocks}, 7, {"media": None}, {"media": blocks}]
     yield call(session("s", side({"id": ALICE}), side({"id": BOB})) | {"segments": segments})
+
+
+def _devices() -> Iterator[Json]:
+    names = ("captureDeviceName", "captureDeviceDriver", "renderDeviceName", "renderDeviceDriver")
+    every: Json = {name: name for name in names} | {"micGlitchRate": 0.5}
+    for label in ("main-audio", "main-video"):
+        yield of_media(
+            media(label, stream(), stream()) | {"callerDevice": every, "calleeDevice": {names[2]: "headset"}}
+        )
+    for name, value in product(names, (None, "", 7, [])):
+        yield of_media(
+            media("main-audio", stream()) | {"callerDevice": every | {name: value}, "calleeDevice": {name: value}}
+        )
+    odd: tuple[Any, ...] = (None, 7, [], {}, "headset", {"micGlitchRate": 0.5})
+    yield from (of_media(media("main-audio", stream()) | {"callerDevice": each, "calleeDevice": every}) for each in odd)
 
 
 def _networks() -> Iterator[Json]:

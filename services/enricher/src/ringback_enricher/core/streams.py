@@ -1,9 +1,10 @@
-"""The media streams of a session, with verdicts, receivers and both sides' networks."""
+"""The media streams of a session, with verdicts, receivers and both sides' networks and devices."""
 
 from typing import NamedTuple, cast
 
-from ringback_events.wire import NetworkWire, StreamWire, TallyWire
+from ringback_events.wire import DeviceWire, NetworkWire, StreamWire, TallyWire
 
+from ringback_enricher.core.devices import device
 from ringback_enricher.core.networks import Networks
 from ringback_enricher.core.parties import Party
 from ringback_enricher.core.readings import Members, Readings, objects, text
@@ -32,6 +33,8 @@ class _Medium(NamedTuple):
     kind: str
     caller_network: NetworkWire | None
     callee_network: NetworkWire | None
+    caller_device: DeviceWire | None
+    callee_device: DeviceWire | None
 
 
 class Streams:
@@ -68,6 +71,8 @@ class Streams:
             media_kind(label),
             self._networks.network(media.get("callerNetwork"), sides.caller),
             self._networks.network(media.get("calleeNetwork"), sides.callee),
+            device(media.get("callerDevice")),
+            device(media.get("calleeDevice")),
         )
 
     def _stream(self, stream: Members, stream_index: int, medium: _Medium, sides: Sides) -> StreamWire:
@@ -129,6 +134,8 @@ class Streams:
             "streamId": v if type(v := get("streamId")) is str else None,
             "callerNetwork": medium.caller_network,
             "calleeNetwork": medium.callee_network,
+            "callerDevice": medium.caller_device,
+            "calleeDevice": medium.callee_device,
         }
 
 

@@ -1,4 +1,4 @@
-"""Who took part: an organizer who did not join and somebody whose voicemail answered are parties, and did not.
+"""Who took part, and by which devices: an organizer who did not join did not, nor who was out and had a voicemail.
 
 A column that may be null is added without rewriting a table; rows keep null until their call comes again.
 """
@@ -10,7 +10,11 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-_COLUMNS = {"participant": {"took_part": "boolean"}}
+_NAMES = ("capture_name", "capture_driver", "render_name", "render_driver")
+_COLUMNS = {
+    "participant": {"took_part": "boolean"},
+    "stream": {f"{side}_device_{name}": "text" for side in ("caller", "callee") for name in _NAMES},
+}
 """By table: columns with their types. `migrate` takes the comments from the contract."""
 
 
