@@ -191,8 +191,10 @@ def _kind(members: dict[str, object], key: str | None, told: Kind | None) -> Kin
     if key is not None and (shape := _shape(key)) is not None:
         return shape
     typed = _KIND_OF_TYPE.get(_type_of(members)) if "@odata.type" in members else None
+    if typed or told:
+        return typed or told or Kind.UNKNOWN
     is_object = key is not None and is_guid(plain_id(key))
-    return typed or told or (Kind.USER if is_object or members.get("userPrincipalName") else Kind.UNKNOWN)
+    return Kind.USER if is_object or members.get("userPrincipalName") else Kind.UNKNOWN
 
 
 def _shape(key: str) -> Kind | None:

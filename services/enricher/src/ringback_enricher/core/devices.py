@@ -1,10 +1,10 @@
 """The devices of one side during a media: microphone or camera, loudspeaker or headset."""
 
-from typing import Any
+from typing import Any, cast
 
 from ringback_events.wire import DeviceWire
 
-from ringback_enricher.core.readings import members, text
+from ringback_enricher.core.readings import Members, text
 
 __all__ = ["device"]
 
@@ -14,7 +14,9 @@ def device(value: Any) -> DeviceWire | None:
 
     For video what captures is the camera. Names may be people's ("Anna's headset") and stay in the restricted tier.
     """
-    named = members(value)
+    if type(value) is not dict:
+        return None
+    named = cast("Members", value)
     names: DeviceWire = {
         "captureName": text(named.get("captureDeviceName")) or None,
         "captureDriver": text(named.get("captureDeviceDriver")) or None,

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ringback_events.wire import EndpointWire
-from ringback_graph import parse
 
 from ringback_enricher.core.feedback import feedback_of
 from ringback_enricher.core.parties import relation
@@ -13,8 +12,6 @@ from ringback_enricher.core.roles import Standing
 from ringback_enricher.core.roster import Named
 
 __all__ = ["endpoint"]
-
-_SERVICES = (Standing.SERVICE, Standing.VOICEMAIL)
 
 
 def endpoint(
@@ -30,7 +27,7 @@ def endpoint(
     side = members(value)
     agent, cores = members(side.get("userAgent")), side.get("cpuCoresCount")
     feedback = feedback_of((side, *of_segments))
-    party, service = named.party, parse.is_service(side) or named.standing in _SERVICES
+    party, service = named.party, named.standing is not Standing.PERSON
     return {
         "party": party.index if party else None,
         "kind": party.kind().value if party else ("service" if service else "unknown"),

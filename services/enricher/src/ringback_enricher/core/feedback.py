@@ -32,16 +32,19 @@ def feedback_of(endpoints: Iterable[Any]) -> Feedback:
 
     The one of the worst rating, whole; without a rating the first that says anything.
     """
-    given = [found for endpoint in endpoints if (found := _feedback(endpoint)) != _NONE]
+    blocks = [block for endpoint in endpoints if (block := members(endpoint).get("feedback"))]
+    given = [found for block in blocks if (found := _feedback(block)) != _NONE]
+    if not given:
+        return _NONE
     rated = [found for found in given if found.rating is not None and found.rating not in _UNRATED]
     if rated:
         return min(rated, key=lambda found: _rank(found.rating or ""))
-    return given[0] if given else _NONE
+    return given[0]
 
 
-def _feedback(endpoint: Any) -> Feedback:
-    told = members(members(endpoint).get("feedback"))
-    return Feedback(text(told.get("rating")), text(told.get("text"))) if told else _NONE
+def _feedback(block: Any) -> Feedback:
+    told = members(block)
+    return Feedback(text(told.get("rating")), text(told.get("text")))
 
 
 def _rank(rating: str) -> tuple[int, str]:

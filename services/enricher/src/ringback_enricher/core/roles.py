@@ -24,7 +24,9 @@ class Standing(Enum):
     """How whoever is named at an endpoint takes part there."""
 
     PERSON = auto()
-    """Through a client of theirs, or a gateway."""
+    """Through a client of theirs."""
+    GATEWAY = auto()
+    """Through a gateway that is a service endpoint."""
     SERVICE = auto()
     """Not at all: what is named is the account of an attendant, a queue, a bot or another service."""
     VOICEMAIL = auto()
@@ -38,9 +40,9 @@ def standing(endpoint: Any) -> Standing:
 
     A role that nobody knows yet is a service's, as only services have roles.
     """
-    role = text(members(members(endpoint).get("userAgent")).get("role")) or ""
-    if role in _UNTOLD:
+    role = text(members(members(endpoint).get("userAgent")).get("role"))
+    if role is None or role in _UNTOLD:
         return Standing.UNTOLD if parse.is_service(endpoint) else Standing.PERSON
     if role in _GATEWAYS:
-        return Standing.PERSON
+        return Standing.GATEWAY if parse.is_service(endpoint) else Standing.PERSON
     return Standing.VOICEMAIL if role in _VOICEMAIL else Standing.SERVICE

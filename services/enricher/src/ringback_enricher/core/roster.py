@@ -52,7 +52,8 @@ class Roster:
             return Named(None, how)
         if identity.is_voicemail:
             how = Standing.VOICEMAIL
-        found = self._found(identity) or self._next_alike(identity)
+        key = _key(identity)
+        found = self._next_alike(identity) if key is None else self._known.get(key)
         party = self._added(identity) if found is None else self._completed(found, identity)
         party.standings.add(how)
         return Named(party, how)
@@ -95,8 +96,6 @@ class Roster:
 
     def _next_alike(self, identity: Identity) -> Party | None:
         """One of those who are told by the same name, in turn: each gets as many sessions as the others."""
-        if _key(identity) is not None:
-            return None
         kinds = (identity.kind, *(each for each in Kind if Kind.UNKNOWN in {each, identity.kind}))
         alike = next((found for kind in kinds if (found := self._alike.get((_trait(identity), kind)))), None)
         if alike is None or not _fits(alike[0], identity):
