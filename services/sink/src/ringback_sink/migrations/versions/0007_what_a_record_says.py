@@ -1,4 +1,4 @@
-"""Who took part, and by which devices: an organizer who did not join did not, nor who was out and had a voicemail.
+"""Columns for who took part, and for the devices of both sides of a stream.
 
 A column that may be null is added without rewriting a table; rows keep null until their call comes again.
 """
