@@ -101,7 +101,7 @@ def test_memory_is_bounded(published: Callable[..., Events]) -> None:
     assembler = SessionAssembler(remember=5)
     for number in range(20):
         whole(assembler, published(sessions=1, call=f"c{number}"))
-    assert len(assembler._calls) == 5
+    assert len(assembler._newest) == 5
 
 
 @given(seed=st.integers(0, 10_000))

@@ -1,0 +1,88 @@
+"""Reads whole sessions from all assigned partitions, and says what may be committed; pure, for any Kafka client."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic_core import from_json
+
+from ringback_events.assembler import SessionAssembler, SessionsOfVersion
+from ringback_events.open import OpenSession, SessionsCompleted
+
+__all__ = ["SessionReader", "read_session_event"]
+
+Partition = TypeVar("Partition", bound=Hashable)
+
+
+def read_session_event(value: bytes | str) -> OpenSession | SessionsCompleted:
+    """Read a value of `callrecords.open.sessions.v1`, a session or the marker after them; unknown members are ignored.
+
+    Raises:
+        ValueError: the value is not JSON or breaks the contract (`pydantic.ValidationError` is a ValueError).
+    """
+    event: Any = from_json(value)
+    model = SessionsCompleted if isinstance(event, dict) and "completed" in event else OpenSession
+    return model.model_validate(event, extra="ignore")
+
+
+@dataclass(slots=True)
+class _Reading:
+    assembler: SessionAssembler
+    next_offset: int = 0
+
+
+class SessionReader(Generic[Partition]):
+    """One assembler for each assigned partition, made when its first record comes.
+
+    A loop reads a batch, acts on what is whole, then commits `commits()`, and calls `forget()` when Kafka revokes
+    partitions, before any of them can be assigned again. What was acted on may come once more after a rebalance or a
+    kill, never less: act by (version, revision), as the consumer rule says.
+
+    Args:
+        make: makes an assembler, for other bounds than the usual ones, which hold for each partition.
+    """
+
+    def __init__(self, make: Callable[[], SessionAssembler] = SessionAssembler) -> None:
+        self._make = make
+        self._readings: dict[Partition, _Reading] = {}
+        self._given_up = 0
+
+    @property
+    def given_up(self) -> int:
+        """Unfinished versions that a bound has ended, of all partitions so far; see `SessionAssembler`."""
+        return self._given_up + sum(reading.assembler.given_up for reading in self._readings.values())
+
+    def read(self, partition: Partition, offset: int, value: bytes | str | None) -> SessionsOfVersion | None:
+        """Take the next record of a partition; returns the sessions of a version when this record makes them whole.
+
+        Args:
+            partition: whatever names it in the client, topic included if several are read.
+            offset: of the record; one that goes back begins the reading of its partition anew.
+            value: of the record.
+
+        Raises:
+            ValueError: the value breaks the contract; note it and go on, its version will not become whole.
+        """
+        reading = self._readings.get(partition)
+        if reading is None or offset < reading.next_offset:
+            reading = self._begin(partition)
+        reading.next_offset = offset + 1
+        return reading.assembler.add(read_session_event(value or b""), offset)
+
+    def commits(self) -> dict[Partition, int]:
+        """The offset to commit for each partition read since the last `forget`."""
+        return {
+            partition: reading.assembler.resume_from(reading.next_offset)
+            for partition, reading in self._readings.items()
+        }
+
+    def forget(self) -> None:
+        """Forget every partition: what waits in them is read again from what was committed, by whoever is assigned."""
+        self._given_up = self.given_up
+        self._readings.clear()
+
+    def _begin(self, partition: Partition) -> _Reading:
+        before = self._readings.get(partition)
+        self._given_up += before.assembler.given_up if before else 0
+        reading = self._readings[partition] = _Reading(self._make())
+        return reading
