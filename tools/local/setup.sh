@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-UV_VERSION=0.13.9 # the build backend of every member is pinned to the same
+UV_VERSION=0.13.9 # the build backend of every member takes it; that of libs/events takes older ones, too
 
 fail() {
     printf '%s\n' "$1" >&2
