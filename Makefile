@@ -79,7 +79,7 @@ setup: ## The locked environment in .venv, with a uv of its own where none of th
 kafka: setup ## What a Kafka needs on this machine: its jars, unless one was named or Docker is asked for
 	@$(BIN)/ringback-local prepare
 
-contracts: setup ## Generate schemas, wire types, the derivation's outcome and the pages of metrics and settings
+contracts: setup ## Generate schemas, wire types, ends of topic files, the derivation's outcome and the pages of metrics and settings
 	@$(BIN)/python -m ringback_events.generate
 	@PYTHONPATH=tests/support $(BIN)/python -m ringback_testing.derivation.outcome contracts/derivation.json
 	@$(BIN)/python -m ringback_local.pages docs

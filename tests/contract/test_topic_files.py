@@ -1,14 +1,37 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ringback_graph_simulator as simulator
 import yaml
+from ringback_common.outcomes import Reason, Received, Reject
+from ringback_enricher.core.requests import KNOWN_VERSION, LOOKS
 from ringback_events.catalogue import EVENTS
-from ringback_events.topics import ALL_TOPICS, KeyRule, Topic
+from ringback_events.enumerations import GRAPH, enumerations, strings
+from ringback_events.headers import RUN, VersionHeaders, audit_headers, fetch_request_headers, lifecycle_headers
+from ringback_events.topic_files import MARK, topic_files
+from ringback_events.topic_headers import headers_of
+from ringback_events.topics import (
+    ALL_TOPICS,
+    AUDIT,
+    CALLS,
+    FETCH,
+    INTERNAL_DEAD_LETTERS,
+    LIFECYCLE,
+    RECORDS,
+    SESSIONS,
+    KeyRule,
+    Tier,
+    Topic,
+)
+from ringback_stream import lanes
+from ringback_stream.dead_letters import dead_letter
 
 pytestmark = pytest.mark.contract
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
+METADATA = Path(str(simulator.__file__)).with_name("metadata.json")
 DAY_MS = 86_400_000
 
 
@@ -64,3 +87,108 @@ def test_every_event_has_examples() -> None:
     """At least one example of each event is in the contract."""
     for event in EVENTS:
         assert list((CONTRACTS / "examples" / event).glob("*.json")), event
+
+
+def test_the_ends_of_the_files_are_generated() -> None:
+    """Drift: after a change of a model, a header or an enumeration run `make contracts`; the part by hand stays."""
+    for path, text in topic_files(CONTRACTS):
+        assert path.read_text("utf-8") == text, path
+        assert text.count(MARK) == 1, path
+
+
+@pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda each: each.name)
+def test_the_file_says_every_type_of_event(topic: Topic) -> None:
+    """A reader that routes by `ce_type` finds each as headers spell it; planned topics and dead letters have none."""
+    assert told(topic)["ceTypes"] == [f"ringback.callrecords.{event}.v1" for event in topic.events]
+
+
+VERSION = VersionHeaders("tenant", "call", 1, 1, "2026-11-02T09:20:00Z", replay=True)
+WRITTEN = {
+    CALLS: [VERSION.call()],
+    SESSIONS: [VERSION.session(0), VERSION.completed()],
+    RECORDS: [VERSION.record()],
+    LIFECYCLE: [lifecycle_headers(tenant_id="t", subscription_id="s", lifecycle_event="missed", received_at="now")],
+    AUDIT: [audit_headers(tenant_id=tenant, action="a", entry_id="e", at="now") for tenant in (None, "t")],
+    FETCH: [fetch_request_headers(tenant_id="t", call_id="c", source="webhook", received_at="now", replay=True)],
+}
+
+
+@pytest.mark.parametrize("topic", WRITTEN, ids=lambda each: each.name)
+def test_the_file_says_every_header_that_is_written(topic: Topic) -> None:
+    """No header without a sentence, none that is never written; each `ce_type` that is written is in the file."""
+    written = {name for headers in WRITTEN[topic] for name, _ in headers}
+    deferred = {lanes.ATTEMPT, lanes.DUE, lanes.LAST_REASON, lanes.READ, LOOKS, KNOWN_VERSION, RUN}
+    assert set(told(topic)["headers"]) == written | {"traceparent"} | (deferred if topic is FETCH else set())
+    types = {dict(headers)["ce_type"].decode() for headers in WRITTEN[topic]}
+    assert types == set(told(topic)["ceTypes"])
+
+
+def test_a_dead_letters_headers_are_said() -> None:
+    """Those that are added; every header of the refused record comes with it."""
+    refused = Received(FETCH.name, 0, 0, 0, b"k", b"v", ())
+    added = {name for name, _ in dead_letter(refused, Reject(Reason.UNDECODABLE), "fetch").headers}
+    assert set(told(INTERNAL_DEAD_LETTERS)["headers"]) == added | {"traceparent", "…"}
+
+
+def test_lanes_share_their_headers_and_planned_topics_have_none() -> None:
+    """What a request is deferred with stays on it wherever it goes; nothing is said of what nobody writes."""
+    for topic in ALL_TOPICS:
+        if topic.entity.startswith("fetch"):
+            assert headers_of(topic) == headers_of(FETCH)
+        assert bool(told(topic)["headers"]) == (told(topic)["status"] == "live")
+
+
+FREE = {
+    *("tenantId", "callId", "subscriptionId", "sessionId", "streamId", "token", "sites", "site", "countryCode"),
+    *("networkPrefix", "reflexivePrefix", "applicationVersion", "rulesVersion"),
+    *("process", "instance", "subject", "reason", "by", "actor", "targets"),
+}
+"""Names of strings that are no enumeration: ids, places, versions, and sentences."""
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_string_of_an_event_is_an_enumeration_or_known_to_be_free(event: str) -> None:
+    """A new field that holds a string gets its members in `ringback_events.enumerations`, or a place in this list."""
+    listed = {place for places in enumerations((event,)).values() for place in places}
+    undecided = [each for each in strings(EVENTS[event]) if each not in listed and _name(each) not in FREE]
+    assert undecided == []
+    assert {_name(place) for place in listed}.isdisjoint(FREE)
+
+
+def _name(place: str) -> str:
+    return place.replace("[]", "").split(".")[-1]
+
+
+def test_graphs_members_are_those_of_its_metadata() -> None:
+    """Word for word and in its order, as the simulator has them from Graph's metadata."""
+    enums = json.loads(METADATA.read_text("utf-8"))["enums"]
+    by_name = {name.rpartition(".")[2]: tuple(members) for name, members in enums.items()}
+    assert {name: by_name[name] for name in GRAPH} == GRAPH
+
+
+@pytest.mark.parametrize("path", sorted((CONTRACTS / "examples").glob("*/*.json")), ids=lambda each: each.stem)
+def test_examples_hold_known_members(path: Path) -> None:
+    """What an example shows is a member that its topic's file names, but where it shows unknown ones."""
+    if path.stem.startswith(("unknown", "opaque")):
+        return
+    for members, places in enumerations((path.parent.name,)).items():
+        for place in places:
+            assert set(_at(json.loads(path.read_text("utf-8")), place)) <= {*members, None}, place
+
+
+def _at(value: Any, place: str) -> list[Any]:
+    """What a value holds at a place; nothing where a member is missing or null."""
+    found = [value]
+    for name in place.split("."):
+        found = [each[name.removesuffix("[]")] for each in found if each and name.removesuffix("[]") in each]
+        if name.endswith("[]"):
+            found = [one for each in found for one in each]
+    return found
+
+
+@pytest.mark.parametrize("topic", [each for each in ALL_TOPICS if each.tier is Tier.OPEN], ids=lambda each: each.name)
+def test_an_open_topics_dead_letters_are_explained_to_its_readers(topic: Topic) -> None:
+    """Another team may not write there, and reads what to do instead."""
+    sentence = told(topic)["deadLettersForReaders"]
+    assert "no other team writes or reads it" in sentence
+    assert "tells the owner" in sentence

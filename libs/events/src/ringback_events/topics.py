@@ -1,7 +1,7 @@
 """Every topic of the contract: its name, how a key becomes a partition, what it may hold and how long.
 
-`contracts/topics/*.yaml` says the same for people, with owner, producers and service levels; a test keeps the two
-equal. Names carry no installation prefix; only the Kafka runtime and the operator's command add one.
+`contracts/topics/*.yaml` says the same for people, with owner, producers, service levels, headers and members; a test
+keeps the two equal. Names carry no installation prefix; only the Kafka runtime and the operator's command add one.
 """
 
 from dataclasses import dataclass
@@ -135,7 +135,8 @@ RESTRICTED_PSTN_CALLS = _kept("restricted.pstn-calls", 12, _BY_KEY, 14)
 RESTRICTED_DIRECT_ROUTING_CALLS = _kept("restricted.direct-routing-calls", 12, _BY_KEY, 14)
 RESTRICTED_EMERGENCIES = _kept("restricted.emergencies", 12, _BY_KEY, 14)
 AUDIT = _kept("restricted.audit", 3, _BY_KEY, 365, "audit-entry")
-# The parties of a 25,000-person meeting are 10 MB of JSON, some 700 KiB compressed.
+# The largest record that is published has some 4,260 sessions; the parties of 25,000 people, 10 MB of JSON or some
+# 700 KiB compressed, would have room as well.
 CALLS = _kept("open.calls", 24, _BY_KEY, 30, "call", max_bytes=4 * _MIB)
 SESSIONS = _kept("open.sessions", 24, _BY_KEY, 30, "session", "sessions-completed", max_bytes=4 * _MIB)
 OPEN_PSTN_CALLS = _kept("open.pstn-calls", 12, _BY_KEY, 30)
