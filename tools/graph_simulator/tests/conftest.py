@@ -16,7 +16,9 @@ from yarl import URL
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 CLIENT = "11111111-474c-4d40-900c-6265431fd81f"
-FULL = "?$expand=sessions($expand=segments),participants_v2"
+SESSIONS = "?$expand=sessions($expand=segments)"
+PARTICIPANTS = "?$select=id,version,lastModifiedDateTime,participants_v2&$expand=participants_v2"
+BOTH = f"{SESSIONS},participants_v2"
 UNKNOWN_MEMBERS = {"Prefer": "include-unknown-enum-members"}
 
 
@@ -85,9 +87,28 @@ class Lab:
         assert answer.status == 200, await answer.text()
         return await answer.json()
 
-    async def record(self, call_id: str, query: str = FULL, **headers: str) -> Any:
+    async def record(self, call_id: str, query: str = SESSIONS, **headers: str) -> Any:
         """GET of one record."""
         return await self.get(f"communications/callRecords/{call_id}{query}", **headers)
+
+    async def whole(self, call_id: str, **headers: str) -> dict[str, Any]:
+        """A record with every page of both kinds; its head is that of the first request."""
+        body = await self.record(call_id, **headers)
+        more = await self.record(call_id, PARTICIPANTS, **headers)
+        body |= {name: value for name, value in more.items() if name.startswith("participants_v2")}
+        for kind in ("sessions", "participants_v2"):
+            link = body.get(f"{kind}@odata.nextLink")
+            while link:
+                page = await self.get(link, **headers)
+                body[kind] += page["value"]
+                link = page.get("@odata.nextLink")
+        return body
+
+    async def as_tenant(self, **changes: Any) -> None:
+        """Register the tenant anew, and speak with a token of that registration."""
+        tenant = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": "open sesame"}
+        await self.control("POST", "tenants", {"tenants": [tenant | changes]})
+        self.headers = {"Authorization": f"Bearer {(await (await self.token()).json())['access_token']}"}
 
     async def call(self, **body: Any) -> dict[str, Any]:
         """A new call."""
@@ -157,7 +178,5 @@ async def lab(tmp_path: Path, endpoint: Endpoint, time_scale: float) -> AsyncIte
         context = ssl.create_default_context(cafile=simulator.ready["caFile"])
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
             lab = Lab(simulator.ready, session, endpoint)
-            tenant = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": "open sesame"}
-            await lab.control("POST", "tenants", {"tenants": [tenant]})
-            lab.headers = {"Authorization": f"Bearer {(await (await lab.token()).json())['access_token']}"}
+            await lab.as_tenant()
             yield lab

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from .conftest import FULL, TENANT, Lab
+from .conftest import BOTH, PARTICIPANTS, SESSIONS, TENANT, Lab
 
 _OTHER = "22222222-474c-4d40-900c-6265431fd81f"
 
@@ -18,7 +18,7 @@ async def _plan(lab: Lab, **body: Any) -> str:
 
 
 async def _get(lab: Lab, call: dict[str, Any]) -> aiohttp.ClientResponse:
-    return await lab.graph("GET", f"communications/callRecords/{call['callId']}{FULL}")
+    return await lab.graph("GET", f"communications/callRecords/{call['callId']}{SESSIONS}")
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "Forbidden"), (401, "Unauthorized"), (500, "Boom"), (504, "Slow")])
@@ -202,17 +202,68 @@ async def test_the_ledger_shows_who_does_not_wait_for_the_authority(lab: Lab) ->
     assert (await lab.control("GET", "state"))["requests"]["insideRetryAfter"] == 1
 
 
-async def test_a_tenant_may_refuse_the_double_expand(lab: Lab) -> None:
+async def test_two_relationships_in_one_expand_are_refused_unless_a_tenant_is_said_to_allow_them(lab: Lab) -> None:
     """Sessions alone and participants alone are served, both at once are a 400."""
-    await lab.control("POST", "tenants", {"tenants": [{"tenantId": TENANT, "clientId": "c", "clientSecret": "s"}]})
-    tenant = {"tenantId": TENANT, "clientId": "11111111-474c-4d40-900c-6265431fd81f", "clientSecret": "open sesame"}
-    await lab.control("POST", "tenants", {"tenants": [tenant | {"refuseDoubleExpand": True}]})
-    token = (await (await lab.token()).json())["access_token"]
-    lab.headers = {"Authorization": f"Bearer {token}"}
     call = await lab.call()
-    assert (await _get(lab, call)).status == 400
-    assert "sessions" in await lab.record(call["callId"], "?$expand=sessions($expand=segments)")
-    assert "participants_v2" in await lab.record(call["callId"], "?$expand=participants_v2")
+    path = f"communications/callRecords/{call['callId']}"
+    assert (await lab.graph("GET", f"{path}{BOTH}")).status == 400
+    assert "sessions" in await lab.record(call["callId"], SESSIONS)
+    assert "participants_v2" in await lab.record(call["callId"], PARTICIPANTS)
+    await lab.as_tenant(refuseDoubleExpand=False)
+    both = await lab.record(call["callId"], BOTH)
+    assert {"sessions", "participants_v2"} <= both.keys()
+
+
+async def test_a_tenant_may_be_without_participants_v2(lab: Lab) -> None:
+    """400 on the expand and 404 on the page, as in a cloud without it; sessions are served."""
+    await lab.as_tenant(participantsV2=False)
+    call = await lab.call()
+    path = f"communications/callRecords/{call['callId']}"
+    assert "sessions" in await lab.record(call["callId"], SESSIONS)
+    refused = await lab.graph("GET", f"{path}{PARTICIPANTS}")
+    assert (refused.status, (await refused.json())["error"]["code"]) == (400, "BadRequest")
+    assert (await lab.graph("GET", f"{path}/participants_v2")).status == 404
+
+
+async def test_the_request_for_participants_is_their_first_page(lab: Lab) -> None:
+    """Faults and the ledger tell it from the one for sessions, and from the check of the version."""
+    call = await lab.call()
+    await _plan(lab, effect="status", status=502, count=1, route="participants", page=1)
+    assert (await _get(lab, call)).status == 200
+    path = f"communications/callRecords/{call['callId']}"
+    assert (await lab.graph("GET", f"{path}{PARTICIPANTS}")).status == 502
+    for query in (PARTICIPANTS, "/participants_v2", "?$select=id,version"):
+        assert (await lab.graph("GET", f"{path}{query}")).status == 200
+    told = [(line["route"], line["page"]) for line in await lab.ledger("request")]
+    assert told == [("record", 1), *[("participants", 1)] * 3, ("versionCheck", 1)]
+
+
+async def test_a_next_link_as_microsoft_s_sample_prints_it(lab: Lab) -> None:
+    """The metadata's path in the place of the record's, with the token that the record's own page takes."""
+    call = await lab.call(sessions=70, shape="meeting")
+    await _plan(lab, effect="sampleNextLink", count=1, route="record")
+    link = (await (await _get(lab, call)).json())["sessions@odata.nextLink"]
+    start, _, rest = link.partition("#communications/callRecords(")
+    assert start == f"{lab.ready['graphUrl']}/v1.0/$metadata"
+    page = await lab.get(f"communications/callRecords({rest}")
+    assert len(page["value"]) == 10
+
+
+async def test_a_record_may_come_without_its_sessions(lab: Lab) -> None:
+    """As often as ordered the list is empty, then it is there; nothing says that more would follow."""
+    call = await lab.call(shape="meeting", sessions=70)
+    await _plan(lab, effect="noSessions", count=2, route="record")
+    bodies = [await (await _get(lab, call)).json() for _ in range(3)]
+    assert [len(body["sessions"]) for body in bodies] == [0, 0, 60]
+    assert ["sessions@odata.nextLink" in body for body in bodies] == [False, False, True]
+
+
+async def test_what_is_expected_says_the_kind_of_call(lab: Lab) -> None:
+    """As its record says it: a judge asks of group calls alone whether every participant is there."""
+    for shape in ("peerToPeer", "meeting"):
+        call = await lab.call(shape=shape)
+        told = (await lab.record(call["callId"]))["type"]
+        assert (await lab.control("GET", f"calls/{TENANT}/{call['callId']}"))["type"] == told
 
 
 async def test_half_a_surrogate_pair_stands_in_a_record(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ _RECORDS = re.compile(
     r"^/(?:v1\.0|beta)/communications/callRecords"
     r"(?:(?:\('(?P<key>[^']+)'\)|/(?P<id>[^/]+))(?:/(?P<child>sessions|participants_v2))?)?/?$"
 )
+_CHILDREN = {"sessions": "sessions", "participants_v2": "participants"}
 _SUBSCRIPTIONS = re.compile(r"^/(?:v1\.0|beta)/subscriptions(?:/(?P<id>[^/]+)(?P<act>/reauthorize)?)?/?$")
 
 
@@ -29,6 +31,7 @@ class Exchange:
         action: `reauthorize`, or empty.
         connection: the client's address and port.
         page: 1 for the first response that carries children of this kind.
+        is_record: whether the path is a record's own; one that expands participants alone is their first page.
     """
 
     begun: float
@@ -40,6 +43,7 @@ class Exchange:
     tenant_id: str | None = None
     token: str | None = None
     page: int = 1
+    is_record: bool = False
     version: int | None = None
     fault: str | None = None
     over_budget: str | None = None
@@ -68,10 +72,16 @@ def read_path(request: web.Request, begun: float) -> Exchange:
         call_id = match["key"] or match["id"]
         if call_id is None:
             return Exchange(begun, "list", None)
-        route = {"sessions": "sessions", "participants_v2": "participants"}.get(match["child"] or "", "record")
-        if route == "record" and "$select" in request.query and "$expand" not in request.query:
-            route = "versionCheck"
-        return Exchange(begun, route, canonical_id(call_id))
+        route = _CHILDREN[match["child"]] if match["child"] else _of_record(request.query)
+        return Exchange(begun, route, canonical_id(call_id), is_record=match["child"] is None)
     if match := _SUBSCRIPTIONS.match(path):
         return Exchange(begun, "subscriptions", match["id"], "reauthorize" if match["act"] else "")
     return Exchange(begun, "unknown", None)
+
+
+def _of_record(query: Mapping[str, str]) -> str:
+    """Which route a request for a record itself is: the participants alone, the version alone, or the record."""
+    expand = query.get("$expand", "")
+    if "participants_v2" in expand and "sessions" not in expand:
+        return "participants"
+    return "versionCheck" if "$select" in query and not expand else "record"

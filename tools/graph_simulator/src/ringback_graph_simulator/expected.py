@@ -22,6 +22,7 @@ def expected_entry(world: World, call: Call, *, children: bool) -> dict[str, Any
         "tenantId": call.plan.tenant_id,
         "callId": call.plan.call_id,
         "shape": call.plan.shape,
+        "type": world.header(call).get("type"),
         "version": call.version,
         "visible": world.visible(call),
         "startDateTime": instant(call.plan.start),

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from http import HTTPStatus
 
+import orjson
 from aiohttp import web
 
 from ringback_graph_simulator.announcer import Announcer
@@ -21,6 +23,8 @@ __all__ = ["FaultEffects"]
 _FOREIGN = b"https://graph.attacker.example"
 _HALF_PAIR = b',"note":"\\ud83d"}'
 """A last member whose text is half a surrogate pair, as clients cut texts."""
+_RECORDS, _SAMPLE_RECORDS = b"/v1.0/communications", b"/v1.0/$metadata#communications"
+"""The second as in example 2 of Microsoft's page on Get callRecord."""
 _HANG_S = 600
 _OVERSIZE_CHUNKS, _CHUNK = 256, b" " * (1 << 20)
 
@@ -41,7 +45,16 @@ class FaultEffects:
         self._announcer = announcer
         self._ledger = ledger
         self._clock = clock
-        self._own = f'nextLink":"{root}'.encode()
+        own = f'nextLink":"{root}'.encode()
+        self._rewrites: dict[str, Callable[[bytes], bytes]] = {
+            "malformed": lambda _: b'{"id": "\xff\xfe, "sessions": [}',
+            "wrongShape": lambda _: b'["no object"]',
+            "halfPair": lambda body: body[:-1] + _HALF_PAIR,
+            "foreignNextLink": lambda body: body.replace(own, b'nextLink":"' + _FOREIGN),
+            "sampleNextLink": lambda body: body.replace(own + _RECORDS, own + _SAMPLE_RECORDS),
+            "noSessions": _without_sessions,
+        }
+        """What becomes of the body of an answer, by effect."""
 
     def draw(self, exchange: Exchange) -> Fault | None:
         """The fault that strikes this request."""
@@ -75,16 +88,10 @@ class FaultEffects:
         """The answer, spoiled as planned."""
         if fault.effect == "versionRise":
             self._rise(fault, exchange)
-        elif fault.effect == "malformed":
-            response.body = b'{"id": "\xff\xfe, "sessions": [}'
-        elif fault.effect == "wrongShape":
-            response.body = b'["no object"]'
-        elif fault.effect == "halfPair" and isinstance(response.body, bytes):
-            response.body = response.body[:-1] + _HALF_PAIR
+        elif fault.effect in self._rewrites and isinstance(response.body, bytes):
+            response.body = self._rewrites[fault.effect](response.body)
         elif fault.effect == "htmlPage":
             return web.Response(text="<html><body>Down for maintenance</body></html>", content_type="text/html")
-        elif fault.effect == "foreignNextLink" and isinstance(response.body, bytes):
-            response.body = response.body.replace(self._own, b'nextLink":"' + _FOREIGN)
         elif fault.effect == "truncated" and isinstance(response.body, bytes):
             return await self._truncated(request, response)
         elif fault.effect == "oversize":
@@ -129,3 +136,10 @@ class FaultEffects:
         except ConnectionError:
             return stream
         return stream
+
+
+def _without_sessions(body: bytes) -> bytes:
+    """A record whose sessions are an empty list, as some peer-to-peer calls came (msgraph-sdk-powershell 3598)."""
+    record = orjson.loads(body)
+    record.pop("sessions@odata.nextLink", None)
+    return orjson.dumps(record | {"sessions": []})

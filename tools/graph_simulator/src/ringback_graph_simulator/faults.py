@@ -22,6 +22,8 @@ EFFECTS = frozenset(
         "halfPair",
         "truncated",
         "foreignNextLink",
+        "sampleNextLink",
+        "noSessions",
         "versionRise",
         "staleVersion",
         "redirect",

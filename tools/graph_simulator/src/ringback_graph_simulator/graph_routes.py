@@ -96,9 +96,11 @@ class GraphRoutes:
             call = replace(call, version=call.version - 1, modified=call.modified - _STALE_BY)
         exchange.version = call.version
         prefer = parse_prefer(request.headers.getall("Prefer", []))
-        if exchange.route in {"record", "versionCheck"}:
+        if exchange.is_record:
             expand = self._expand(request, tenant)
             return self._json(self._pages.record(call, expand, prefer, _names(request, "$select")))
+        if exchange.route == "participants" and not tenant.participants_v2:
+            raise GraphError(HTTPStatus.NOT_FOUND, "NotFound", "There is no participants_v2 here.")
         return self._json(self._pages.children(call, self._child_query(request, exchange, prefer), prefer))
 
     def _readable(self, tenant: Tenant, exchange: Exchange) -> Call:
@@ -116,6 +118,8 @@ class GraphRoutes:
         expand = parse_expand(request.query.get("$expand", ""))
         if expand.sessions and expand.participants and tenant.refuse_double_expand:
             raise GraphError(HTTPStatus.BAD_REQUEST, "BadRequest", "Only one navigation property can be expanded.")
+        if expand.participants and not tenant.participants_v2:
+            raise GraphError(HTTPStatus.BAD_REQUEST, "BadRequest", "Could not find a property named 'participants_v2'.")
         return expand
 
     @staticmethod

@@ -26,7 +26,9 @@ class Tenant:
 
     Attributes:
         expires_in: life of its tokens, seconds of real time (Entra: 60 to 90 min at random).
-        refuse_double_expand: answer 400 to a record request that expands sessions and participants at once.
+        refuse_double_expand: answer 400 to a record request that expands sessions and participants at once; Graph's
+            query parameters page says that some resources expand one relationship only.
+        participants_v2: whether it exists; elsewhere than in the global cloud it did not until 2026-01.
     """
 
     tenant_id: str
@@ -36,6 +38,7 @@ class Tenant:
     expires_in: int
     people: int
     refuse_double_expand: bool
+    participants_v2: bool
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Tenant":
@@ -48,7 +51,8 @@ class Tenant:
             certificate=x509.load_pem_x509_certificate(pem.encode()) if pem else None,
             expires_in=int(body.get("expiresInSeconds", 3600)),
             people=int(body.get("people", 200)),
-            refuse_double_expand=bool(body.get("refuseDoubleExpand", False)),
+            refuse_double_expand=bool(body.get("refuseDoubleExpand", True)),
+            participants_v2=bool(body.get("participantsV2", True)),
         )
 
 
