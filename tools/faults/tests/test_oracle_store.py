@@ -283,6 +283,20 @@ def test_a_publication_that_broke_off_at_a_refusal_is_told_by_its_dead_letter(
     assert story.broken(dead_letters={reason: 1}) == broken
 
 
+@pytest.mark.parametrize(
+    ("is_group", "participants", "broken"), [(True, 0, {"I13"}), (False, 0, set()), (False, 1, {"I13"})]
+)
+def test_a_call_of_two_may_be_without_its_participants(
+    story: Story, participants: int, broken: set[str], *, is_group: bool
+) -> None:
+    """On the topic and in the store: none of them or all, and of a group call all."""
+    held = replace(children(1), participants=participants, participants_hash="other")
+    story.expected[KEY] = replace(story.expected[KEY], is_group=is_group)
+    story.records = [replace(one, children=held) if one.children else one for one in story.records]
+    story.calls[KEY] = replace(story.calls[KEY], children=held)
+    assert story.broken() == broken
+
+
 def test_a_call_that_graph_never_served_can_not_be_whole(story: Story) -> None:
     """A version that nobody served cannot be compared, and that is an anomaly, not a pass."""
     story.expected[KEY] = Expected({}, 0, frozenset({1}), {})

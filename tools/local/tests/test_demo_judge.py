@@ -49,6 +49,28 @@ def test_each_fault_shows_in_its_figure(stored: Stored | None, figure: str, coun
     assert not judgement.clean
 
 
+PAIR = replace(TOLD, is_group=False)
+
+
+@pytest.mark.parametrize(
+    ("expected", "children", "cut"),
+    [
+        (PAIR, SECOND, 0),
+        (PAIR, Children(4, 0, "s2", "none"), 0),
+        (PAIR, Children(4, 2, "s2", "p2"), 1),
+        (PAIR, Children(4, 3, "s2", "another"), 1),
+        (PAIR, Children(3, 0, "s2", "none"), 1),
+        (PAIR, Children(4, 0, "mixed", "none"), 1),
+        (TOLD, Children(4, 0, "s2", "none"), 1),
+    ],
+)
+def test_the_participants_of_a_call_of_two_are_there_all_or_none(
+    expected: Expected, children: Children, cut: int
+) -> None:
+    """Its session has them as its sides; a group call lacks none, and no call a session."""
+    assert figures(expected, replace(WELL, children=children)).cut == cut
+
+
 def test_a_refused_call_is_accounted_for() -> None:
     """What is in the dead letters is not lost."""
     judgement = figures(TOLD, None, refused=True)

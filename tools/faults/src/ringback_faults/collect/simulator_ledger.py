@@ -130,6 +130,7 @@ def _expected(entry: Mapping[str, Any]) -> Expected:
         planted_drops=entry["plantedDrops"],
         served=frozenset(entry["served"]),
         versions={int(version): _children(held) for version, held in entry["versions"].items()},
+        is_group=entry["type"] != "peerToPeer",
     )
 
 

@@ -1,9 +1,13 @@
-"""I13: a version is whole or it is not there: every session and participant of it, and of no other. Pure."""
+"""I13: a version is whole or it is not there: every session of it, of a group call every participant, and of no other.
+
+Pure.
+"""
 
 from collections.abc import Iterable, Iterator
 from math import inf
 
 from ringback_events import topics
+from ringback_local.demo.judge import is_whole
 
 from ringback_faults.ledgers import Children, Key, Ledgers, TopicRecord
 from ringback_faults.oracle.index import Index, reason_of
@@ -19,7 +23,7 @@ def cut_records(ledgers: Ledgers) -> Iterator[str]:
         if record.topic != topics.RECORDS.name or (record.topic, record.partition, record.offset) in ledgers.planted:
             continue
         place = f"{record.topic}/{record.partition}/{record.offset}"
-        if record.children != _served(record.key, record.version, ledgers):
+        if not _is_as_served(record.key, record.version, record.children, ledgers):
             yield f"{place}: version {record.version} is not what Graph served"
         if record.marks - {record.version}:
             yield f"{place}: version {record.version} holds parts of {sorted(record.marks)}"
@@ -30,7 +34,7 @@ def cut_calls(ledgers: Ledgers) -> Iterator[str]:
     for key, stored in ledgers.calls.items():
         if key not in ledgers.expected:
             continue
-        if stored.children != _served(key, stored.version, ledgers):
+        if not _is_as_served(key, stored.version, stored.children, ledgers):
             yield f"{key[1]} is stored as version {stored.version}, but not as Graph served it"
         if stored.rows_version - {stored.version}:
             yield f"rows of {key[1]} version {stored.version} belong to {sorted(stored.rows_version)}"
@@ -98,6 +102,11 @@ def _unannounced(key: Key, version: int, events: list[TopicRecord]) -> Iterator[
 
 def _is_marker(event: TopicRecord) -> bool:
     return event.topic == topics.SESSIONS.name and (event.event_id or b"").endswith(b":completed")
+
+
+def _is_as_served(key: Key | None, version: int | None, held: Children | None, ledgers: Ledgers) -> bool:
+    call = ledgers.expected.get(key or ("", ""))
+    return held is None if call is None else held is not None and is_whole(call, version or 0, held)
 
 
 def _served(key: Key | None, version: int | None, ledgers: Ledgers) -> Children | None:

@@ -52,6 +52,7 @@ def _expected(entry: Mapping[str, Any]) -> Expected:
             )
             for version, held in entry["versions"].items()
         },
+        is_group=entry["type"] != "peerToPeer",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 
-__all__ = ["Children", "Expected", "Judgement", "Key", "Stored", "judge"]
+__all__ = ["Children", "Expected", "Judgement", "Key", "Stored", "is_whole", "judge"]
 
 Key = tuple[str, str]
 """(tenant id, call id)"""
@@ -33,12 +33,14 @@ class Expected:
         planted_drops: items answered 2xx that the simulator forged; they must not be stored for their own sake.
         served: versions it served to anybody, whole or in part.
         versions: what each version consists of.
+        is_group: whether it is anything but a call of two, by Graph's own word.
     """
 
     accepted: Mapping[int, int]
     planted_drops: int
     served: AbstractSet[int]
     versions: Mapping[int, Children]
+    is_group: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,17 @@ class Judgement:
         return {name: value for name, value in asdict(self).items() if name != "worst"}
 
 
+def is_whole(call: Expected, version: int, held: Children) -> bool:
+    """Whether these are all sessions and participants of a version.
+
+    Those of a peer-to-peer call are the sides of its session; its list of participants is there whole, or not at all.
+    """
+    served = call.versions.get(version)
+    if served is not None and not call.is_group and held.participants == 0:
+        return (held.sessions, held.sessions_hash) == (served.sessions, served.sessions_hash)
+    return held == served
+
+
 def judge(expected: Mapping[Key, Expected], stored: Mapping[Key, Stored], dead_lettered: Iterable[Key]) -> Judgement:
     """Account for every accepted item and every stored row.
 
@@ -122,6 +135,6 @@ def _row(verdict: Judgement, key: Key, row: Stored, call: Expected | None) -> No
     if call.served and row.version < max(call.served):
         verdict.stale += 1
         verdict.worst.append(f"stale: {key[1]} stored {row.version}, Graph served {max(call.served)}")
-    if call.versions.get(row.version) != row.children or not row.rows_match:
+    if not is_whole(call, row.version, row.children) or not row.rows_match:
         verdict.cut += 1
         verdict.worst.append(f"cut or mixed: {key[1]} version {row.version}")
