@@ -71,9 +71,9 @@ def _headings(page: Path) -> set[str]:
 
 
 def test_every_decision_has_a_number_of_its_own_and_a_line_in_the_index() -> None:
-    """Two people who decide on one day do not take the same number unnoticed."""
+    """Two people who decide on one day do not take the same number unnoticed; one of them may land later."""
     decisions = sorted((ROOT / "docs" / "adr").glob("0*.md"))
-    assert [page.name[:4] for page in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    assert len({page.name[:4] for page in decisions}) == len(decisions)
     index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
     titles = [page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for page in decisions]
     expected = [f"- [{title}]({page.name})" for title, page in zip(titles, decisions, strict=True)]

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_graph.links import HostileLink, checked_link, checked_page
+from ringback_graph.links import HostileLink, checked_link, checked_page, sample_token
 from yarl import URL
 
 GRAPH = "https://graph.microsoft.com"
@@ -184,3 +184,46 @@ def test_what_passes_the_guard_goes_to_graph(tail: str, head: str) -> None:
     seen = URL(link, encoded=True)
     assert (seen.scheme, seen.host, seen.port, seen.user) == ("https", "graph.microsoft.com", 443, None)
     assert seen.raw_path.startswith(("/v1.0/", "/beta/"))
+
+
+SAMPLE = f"{GRAPH}/v1.0/$metadata#communications/callRecords('{CALL}')"
+
+
+@pytest.mark.parametrize(
+    ("link", "member", "token"),
+    [
+        (f"{SAMPLE}/sessions?$expand=segments&$skiptoken=abc", "sessions", "abc"),
+        (f"{SAMPLE}/participants_v2?$skiptoken=abc", "participants_v2", "abc"),
+        (f"{SAMPLE}/sessions?$skiptoken=%2b%2fYQ%3d&$expand=segments", "sessions", "%2b%2fYQ%3d"),
+        (f"{SAMPLE.replace(CALL, CALL.upper())}/sessions?$skiptoken=abc", "sessions", "abc"),
+        (f"{SAMPLE.replace('$', '%24')}/sessions?%24skiptoken=abc", "sessions", None),
+        (f"{SAMPLE}/sessions?$skiptoken=abc", "participants_v2", None),
+        (f"{SAMPLE}/participants_v2?$skiptoken=abc", "sessions", None),
+        (f"{SAMPLE}/sessions?$skiptoken=abc", "segments", None),
+        (f"{SAMPLE}/sessions('s')/segments?$skiptoken=abc", "segments", None),
+        (f"{SAMPLE.replace(CALL, OTHER)}/sessions?$skiptoken=abc", "sessions", None),
+        (f"{SAMPLE}/sessions?$expand=segments", "sessions", None),
+        (f"{SAMPLE}/sessions?$skiptoken=", "sessions", None),
+        (f"{SAMPLE}/sessions?$skiptoken=a&$skiptoken=b", "sessions", None),
+        (f"{SAMPLE}/sessions?$skiptoken=a#b", "sessions", None),
+        (f"{SAMPLE}/sessions?$skiptoken=a b", "sessions", None),
+        (f"{SAMPLE}/sessions?$skiptoken=a\n", "sessions", None),
+        (f"{SAMPLE}/sessions?$skiptoken={'a' * 9000}", "sessions", None),
+        (SAMPLE.replace("graph.microsoft.com", "evil.test") + "/sessions?$skiptoken=a", "sessions", None),
+        (
+            SAMPLE.replace("graph.microsoft.com", "graph.microsoft.com.evil.test") + "/sessions?$skiptoken=a",
+            "sessions",
+            None,
+        ),
+        (SAMPLE.replace("microsoft.com", "microsoft.con") + "/sessions?$skiptoken=a", "sessions", None),
+        (SAMPLE.replace("https", "http") + "/sessions?$skiptoken=a", "sessions", None),
+        (f"{RECORDS}('{CALL}')/sessions?$skiptoken=abc", "sessions", None),
+        (None, "sessions", None),
+        (5, "sessions", None),
+    ],
+)
+def test_of_the_documented_sample_s_link_only_the_skip_token_is_used(
+    link: object, member: str, token: str | None
+) -> None:
+    """Graph's own host, this record, this list, one token: anything else is no such link, and so is judged as it is."""
+    assert sample_token(link, GRAPH, CALL, member) == token

@@ -1,10 +1,9 @@
 """Reading whole records."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from multidict import CIMultiDict
@@ -25,59 +24,11 @@ from ringback_graph.budget import Priority
 from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import Reply, Request
+from ringback_testing.paged_record import CALL, ROOT
+from ringback_testing.paged_record import PagedRecord as Record
 
-CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
-ROOT = f"https://graph.test/v1.0/communications/callRecords/{CALL}"
 LIVE, BULK = Priority.LIVE, Priority.BULK
 Make = Callable[..., Reply]
-
-
-class Record:
-    """A record with pages, as Graph serves it; `version` may be changed between two requests."""
-
-    def __init__(self, reply: Make, sessions: int = 3, participants: int = 2, page: int = 60) -> None:
-        self.reply, self.sessions, self.participants, self.page = reply, sessions, participants, page
-        self.version = 1
-        self.type = "groupCall"
-        self.refuses_both = False
-        self.before: Callable[[Request], Reply | None] = lambda _: None
-
-    def __call__(self, request: Request) -> Reply:
-        """Serve one request."""
-        early = self.before(request)
-        if early is not None:
-            return early
-        split = urlsplit(request.url)
-        query = dict(parse_qsl(split.query))
-        if split.path.endswith("/sessions"):
-            return self.reply(200, self.part("sessions", int(query["$skip"]), "value", "@odata.nextLink"))
-        if split.path.endswith("/participants_v2"):
-            return self.reply(200, self.part("participants_v2", int(query.get("$skip", 0)), "value", "@odata.nextLink"))
-        if "$select" in query:
-            return self.reply(200, self.head())
-        return self.record(query["$expand"])
-
-    def head(self) -> dict[str, Any]:
-        """What every answer about the record itself begins with."""
-        return {"id": CALL, "version": self.version, "lastModifiedDateTime": f"2026-11-22T10:00:0{self.version}Z"}
-
-    def record(self, expand: str) -> Reply:
-        """The record with its first pages."""
-        both = "participants_v2" in expand
-        if both and self.refuses_both:
-            return self.reply(400, {"error": {"code": "BadRequest", "message": "no"}})
-        whole = self.head() | {"type": self.type, "strange": {"kept": [None]}, "sessions@odata.context": "kept"}
-        whole |= self.part("sessions", 0, "sessions", "sessions@odata.nextLink")
-        if both:
-            whole |= self.part("participants_v2", 0, "participants_v2", "participants_v2@odata.nextLink")
-        return self.reply(200, whole)
-
-    def part(self, member: str, skip: int, into: str, next_link: str) -> dict[str, Any]:
-        """One page."""
-        total, size = (self.sessions, self.page) if member == "sessions" else (self.participants, 130)
-        values = [{"id": f"{member}-{n}", "v": self.version} for n in range(skip, min(skip + size, total))]
-        link = {next_link: f"{ROOT}/{member}?$skip={skip + size}"} if skip + size < total else {}
-        return {into: values} | link
 
 
 async def read(graph: Any, tenant: Tenant, priority: Priority = BULK, **limits: Any) -> Any:
@@ -85,24 +36,9 @@ async def read(graph: Any, tenant: Tenant, priority: Priority = BULK, **limits: 
     return await RecordReader(graph.client(), ReadLimits(**limits)).read(tenant, CALL, priority, "trace-1")
 
 
-async def test_a_small_record_costs_one_request(graph: Any, tenant: Tenant, reply: Make) -> None:
-    """One request with both expands, our headers, and every member kept."""
-    graph.answer = Record(reply)
-    found = await read(graph, tenant, LIVE)
-    assert isinstance(found, Found)
-    assert (found.version, found.requests, found.started_at) == (1, 1, graph.clock.now())
-    assert found.record["strange"] == {"kept": [None]}
-    assert found.record["sessions@odata.context"] == "kept"
-    (request,) = graph.requests
-    assert request.url == f"{ROOT}?$expand=sessions($expand=segments),participants_v2"
-    assert request.headers["Authorization"] == "Bearer token-1"
-    assert request.headers["Prefer"] == "include-unknown-enum-members"
-    assert request.headers["client-request-id"] == "trace-1"
-
-
 @pytest.mark.parametrize(("sessions", "participants"), [(1000, 2), (61, 400), (3, 131), (60, 130), (61, 131)])
 async def test_every_page_is_read(graph: Any, tenant: Tenant, reply: Make, sessions: int, participants: int) -> None:
-    """All sessions and participants, in order, once each, and no next link left; then the version once more."""
+    """All sessions and participants, in order, once each, and no next link left; the version, if participants go on."""
     graph.answer = Record(reply, sessions, participants)
     found = await read(graph, tenant)
     assert isinstance(found, Found)
@@ -111,8 +47,8 @@ async def test_every_page_is_read(graph: Any, tenant: Tenant, reply: Make, sessi
         f"participants_v2-{n}" for n in range(participants)
     ]
     assert not [name for name in found.record if name.endswith("nextLink")]
-    pages = -(-sessions // 60) + -(-participants // 130) - 1
-    assert found.requests == len(graph.requests) == (pages if pages == 1 else pages + 1)
+    pages = -(-sessions // 60) + -(-participants // 130)
+    assert found.requests == len(graph.requests) == pages + (participants > 130)
 
 
 async def test_segments_that_go_on_are_read_to_their_end(graph: Any, tenant: Tenant, reply: Make) -> None:
@@ -122,7 +58,7 @@ async def test_segments_that_go_on_are_read_to_their_end(graph: Any, tenant: Ten
     def before(request: Request) -> Reply | None:
         if request.url.endswith("/more"):
             return reply(200, {"value": [{"id": "segment-2"}]})
-        if "$expand" not in request.url:
+        if "$expand=sessions(" not in request.url:
             return None
         session = {"id": "s", "segments": [{"id": "segment-1"}], "segments@odata.nextLink": f"{ROOT}/sessions/s/more"}
         return reply(200, record.head() | {"sessions": [session]})
@@ -148,7 +84,7 @@ async def test_a_record_that_differs_after_its_last_page_is_read_again(
     record.before = before
     graph.answer = record
     assert isinstance(await read(graph, tenant), Found)
-    assert sum("$expand" in request.url for request in graph.requests) == 2
+    assert sum("$expand=sessions(" in request.url for request in graph.requests) == 2
 
 
 async def test_a_version_that_rises_between_two_pages_starts_the_read_over(
@@ -194,75 +130,13 @@ async def test_a_page_whose_token_died_starts_the_read_over(
 
 
 async def test_a_live_record_of_more_than_eight_requests_goes_to_bulk(graph: Any, tenant: Tenant, reply: Make) -> None:
-    """Seven pages and the version check are live's; one page more is bulk's."""
+    """Seven pages and the participants are live's; one page more is bulk's."""
     graph.answer = Record(reply, 7 * 60)
     assert isinstance(await read(graph, tenant, LIVE), Found)
     graph.answer = Record(reply, 7 * 60 + 1)
     graph.requests.clear()
     assert await read(graph, tenant, LIVE) == NeedsBulk(8)
     assert len(graph.requests) == 8
-
-
-async def test_a_graph_that_refuses_both_expands_is_remembered(graph: Any, tenant: Tenant, reply: Make) -> None:
-    """A 400 is remembered per tenant; participants are then a second request, whatever kind of call it is."""
-    record = Record(reply, 3, 131)
-    record.refuses_both = True
-    graph.answer = record
-    reader = RecordReader(graph.client())
-    found = await reader.read(tenant, CALL, BULK)
-    assert isinstance(found, Found)
-    assert len(found.record["participants_v2"]) == 131
-    graph.requests.clear()
-    await reader.read(tenant, CALL, BULK)
-    assert [request.url.removeprefix(ROOT).partition("?")[0] for request in graph.requests] == [
-        "",
-        "/participants_v2",
-        "/participants_v2",
-        "",
-    ]
-    graph.requests.clear()
-    record.type = "peerToPeer"
-    found = await reader.read(tenant, CALL, BULK)
-    assert isinstance(found, Found)
-    assert len(found.record["participants_v2"]) == 131
-
-
-async def test_both_expands_are_tried_again_after_an_hour_by_one_read(graph: Any, tenant: Tenant, reply: Make) -> None:
-    """One odd 400 costs a tenant a second request for an hour, not for the life of the process."""
-    record = Record(reply)
-    record.refuses_both = True
-    graph.answer = record
-    reader = RecordReader(graph.client())
-
-    async def tried() -> list[bool]:
-        """For each of two reads at once, whether it tried the double form."""
-        graph.requests.clear()
-        found = await asyncio.gather(*(reader.read(tenant, CALL, BULK) for _ in range(2)))
-        assert all(isinstance(each, Found) and len(each.record["participants_v2"]) == 2 for each in found)
-        firsts = [request.url for request in graph.requests if "$expand" in request.url]
-        return sorted("participants_v2" in url for url in firsts)
-
-    await reader.read(tenant, CALL, BULK)
-    graph.clock.seconds += 3599
-    assert await tried() == [False, False]
-    graph.clock.seconds += 2
-    assert await tried() == [False, False, True]
-    record.refuses_both = False
-    assert await tried() == [False, False]
-    graph.clock.seconds += 3600
-    assert await tried() == [False, True]
-    assert await tried() == [True, True]
-
-
-async def test_a_400_for_another_reason_is_not_remembered(graph: Any, tenant: Tenant, reply: Make) -> None:
-    """If the simple expand is refused too, the record is refused and the tenant keeps its one request."""
-    graph.answer = lambda _: reply(400, {"error": {"code": "badId", "message": "secret"}})
-    reader = RecordReader(graph.client())
-    assert await reader.read(tenant, CALL, BULK) == Refused(400, "badId")
-    graph.answer = Record(reply)
-    graph.requests.clear()
-    await reader.read(tenant, CALL, BULK)
-    assert len(graph.requests) == 1
 
 
 @pytest.mark.parametrize("holder", ["record", "page", "session"])
@@ -351,7 +225,7 @@ async def test_a_short_retry_after_between_pages_keeps_what_was_read(graph: Any,
     graph.answer = record
     found = await read(graph, tenant)
     assert isinstance(found, Found)
-    assert sum("$expand" in request.url for request in graph.requests) == 1
+    assert sum("$expand=sessions(" in request.url for request in graph.requests) == 1
     for endless in ("31", "1"):
         record.before = lambda request, endless=endless: (
             reply(429, {}, Retry_After=endless) if "$skip=60" in request.url else None
@@ -498,18 +372,28 @@ async def test_a_record_at_the_limit_is_found_and_one_byte_more_is_too_large(
     assert await read(graph, tenant, octets=found.octets - 1) == TooLarge("record")
 
 
-async def test_a_refusal_of_both_expands_is_not_held_against_the_record(
-    graph: Any, tenant: Tenant, reply: Make
+@pytest.mark.parametrize("page_status", [404, 400])
+async def test_a_refusal_about_participants_is_not_held_against_the_record(
+    graph: Any, tenant: Tenant, reply: Make, page_status: int
 ) -> None:
-    """A process that has yet to learn how a tenant may be asked draws the line at the same byte as one that knows."""
-    graph.answer = Record(reply, sessions=130)
-    graph.answer.refuses_both = True
-    reader = RecordReader(graph.client())
-    assert isinstance(await reader.read(tenant, CALL, BULK), Found)
-    knows = await reader.read(tenant, CALL, BULK)
-    assert isinstance(knows, Found)
-    assert isinstance(await read(graph, tenant, octets=knows.octets), Found)
-    assert await read(graph, tenant, octets=knows.octets - 1) == TooLarge("record")
+    """What Graph says of participants_v2 that it lacks is no byte of the record, however much it says."""
+    record = graph.answer = Record(reply, sessions=130)
+    told = {"error": {"code": "BadRequest", "message": "{" * 5000}}
+    record.lacks = (reply(400, told), reply(page_status, told))
+    served = [record(request) for request in await _requests(graph, tenant)]
+    whole = b"".join(each.body or b"" for each in served if each.status == 200)
+    octets = max(len(whole), whole.count(b"{") * 128)
+    assert [each.status for each in served] == [200, 200, 200, 400, page_status, 200]
+    found = await read(graph, tenant, octets=octets)
+    assert isinstance(found, Found)
+    assert found.octets == octets
+    assert await read(graph, tenant, octets=octets - 1) == TooLarge("record")
+
+
+async def _requests(graph: Any, tenant: Tenant) -> list[Request]:
+    """What a read asks for."""
+    assert isinstance(await read(graph, tenant), Found)
+    return list(graph.requests)
 
 
 async def test_what_would_become_much_from_little_is_too_large(graph: Any, tenant: Tenant, reply: Make) -> None:

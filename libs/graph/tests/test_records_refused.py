@@ -84,10 +84,10 @@ def _replied(members: Mapping[str, str]) -> Reply:
     return Reply(200, JSON, f"{{{told}}}".encode())
 
 
-async def test_the_documented_sample_s_next_link_ends_the_read_before_any_request(
+async def test_the_documented_sample_s_next_link_from_another_host_ends_the_read_before_any_request(
     graph: Any, tenant: Tenant, reply: Make
 ) -> None:
-    """The malformed foreign link of the documentation gets no request and so no token."""
+    """Of a Graph that is not the one its host names, it gets no request and so no token."""
     link = f"https://graph.microsoft.com/v1.0/$metadata#communications/callRecords('{CALL}')/sessions?$skiptoken=abc"
     graph.answer = lambda _: reply(200, {"id": CALL, "version": 1, "sessions@odata.nextLink": link})
     assert isinstance(await read(graph, tenant), Hostile)

@@ -113,11 +113,10 @@ def chunks(pieces: Iterable[bytes], **headers: str) -> Iterator[bytes]:
 
 
 def record(call_id: str, **members: Any) -> dict[str, Any]:
-    """The least that is a call record; members given by name replace or join its own."""
+    """The least that is a call record of two, read in one request; members given by name replace or join its own."""
     times = {"startDateTime": "2026-11-02T09:00:00Z", "endDateTime": "2026-11-02T09:30:00Z"}
-    return (
-        {"id": call_id, "version": 1, "type": "peerToPeer", "modalities": ["audio"], "sessions": []} | times | members
-    )
+    own = {"id": call_id, "version": 1, "type": "peerToPeer", "modalities": ["audio"]}
+    return own | {"sessions": [{"id": call_id, "segments": []} | times]} | times | members
 
 
 @asynccontextmanager

@@ -3,13 +3,16 @@
 A next link is opaque, yet it is data from outside. It is followed only if it is https, on the very host and port the
 tenant is configured for, under `/v1.0/` or `/beta/`, and free of every trick by which two parsers see two addresses.
 That of a record must lead to that record: the token reads all of the tenant's, and pages of another would mix in.
+
+One form leads nowhere and is known all the same: Microsoft's own sample prints next links whose path is the metadata's
+(Get callRecord, example 2). Of such a link only the skip token is used, at the record's own address.
 """
 
 import re
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urlsplit
 
-__all__ = ["HostileLink", "checked_link", "checked_page"]
+__all__ = ["HostileLink", "checked_link", "checked_page", "sample_token"]
 
 _ALLOWED = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]+\Z", re.ASCII)
 """RFC 3986 without the fragment's `#` and the literals' brackets; no space, control, quote, backslash or non-ASCII."""
@@ -28,6 +31,12 @@ _RECORD = re.compile(
     re.IGNORECASE,
 )
 """Graph's two forms of a record's address; the names of its path are the same in any case (OData's URL conventions)."""
+_SAMPLE = re.compile(
+    r"/v1\.0/\$metadata#communications/callRecords\('(?P<key>[^'/?#\s]+)'\)/(?P<member>sessions|participants_v2)\?(?P<query>[^?#\s]+)",
+    re.ASCII,
+)
+_TOKEN = re.compile(r"\$skiptoken=(?P<token>[A-Za-z0-9\-._~!'()*+,;:@/%=]+)", re.ASCII)
+"""As opaque as a next link: whatever a query may hold but another option."""
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -71,6 +80,25 @@ def checked_page(link: object, graph_url: str, call_id: str) -> str:
     if found is None or _canonical(found["name"] or found["key"].replace("''", "'")) != _canonical(call_id):
         raise HostileLink("record")
     return checked
+
+
+def sample_token(link: object, graph_url: str, call_id: str, member: str) -> str | None:
+    """The skip token of a next link as Microsoft's sample prints it, of this list of this record; else None.
+
+    Args:
+        link: the value of an `@odata.nextLink` member, whatever it is.
+        graph_url: the tenant's Graph root; a sample's link to any other host is none.
+        call_id: the record that is read.
+        member: the list that goes on, `sessions` or `participants_v2`.
+    """
+    if not isinstance(link, str) or len(link) > _LONGEST or not link.startswith(f"{_origin(graph_url)}/"):
+        return None
+    found = _SAMPLE.fullmatch(link[len(_origin(graph_url)) :])
+    if found is None or found["member"] != member or _canonical(found["key"]) != _canonical(call_id):
+        return None
+    tokens = [option for option in found["query"].split("&") if option.startswith("$skiptoken")]
+    token = _TOKEN.fullmatch(tokens[0]) if len(tokens) == 1 else None
+    return None if token is None else token["token"]
 
 
 def _canonical(call_id: str) -> str:

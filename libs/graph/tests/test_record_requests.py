@@ -1,0 +1,251 @@
+"""Which requests a read of a record sends, and what it makes of each answer to the second one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from ringback_common.errors import Throttled
+from ringback_graph.answers import Forbidden, Found, Malformed, NotFound, Refused, Unstable
+from ringback_graph.budget import Priority
+from ringback_graph.records import RecordReader
+from ringback_graph.tenants import Tenant
+from ringback_graph.transport import Reply, Request
+from ringback_testing.paged_record import CALL, PARTICIPANTS, ROOT, SESSIONS, VERSION, PagedRecord
+
+LIVE, BULK = Priority.LIVE, Priority.BULK
+Make = Callable[..., Reply]
+
+
+async def read(graph: Any, tenant: Tenant, priority: Priority = BULK) -> Any:
+    """Read the record."""
+    return await RecordReader(graph.client()).read(tenant, CALL, priority, "trace-1")
+
+
+def asked(graph: Any) -> list[str]:
+    """What was asked for, in order, without the record's own address."""
+    return [request.url.removeprefix(ROOT) for request in graph.requests]
+
+
+async def test_a_peer_to_peer_call_of_one_reply_costs_one_request(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """Sessions alone: both of its people are their sides. Our headers, and every member kept."""
+    record = graph.answer = PagedRecord(reply, sessions=1)
+    record.type = "peerToPeer"
+    found = await read(graph, tenant, LIVE)
+    assert isinstance(found, Found)
+    assert (found.version, found.requests, found.started_at) == (1, 1, graph.clock.now())
+    assert found.record["strange"] == {"kept": [None]}
+    assert found.record["sessions@odata.context"] == "kept"
+    assert "participants_v2" not in found.record
+    (request,) = graph.requests
+    assert request.url == f"{ROOT}?{SESSIONS}"
+    assert request.headers["Authorization"] == "Bearer token-1"
+    assert request.headers["Prefer"] == "include-unknown-enum-members"
+    assert request.headers["client-request-id"] == "trace-1"
+
+
+@pytest.mark.parametrize("kind", ["groupCall", "unknown", "unknownFutureValue", None, 5])
+async def test_any_other_call_costs_two(graph: Any, tenant: Tenant, reply: Make, kind: Any) -> None:
+    """One relationship a request: sessions, then participants with the version they are of."""
+    record = graph.answer = PagedRecord(reply, sessions=60, participants=130)
+    record.type = kind
+    found = await read(graph, tenant, LIVE)
+    assert isinstance(found, Found)
+    assert asked(graph) == [f"?{SESSIONS}", f"?{PARTICIPANTS}"]
+    assert len(found.record["participants_v2"]) == 130
+    assert found.record["participants"] == [{"user": {"id": "old-participant"}}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sessions", "participants", "expected"),
+    [
+        ("peerToPeer", 0, 2, ["record", "participants"]),
+        ("peerToPeer", 61, 2, ["record", "page", "participants"]),
+        ("groupCall", 0, 0, ["record", "participants"]),
+        ("groupCall", 150, 20, ["record", "page", "page", "participants"]),
+        ("groupCall", 3, 131, ["record", "participants", "page", "version"]),
+        ("groupCall", 61, 261, ["record", "page", "participants", "page", "page", "version"]),
+    ],
+)
+async def test_pages_cost_a_request_each_and_the_version_one_where_participants_go_on(
+    graph: Any, tenant: Tenant, reply: Make, kind: str, sessions: int, participants: int, expected: list[str]
+) -> None:
+    """The pages of sessions come first, so that the request for the participants checks their version, too."""
+    record = graph.answer = PagedRecord(reply, sessions, participants)
+    record.type = kind
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    names = {f"?{SESSIONS}": "record", f"?{PARTICIPANTS}": "participants", f"?{VERSION}": "version"}
+    assert [names.get(each, "page") for each in asked(graph)] == expected
+    assert (len(found.record["sessions"]), len(found.record["participants_v2"])) == (sessions, participants)
+
+
+async def test_a_peer_to_peer_call_without_the_member_is_asked_about_again(
+    graph: Any, tenant: Tenant, reply: Make
+) -> None:
+    """Missing, null or empty sessions say nothing about who took part."""
+    record = PagedRecord(reply, participants=2)
+    for empty in ({}, {"sessions": None}, {"sessions": []}, {"sessions": {}}):
+        whole = record.head() | {"type": "peerToPeer"} | empty
+        record.before = lambda request, whole=whole: reply(200, whole) if request.url.endswith(SESSIONS) else None
+        graph.answer = record
+        found = await read(graph, tenant)
+        assert isinstance(found, Found)
+        assert (found.requests, len(found.record["participants_v2"])) == (2, 2)
+
+
+@pytest.mark.parametrize(("member", "then"), [("version", 2), ("lastModifiedDateTime", "2026-11-22T10:00:07Z")])
+async def test_a_version_that_rises_between_the_two_requests_starts_the_read_over(
+    graph: Any, tenant: Tenant, reply: Make, member: str, then: Any
+) -> None:
+    """Sessions of one version and participants of another are no record; either member shows the change."""
+    record, risen = PagedRecord(reply), [then]
+
+    def before(request: Request) -> Reply | None:
+        if not request.url.endswith(PARTICIPANTS) or not risen:
+            return None
+        of_the_new = (
+            record.head() | record.part("participants_v2", 0, "participants_v2", "next") | {member: risen.pop()}
+        )
+        return reply(200, of_the_new)
+
+    record.before = before
+    graph.answer = record
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    assert asked(graph) == [f"?{SESSIONS}", f"?{PARTICIPANTS}"] * 2
+    assert found.requests == 4
+
+
+@pytest.mark.parametrize(
+    "last_old", [f"?{SESSIONS}", "/sessions?$skip=60", f"?{PARTICIPANTS}", "/participants_v2?$skip=130"]
+)
+async def test_no_record_is_of_two_versions_whichever_reply_was_the_last_of_the_old_one(
+    graph: Any, tenant: Tenant, reply: Make, last_old: str
+) -> None:
+    """Between the two requests, between pages of either kind and before the last check: all is read again."""
+    record = PagedRecord(reply, 150, 300)
+
+    def before(request: Request) -> Reply | None:
+        if record.version == 1 and request.url.endswith(last_old):
+            served = record.reply(200, _rewritten(record, request))
+            record.version = 2
+            return served
+        return None
+
+    record.before = before
+    graph.answer = record
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    assert found.version == 2
+    assert {each["v"] for name in ("sessions", "participants_v2") for each in found.record[name]} == {2}
+    assert (len(found.record["sessions"]), len(found.record["participants_v2"])) == (150, 300)
+
+
+def _rewritten(record: PagedRecord, request: Request) -> Any:
+    """What the record serves before its version rises."""
+    plain = PagedRecord(record.reply, record.sessions, record.participants)
+    return orjson.loads(plain(request).body or b"")
+
+
+async def test_a_record_whose_version_rises_with_every_read_is_unstable(
+    graph: Any, tenant: Tenant, reply: Make
+) -> None:
+    """The first attempt and three more, two requests each."""
+    record = PagedRecord(reply)
+
+    def before(request: Request) -> None:
+        record.version += request.url.endswith(PARTICIPANTS)
+
+    record.before = before
+    graph.answer = record
+    assert await read(graph, tenant) == Unstable(8)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "answer"),
+    [
+        (404, {}, NotFound()),
+        (403, {"error": {"code": "Forbidden"}}, Forbidden("Forbidden")),
+        (410, {"error": {"code": "Gone"}}, Refused(410, "Gone")),
+        (200, ["x"], Malformed("json")),
+        (200, {"error": {"code": "UnknownError"}}, Malformed("id")),
+        (200, {"id": "another", "version": 1, "participants_v2": []}, Malformed("id")),
+        (200, {"id": CALL, "participants_v2": []}, Malformed("version")),
+    ],
+)
+async def test_a_second_answer_that_is_no_record_of_this_call_is_an_answer_as_any_other(
+    graph: Any, tenant: Tenant, reply: Make, status: int, body: Any, answer: object
+) -> None:
+    """Nothing of it is joined with the sessions."""
+    record = graph.answer = PagedRecord(reply)
+    record.before = lambda request: reply(status, body) if request.url.endswith(PARTICIPANTS) else None
+    assert await read(graph, tenant) == answer
+
+
+async def test_every_member_of_the_participants_is_kept(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """What Graph writes beside the list, too; a list that is missing or null says that nobody is listed."""
+    record = graph.answer = PagedRecord(reply)
+    for told in (
+        {"participants_v2@odata.context": "c", "participants_v2": [{"id": "p"}]},
+        {"participants_v2": None},
+        {},
+    ):
+        answer = record.head() | {"@odata.context": "of this answer"} | told
+        record.before = lambda request, answer=answer: (
+            reply(200, answer) if request.url.endswith(PARTICIPANTS) else None
+        )
+        found = await read(graph, tenant)
+        assert isinstance(found, Found)
+        assert {name: of for name, of in found.record.items() if name.startswith("participants_v2")} == told
+        assert "@odata.context" not in found.record
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+async def test_a_page_of_participants_that_died_starts_the_read_over(
+    graph: Any, tenant: Tenant, reply: Make, status: int
+) -> None:
+    """One page less would be a call with fewer people than it had."""
+    record, died = PagedRecord(reply, 3, 300), [status]
+    record.before = lambda request: reply(died.pop(), {}) if "$skip=260" in request.url and died else None
+    graph.answer = record
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    assert len(found.record["participants_v2"]) == 300
+
+
+@pytest.mark.parametrize(("sessions", "kept"), [(3, False), (61, True)])
+async def test_a_pause_before_the_participants_is_waited_out_where_pages_were_read(
+    graph: Any, tenant: Tenant, reply: Make, sessions: int, *, kept: bool
+) -> None:
+    """One reply costs as little to be read again, and leaves its place to others; pages are kept."""
+    record, pauses = PagedRecord(reply, sessions), ["3"]
+    record.before = lambda request: (
+        reply(429, {}, Retry_After=pauses.pop()) if request.url.endswith(PARTICIPANTS) and pauses else None
+    )
+    graph.answer = record
+    if kept:
+        found = await read(graph, tenant)
+        assert isinstance(found, Found)
+        assert asked(graph).count(f"?{SESSIONS}") == 1
+    else:
+        with pytest.raises(Throttled):
+            await read(graph, tenant)
+
+
+@pytest.mark.parametrize(("sessions", "participants"), [(150, 2), (3, 300), (130, 131)])
+async def test_the_rest_behind_a_link_as_in_microsoft_s_sample_is_read_from_the_record_s_own_address(
+    graph: Any, tenant: Tenant, reply: Make, sessions: int, participants: int
+) -> None:
+    """`$metadata#…` leads nowhere: the skip token is sent to /sessions or /participants_v2 of this record."""
+    record = graph.answer = PagedRecord(reply, sessions, participants)
+    record.sample = True
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    assert [each["id"] for each in found.record["sessions"]] == [f"sessions-{n}" for n in range(sessions)]
+    assert len(found.record["participants_v2"]) == participants
+    pages = [f"/sessions?$expand=segments&$skiptoken={n}" for n in range(60, sessions, 60)]
+    people = [f"/participants_v2?$skiptoken={n}" for n in range(130, participants, 130)]
+    checked = [f"?{VERSION}"] if people else []
+    assert asked(graph) == [f"?{SESSIONS}", *pages, f"?{PARTICIPANTS}", *people, *checked]
+    assert not [name for name in found.record if name.endswith("nextLink")]
