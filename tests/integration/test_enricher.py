@@ -70,6 +70,22 @@ async def test_a_record_that_is_not_there_yet_is_awaited(fetching: SimulatedFetc
     assert dict(deferred.headers)["ringback_reason"] == b"not_found"
 
 
+@pytest.mark.parametrize(("empty", "reads", "missing"), [(2, 3, False), (99, 4, True)])
+async def test_a_call_of_two_without_sessions_is_published_when_it_has_them_or_after_three_looks(
+    fetching: SimulatedFetching, empty: int, reads: int, *, missing: bool
+) -> None:
+    """Nothing is published before, and then once: with its sessions, or with the anomaly."""
+    made = await fetching.call("peerToPeer")
+    fault = {"effect": "noSessions", "route": "record", "callId": made["callId"], "count": empty}
+    await fetching.control("POST", "/control/faults", fault)
+    await fetching.ask(made["callId"])
+    record = await fetching.published(made["callId"])
+    assert (record["anomalies"]["sessionsMissing"], record["sessionCount"]) == (missing, 0 if missing else 1)
+    assert len(await fetching.on(RECORDS, made["callId"])) == 1
+    asked = [line["route"] for line in await fetching.requests(made["callId"])]
+    assert asked.count("record") == reads
+
+
 async def test_a_retry_after_holds_for_whoever_takes_the_tenant_over(fetching: SimulatedFetching) -> None:
     """The process that was told to wait is stopped; the one that follows asks nothing of the tenant before the time."""
     refused, later = [(await fetching.call("peerToPeer"))["callId"] for _ in range(2)]

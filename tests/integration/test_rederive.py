@@ -48,6 +48,8 @@ NAMES = [
 HISTORY = "SELECT version, revision FROM callrecords.call_version GROUP BY 1, 2 ORDER BY 1, 2"
 TABLES = ("call", "call_version", "participant", "session", "stream")
 BEFORE = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "Old Street")]), RULES_NUMBER)
+NEXT = RULES_NUMBER + 1
+"""The revision of a re-derivation, whose offset is 1."""
 FETCHED = datetime.now(UTC) - timedelta(hours=1)
 CALL_COUNT = 40
 
@@ -173,21 +175,22 @@ async def stored(rig: Rig, database: str) -> AsyncIterator[StoredRig]:
 async def test_after_a_rule_change_every_row_follows(stored: StoredRig) -> None:
     """Call, participants, sessions and streams of the new revision and site; a second run publishes nothing."""
     plan = await stored.run()
-    assert (plan["planned"], plan["published"], plan["by_revision"]) == (CALL_COUNT, 0, {"1": CALL_COUNT})
-    assert await stored.revisions(RECORDS, 2) == set()
+    assert (plan["planned"], plan["published"], plan["by_revision"]) == (CALL_COUNT, 0, {str(RULES_NUMBER): CALL_COUNT})
+    assert await stored.revisions(RECORDS, NEXT) == set()
     done = await stored.run("--yes")
     assert (done["published"], done["complete"], done["refused"]) == (CALL_COUNT, True, {})
-    await stored.stored(2)
+    await stored.stored(NEXT)
     for table in ("call", "participant", "session", "stream"):
         told = await stored.store.fetch(
             f"SELECT version, revision, count(*) > 0 AS some FROM callrecords.{table} GROUP BY 1, 2"  # noqa: S608 - ours
         )
-        assert [tuple(row) for row in told] == [(2, 2, True)], table
+        assert [tuple(row) for row in told] == [(2, NEXT, True)], table
     assert await stored.store.fetchval("SELECT count(*) FROM callrecords.call WHERE sites <> '{New Street}'") == 0
     for topic in (SESSIONS, CALLS):
-        assert await stored.revisions(topic, 2) == set(stored.calls)
+        assert await stored.revisions(topic, NEXT) == set(stored.calls)
     history = [tuple(row) for row in await stored.store.fetch(HISTORY)]
-    assert history == [(1, 1), (2, 2)]  # a row that is not asked for says by which revision it was judged
+    # A row that is not asked for says by which revision it was judged.
+    assert history == [(1, RULES_NUMBER), (2, NEXT)]
     digest = await stored.digest()
     ends = {topic: len(await stored.on(topic)) for topic in (RECORDS, SESSIONS, CALLS, AUDIT)}
     again = await stored.run("--yes")
@@ -199,9 +202,9 @@ async def test_after_a_rule_change_every_row_follows(stored: StoredRig) -> None:
 async def test_what_follows_is_what_a_fetch_would_have_published(rig: Rig) -> None:
     """Byte for byte, but for the mark of a re-publication; in the contract's order; the tenant's audit trail tells."""
     await rig.run("--yes", "--reason", "CHG-17")
-    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), 2)
+    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
     expected = version_of(rig.calls[0], 2, tables=after, replay=True)
-    (record,), (*_, marker), (call,) = [await _of_revision(rig, topic, 2, 0) for topic in (RECORDS, SESSIONS, CALLS)]
+    (record,), (*_, marker), (call,) = [await _of_revision(rig, topic, NEXT, 0) for topic in (RECORDS, SESSIONS, CALLS)]
     assert _published(record) == _written(expected[0][0])
     assert _published(marker) == _written(expected[2][0])
     assert dict(call.headers)["ringback_replay"] == b"true"
@@ -210,7 +213,7 @@ async def test_what_follows_is_what_a_fetch_would_have_published(rig: Rig) -> No
     entries = [orjson.loads(entry.value) for entry in await rig.on(AUDIT)]
     assert [entry["outcome"] for entry in entries] == ["begun", "done"]
     assert {(entry["tenantId"], entry["reason"], *entry["targets"]) for entry in entries} == {
-        (TENANT, "CHG-17", "revision:2")
+        (TENANT, "CHG-17", f"revision:{NEXT}")
     }
 
 
@@ -232,24 +235,24 @@ async def test_killed_in_the_middle_it_completes_when_run_again(stored: StoredRi
     slow = await stored.start("--yes", "--max-rate", "10")
 
     async def some_of_them() -> bool:
-        return len(await stored.revisions(CALLS, 2)) >= 5
+        return len(await stored.revisions(CALLS, NEXT)) >= 5
 
     await eventually(some_of_them, 30)
     slow.kill()
     await slow.exited()
-    published = await stored.revisions(CALLS, 2)
+    published = await stored.revisions(CALLS, NEXT)
     assert 5 <= len(published) < CALL_COUNT
-    begun = await stored.revisions(RECORDS, 2)
+    begun = await stored.revisions(RECORDS, NEXT)
     half = next(call_id for call_id in stored.calls if call_id not in begun)
-    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), 2)
+    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
     record, *_ = version_of(half, 2, tables=after, replay=True)
     await stored.publish((record,))
     done = await stored.run("--yes")
     assert done["published"] == CALL_COUNT - len(published)
-    assert done["by_revision"]["2"] >= 1
+    assert done["by_revision"][str(NEXT)] >= 1
     for topic in (RECORDS, SESSIONS, CALLS):
-        assert await stored.revisions(topic, 2) == set(stored.calls)
-    await stored.stored(2)
+        assert await stored.revisions(topic, NEXT) == set(stored.calls)
+    await stored.stored(NEXT)
     digest = await stored.digest()
     assert (await stored.run("--yes"))["published"] == 0
     assert await stored.digest() == digest
@@ -259,14 +262,14 @@ async def test_killed_in_the_middle_it_completes_when_run_again(stored: StoredRi
 
 async def test_a_version_that_comes_meanwhile_stays(stored: StoredRig) -> None:
     """The enricher publishes a newer version before the older one is derived again: the newer one is stored."""
-    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), 2)
+    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
     slow = await stored.start("--yes", "--max-rate", "10")
-    await eventually(lambda: _any(stored, 2), 30)
-    left = set(stored.calls) - {str(subject) for subject in await stored.revisions(RECORDS, 2)}
+    await eventually(lambda: _any(stored, NEXT), 30)
+    left = set(stored.calls) - {str(subject) for subject in await stored.revisions(RECORDS, NEXT)}
     newer = sorted(left)[:10]
     await stored.publish(*(version_of(call_id, 3, tables=after) for call_id in newer))
     assert await slow.exited(60) == 0, slow.output()
-    await stored.stored(2)
+    await stored.stored(NEXT)
     rows = await stored.store.fetch("SELECT call_id, version FROM callrecords.call WHERE version = 3")
     assert {row["call_id"] for row in rows} == set(newer)
     assert (await stored.run("--yes"))["published"] == 0
@@ -282,10 +285,10 @@ async def test_the_history_follows_when_asked_for(stored: StoredRig) -> None:
     assert (done["planned"], done["published"]) == (2 * CALL_COUNT, 2 * CALL_COUNT)
 
     async def all_of_them() -> bool:
-        return [tuple(row) for row in await stored.store.fetch(HISTORY)] == [(1, 2), (2, 2)]
+        return [tuple(row) for row in await stored.store.fetch(HISTORY)] == [(1, NEXT), (2, NEXT)]
 
     await eventually(all_of_them, 30)
-    await stored.stored(2)
+    await stored.stored(NEXT)
     assert await stored.store.fetchval("SELECT min(version) FROM callrecords.call") == 2
     assert (await stored.run("--yes", "--history"))["published"] == 0
 
@@ -329,13 +332,13 @@ async def test_one_tenant_alone(rig: Rig) -> None:
 async def test_sigterm_ends_it_in_good_order(rig: Rig) -> None:
     """What is under way is published to the end; the exit code tells that there is more to do."""
     slow = await rig.start("--yes", "--max-rate", "10")
-    await eventually(lambda: _any(rig, 2), 30)
+    await eventually(lambda: _any(rig, NEXT), 30)
     assert await slow.stop() == 1
     told = next(line for line in slow.logs() if "planned" in line)
     assert not told["complete"]
     assert 0 < told["published"] < CALL_COUNT
     for topic in (RECORDS, SESSIONS, CALLS):
-        assert len(await rig.revisions(topic, 2)) == told["published"]
+        assert len(await rig.revisions(topic, NEXT)) == told["published"]
 
 
 @pytest.mark.parametrize(

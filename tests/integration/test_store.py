@@ -21,6 +21,7 @@ from ringback_common.outcomes import Emit, Reason, Reject
 from ringback_common.settings import LimitsSettings
 from ringback_events.record import CallRecord
 from ringback_sink.migrate import migrate
+from ringback_sink.schema import REVISION
 from ringback_sink.store.adapters.calls import Calls
 from ringback_sink.store.adapters.database import Database
 from ringback_sink.store.core import columns
@@ -381,7 +382,7 @@ async def test_migrations_may_run_at_once_and_again(database: str) -> None:
     await asyncio.gather(*(migrate(database) for _ in range(3)))
     await migrate(database)
     connection = await asyncpg.connect(database)
-    assert await connection.fetch("SELECT version_num FROM callrecords.alembic_version") == [("0007",)]
+    assert await connection.fetch("SELECT version_num FROM callrecords.alembic_version") == [(REVISION,)]
     await connection.close()
 
 

@@ -192,6 +192,7 @@ def record(sessions: int = 2, streams: int = 2, parties: int = 2) -> CallRecordW
             "repeatedSessionIds": 0,
             "missingParticipants": 0,
             "unparsableValues": 0,
+            "sessionsMissing": False,
         },
         "failure": {"stage": "midcall", "reason": "Örjan hung up on +49 30 901820."},
         "parties": [party(index) for index in range(parties)],

@@ -30,8 +30,11 @@ ROWS = {
     Reason.UPSTREAM_ERROR: [SOON] + [SHORT] * 3 + [LONG] * 24,
     Reason.THROTTLED: [SOON] + [SHORT] * 3 + [LONG] * 24,
     Reason.VERSION_BEHIND: [SHORT] * 3,
+    Reason.SESSIONS_MISSING: [SOON, SHORT, SHORT],
 }
 """The failure table of ARCHITECTURE.md, spelled out a second time."""
+PUBLISHED = (Reason.VERSION_BEHIND, Reason.SESSIONS_MISSING)
+"""What there is, is published when the looks are used up."""
 FINAL = (Reason.TOO_LARGE, Reason.HOSTILE_LINK)
 A_DAY = sum((wait for _, wait in ROWS[Reason.UPSTREAM_ERROR]), timedelta())
 LEAST = timedelta(seconds=1)
@@ -72,7 +75,7 @@ class Life:
             return put_aside(request.received, FETCH_ASIDE.name, reason)
         if reason is Reason.MOVED_TO_BULK:
             return move_to_bulk(request)
-        if reason is Reason.VERSION_BEHIND:
+        if reason in PUBLISHED:
             again = look_again(reason, request, schedule)
             return Emit() if again is None else Emit(((again,),), reason=reason)
         return decide(reason, request, schedule)
@@ -146,7 +149,7 @@ def test_any_sequence_of_answers_is_patient_as_the_table_says_and_ends(
         assert life.follow(reason, outcome, lag / scale) is again
         assert life.patience <= A_DAY
         if not again:
-            assert outcome == (Emit() if reason is Reason.VERSION_BEHIND else Reject(reason))
+            assert outcome == (Emit() if reason in PUBLISHED else Reject(reason))
             return
 
 

@@ -60,7 +60,14 @@ def test_who_was_killed_does_not_know_how_often_it_tried(story: Story) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "most"), [(b"not_found", 6), (b"version_behind", 3), (b"unknown_tenant", 5), (b"upstream_error", 28)]
+    ("reason", "most"),
+    [
+        (b"not_found", 6),
+        (b"version_behind", 3),
+        (b"sessions_missing", 3),
+        (b"unknown_tenant", 5),
+        (b"upstream_error", 28),
+    ],
 )
 def test_a_request_goes_round_as_often_as_its_reason_deserves(story: Story, reason: bytes, most: int) -> None:
     """Then it has to be a dead letter."""

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     VERSION_BEHIND = "version_behind"
     VERSION_UNCHANGED = "version_unchanged"
     VERSION_UNSTABLE = "version_unstable"
+    SESSIONS_MISSING = "sessions_missing"
     MOVED_TO_BULK = "moved_to_bulk"
     STORE_REFUSED = "store_refused"
     CANARY = "canary"

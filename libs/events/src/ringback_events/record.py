@@ -77,6 +77,12 @@ class Anomalies(Event):
     repeated_session_ids: int = member(C0, "Sessions whose id another session of the record has too.", unit="times")
     missing_participants: int = member(C0, "Parties seen in sessions that participants_v2 omits.", unit="parties")
     unparsable_values: int = member(C0, "Times, durations and numbers that could not be read.", unit="times")
+    sessions_missing: bool | None = member(
+        C0,
+        "Whether Graph served a peer-to-peer call without any session, asked four times within minutes. Null in records"
+        " of before rules number 2.",
+        default=None,
+    )
 
 
 class FailureFacts(Event):

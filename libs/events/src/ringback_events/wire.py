@@ -89,6 +89,7 @@ class AnomaliesWire(TypedDict):
     repeatedSessionIds: int
     missingParticipants: int
     unparsableValues: int
+    sessionsMissing: NotRequired[bool | None]
 
 
 class CallFactsWire(TypedDict):

@@ -17,9 +17,11 @@ from ringback_graph.tenants import Tenant
 
 from ringback_enricher.adapters.graph import Unread
 from ringback_enricher.conversion import Conversions
+from ringback_enricher.core.completeness import lacks_sessions
 from ringback_enricher.core.decisions import (
     CHECK_AFTER,
     Schedule,
+    await_sessions,
     check_version_later,
     decide,
     look_again,
@@ -212,6 +214,9 @@ class FetchStep:
         if not _is_record_of(found.record, requests[0].call_id):
             return self._unread(requests, Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "id"))
         self._observe(requests[0], Signal.ANSWERED)
+        waiting = self._awaiting_sessions(requests, found)
+        if waiting is not None:
+            return waiting
         ENRICHER_FETCHES.labels("found").inc()
         received_at = min(request.received_at for request in requests)
         ENRICHER_FRESHNESS_SECONDS.observe(max(0.0, (self._with.clock.now() - received_at).total_seconds()))
@@ -220,9 +225,22 @@ class FetchStep:
             return self._each(requests, stages.reason, stages.error_class)
         return self._settled(requests, found.version, stages)
 
+    def _awaiting_sessions(self, requests: Sequence[Request], found: Found) -> list[Outcome] | None:
+        """The requests of a call that came without its sessions, put off; None if it is published now or was before."""
+        given, key = self._with, call_key(requests[0].tenant_id, requests[0].call_id)
+        if not lacks_sessions(found.record) or given.published.spares(key, requests, self._version(found)):
+            return None
+        waiting = await_sessions(requests, self._schedule())
+        if waiting is not None:
+            ENRICHER_FETCHES.labels(Reason.SESSIONS_MISSING).inc()
+        return waiting
+
+    def _version(self, found: Found) -> tuple[int, int]:
+        return found.version, self._with.tables.revision
+
     async def _publication(self, requests: Sequence[Request], found: Found, received_at: str) -> Stages | Reject:
         given, key = self._with, call_key(requests[0].tenant_id, requests[0].call_id)
-        version = (found.version, given.tables.revision)
+        version = self._version(found)
         if given.published.spares(key, requests, version):
             ENRICHER_SPARED.inc()
             return ()

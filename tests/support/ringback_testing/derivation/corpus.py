@@ -38,6 +38,8 @@ def _record_members() -> Iterator[Json]:
     for value in (None, [], ["audio", "video"], ["video", "audio", 7, None], "audio", {}):
         yield {"id": "c", "modalities": value, "sessions": [{"id": "s", "modalities": value}]}
         yield {"id": "c", "sessions": value, "participants_v2": value}
+    for value in (None, [], [None], [{}]):
+        yield {"id": "c", "type": "peerToPeer", "sessions": value}
     for value in (True, False, None, "true", 1):
         yield {"id": "c", "sessions": [{"id": value, "isTest": value, "segments": value}]}
 

@@ -3,7 +3,7 @@
 The table `_PATIENCE` is the failure table of the documentation: how often to look again, on which tier, and what then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ from ringback_enricher.core.requests import (
 __all__ = [
     "CHECK_AFTER",
     "Schedule",
+    "await_sessions",
     "check_version_later",
     "decide",
     "longest_waits",
@@ -67,6 +68,7 @@ _PATIENCE: dict[Reason, tuple[_Tier, ...]] = {
     Reason.REFUSED: _SIX_LOOKS,
     Reason.MALFORMED_RECORD: _SIX_LOOKS,
     Reason.VERSION_BEHIND: (_SHORT, _SHORT, _SHORT),
+    Reason.SESSIONS_MISSING: (_SOON, _SHORT, _SHORT),
     Reason.UNKNOWN_TENANT: (_SHORT,) * 5,  # 10 minutes: the time a tenants file may lag behind a subscription
     Reason.UPSTREAM_ERROR: _A_DAY,
     Reason.THROTTLED: _A_DAY,
@@ -142,6 +144,17 @@ def look_again(
     usual = tiers[looked]
     enough = (tier for tier in _TIERS if tier.wait >= usual.wait and schedule.scaled(tier.wait) >= not_before)
     return _on_tier(next(enough, _LONG), request, reason, {**request.looks, reason: looked + 1}, schedule)
+
+
+def await_sessions(requests: Sequence[Request], schedule: Schedule) -> list[Outcome] | None:
+    """Defer all requests of a call that came without its sessions; None if one of them has no look left.
+
+    Then it is published as it is, for all: whatever is published of a version first is what every consumer keeps. The
+    canary has none: it proves the path, not the record.
+    """
+    again = [None if each.is_canary else look_again(Reason.SESSIONS_MISSING, each, schedule) for each in requests]
+    waiting = [_deferred(message, Reason.SESSIONS_MISSING) for message in again if message is not None]
+    return waiting if len(waiting) == len(requests) else None
 
 
 def put_aside(received: Received, lane: str, reason: Reason) -> Outcome:

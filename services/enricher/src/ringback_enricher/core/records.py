@@ -5,6 +5,7 @@ from itertools import chain
 
 from ringback_events.wire import CallRecordWire, QualityWire, SessionWire
 
+from ringback_enricher.core.completeness import lacks_sessions
 from ringback_enricher.core.failures import first_failure
 from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.networks import Networks
@@ -91,6 +92,7 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
             "repeatedSessionIds": repeated_ids(found),
             "missingParticipants": roster.missing_participants(),
             "unparsableValues": readings.unparsable,
+            "sessionsMissing": lacks_sessions(graph),
         },
         "failure": first_failure(session.get("failure") for session in sessions),
         "parties": parties,

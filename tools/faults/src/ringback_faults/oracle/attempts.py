@@ -22,6 +22,7 @@ _DEFERRALS = {
     b"forbidden": 6,
     b"version_unstable": 6,
     b"version_behind": 3,
+    b"sessions_missing": 3,
     b"unknown_tenant": 5,
     b"refused": 6,
     b"malformed_record": 6,

@@ -1,0 +1,106 @@
+"""A peer-to-peer call that comes without sessions: asked for again before anything is published of it."""
+
+from typing import Any
+
+import orjson
+import pytest
+from ringback_common.outcomes import Accounting, Emit, Reason
+from ringback_events.topics import CALLS, FETCH_RETRY_2M, FETCH_RETRY_10S, RECORDS, SESSIONS
+
+EMPTY = {"type": "peerToPeer", "sessions": []}
+WHOLE = {"type": "peerToPeer"}
+TIERS = (FETCH_RETRY_10S, FETCH_RETRY_2M, FETCH_RETRY_2M)
+
+
+def looked(times: int) -> dict[str, Any]:
+    """A request that was put off so often for this."""
+    return {"tried": (times, Reason.SESSIONS_MISSING)}
+
+
+def topics_of(outcome: Emit) -> list[str]:
+    """The topics an outcome writes to, stage by stage."""
+    return [stage[0].topic for stage in outcome.stages]
+
+
+@pytest.mark.parametrize("times", range(3))
+async def test_it_is_looked_at_again_three_times_and_nothing_is_published(
+    make_bench: Any, request_of: Any, found: Any, times: int
+) -> None:
+    """On the short lanes: a second content under the same version would be dropped by everybody."""
+    bench = make_bench(found(**EMPTY))
+    (outcome,) = await bench.settled(request_of(**looked(times)))
+    assert (outcome.accounting, outcome.reason) == (Accounting.DEFERRED, Reason.SESSIONS_MISSING)
+    assert topics_of(outcome) == [TIERS[times].name]
+    headers = dict(outcome.stages[0][0].headers)
+    assert (headers["ringback_attempt"], headers["ringback_reason"]) == (str(times + 1).encode(), b"sessions_missing")
+
+
+async def test_after_three_looks_it_is_published_and_says_what_it_lacks(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """A call without sessions is better than none, to whoever can tell that it is odd."""
+    (outcome,) = await make_bench(found(**EMPTY)).step([request_of(**looked(3))])
+    assert topics_of(outcome) == [RECORDS.name, SESSIONS.name, CALLS.name]
+    for stage in (outcome.stages[0], outcome.stages[-1]):
+        assert orjson.loads(stage[0].value)["anomalies"]["sessionsMissing"] is True
+    assert orjson.loads(outcome.stages[1][0].value)["sessionCount"] == 0
+
+
+@pytest.mark.parametrize("times", range(4))
+async def test_sessions_that_came_meanwhile_are_published(
+    make_bench: Any, request_of: Any, found: Any, times: int
+) -> None:
+    """Once, and without the anomaly."""
+    (outcome,) = await make_bench(found(**WHOLE)).step([request_of(**looked(times))])
+    assert topics_of(outcome)[0] == RECORDS.name
+    assert orjson.loads(outcome.stages[0][0].value)["anomalies"]["sessionsMissing"] is False
+
+
+@pytest.mark.parametrize("kind", ["groupCall", "unknown", None])
+async def test_of_any_other_call_no_sessions_are_awaited(
+    make_bench: Any, request_of: Any, found: Any, kind: Any
+) -> None:
+    """Only a call of two is known to have one for certain."""
+    (outcome,) = await make_bench(found(type=kind, sessions=[])).step([request_of()])
+    assert topics_of(outcome)[0] == RECORDS.name
+    assert orjson.loads(outcome.stages[0][0].value)["anomalies"]["sessionsMissing"] is False
+
+
+@pytest.mark.parametrize("sessions", [None, [], {}, [None], "odd"])
+async def test_whatever_is_no_session_is_none(make_bench: Any, request_of: Any, found: Any, sessions: Any) -> None:
+    """As the derivation reads it."""
+    (outcome,) = await make_bench(found(type="peerToPeer", sessions=sessions)).step([request_of()])
+    assert outcome.reason is Reason.SESSIONS_MISSING
+
+
+async def test_all_requests_in_hand_wait_or_none_does(make_bench: Any, request_of: Any, found: Any) -> None:
+    """Each by its own looks, until one of them has used its own up: then there is a publication for all."""
+    bench = make_bench(found(**EMPTY))
+    first, second = await bench.step([request_of(), request_of(**looked(2))])
+    assert [topics_of(one) for one in (first, second)] == [[FETCH_RETRY_10S.name], [FETCH_RETRY_2M.name]]
+    carrier, other = await bench.step([request_of(), request_of(**looked(3))])
+    assert topics_of(carrier)[0] == RECORDS.name
+    assert other == Emit()
+
+
+@pytest.mark.parametrize("source", ["replay", "lookup", "release", "reconcile"])
+async def test_whoever_asks_waits_as_long(make_bench: Any, request_of: Any, found: Any, source: str) -> None:
+    """Whatever is published of a version first is what everybody keeps."""
+    (outcome,) = await make_bench(found(**EMPTY)).step([request_of(source=source)])
+    assert outcome.reason is Reason.SESSIONS_MISSING
+
+
+async def test_the_canary_waits_for_nothing(make_bench: Any, request_of: Any, found: Any) -> None:
+    """It proves the path, not the record."""
+    (outcome,) = await make_bench(found(**EMPTY)).step([request_of(source="canary")])
+    assert topics_of(outcome) == [RECORDS.name]
+
+
+async def test_a_version_that_is_published_already_is_not_awaited(make_bench: Any, request_of: Any, found: Any) -> None:
+    """A replica that lags says nothing new: the notification is spared, as any that brings no newer version."""
+    bench = make_bench(found(3, **WHOLE), found(3, **EMPTY), found(4, **EMPTY))
+    await bench.settled(request_of())
+    (outcome,) = await bench.settled(request_of())
+    assert outcome.reason is Reason.VERSION_UNCHANGED
+    (outcome,) = await bench.settled(request_of())
+    assert outcome.reason is Reason.SESSIONS_MISSING
