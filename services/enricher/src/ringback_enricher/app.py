@@ -31,6 +31,7 @@ from ringback_enricher.adapters.graph import GraphRecords
 from ringback_enricher.conversion import CONVERTING, READING, Conversions
 from ringback_enricher.core.decisions import longest_waits
 from ringback_enricher.core.memory import Published
+from ringback_enricher.core.quota import records_a_second
 from ringback_enricher.core.records import Tables
 from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
 from ringback_enricher.gate import TenantGate
@@ -149,8 +150,8 @@ def _aside(step: FetchStep, gate: TenantGate, tenants: TenantsFile, within: floa
 
 
 def _quota(tenant: Tenant | None) -> float:
-    """Requests a second."""
-    return 0.0 if tenant is None else tenant.budget * Role.FETCHER.value / WINDOW_SECONDS
+    """Records a second."""
+    return 0.0 if tenant is None else records_a_second(tenant.budget * Role.FETCHER.value / WINDOW_SECONDS)
 
 
 def _in_hand(limits: LimitsSettings) -> InHand:
