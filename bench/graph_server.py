@@ -2,28 +2,30 @@
 
     python -m bench.graph_server <folder> <port> <delay in ms>   writes its CA to <folder>/ca.pem, then listens
 
-It judges nothing and counts nothing: what Graph would refuse is the simulator's to say, in the tests.
+It expands one relationship a request, as Graph is likely to, and refuses nothing else and counts nothing: that is the
+simulator's to say, in the tests.
 """
 
 import asyncio
 import re
 import sys
-from itertools import cycle
 from pathlib import Path
 from typing import cast
+from zlib import crc32
 
 import httptools
 import orjson
 import uvloop
 from ringback_graph_simulator.certs import make_certificates, server_context
 
-from bench.graph_bodies import CALL, bodies
+from bench.graph_bodies import CALL, bodies, first_answer, second_answer
 
 __all__ = ["HOST"]
 
 HOST = "localhost"
 _DIFFERENT = 64
-_RECORD = re.compile(rb"/v1\.0/communications/callRecords/([^?/]+)\?")
+_RECORD = re.compile(rb"/v1\.0/communications/callRecords/([^?/]+)\?(.*)")
+_REFUSED = b'{"error":{"code":"BadRequest","message":"One relationship."}}'
 
 
 class Answers:
@@ -31,11 +33,17 @@ class Answers:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._bodies = cycle([body.split(CALL.encode()) for body in bodies(_DIFFERENT)])
+        whole = bodies(_DIFFERENT)
+        self._firsts = [first_answer(body).split(CALL.encode()) for body in whole]
+        self._seconds = [second_answer(body).split(CALL.encode()) for body in whole]
 
-    def record(self, call: bytes) -> bytes:
-        """A whole HTTP answer with the next record, of this call."""
-        return _answer(call.join(next(self._bodies)))
+    def record(self, call: bytes, query: bytes) -> bytes:
+        """A whole HTTP answer about the record of this call: both of its answers are of one record."""
+        sessions, participants = b"sessions" in query, b"participants_v2" in query
+        if sessions and participants:
+            return _answer(_REFUSED, b"400 Bad Request")
+        forms = self._seconds if participants else self._firsts
+        return _answer(call.join(forms[crc32(call) % _DIFFERENT]))
 
     def other(self, path: bytes) -> bytes:
         """The authority's two answers."""
@@ -47,9 +55,9 @@ class Answers:
         return _answer(orjson.dumps({name: f"{base}/{place}" for name, place in names.items()}))
 
 
-def _answer(body: bytes) -> bytes:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    return head % len(body) + body
+def _answer(body: bytes, status: bytes = b"200 OK") -> bytes:
+    head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, len(body)) + body
 
 
 class Connection(asyncio.Protocol):
@@ -80,13 +88,13 @@ class Connection(asyncio.Protocol):
         if record is None:
             self._transport.write(self._answers.other(url))
         elif self._delay:
-            asyncio.get_running_loop().call_later(self._delay, self._send, record[1])
+            asyncio.get_running_loop().call_later(self._delay, self._send, record[1], record[2])
         else:
-            self._send(record[1])
+            self._send(record[1], record[2])
 
-    def _send(self, call: bytes) -> None:
+    def _send(self, call: bytes, query: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(self._answers.record(call))
+            self._transport.write(self._answers.record(call, query))
 
 
 async def _serve(folder: Path, port: int, delay: float) -> None:

@@ -32,15 +32,14 @@ class Meeting:
         self._parts = {name: [orjson.dumps(each) for each in whole.pop(name)] for name in _PAGES}
         self._head = orjson.dumps({name: value for name, value in whole.items() if name != "id"})[1:-1]
 
-    def first(self, root: str, call: str) -> bytes:
-        """The record with its first pages."""
-        members = [b'{"id":"%s",%s' % (call.encode(), self._head)]
-        for name, size in _PAGES.items():
-            members.append(b'"%s":%s' % (name.encode(), _array(self._parts[name][:size])))
-            if len(self._parts[name]) > size:
-                members.append(
-                    b'"%s@odata.nextLink":"%s/%s?$skip=%d"' % (name.encode(), root.encode(), name.encode(), size)
-                )
+    def first(self, root: str, call: str, name: str) -> bytes:
+        """The record with the first page of one of its lists."""
+        size, parts = _PAGES[name], self._parts[name]
+        members = [b'{"id":"%s",%s' % (call.encode(), self._head), b'"%s":%s' % (name.encode(), _array(parts[:size]))]
+        if len(parts) > size:
+            members.append(
+                b'"%s@odata.nextLink":"%s/%s?$skip=%d"' % (name.encode(), root.encode(), name.encode(), size)
+            )
         return b",".join(members) + b"}"
 
     def version(self, call: str) -> bytes:
@@ -66,11 +65,12 @@ _meeting = cache(Meeting)
 
 
 def json_bytes(sessions: int) -> int:
-    """Bytes of Graph's JSON of a meeting, as a reader counts them: every page, and the look at its version."""
+    """Bytes of Graph's JSON of a meeting, as a reader counts them: every page, and the check of its version."""
     meeting, call = _meeting(sessions), "0" * 36
     root = f"https://{HOST}:65535/v1.0/communications/callRecords/{call}"
     pages = [meeting.page(root, name, skip) for name, size in _PAGES.items() for skip in range(size, sessions, size)]
-    return sum(map(len, (meeting.first(root, call), *pages, meeting.version(call))))
+    checks = [meeting.version(call)] if sessions > _PAGES["participants_v2"] else []
+    return sum(map(len, (*(meeting.first(root, call, name) for name in _PAGES), *pages, *checks)))
 
 
 def _app(root: str, meetings: Mapping[str, int]) -> web.Application:
@@ -79,7 +79,8 @@ def _app(root: str, meetings: Mapping[str, int]) -> web.Application:
     async def first(request: web.Request) -> web.Response:
         call = request.match_info["call"]
         meeting = _meeting(meetings[call])
-        return _json(meeting.version(call) if "$select" in request.query else meeting.first(f"{records}/{call}", call))
+        name = request.query.get("$expand", "").partition("(")[0]
+        return _json(meeting.first(f"{records}/{call}", call, name) if name else meeting.version(call))
 
     async def page(request: web.Request) -> web.Response:
         call, name = request.match_info["call"], request.match_info["name"]

@@ -16,6 +16,7 @@ from bench.aside.requests import pause, write_backlog
 from bench.aside.watching import Counts, Watch
 from bench.enricher import NEEDED, fetch_process
 from bench.fast_graph import Graph, open_graph
+from bench.graph_bodies import REQUESTS_A_RECORD
 from bench.kafka import Lanes
 from bench.programs import Service
 from bench.tenants import write_tenants
@@ -65,6 +66,10 @@ class _World:
 def quota_of(budget: int) -> float:
     """Requests a second that the enricher may send to a tenant: its part of the budget, less what jitter may take."""
     return Quota.of(budget * Role.FETCHER.value, WINDOW_SECONDS).rate
+
+
+def _asked(records: int) -> int:
+    return records * REQUESTS_A_RECORD
 
 
 async def measure(options: Options, bootstrap: str, progress: Callable[[str], None]) -> list[Result]:
@@ -124,7 +129,7 @@ async def _watched(options: Options, case: Case, monitor: ProcessMonitor, watch:
         served=counts.served,
         seconds=seconds,
         writes=counts.written / requests,
-        quota=None if case.is_paused else wanted.served / (case.tenants * quota_of(options.budget) * seconds),
+        quota=None if case.is_paused else _asked(wanted.served) / (case.tenants * quota_of(options.budget) * seconds),
         before_mib=before_mib,
         peak_mib=monitor.peak_mib,
         cores=cores,
