@@ -86,6 +86,10 @@ HOSTILE: dict[str, str] = {
     "an escaped slash": "https://{host}:{port}/v1.0/communications%2fcallRecords/{call}/sessions",
     "two slashes": "https://{host}:{port}//v1.0/{rest}",
     "the documentation's own": "https://{host}:{port}/v1.0/$metadata#communications/callRecords('{call}')/sessions",
+    "the documentation's own of another host": "https://graph.microsoft.com/v1.0/$metadata#{rest}",
+    "the documentation's own of the catcher": "https://{host}:{catcher}/v1.0/$metadata#{rest}",
+    "the documentation's own of another record": "https://{host}:{port}/v1.0/$metadata#communications/callRecords('{other}')/sessions?$skiptoken=a",
+    "the documentation's own of other lists": "https://{host}:{port}/v1.0/$metadata#communications/callRecords('{call}')/messages?$skiptoken=a",
     "another record": "https://{host}:{port}/v1.0/communications/callRecords('{other}')/sessions?$skiptoken=a",
     "another record by a second key": "https://{host}:{port}/v1.0/communications/callRecords('{call}''{other}')/sessions",
     "another collection": "https://{host}:{port}/v1.0/users/{call}/messages",
@@ -159,6 +163,24 @@ async def test_a_hostile_link_on_a_later_page_is_refused(
     assert (await fetching.refused(call_id))["ringback_dlq_reason"] == "hostile_link"
     assert [seen.target for seen in hostile.about(call_id)][1:] == [good.removeprefix(hostile.url)]
     assert catcher.connections == 0
+
+
+async def test_of_a_link_as_in_microsoft_s_sample_only_the_token_is_used_at_the_record_s_own_address(
+    fetching: Fetching, hostile: GraphEdge
+) -> None:
+    """It leads to the metadata; the page behind it is asked for below the record, and the record is published whole."""
+    call_id = str(uuid.uuid4())
+    place = f"$metadata#communications/callRecords('{call_id}')/sessions"
+    link = f"{hostile.url}/v1.0/{place}?$expand=segments&$skiptoken=a%2bb"
+    whole, page = record(call_id, **{"sessions@odata.nextLink": link}), {"value": [{"id": "second"}]}
+    hostile.answers[call_id] = lambda seen: octets(200, orjson.dumps(page if "skiptoken" in seen.target else whole))
+    await fetching.ask(EDGE, call_id)
+    await fetching.published(call_id)
+    own = f"/v1.0/communications/callRecords/{call_id}"
+    assert [seen.target for seen in hostile.about(call_id)][1:] == [
+        f"{own}/sessions?$expand=segments&$skiptoken=a%2bb",
+        f"{own}?$select=id,version,lastModifiedDateTime,participants_v2&$expand=participants_v2",
+    ]
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])

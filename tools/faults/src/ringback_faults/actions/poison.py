@@ -60,7 +60,13 @@ async def oversize(scene: Scene) -> None:
     tenant = scene.stack.tenants[0]
     made = await scene.ask("POST", "calls", {"tenantId": tenant, "shape": "peerToPeer", "notify": False})
     call, at = made["callId"], time.time()
-    large = {"id": call, "version": 1, "type": "peerToPeer", "joinWebUrl": secrets.token_urlsafe(_SCRAMBLED * 3 // 4)}
+    large = {
+        "id": call,
+        "version": 1,
+        "type": "peerToPeer",
+        "joinWebUrl": secrets.token_urlsafe(_SCRAMBLED * 3 // 4),
+        "sessions": [{"id": call}],  # without one it would be asked for again first
+    }
     await scene.ask("PUT", f"records/{tenant}/{call}", {"document": large, "nextLink": "own", "notify": True})
     scene.note(Act(at, time.time(), "oversize", "graph", {"octets": _SCRAMBLED}))
 
