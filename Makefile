@@ -32,7 +32,7 @@ test: check kafka ## Lint, types, import rules and all tests in WORKERS=4 proces
 unit: setup ## The members' unit tests only, no Kafka and no PostgreSQL; with `check`, before a commit
 	@$(BIN)/pytest libs services tools --numprocesses=$(WORKERS) $(ARGS)
 
-bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="store --seconds 3" narrows
+bench: kafka ## Measure every stage beside its baseline, six minutes; ARGS="store --seconds 3" narrows, ARGS="enricher --against HEAD~1" compares with a commit in turns
 	@$(BIN)/python -m bench $(ARGS)
 
 memory: kafka ## The largest meetings at once, under the memory that the manifests grant, up to ten minutes

@@ -1,6 +1,7 @@
 """Programs a measurement starts: Ringback's own, as an operator would start them, and those of this folder."""
 
 import asyncio
+import os
 import socket
 import sys
 import time
@@ -13,10 +14,18 @@ from ringback_local.child import Child, clean_environment, installed
 from ringback_local.ports import lease_ports
 from ringback_local.servers import StartFailed
 
-__all__ = ["ROOT", "Service", "answers", "begin", "free_ports", "listens", "script", "until"]
+__all__ = ["ROOT", "SOURCES", "Service", "answers", "begin", "free_ports", "listens", "script", "sources", "until"]
 
 ROOT = Path(__file__).parents[1]
+SOURCES = "BENCH_SOURCES"
+"""The variable that names the tree whose packages Ringback's processes run; by default those that are installed."""
 _PATIENCE = 60.0
+
+
+def sources() -> dict[str, str]:
+    """The environment that puts the packages of another tree before the installed ones."""
+    tree = os.environ.get(SOURCES)
+    return {} if not tree else {"PYTHONPATH": os.pathsep.join(map(str, sorted(Path(tree).glob("*/*/src"))))}
 
 
 def free_ports(count: int) -> list[int]:
@@ -77,6 +86,7 @@ class Service:
             "RINGBACK_INSTALLATION_ID": "bench",
             "RINGBACK_ADMIN__HOST": "127.0.0.1",
             "RINGBACK_ADMIN__PORT": str(self.port),
+            **sources(),
             **env,
         }
         self._child = Child(name, installed(command), clean_environment(settings), folder / f"{name}.log")

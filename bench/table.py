@@ -7,13 +7,17 @@ from rich.table import Table
 
 from bench.figures import RINGBACK, Figures
 from bench.goals import Verdict, verdicts
+from bench.spread import Spread, Summary
 
-__all__ = ["HEADINGS", "cells", "coloured", "show"]
+__all__ = ["HEADINGS", "cells", "coloured", "show", "show_rounds"]
 
 HEADINGS = (
     *("stage", "load", "contestant", "records/s", "CPU ms per 1,000", "RSS MiB"),
     *("PostgreSQL", "p50 ms", "p99 ms", "ratio", "per CPU", "goal", "verdict"),
 )
+_OF_ROUNDS = ("records/s", "the other's", "ratio", "CPU ms per 1,000", "the other's CPU", "per CPU")
+_SMALL = 10.0
+"""Below it two digits behind the point."""
 _COLOURS = {"met": "green", "not met": "red", "not measured": "yellow"}
 
 
@@ -33,6 +37,26 @@ def show(console: Console, lines: Sequence[Figures]) -> None:
         *facts, verdict = row
         table.add_row(*facts, coloured(verdict))
     console.print(table)
+
+
+def show_rounds(console: Console, rounds: Sequence[Summary]) -> None:
+    """Print what several rounds come to: median, and in brackets the least and the most."""
+    table = Table(title="Medians of rounds (least to most)")
+    for heading in ("stage", "load", "contestant", *_OF_ROUNDS):
+        table.add_column(heading, justify="right" if heading in _OF_ROUNDS else "left", overflow="fold")
+    for one in rounds:
+        spreads = (one.rate, one.other_rate, one.ratio, one.cpu_ms, one.other_cpu_ms, one.cpu_ratio)
+        table.add_row(*one.place, *map(_spread, spreads))
+    console.print(table)
+
+
+def _spread(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    median, low, high = (
+        f"{value:,.2f}" if value < _SMALL else _number(value) for value in (spread.median, spread.low, spread.high)
+    )
+    return f"{median} ({low} to {high})"
 
 
 def _speaks_of(verdict: Verdict, line: Figures) -> bool:
