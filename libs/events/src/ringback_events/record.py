@@ -75,7 +75,9 @@ class Anomalies(Event):
     )
     empty_networks: int = member(C0, "Network blocks in which every member is null, empty or unknown.", unit="times")
     repeated_session_ids: int = member(C0, "Sessions whose id another session of the record has too.", unit="times")
-    missing_participants: int = member(C0, "Parties seen in sessions that participants_v2 omits.", unit="parties")
+    missing_participants: int = member(
+        C0, "Parties seen in sessions that participants_v2 omits; 0 where there is no list.", unit="parties"
+    )
     unparsable_values: int = member(C0, "Times, durations and numbers that could not be read.", unit="times")
     sessions_missing: bool | None = member(
         C0,
@@ -244,7 +246,11 @@ class PartyFacts(Event):
     kind: str = member(C0, "user, guest, phone, application, service or unknown.")
     relation: str = member(C1, "internal, external or unknown, seen from the call's tenant.", opens=OpenAs.LABEL)
     is_organizer: bool = member(C1, "Whether the party organised the call.")
-    in_participants: bool = member(C0, "Whether participants_v2 (or participants) names the party.")
+    in_participants: bool = member(
+        C0,
+        "Whether participants_v2 (or participants) names the party. A peer-to-peer call is read without"
+        " participants_v2: its session names both.",
+    )
     took_part: bool | None = member(
         C1,
         "Whether Graph lists the party or a session shows it; not an organizer who did not join, nor somebody whose "
