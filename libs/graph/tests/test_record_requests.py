@@ -183,6 +183,24 @@ async def test_a_second_answer_that_is_no_record_of_this_call_is_an_answer_as_an
     assert await read(graph, tenant) == answer
 
 
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ({"id": "another", "version": 1}, Malformed("id")),
+        ({"error": {"code": "UnknownError"}}, Malformed("id")),
+        ({"id": CALL}, Malformed("version")),
+    ],
+)
+async def test_a_first_answer_that_is_no_record_of_this_call_costs_one_request(
+    graph: Any, tenant: Tenant, reply: Make, body: Any, answer: object
+) -> None:
+    """What would be compared with it says nothing, and a record of another call is not read again as if it changed."""
+    record = graph.answer = PagedRecord(reply)
+    record.before = lambda request: reply(200, body) if request.url.endswith(SESSIONS) else None
+    assert await read(graph, tenant) == answer
+    assert len(graph.requests) == 1
+
+
 async def test_every_member_of_the_participants_is_kept(graph: Any, tenant: Tenant, reply: Make) -> None:
     """What Graph writes beside the list, too; a list that is missing or null says that nobody is listed."""
     record = graph.answer = PagedRecord(reply)

@@ -75,7 +75,7 @@ async def test_what_tells_versions_apart_may_be_nested_as_deeply_as_can_be_read(
     pages = {"/sessions": {"value": "[]"}, f"{CALL}?$select=id,version,lastModifiedDateTime": told}
     graph.answer = lambda request: _replied(next((pages[end] for end in pages if request.url.endswith(end)), record))
     answer = await read(graph, tenant)
-    assert len(graph.requests) == 3
+    assert len(graph.requests) == (1 if name == "version" else 3)
     assert answer == Malformed("version") if name == "version" else isinstance(answer, Found)
 
 

@@ -6,7 +6,6 @@ where their pages go on the version once more. A record that changed meanwhile i
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from ringback_graph.answers import Answer, Current, Found, Malformed, Unstable
@@ -65,12 +64,14 @@ class Reading:
     async def _attempt(self) -> Found:
         started = self._asking.now()
         record = await self._asking.get("record", f"{self._url}?{SESSIONS}")
+        version = version_of(record, self._call_id)
         await self._pages(record)
         for page in unread_segments(record):
             await self._follow(page)
         if ask_for_participants(record, self._asking.spent.replies):
             await self._participants(record)
-        return self._found(record, started)
+        spent = self._asking.spent
+        return Found(record, version, spent.requests, started, spent.weight)
 
     async def _participants(self, record: dict[str, Any]) -> None:
         """Ask for participants and version at once; the sessions read before must be of that version."""
@@ -136,10 +137,6 @@ class Reading:
         version_of(later, self._call_id)
         if told_apart(later) != told_apart(record):
             raise Changed
-
-    def _found(self, record: dict[str, Any], started: datetime) -> Found:
-        spent = self._asking.spent
-        return Found(record, version_of(record, self._call_id), spent.requests, started, spent.weight)
 
 
 def _lacks_participants(reply: Reply) -> bool:
