@@ -44,12 +44,12 @@ def test_each_line_is_summed_up_over_its_rounds_and_compared_by_medians() -> Non
         [line(120.0), line(50.0, contestant="bare")],
         [line(80.0), line(40.0, contestant="bare")],
     ]
-    there = [[line(50.0, 200.0)], [line(50.0, 200.0)], [line(160.0, 200.0)]]
+    there = [[line(50.0, 200.0)], [line(80.0, 200.0)], [line(160.0, 200.0)]]
     ringback, bare = summaries(here, there)
     assert (ringback.place, bare.place) == (("enricher", "a load", RINGBACK), ("enricher", "a load", "bare"))
     assert ringback.rate == Spread(100.0, 80.0, 120.0)
-    assert ringback.other_rate == Spread(50.0, 50.0, 160.0)
-    assert ringback.ratio == Spread(2.0, 0.5, 2.4)
+    assert ringback.other_rate == Spread(80.0, 50.0, 160.0)
+    assert ringback.ratio == Spread(1.25, 0.5, 2.0)
     assert ringback.cpu_ratio == Spread(2.0, 2.0, 2.0)
     assert (bare.rate, bare.other_rate, bare.ratio) == (Spread(50.0, 40.0, 50.0), None, None)
 
