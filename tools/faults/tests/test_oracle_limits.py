@@ -17,15 +17,15 @@ def _line(route: str, size: int, **facts: Any) -> dict[str, Any]:
 
 
 def test_a_call_weighs_what_its_replies_of_one_read_have() -> None:
-    """A read that was broken off, a refusal and what is no request count nothing."""
-    read = [_line("record", 900), _line("participants", 90), _line("versionCheck", 9)]
-    refused = _line("record", 70, status=400)
-    assert weight_of([{"kind": "post"}, refused, read[0], *read]) == {("t", "c"): 999}
+    """A read that was broken off, a refusal, a later look at the version and what is no request count nothing."""
+    read = [_line("record", 900), _line("sessions", 90), _line("participants", 9)]
+    refused, looked = _line("participants", 70, status=400), _line("versionCheck", 7)
+    assert weight_of([{"kind": "post"}, refused, *read[:2], *read, looked]) == {("t", "c"): 999}
 
 
-def test_a_call_whose_version_nobody_asked_for_has_not_been_read() -> None:
+def test_a_call_whose_participants_nobody_asked_for_has_not_been_read() -> None:
     """So it has no weight yet, be it that it is still being read or that its process died."""
-    assert weight_of([_line("record", 900), _line("participants", 90)]) == {}
+    assert weight_of([_line("record", 900), _line("sessions", 90)]) == {}
 
 
 def _figures(story: Story, **calls: str) -> dict[str, float]:

@@ -20,10 +20,12 @@ __all__ = ["limit_records", "weight_of"]
 
 _SETTING = "RINGBACK_LIMITS__RECORD_BYTES"
 _SESSIONS = 70
-"""More than a page, so that each read ends with a look at the version."""
+"""More than a page of sessions. Its participants are not: each read ends with the request for them."""
 _READ_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 _OK = 200
+_LAST = "participants"
+_READ = frozenset({"record", "sessions", _LAST})
 _END = 1_790_000_000.0
 """Unix seconds at which these meetings ended, always the same: a date that is written shorter would weigh less."""
 
@@ -93,12 +95,12 @@ async def _weights(scene: Scene, pairs: Iterable[Pair]) -> dict[Pair, int]:
 
 
 def weight_of(lines: Iterable[Mapping[str, Any]]) -> dict[Pair, int]:
-    """Bytes of the replies of one read of each call that was read up to the look at its version, by a ledger's lines.
+    """Bytes of the replies of one read of each call that was read up to its participants, by a ledger's lines.
 
-    A read that was broken off is begun anew: of each kind of reply one counts.
+    A read that was broken off is begun anew: of each kind of reply one counts. A later look at the version is no part.
     """
     replies: dict[Pair, dict[str, int]] = {}
     for line in lines:
-        if line["kind"] == "request" and line["status"] == _OK and line["callId"]:
+        if line["kind"] == "request" and line["status"] == _OK and line["route"] in _READ:
             replies.setdefault((line["tenantId"], line["callId"]), {})[line["route"]] = line["bytes"]
-    return {pair: sum(routes.values()) for pair, routes in replies.items() if "versionCheck" in routes}
+    return {pair: sum(routes.values()) for pair, routes in replies.items() if _LAST in routes}
