@@ -6,7 +6,7 @@ SHELL := /bin/sh
 # Nothing of the caller's Python leaks in, and no Python is downloaded: the machine's own is used.
 export UV_PYTHON_DOWNLOADS := never
 # Nor may it forbid compiled modules: every process of a test would compile all it imports again, 0.7 s of CPU each.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 STAGE := tools/local/stage.sh

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The locked environment in .venv. Needs a Python of 3.11 or newer; brings uv itself where the machine has none.
+# The locked environment in .venv. Needs a Python of 3.11 or newer; brings uv itself where the machine has none. A .venv
+# that works is kept, for a stack may run in it; only what uv.lock says is missing or of another version is changed.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -10,10 +11,31 @@ fail() {
     exit 2
 }
 
-# The first Python that is new enough; $PYTHON alone if it is set.
+# Whether this Python starts and is new enough.
+serves() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+# Which installed Python this is, by whatever way it was named: a shim, a link, the .venv that was made of it.
+installation() {
+    "$1" -c 'import sys; print(sys.base_prefix, sys.version)' 2>/dev/null
+}
+
+# Whether the .venv's own Python is to be used: it works, and $PYTHON, if it is set, names the Python it was made of.
+keeps_own() {
+    serves "$own" || return 1
+    [ -z "${PYTHON:-}" ] || [ "$(installation "$PYTHON")" = "$(installation "$own")" ]
+}
+
+# The .venv's own Python, else the first that is new enough; $PYTHON alone if it is set. To uv the path of a shim such as
+# pyenv's is another Python than the one behind it: named so, it would make the .venv anew, under a running stack.
 find_python() {
+    if keeps_own; then
+        printf '%s\n' "$own"
+        return
+    fi
     for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        if serves "$candidate"; then
             command -v "$candidate"
             return
         fi
@@ -43,6 +65,7 @@ bring_uv() {
     mv "$1.partial" "$1"
 }
 
+own=.venv/bin/python
 python=$(find_python)
 uv=$(find_uv)
 export UV_PYTHON_DOWNLOADS=never
