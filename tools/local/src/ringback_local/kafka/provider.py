@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from ringback_local import named
 from ringback_local.choice import Machine, Provider, broker_provider
 from ringback_local.folders import scratch_folder
 from ringback_local.kafka.broker import Broker
@@ -17,9 +18,8 @@ from ringback_local.kafka.properties import Listener, NodeAddress, cluster_id, s
 from ringback_local.machine import look, prefers_docker
 from ringback_local.ports import lease_ports
 
-__all__ = ["NAMED_KAFKA", "open_broker"]
+__all__ = ["open_broker"]
 
-NAMED_KAFKA = "RINGBACK_KAFKA__BOOTSTRAP_SERVERS"
 _START_SECONDS = 180.0
 """Some eight on a quiet machine; on one that runs several installations at once it has taken a minute."""
 
@@ -48,11 +48,11 @@ def open_broker(
         ConfigError: no Kafka can be run here.
         StartFailed: it did not start.
     """
-    named = "" if own else os.environ.get(NAMED_KAFKA, "")
-    machine = Machine() if named else look()
-    match broker_provider(machine, given=bool(named), prefer_docker=prefers_docker()):
+    address = "" if own else os.environ.get(named.KAFKA, "")
+    machine = Machine() if address else look()
+    match broker_provider(machine, given=bool(address), prefer_docker=prefers_docker()):
         case Provider.GIVEN:
-            yield Broker(named)
+            yield Broker(address)
         case Provider.NATIVE:
             with _from_jars(nodes, properties or {}, tuple(listeners), folder, lasting=lasting) as broker:
                 yield broker

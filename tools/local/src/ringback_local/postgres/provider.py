@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from ringback_local import named
 from ringback_local.choice import Machine, Provider, store_provider
 from ringback_local.machine import look, prefers_docker
 from ringback_local.ports import lease_ports
@@ -12,9 +13,7 @@ from ringback_local.postgres.container import open_container_server
 from ringback_local.postgres.server import Postgres, Server
 from ringback_local.postgres.wheel import open_wheel_server
 
-__all__ = ["NAMED_STORE", "open_postgres"]
-
-NAMED_STORE = "RINGBACK_STORE__DSN"
+__all__ = ["open_postgres"]
 
 
 @contextmanager
@@ -32,11 +31,11 @@ def open_postgres(
         ConfigError: no PostgreSQL can be run here.
         StartFailed: it did not start.
     """
-    named = "" if own else os.environ.get(NAMED_STORE, "")
-    machine = Machine() if named else look()
-    provider = store_provider(machine, given=bool(named), prefer_docker=prefers_docker())
+    dsn = "" if own else os.environ.get(named.POSTGRES, "")
+    machine = Machine() if dsn else look()
+    provider = store_provider(machine, given=bool(dsn), prefer_docker=prefers_docker())
     if provider is Provider.GIVEN:
-        yield Postgres(named)
+        yield Postgres(dsn)
         return
     with lease_ports(1) as [port], _open_server(provider, port, settings or {}, folder) as server:
         yield Postgres(f"postgresql://postgres@127.0.0.1:{port}/postgres", server)
