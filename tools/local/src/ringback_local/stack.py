@@ -14,11 +14,15 @@ from ringback_common.errors import ConfigError
 from ringback_common.process import EXIT_CONFIGURATION
 
 from ringback_local.child import Child, clean_environment, installed
+from ringback_local.commands import write_commands
 from ringback_local.kafka import Broker, open_broker
 from ringback_local.kafka.properties import Listener
 from ringback_local.ports import lease_ports
 from ringback_local.postgres import Postgres, open_postgres
+from ringback_local.postgres.wheel import psql
+from ringback_local.reach import Reach
 from ringback_local.run_folder import make_run_folder, tenants_of, write_secrets
+from ringback_local.server_health import broker_health, postgres_health
 from ringback_local.servers import StartFailed
 from ringback_local.simulator import RunningSimulator, read_announcement
 from ringback_local.specs import Addresses, ProcessSpec, Secrets, process_specs
@@ -140,6 +144,15 @@ class Stack:
         """What is known of each process now."""
         return self.supervisor.health()
 
+    def servers(self) -> list[ProcessHealth]:
+        """What is known of Kafka and PostgreSQL now."""
+        return [broker_health(self.broker), postgres_health(self.postgres)]
+
+    @property
+    def reach(self) -> Reach:
+        """How people reach it."""
+        return Reach(self.addresses, self.run_folder, self.tenants)
+
     def kill(self, name: str) -> None:
         """SIGKILL to a process; it is started again."""
         self.supervisor.kill(name)
@@ -170,6 +183,7 @@ class Stack:
         simulated = tenants_of(self.options.seed, self.options.tenants)
         self.tenants = [tenant.tenant_id for tenant in simulated]
         self.secrets = write_secrets(self.run_folder, simulated, self.addresses, self.dsn)
+        write_commands(self.run_folder, self.addresses, Path(installed(["ringback"])[0]), psql())
         await create_contract_topics(self.bootstrap_servers, self.addresses.topic_prefix, self._replication())
         await self._migrate()
         specs: Sequence[ProcessSpec] = self._specs()

@@ -7,6 +7,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ringback_local.health_table import health_table
+from ringback_local.reach import ways
 from ringback_local.stack import Stack, StackOptions
 
 __all__ = ["run_up"]
@@ -24,7 +25,7 @@ async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
     console = Console()
     console.print("Starting Kafka, PostgreSQL, the Graph simulator and the services ...")
     async with Stack(options) as stack:
-        console.print(_places(stack))
+        console.print("\n".join(ways(stack.reach)), soft_wrap=True, markup=False, highlight=False)
         with Live(_shown(stack), console=console, refresh_per_second=4) as live:
             while not stop.is_set():
                 live.update(_shown(stack))
@@ -34,18 +35,7 @@ async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
 
 
 def _shown(stack: Stack) -> Group:
-    return Group(health_table(stack.health()), Text("Ctrl-C stops everything.", style="dim"))
-
-
-def _places(stack: Stack) -> str:
-    return "\n".join(
-        (
-            f"Kafka      {stack.bootstrap_servers}",
-            f"PostgreSQL {stack.dsn}",
-            f"Graph      {stack.simulator.graph_url}, its control API {stack.simulator.control_url}",
-            f"Logs       {stack.run_folder}",
-        )
-    )
+    return Group(health_table([*stack.servers(), *stack.health()]), Text("Ctrl-C stops everything.", style="dim"))
 
 
 async def _pause(stop: asyncio.Event) -> None:

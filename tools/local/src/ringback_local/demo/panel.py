@@ -123,7 +123,7 @@ def _grid(*rows: tuple[str, str]) -> Table:
 
 def _processes(stack: Stack) -> Table:
     table = Table.grid(padding=(0, 2))
-    for one in stack.health():
+    for one in (*stack.servers(), *stack.health()):
         state = "[green]ready[/]" if one.ready else f"[yellow]{one.state}[/]"
         table.add_row(one.name, state, f"{one.restarts} restarts", f"{(one.rss or 0) / 2**20:,.0f} MiB")
     return table

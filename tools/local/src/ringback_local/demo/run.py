@@ -22,6 +22,7 @@ from ringback_local.demo.judge import Judgement, judge
 from ringback_local.demo.kills import Kill, kill_consumer, kill_webhook
 from ringback_local.demo.lanes import Lags
 from ringback_local.demo.panel import Reading, Watch, screen
+from ringback_local.reach import ways
 from ringback_local.stack import Stack, StackOptions
 
 __all__ = ["DemoOptions", "run"]
@@ -78,6 +79,7 @@ async def run(options: DemoOptions, console: Console, stop: asyncio.Event) -> in
     """Run the demo; 0 if the judgement is clean and the day brought everything it should, else 1."""
     console.print(f"A workday with seed {options.seed}; starting Kafka, PostgreSQL, the simulator and the services …")
     async with _opened(options, console, stop) as day:
+        _show_ways(day)
         await _send(day)
         with Live(console=console, refresh_per_second=2, transient=True, auto_refresh=False) as live:
             await _through(day, live)
@@ -154,7 +156,7 @@ async def _judged(day: _Day) -> tuple[Judgement, list[str]]:
     lacking = missing(expected, stored, statuses, day.kills)
     for sentence in lacking:
         day.console.print(f"[red]No evidence: {sentence}[/]")
-    _where_to_look(day)
+    _show_ways(day)
     return judgement, lacking
 
 
@@ -168,14 +170,10 @@ async def _counts(day: _Day, statuses: Counter[int], dumps: dict[str, Dump]) -> 
     }
 
 
-def _where_to_look(day: _Day) -> None:
-    call = "SELECT call_id, version, quality_verdict FROM callrecords.call ORDER BY stored_at DESC LIMIT 5"
-    day.console.print(f'the store:  psql "{day.stack.dsn}" -c "{call}"', soft_wrap=True, markup=False)
-    day.console.print(
-        f"a topic:    kcat -b {day.stack.bootstrap_servers} -t {topics.CALLS.name} -C -o -5 -e",
-        soft_wrap=True, markup=False,
-    )  # fmt: skip
-    day.console.print(f"the logs:   {day.stack.run_folder}", soft_wrap=True, markup=False)
+def _show_ways(day: _Day) -> None:
+    """Before the day, for it can be watched from outside, and below the report, which has pushed them out of sight."""
+    for way in ways(day.stack.reach):
+        day.console.print(way, soft_wrap=True, markup=False, highlight=False)
 
 
 async def _linger(day: _Day) -> None:

