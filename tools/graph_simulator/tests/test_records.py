@@ -71,18 +71,54 @@ def test_versions_only_add() -> None:
         assert all(fewer <= more for fewer, more in pairwise(counts))
 
 
-def test_poor_audio_is_one_in_eight() -> None:
-    """Ten to fifteen percent of the audio streams with their metrics pass a threshold of CQD."""
-    streams = [
+def _audio(plan: Plan) -> list[dict[str, Any]]:
+    """The audio streams of a call."""
+    return [
         stream
-        for number in range(150)
-        for session in _sessions(_plan("smallMeeting", number))
+        for session in _sessions(plan)
         for segment in session["segments"]
         for media in segment["media"]
         if media["label"] == "main-audio"
         for stream in media["streams"]
     ]
+
+
+def test_poor_audio_is_one_in_eight() -> None:
+    """Ten to fifteen percent of the audio streams with their metrics pass a threshold of CQD."""
+    streams = [stream for number in range(150) for stream in _audio(_plan("smallMeeting", number))]
     assert 0.08 < sum(map(_is_poor, streams)) / len(streams) < 0.17
+
+
+def test_without_a_bad_connection_nothing_is_poor() -> None:
+    """Trouble 0: every stream of every call is within CQD's limits, pictures too."""
+    plans = [_plan("smallMeeting", number, trouble=0.0) for number in range(60)]
+    assert not any(_is_poor(stream) for plan in plans for stream in _audio(plan))
+    rates = re.findall(rb'"averageVideoFrameRate":([0-9.]+)', b"".join(b"".join(_document(p).sessions) for p in plans))
+    assert rates
+    assert min(map(float, rates)) > 2
+
+
+def test_trouble_is_a_persons_and_shows_in_all_of_a_session() -> None:
+    """A share of the people has a bad connection in a call: their audio is poor both ways, that of others is not."""
+    shares = [
+        sum(map(_is_poor, streams)) / len(streams)
+        for number in range(300)
+        if (streams := _audio(_plan("peerToPeer", number, trouble=0.1)))
+    ]
+    assert 0.12 < sum(share > 0 for share in shares) / len(shares) < 0.26
+    assert sum(share > 0.4 for share in shares) > 0.9 * sum(share > 0 for share in shares)
+
+
+def test_trouble_shifts_no_other_value() -> None:
+    """The same call with other figures: who, when, on what and with whom stay."""
+
+    def without_figures(plan: Plan) -> list[Any]:
+        sessions = _sessions(plan)
+        for media in (each for one in sessions for segment in one["segments"] for each in segment["media"]):
+            media["streams"] = [stream["streamId"] for stream in media["streams"]]
+        return sessions
+
+    assert without_figures(_plan("meeting")) == without_figures(_plan("meeting", trouble=0.5))
 
 
 def _is_poor(stream: dict[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """The workday: everything that must occur does, and the reckoning closes."""
 
 import asyncio
+from datetime import datetime
 
 import orjson
 import pytest
@@ -72,3 +73,21 @@ async def test_mistakes_are_answered_with_a_sentence(lab: Lab) -> None:
     await lab.control("POST", "calls", {}, status=400)
     await lab.control("POST", "calls", [], status=400)
     assert (await lab.control("GET", "health")) == {"status": "ok"}
+
+
+async def test_the_calls_of_a_workday_may_have_ended_over_days(lab: Lab) -> None:
+    """Told in a moment, ended in the office hours of five working days; without `days` they end as they are told."""
+    order = {"tenants": [TENANT], "calls": 50, "durationSeconds": 0.1, "specials": False, "throttleStorm": False}
+    await lab.control("POST", "workday", order | {"plantedDrops": 0, "days": 5, "troubleShare": 0.02})
+
+    async def done() -> bool:
+        return len(await _expected(lab)) == 50
+
+    await lab.until(done)
+    listed = (await lab.get("communications/callRecords"))["value"]
+    ends = [datetime.fromisoformat(one["endDateTime"]) for one in listed]
+    assert len({end.date() for end in ends}) == 5
+    assert {end.weekday() for end in ends} <= {0, 1, 2, 3, 4}
+    assert len({end.hour for end in ends}) > 5
+    await lab.control("POST", "workday", order | {"days": -1}, status=400)
+    await lab.control("POST", "workday", order | {"troubleShare": 2}, status=400)

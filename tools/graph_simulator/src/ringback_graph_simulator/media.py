@@ -1,4 +1,4 @@
-"""Networks, devices and media streams with plausible figures: one stream in eight is poor by CQD's rules."""
+"""Networks, devices and media streams with plausible figures; how many are poor by CQD's rules is a pool's affair."""
 
 import random
 from dataclasses import dataclass, field
@@ -18,7 +18,6 @@ FUTURE_MEMBERS = {
 """Members after `unknownFutureValue`, by property: sent only to who prefers include-unknown-enum-members."""
 
 _POOL = 192
-_POOR_EVERY = 8
 _EMPTY_NETWORK = {
     **dict.fromkeys(("ipAddress", "subnet", "macAddress", "port", "linkSpeed", "reflexiveIPAddress", "connectionType")),
     **dict.fromkeys(("networkTransportProtocol", "wifiBand", "wifiRadioType", "relayIPAddress", "relayPort")),
@@ -168,9 +167,15 @@ def _video(rng: random.Random, *, poor: bool, sharing: bool = False) -> Json:
 
 @dataclass(slots=True)
 class StreamPools:
-    """Ready figures by media label: drawing one costs a choice, which is what holds 300 records a second."""
+    """Ready figures by media label: drawing one costs a choice, which is what holds 300 records a second.
+
+    Attributes:
+        seed: decides every figure.
+        poor_every: of so many figures one is poor; 0: none is.
+    """
 
     seed: int
+    poor_every: int = 8
     _pools: dict[str, list[Json]] = field(default_factory=dict[str, list[Json]])
 
     def draw(self, rng: random.Random, label: str) -> Json:
@@ -181,7 +186,10 @@ class StreamPools:
 
     def _fill(self, label: str) -> list[Json]:
         rng = random.Random(f"{self.seed}/{label}")
-        return [_thinned(rng, self._figures(rng, label, poor=number % _POOR_EVERY == 0)) for number in range(_POOL)]
+        return [
+            _thinned(rng, self._figures(rng, label, poor=self.poor_every > 0 and number % self.poor_every == 0))
+            for number in range(_POOL)
+        ]
 
     @staticmethod
     def _figures(rng: random.Random, label: str, *, poor: bool) -> Json:

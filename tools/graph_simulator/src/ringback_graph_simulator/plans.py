@@ -44,6 +44,8 @@ class Plan:
     Attributes:
         mark: write the version into every session, segment and participant.
         old: identities as they were before participants_v2 (graph.md section 9).
+        trouble: share of the people who have a bad connection in a call, whose streams are poor; None: one stream in
+            eight is poor, whoever's it is.
     """
 
     tenant_id: str
@@ -56,6 +58,7 @@ class Plan:
     end: float
     mark: bool = False
     old: bool = False
+    trouble: float | None = None
 
 
 def plan_call(  # noqa: PLR0913 (all but four are named options of one call)
@@ -70,6 +73,7 @@ def plan_call(  # noqa: PLR0913 (all but four are named options of one call)
     participants: int | None = None,
     mark: bool = False,
     old: bool = False,
+    trouble: float | None = None,
 ) -> Plan:
     """The plan of a call of this shape that ended at `end`; counts not given are drawn from the seed.
 
@@ -82,4 +86,4 @@ def plan_call(  # noqa: PLR0913 (all but four are named options of one call)
     if shape in {"largeMeeting", "queue"}:
         joins = sessions or round(people * kind.rejoins)
     begin = end - 60 * rng.uniform(*kind.minutes) if start is None else start
-    return Plan(tenant_id, call_id, shape, seed, joins, people, begin, max(begin, end), mark, old)
+    return Plan(tenant_id, call_id, shape, seed, joins, people, begin, max(begin, end), mark, old, trouble)

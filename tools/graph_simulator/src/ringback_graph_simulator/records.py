@@ -28,7 +28,7 @@ class Records:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._pools = StreamPools(seed)
+        self._mixed, self._good, self._poor = StreamPools(seed), StreamPools(seed, 0), StreamPools(seed, 1)
         self._populations: dict[str, Population] = {}
         self._people = lru_cache(maxsize=64)(self._cast)  # asked for once per session of a record
 
@@ -118,8 +118,17 @@ class Records:
             session["failureInfo"] = failure
         if not leftover:
             has_media = version >= rng.choices((1, 2, 3), (75, 20, 5))[0]
-            session["segments"] = self._segments(session, person, rng, (begin, end), has_media=has_media)
+            pools = self._figures(plan, person)
+            session["segments"] = self._segments(session, person, rng, (begin, end), pools if has_media else None)
         return self._marked(session, version) if plan.mark else session
+
+    def _figures(self, plan: Plan, person: Person) -> StreamPools:
+        """Where the figures of a session come from; drawn apart, so that it shifts no other value."""
+        if plan.trouble is None:
+            return self._mixed
+        people = [person] if SHAPES[plan.shape].group else self._people(plan)
+        rolls = [random.Random(f"{plan.seed}/{one.id}/connection").random() for one in people]
+        return self._poor if min(rolls) < plan.trouble else self._good
 
     @staticmethod
     def _feedback(plan: Plan, index: int) -> Json:
@@ -165,12 +174,12 @@ class Records:
         return {"stage": "midcall", "reason": None} if rng.random() < 0.01 else None
 
     def _segments(
-        self, session: Json, person: Person, rng: random.Random, span: tuple[float, float], *, has_media: bool
+        self, session: Json, person: Person, rng: random.Random, span: tuple[float, float], pools: StreamPools | None
     ) -> list[Json]:
         begin, end = span
         cuts = [begin, *sorted(rng.uniform(begin, end) for _ in range(rng.choices((0, 1, 2), (88, 9, 3))[0])), end]
         return [
-            self._segment(session, person, rng, index, (cuts[index], cuts[index + 1]), has_media=has_media)
+            self._segment(session, person, rng, index, (cuts[index], cuts[index + 1]), pools)
             for index in range(len(cuts) - 1)
         ]
 
@@ -181,8 +190,7 @@ class Records:
         rng: random.Random,
         index: int,
         span: tuple[float, float],
-        *,
-        has_media: bool,
+        pools: StreamPools | None,
     ) -> Json:
         backwards = rng.random() < 0.003  # seen in the field: an end before its start
         return {
@@ -192,22 +200,23 @@ class Records:
             "startDateTime": instant(span[1] if backwards else span[0]),
             "endDateTime": instant(span[0] if backwards else span[1]),
             "failureInfo": session.get("failureInfo"),
-            "media": self._media(person, rng, span) if has_media else [],
+            "media": [] if pools is None else self._media(person, rng, span, pools),
         }
 
-    def _media(self, person: Person, rng: random.Random, span: tuple[float, float]) -> list[Json]:
+    def _media(self, person: Person, rng: random.Random, span: tuple[float, float], pools: StreamPools) -> list[Json]:
         labels = ["main-audio"]
         if rng.random() < 0.3:
             labels.append("main-video")
         if rng.random() < 0.12:
             labels.append("applicationsharing-video")
-        return [self._medium(person, rng, label, span) for label in labels]
+        return [self._medium(person, rng, label, span, pools) for label in labels]
 
-    def _medium(self, person: Person, rng: random.Random, label: str, span: tuple[float, float]) -> Json:
+    @staticmethod
+    def _medium(person: Person, rng: random.Random, label: str, span: tuple[float, float], pools: StreamPools) -> Json:
         times = {"startDateTime": instant(span[0]), "endDateTime": instant(span[1])}
         streams = [
             {
-                **self._pools.draw(rng, label),
+                **pools.draw(rng, label),
                 **times,
                 "streamId": str(rng.getrandbits(31)),
                 "streamDirection": direction,

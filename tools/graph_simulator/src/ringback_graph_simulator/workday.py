@@ -7,6 +7,7 @@ from typing import Any
 from ringback_graph_simulator.call_requests import CallRequests
 from ringback_graph_simulator.calls import Call
 from ringback_graph_simulator.faults import Faults
+from ringback_graph_simulator.hours import working_moment
 from ringback_graph_simulator.people import guid
 from ringback_graph_simulator.plans import SHAPES, plan_call
 
@@ -24,7 +25,12 @@ _OLD_SHARE, _THIRD_VERSION_SHARE = 0.03, 0.25
 
 @dataclass(frozen=True, slots=True)
 class WorkdayOrder:
-    """What was ordered; see `POST /control/workday`. `duration` is real seconds, `late_after` Graph seconds."""
+    """What was ordered; see `POST /control/workday`. `duration` is real seconds, `late_after` Graph seconds.
+
+    Attributes:
+        days: working days over which the calls have ended, five at most; 0: each ends in the moment it is told of.
+        trouble: share of the people with a bad connection in a call, see `Plan`.
+    """
 
     tenants: tuple[str, ...]
     seed: int
@@ -39,6 +45,14 @@ class WorkdayOrder:
     storm: bool = True
     specials: bool = True
     mark: bool = True
+    days: int = 0
+    trouble: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.days <= 5:
+            raise ValueError("days must be 0 to 5")
+        if self.trouble is not None and not 0 <= self.trouble <= 1:
+            raise ValueError("troubleShare must be 0 to 1")
 
     @classmethod
     def of(cls, body: dict[str, Any], seed: int) -> "WorkdayOrder":
@@ -62,6 +76,8 @@ class WorkdayOrder:
             storm=bool(body.get("throttleStorm", True)),
             specials=bool(body.get("specials", True)),
             mark=bool(body.get("versionMark", True)),
+            days=int(body.get("days", 0)),
+            trouble=None if body.get("troubleShare") is None else float(body["troubleShare"]),
         )
 
 
@@ -136,9 +152,14 @@ class Workday:
     def _add(self, tenant_id: str, index: int, shape: str, *, old: bool, hidden: bool) -> Call:
         world, seed = self._requests.world, f"{self.order.seed}/{index}"
         call_id = guid(tenant_id, "workday", self.order.seed, index)
-        now = world.clock.now()
-        plan = plan_call(tenant_id, call_id, shape, seed, end=now, mark=self.order.mark, old=old)
+        order, end = self.order, self._end(abs(index))
+        plan = plan_call(tenant_id, call_id, shape, seed, end=end, mark=order.mark, old=old, trouble=order.trouble)
         return world.add(plan, visible_after=_NOT_FOUND_S if hidden else 0)
+
+    def _end(self, index: int) -> float:
+        """When a call ended, told of now."""
+        now = self._requests.world.clock.now()
+        return working_moment(index / self.order.calls, self.order.days, now) if self.order.days else now
 
     def _late(self, call: Call, rng: random.Random) -> None:
         after = self.order.late_after * rng.uniform(0.5, 1.5)
