@@ -19,7 +19,7 @@ WORKERS ?= 4
 help: ## Explain the targets
 	@awk -f tools/local/help.awk $(MAKEFILE_LIST)
 
-demo: kafka ## Run a workday through everything, on this machine; CI=true ends after the report
+demo: kafka ## Run a working week of calls through everything, on this machine; CI=true ends after the report
 	@$(BIN)/ringback-local demo
 
 up: kafka ## Run everything in the foreground until Ctrl-C

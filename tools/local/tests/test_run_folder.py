@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -10,6 +11,7 @@ from ringback_events.tokens import TokenKeys
 from ringback_graph.tenants import read_tenants
 from ringback_ingest.client_state import keys_of
 from ringback_local.run_folder import make_run_folder, tenants_of, write_secrets
+from ringback_local.sites import SITES, write_sites
 from ringback_local.specs import Addresses, Secrets, process_specs
 
 ADDRESSES = Addresses(
@@ -85,6 +87,14 @@ def test_each_service_is_given_its_own_secrets_only(secrets: Secrets) -> None:
     for setting, allowed in readers.items():
         assert {name for name, spec in specs.items() if setting in spec.env} == allowed
     assert not any("pw@" in value for spec in specs.values() for value in spec.env.values())
+
+
+def test_the_enricher_alone_is_given_the_sites_if_there_are_any(secrets: Secrets, folder: Path) -> None:
+    """Where an installation has none, as most tests' have not, the setting is not set."""
+    mapped = replace(secrets, sites=write_sites(folder, SITES))
+    for given, allowed in ((secrets, set[str]()), (mapped, {"enricher"})):
+        specs = process_specs(ADDRESSES, given, time_scale=60.0, seed=1)
+        assert {spec.name for spec in specs if "RINGBACK_SITES_FILE" in spec.env} == allowed
 
 
 def test_every_process_comes_after_one_named_before_it(secrets: Secrets) -> None:

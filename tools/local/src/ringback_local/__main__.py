@@ -17,6 +17,7 @@ from ringback_local.demo.run import run as run_demo
 from ringback_local.named import left_out
 from ringback_local.prepare import prepare
 from ringback_local.servers import StartFailed
+from ringback_local.sites import SITES
 from ringback_local.stack import StackOptions
 from ringback_local.up import run_up
 
@@ -48,7 +49,8 @@ def _run(options: argparse.Namespace) -> int:
         case "demo":
             return asyncio.run(_until_signal(lambda stop: run_demo(_demo_options(options), Console(), stop)))
         case _:
-            stack = StackOptions(tenants=options.tenants, time_scale=options.time_scale, seed=options.seed)
+            given, scale = options, options.time_scale
+            stack = StackOptions(tenants=given.tenants, time_scale=scale, seed=given.seed, sites=SITES)
             return asyncio.run(_until_signal(lambda stop: run_up(stack, stop)))
 
 

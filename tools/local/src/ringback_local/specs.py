@@ -67,6 +67,8 @@ class Secrets:
     client_state_keys: Path
     pseudonym_keys: Path
     dsn: Path
+    sites: Path | None = None
+    """Where the installation has sites: their subnets. No secret, but a file of a run like the others."""
 
     @property
     def ca(self) -> Path:
@@ -81,11 +83,14 @@ def process_specs(addresses: Addresses, secrets: Secrets, time_scale: float, see
     keys = {"RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(secrets.client_state_keys)}
     webhook = {"RINGBACK_WEBHOOK__HOST": _LOOPBACK, "RINGBACK_WEBHOOK__PORT": str(addresses.webhook_port)}
     pseudonyms = {"RINGBACK_PRIVACY__KEYS_FILE": str(secrets.pseudonym_keys)}
+    sites = {"RINGBACK_SITES_FILE": str(secrets.sites)} if secrets.sites else {}
     store = {"RINGBACK_STORE__DSN_FILE": str(secrets.dsn)}
     return [
         _simulator(addresses, secrets, time_scale, seed),
         _service(addresses, "store", ("ringback-sink", "store"), common | store),
-        _service(addresses, "enricher", ("ringback-enricher", "fetch"), common | graph | pseudonyms, "simulator"),
+        _service(
+            addresses, "enricher", ("ringback-enricher", "fetch"), common | graph | pseudonyms | sites, "simulator"
+        ),
         _service(addresses, "webhook", ("ringback-ingest", "webhook"), common | keys | webhook),
         _service(addresses, "keeper", ("ringback-ingest", "keeper"), common | keys | graph, "simulator", "webhook"),
     ]

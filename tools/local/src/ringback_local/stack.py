@@ -25,6 +25,7 @@ from ringback_local.run_folder import make_run_folder, tenants_of, write_secrets
 from ringback_local.server_health import broker_health, postgres_health
 from ringback_local.servers import StartFailed
 from ringback_local.simulator import RunningSimulator, read_announcement
+from ringback_local.sites import Site, write_sites
 from ringback_local.specs import Addresses, ProcessSpec, Secrets, process_specs
 from ringback_local.supervised import Event, ProcessHealth, Supervised
 from ringback_local.supervisor import Supervisor
@@ -55,6 +56,7 @@ class StackOptions:
         lasting_broker: whether Kafka's Java optimises what is hot, as in production; for measurements.
         broker_folder: where Kafka keeps its data; else below `.local/`.
         store_folder: where PostgreSQL keeps its data; else where its user can enter.
+        sites: names of sites with their subnets, for the enricher; none: no call has a site.
         dsn_password: stands in the connection string; a PostgreSQL of ours trusts everybody and never asks for it.
     """
 
@@ -73,6 +75,7 @@ class StackOptions:
     lasting_broker: bool = False
     broker_folder: Path | None = None
     store_folder: Path | None = None
+    sites: tuple[Site, ...] = ()
     dsn_password: str = ""
 
 
@@ -183,6 +186,9 @@ class Stack:
         simulated = tenants_of(self.options.seed, self.options.tenants)
         self.tenants = [tenant.tenant_id for tenant in simulated]
         self.secrets = write_secrets(self.run_folder, simulated, self.addresses, self.dsn)
+        if self.options.sites:
+            sites = write_sites(self.run_folder, self.options.sites)
+            self.secrets = dataclasses.replace(self.secrets, sites=sites)
         write_commands(self.run_folder, self.addresses, Path(installed(["ringback"])[0]), psql())
         await create_contract_topics(self.bootstrap_servers, self.addresses.topic_prefix, self._replication())
         await self._migrate()

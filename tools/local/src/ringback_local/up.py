@@ -2,10 +2,12 @@
 
 import asyncio
 
+import orjson
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from ringback_local.demo.day import order_of
 from ringback_local.health_table import health_table
 from ringback_local.reach import ways
 from ringback_local.stack import Stack, StackOptions
@@ -13,6 +15,8 @@ from ringback_local.stack import Stack, StackOptions
 __all__ = ["run_up"]
 
 _REFRESH_SECONDS = 0.5
+_CALLS, _SECONDS = 600, 30.0
+"""What the printed command orders, and in how many seconds Graph tells of it."""
 
 
 async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
@@ -25,7 +29,7 @@ async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
     console = Console()
     console.print("Starting Kafka, PostgreSQL, the Graph simulator and the services ...")
     async with Stack(options) as stack:
-        console.print("\n".join(ways(stack.reach)), soft_wrap=True, markup=False, highlight=False)
+        console.print("\n".join([*ways(stack.reach), _calls(stack)]), soft_wrap=True, markup=False, highlight=False)
         with Live(_shown(stack), console=console, refresh_per_second=4) as live:
             while not stop.is_set():
                 live.update(_shown(stack))
@@ -36,6 +40,12 @@ async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
 
 def _shown(stack: Stack) -> Group:
     return Group(health_table([*stack.servers(), *stack.health()]), Text("Ctrl-C stops everything.", style="dim"))
+
+
+def _calls(stack: Stack) -> str:
+    """The command that lets calls happen, for none do by themselves."""
+    order = orjson.dumps(order_of(stack.options.seed, stack.tenants, _CALLS, _SECONDS)).decode()
+    return f"calls       none by themselves: curl -s -X POST {stack.simulator.control_url}/control/workday -d '{order}'"
 
 
 async def _pause(stop: asyncio.Event) -> None:

@@ -103,7 +103,7 @@ def screen(reading: Reading, stack: Stack, events: list[str]) -> RenderableType:
     lanes = _grid(*((name.removeprefix("callrecords."), f"{behind:,}") for name, behind in reading.behind.items()))
     bar = ProgressBar(total=max(1, day["plannedCalls"]), completed=day["startedCalls"], width=60)
     return Group(
-        Panel(Group(flow, bar), title="Ringback: a workday", title_align="left"),
+        Panel(Group(flow, bar), title="Ringback: a working week", title_align="left"),
         Panel(lanes, title="records behind, by lane", title_align="left"),
         Panel(_processes(stack), title="processes", title_align="left"),
         *(Panel("\n".join(events[-4:]), title="on purpose", title_align="left") for _ in events[:1]),

@@ -15,7 +15,9 @@ from rich.live import Live
 from ringback_events import topics
 
 from ringback_local.demo import report
+from ringback_local.demo.calls import explained
 from ringback_local.demo.collect import Dump, dump, expected_calls, ledger, stored_calls
+from ringback_local.demo.day import order_of
 from ringback_local.demo.evidence import missing
 from ringback_local.demo.hops import measure
 from ringback_local.demo.judge import Judgement, judge
@@ -23,6 +25,8 @@ from ringback_local.demo.kills import Kill, kill_consumer, kill_webhook
 from ringback_local.demo.lanes import Lags
 from ringback_local.demo.panel import Reading, Watch, screen
 from ringback_local.reach import ways
+from ringback_local.servers import StartFailed
+from ringback_local.sites import SITES
 from ringback_local.stack import Stack, StackOptions
 
 __all__ = ["DemoOptions", "run"]
@@ -36,6 +40,7 @@ READ_TOPICS = (
 )
 LEAST_ACCEPTED = 5000
 DRAIN_SECONDS = 240
+SUBSCRIBED_SECONDS = 60
 QUIET_LOOKS = 3
 """Quiet readings in a row that mean: drained. One may fall between a produce and a commit."""
 KILL_AT = {"webhook": 0.25, "enricher": 0.45, "store": 0.65}
@@ -44,11 +49,11 @@ KILL_AT = {"webhook": 0.25, "enricher": 0.45, "store": 0.65}
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """How long a day, for how many.
+    """How many calls, for how many tenants, how fast.
 
     Attributes:
-        calls: calls that end in the course of the day.
-        seconds: real seconds over which they end.
+        calls: calls that ended in the office hours of five working days.
+        seconds: real seconds in which Graph tells of them.
         ci: stop after the report, with an exit code, instead of going on until Ctrl-C.
     """
 
@@ -77,7 +82,9 @@ class _Day:
 
 async def run(options: DemoOptions, console: Console, stop: asyncio.Event) -> int:
     """Run the demo; 0 if the judgement is clean and the day brought everything it should, else 1."""
-    console.print(f"A workday with seed {options.seed}; starting Kafka, PostgreSQL, the simulator and the services …")
+    console.print(
+        f"A working week of calls, seed {options.seed}; starting Kafka, PostgreSQL, the simulator and the services …"
+    )
     async with _opened(options, console, stop) as day:
         _show_ways(day)
         await _send(day)
@@ -93,7 +100,7 @@ async def run(options: DemoOptions, console: Console, stop: asyncio.Event) -> in
 
 @asynccontextmanager
 async def _opened(options: DemoOptions, console: Console, stop: asyncio.Event) -> AsyncGenerator[_Day]:
-    made = StackOptions(tenants=options.tenants, time_scale=options.time_scale, seed=options.seed)
+    made = StackOptions(tenants=options.tenants, time_scale=options.time_scale, seed=options.seed, sites=SITES)
     async with AsyncExitStack() as stacked:
         stack = await stacked.enter_async_context(Stack(made))
         control = await stacked.enter_async_context(aiohttp.ClientSession(stack.simulator.control_url))
@@ -104,14 +111,25 @@ async def _opened(options: DemoOptions, console: Console, stop: asyncio.Event) -
 
 
 async def _send(day: _Day) -> None:
+    """Order the calls once Graph has somebody to tell of them: what ended before is announced to nobody."""
+    await _subscribed(day)
     options = day.options
-    workday = {
-        "seed": options.seed, "tenants": list(day.stack.tenants), "calls": options.calls,
-        "durationSeconds": options.seconds, "lateVersionShare": 0.35, "notFoundFirstShare": 0.02, "duplicates": 0.02,
-        "plantedDrops": 5, "throttleStorm": True, "specials": True, "versionMark": True,
-    }  # fmt: skip
-    async with day.control.post("/control/workday", json=workday) as answer:
+    order = order_of(options.seed, day.stack.tenants, options.calls, options.seconds)
+    async with day.control.post("/control/workday", json=order) as answer:
         answer.raise_for_status()
+
+
+async def _subscribed(day: _Day) -> None:
+    """Wait until the keeper has made every tenant's subscription; raises StartFailed."""
+    deadline = asyncio.get_running_loop().time() + SUBSCRIBED_SECONDS
+    while not day.stop.is_set():
+        async with day.control.get("/control/state") as answer:
+            held = orjson.loads(await answer.read())["subscriptions"]
+        if held >= len(day.stack.tenants):
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise StartFailed(f"Graph has {held} subscriptions of {len(day.stack.tenants)} tenants.")
+        await asyncio.sleep(0.2)
 
 
 async def _through(day: _Day, live: Live) -> None:
@@ -153,6 +171,8 @@ async def _judged(day: _Day) -> tuple[Judgement, list[str]]:
     hops = await measure(day.stack.dsn, day.control, dumps[topics.RECORDS.name].appended)
     counts = await _counts(day, statuses, dumps)
     report.show(day.console, judgement, counts, hops, dumps, day.kills)
+    for sentence in explained(day.options.calls, expected, stored, refused):
+        day.console.print(sentence, markup=False, highlight=False)
     lacking = missing(expected, stored, statuses, day.kills)
     for sentence in lacking:
         day.console.print(f"[red]No evidence: {sentence}[/]")
