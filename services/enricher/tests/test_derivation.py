@@ -91,8 +91,8 @@ def test_a_record_as_documented_is_derived_whole() -> None:
         "ada.lindqvist@contoso.example",
         "ben.okafor@contoso.example",
     ]
-    assert record.duration_ms == 25_547
-    assert record.sessions[0].streams[0].average_jitter_ms == 16.0
+    assert record.duration_ms == 26_547
+    assert record.sessions[0].streams[0].average_jitter_ms == 17.0
     assert record.worst_feedback == "poor"
 
 

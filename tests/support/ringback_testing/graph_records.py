@@ -3,11 +3,12 @@
 from copy import deepcopy
 from typing import Any
 
+from ringback_testing.graph_samples import twin
+
 TENANT = "8f4e2a10-6c1b-4f0e-9d55-3a2b1c0d9e8f"
 PARTNER = "11111111-2222-3333-4444-555555555555"
 CALL = "5f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 ALICE, BOB = "a11ce000-0000-0000-0000-000000000001", "b0b00000-0000-0000-0000-000000000002"
-DOCUMENTED_CALL = "d0c00000-2966-4b6b-925b-754a88034cc5"
 DOCUMENTED_LINK = "https://graph.microsoft.com/v1.0/$metadata#communications/callRecords('{}')/sessions?$expand=segments&$skiptoken=abc"
 """A next link as the documentation prints it: a fragment that no client can follow, on Graph's own host."""
 
@@ -123,52 +124,8 @@ def meeting() -> dict[str, Any]:
 
 
 def documented() -> dict[str, Any]:
-    """A peer-to-peer call of the members, forms and links of the expanded record in Graph's documentation.
+    """The twin of the expanded record in Graph's documentation: its members, nulls and links, values of our own.
 
-    Values are our own. Much is missing that other records have: a list of participants, most metrics, networks.
+    Much is missing that other records have: a list of participants, most metrics, networks.
     """
-    context = f"https://graph.microsoft.com/v1.0/$metadata#communications/callRecords('{DOCUMENTED_CALL}')"
-    times = {"startDateTime": "2026-02-25T18:52:21.2169889Z", "endDateTime": "2026-02-25T18:52:46.7640013Z"}
-    ada = user(ALICE, "Ada Lindqvist", upn="ada.lindqvist@contoso.example")
-    ben = user(BOB, "Ben Okafor", upn="ben.okafor@contoso.example")
-    audio = {
-        "label": "main-audio",
-        "callerNetwork": {"ipAddress": "10.150.0.2", "subnet": "10.150.0.0", "linkSpeed": 54_000_000},
-        "callerDevice": {
-            "captureDeviceName": "Microphone of the east wing",
-            "renderDeviceName": "Loudspeaker of the east wing",
-            "receivedSignalLevel": -10,
-        },
-        "streams": [
-            {
-                "streamId": "1504545584",
-                "streamDirection": "callerToCallee",
-                "averageAudioDegradation": None,
-                "averageJitter": "PT0.016S",
-            }
-        ],
-    }
-    return {
-        "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#communications/callRecords(sessions(segments()))/$entity",
-        "version": 1,
-        "type": "peerToPeer",
-        "modalities": ["audio"],
-        "lastModifiedDateTime": "2026-02-25T19:00:24.582757Z",
-        **times,
-        "id": DOCUMENTED_CALL,
-        "organizer_v2@odata.context": f"{context}/organizer_v2/$entity",
-        "organizer_v2": {"id": ALICE, "identity": {"user": user(ALICE, "Ada Lindqvist")}},
-        "participants_v2@odata.context": f"{context}/participants_v2/$entity",
-        "sessions": [
-            {
-                "modalities": ["audio"],
-                **times,
-                "id": DOCUMENTED_CALL,
-                "isTest": False,
-                "caller": side(ada, "android", name="machine-ada"),
-                "callee": side(ben, "windows", name="machine-ben", feedback={"rating": "poor"}),
-                "segments": [{**times, "id": DOCUMENTED_CALL, "media": [audio]}],
-            }
-        ],
-        "sessions@odata.nextLink": DOCUMENTED_LINK.format(DOCUMENTED_CALL),
-    }
+    return twin("callrecord-expanded")
