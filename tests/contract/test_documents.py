@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from ringback_common.outcomes import Reason
+from ringback_enricher.core.rules import CQD_2026_1
 from ringback_graph.tenants import read_tenants
 from ringback_local.pages import pages
 from ringback_local.settings_page import settings
@@ -53,6 +54,42 @@ def test_the_documented_tenants_file_is_one(tmp_path: Path) -> None:
 def test_every_setting_is_explained() -> None:
     """No variable without a sentence: an operator does not read the code."""
     assert [setting.variable for setting in settings() if not setting.meaning] == []
+
+
+def test_the_verdicts_page_has_the_limits_in_force_and_the_rules_left_out() -> None:
+    """An analyst who compares with Microsoft's own dashboard finds each limit, and why the two may differ."""
+    (page,) = re.findall(r"## Verdicts\n(.*?)\n## ", (ROOT / "docs" / "store.md").read_text("utf-8"), re.DOTALL)
+    rules = CQD_2026_1
+    for limit in (
+        f"`{rules.version}`",
+        f"more than {rules.audio_packets} packets",
+        f"round trip above {rules.audio_round_trip_ms} ms",
+        f"loss above {rules.audio_loss:.0%}".replace("%", " %"),
+        f"jitter above {rules.audio_jitter_ms} ms",
+        f"frame loss above {rules.video_frame_loss} %",
+        f"frame rate below {rules.video_frame_rate}",
+        f"frame rate below {rules.sharing_frame_rate}",
+        f"error correction above {rules.video_post_fec_loss:.0%}".replace("%", " %"),
+    ):
+        assert limit in page, limit
+    for left_out in ("freeze", "spoiled tiles", "degradation", "concealed", "1,000 packets", "ICE", "classifiers"):
+        assert left_out in page, left_out
+
+
+def test_the_store_s_page_says_which_columns_have_the_contract_s_sentence() -> None:
+    """Columns that are no member of the contract's models are named: not every column has a comment."""
+    page = " ".join((ROOT / "docs" / "store.md").read_text("utf-8").split())
+    assert "Every column of `call`" not in page
+    assert "`document` and `stored_at` are the store's own" in page
+
+
+def test_a_request_that_names_a_version_is_said_to_be_nobodys_yet() -> None:
+    """The look at a lower version is built and tested; whoever reads of it must not wait for it."""
+    writers = [path for room in ("libs", "services", "tools") for path in (ROOT / room).glob("*/src/**/*.py")]
+    asks = [path.name for path in writers if re.search(r"min_?[vV]ersion\"?[:=] ?[a-z0-9(]", path.read_text("utf-8"))]
+    assert set(asks) <= {"requests.py", "fetch.py"}  # what reads such a request and what declares it
+    (row,) = re.findall(r"^\| lower version .*$", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE)
+    assert "no request names one yet" in row
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

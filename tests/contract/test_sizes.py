@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cramjam
@@ -18,8 +19,10 @@ from ringback_graph_simulator.records import Records
 from ringback_sink.store.core.record import decode
 
 from bench.enricher_core import OCCASION, TABLES, TOKENS, record
+from bench.paged_graph import json_bytes
 
 SESSIONS = 400
+ROOT = Path(__file__).parents[2]
 
 
 def simulated(shape: str) -> dict[str, Any]:
@@ -86,3 +89,15 @@ def test_the_largest_record_must_fit_into_what_is_in_hand() -> None:
         limits.require(11)
     with pytest.raises(ConfigError, match="RECORD_BYTES and 16 MiB more"):
         limits.require(10, 16 * 2**20)
+
+
+def test_how_many_sessions_fit_is_said_of_the_meeting_it_was_counted_of() -> None:
+    """Bytes decide, not sessions: those of the bench have more than the simulator's."""
+    largest = LimitsSettings().record_bytes
+    of_the_bench = (json_bytes(2 * SESSIONS) - json_bytes(SESSIONS)) / SESSIONS
+    of_the_simulator = len(orjson.dumps(simulated("largeMeeting"))) / SESSIONS
+    bench = f"{round(largest / of_the_bench, -1):,.0f} sessions of the bench's meeting"
+    simulator = f"some {round(largest / of_the_simulator, -3):,.0f} of the simulator's"
+    for page in (ROOT / "docs" / "adr" / "0016-sizes.md", ROOT / "libs/events/src/ringback_events/topics.py"):
+        text = " ".join(page.read_text("utf-8").replace("\n#", "\n").split())
+        assert (bench in text, simulator in text) == (True, True), (page, bench, simulator)
