@@ -176,7 +176,6 @@ async def _judged(day: _Day) -> tuple[Judgement, list[str]]:
     lacking = missing(expected, stored, statuses, day.kills)
     for sentence in lacking:
         day.console.print(f"[red]No evidence: {sentence}[/]")
-    _show_ways(day)
     return judgement, lacking
 
 
@@ -191,13 +190,14 @@ async def _counts(day: _Day, statuses: Counter[int], dumps: dict[str, Dump]) -> 
 
 
 def _show_ways(day: _Day) -> None:
-    """Before the day, for it can be watched from outside, and below the report, which has pushed them out of sight."""
+    """Before the day, for it can be watched from outside, and below the report if everything stays up."""
     for way in ways(day.stack.reach):
         day.console.print(way, soft_wrap=True, markup=False, highlight=False)
 
 
 async def _linger(day: _Day) -> None:
     """Stay up, and keep showing, until Ctrl-C."""
+    _show_ways(day)
     day.console.print("Everything stays up until Ctrl-C.")
     with Live(console=day.console, auto_refresh=False) as live:
         while not day.stop.is_set():
