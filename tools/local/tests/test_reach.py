@@ -50,6 +50,14 @@ def test_every_way_is_named() -> None:
     assert "postgresql://" not in told
 
 
+def test_a_way_can_be_copied_as_it_stands() -> None:
+    """Behind a name there is one command or one address on a line, and nothing else; sentences stand alone."""
+    lines = ways(Reach(ADDRESSES, Path("/somewhere/run-1"), TENANTS))
+    commands = [line[12:] for line in lines if "/somewhere/run-1/" in line]
+    assert [command.split()[0].rpartition("/")[2] for command in commands] == ["ringback"] * 3 + ["psql"]
+    assert all("also" not in command for command in commands)
+
+
 def test_a_stall_is_explained() -> None:
     """Somebody who sees nothing happen after a kill reads why; the time is that of the consumers' session."""
     assert f"A stall of {_SESSION_MS // 1000} s " in STALL

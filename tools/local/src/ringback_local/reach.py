@@ -34,7 +34,7 @@ def ways(reach: Reach) -> list[str]:
     metrics = (f"{name} http://127.0.0.1:{port}/metrics" for name, port in addresses.admin_ports.items())
     calls = addresses.topic_prefix + topics.CALLS.name
     return [
-        f"ringback    {folder}/ringback status      also: lookup <call id>, dlq ls, topics diff",
+        *_aligned("ringback", (f"{folder}/ringback {what}" for what in ("status", "lookup <call id>", "dlq ls"))),
         f'PostgreSQL  {folder}/psql -c "{_POOR}"',
         f"Kafka       kcat -b {addresses.bootstrap_servers} -t {calls} -C -o -5 -e",
         f"webhook     {addresses.webhook_url}/notifications",
