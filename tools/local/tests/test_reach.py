@@ -11,6 +11,7 @@ from ringback_local.child import installed
 from ringback_local.commands import write_commands
 from ringback_local.kafka import Broker
 from ringback_local.postgres import Postgres
+from ringback_local.postgres.wheel import psql
 from ringback_local.reach import STALL, Reach, ways
 from ringback_local.server_health import broker_health, postgres_health
 from ringback_local.specs import Addresses
@@ -99,7 +100,7 @@ def test_the_commands_of_a_run_know_where_it_is_and_nothing_of_another(tmp_path:
 def test_the_operators_own_command_takes_the_settings_of_a_run(tmp_path: Path) -> None:
     """It is the store that does not answer, where none is: no setting is missing or wrong."""
     (tmp_path / "store-dsn").write_text("postgresql://u:pw@127.0.0.1:1/x")
-    write_commands(tmp_path, ADDRESSES, Path(installed(["ringback"])[0]), None)
+    write_commands(tmp_path, ADDRESSES, Path(installed(["ringback"])[0]), psql())
     ended = subprocess.run([tmp_path / "ringback", "status"], check=False, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr.startswith("The store does not answer")) == (1, True), ended.stderr
 
@@ -107,6 +108,12 @@ def test_the_operators_own_command_takes_the_settings_of_a_run(tmp_path: Path) -
 def _run(command: Path, exported: dict[str, str], *arguments: str) -> str:
     env = os.environ | exported
     return subprocess.run([command, *arguments], env=env, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_psql_is_found_that_runs() -> None:
+    """The path's, or the one beside the server that this environment brings."""
+    answer = subprocess.run([psql(), "--version"], check=True, capture_output=True, text=True)
+    assert answer.stdout.startswith("psql (PostgreSQL) ")
 
 
 class Process:

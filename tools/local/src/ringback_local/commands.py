@@ -18,14 +18,14 @@ done
 """
 
 
-def write_commands(folder: Path, addresses: Addresses, ringback: Path, psql: Path | None) -> None:
+def write_commands(folder: Path, addresses: Addresses, ringback: Path, psql: Path) -> None:
     """Write both into the folder of a run, beside the file with its connection string, for its owner alone.
 
     Args:
         folder: of the run; `store-dsn` is in it.
         addresses: of the run.
         ringback: the operator's command.
-        psql: PostgreSQL's client, None where this machine has none: then only the other one is written.
+        psql: PostgreSQL's client.
     """
     dsn = folder / "store-dsn"
     settings = {
@@ -35,8 +35,7 @@ def write_commands(folder: Path, addresses: Addresses, ringback: Path, psql: Pat
         "RINGBACK_STORE__DSN_FILE": str(dsn),
     }
     _write(folder / "ringback", shlex.quote(str(ringback)), settings)
-    if psql is not None:
-        _write(folder / "psql", f'{shlex.quote(str(psql))} "$(cat {shlex.quote(str(dsn))})"', {})
+    _write(folder / "psql", f'{shlex.quote(str(psql))} "$(cat {shlex.quote(str(dsn))})"', {})
 
 
 def _write(path: Path, command: str, settings: Mapping[str, str]) -> None:

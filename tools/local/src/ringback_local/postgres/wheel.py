@@ -140,11 +140,12 @@ def _data_parent() -> Path:
     return Path(gettempdir()) if os.getuid() == 0 else local_folder() / "data"
 
 
-def psql() -> Path | None:
-    """PostgreSQL's client: the path's, else the wheel's; None where there is neither."""
+def psql() -> Path:
+    """PostgreSQL's client: the path's, else the wheel's; where there is neither, the name that a shell will miss."""
     found = shutil.which("psql")
-    wheel = _installed() / "psql" if importlib.util.find_spec(_PACKAGE) else None
-    return Path(found) if found else wheel
+    if found is None and importlib.util.find_spec(_PACKAGE):
+        return _installed() / "psql"
+    return Path(found or "psql")
 
 
 def _installed() -> Path:
