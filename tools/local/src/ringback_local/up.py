@@ -17,6 +17,7 @@ __all__ = ["run_up"]
 _REFRESH_SECONDS = 0.5
 _CALLS, _SECONDS = 600, 30.0
 """What the printed command orders, and in how many seconds Graph tells of it."""
+_NO_CALLS = f"No call happens by itself: the command of the line above lets Graph tell of {_CALLS}."
 
 
 async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
@@ -45,7 +46,8 @@ def _shown(stack: Stack) -> Group:
 def _calls(stack: Stack) -> str:
     """The command that lets calls happen, for none do by themselves."""
     order = orjson.dumps(order_of(stack.options.seed, stack.tenants, _CALLS, _SECONDS)).decode()
-    return f"calls       none by themselves: curl -s -X POST {stack.simulator.control_url}/control/workday -d '{order}'"
+    command = f"curl -s -X POST {stack.simulator.control_url}/control/workday -d '{order}'"
+    return f"calls       {command}\n{_NO_CALLS}"
 
 
 async def _pause(stop: asyncio.Event) -> None:
