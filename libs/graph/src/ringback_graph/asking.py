@@ -27,7 +27,7 @@ class ReadLimits:
     live_requests: int = 8
     """A live record that needs more moves to the bulk lane."""
     requests: int = 500
-    """25,000 sessions are 417 pages; as much fits into one Kafka message."""
+    """More pages than the byte limit lets through: 40 MiB are 4,260 sessions of the bench's meeting, 71 pages."""
     octets: int = 40 * 1024 * 1024
     """Bytes of JSON of all replies of one attempt that are of the record, after decompression; an object counts for 128
     at least. Graph's have some 260 on average: what derives much from little must not take more memory than a record at
