@@ -43,7 +43,7 @@ class SpanCollector:
 def open_span_collector() -> Iterator[SpanCollector]:
     """Yield a collector on the loopback address; it listens in a thread, so also while no event loop runs."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    collector = SpanCollector(f"http://127.0.0.1:{server.server_port}/v1/traces")
+    collector = SpanCollector(f"http://127.0.0.1:{server.server_port}")
     server.collector = collector  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, name="span collector", daemon=True)
     thread.start()
@@ -61,8 +61,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        self.server.collector.exports.append(body)  # type: ignore[attr-defined]
-        self.send_response(200)
+        is_for_traces = self.path == "/v1/traces"  # as a real collector, which answers 404 elsewhere
+        if is_for_traces:
+            self.server.collector.exports.append(body)  # type: ignore[attr-defined]
+        self.send_response(200 if is_for_traces else 404)
         self.send_header("content-length", "0")
         self.end_headers()
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ringback_common.errors import ConfigError
+from ringback_common.otlp import is_collector
 
 __all__ = [
     "HEADS",
@@ -98,9 +99,18 @@ class TelemetrySettings(Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level that is written."""
     otlp_endpoint: str | None = None
-    """Where traces go, OTLP over HTTP; without it none are made."""
+    """Where traces go: the base URL of a collector, OTLP over HTTP, e.g. `http://collector:4318`; `/v1/traces` is \
+appended, as OpenTelemetry's specification says. Without it none are made."""
     trace_ratio: float = Field(default=0.01, ge=0, le=1)
     """Share of the traces that is kept."""
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_a_collector(cls, endpoint: str | None) -> str | None:
+        """Refuse what spans could never reach: it would show as an export that fails for ever."""
+        if endpoint is not None and not is_collector(endpoint):
+            raise ValueError("it takes the base URL of a collector such as http://collector:4318, no user and no query")
+        return endpoint
 
 
 class StoreSettings(Section):

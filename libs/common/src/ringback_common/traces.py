@@ -16,6 +16,8 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from ringback_common.otlp import traces_url
+
 __all__ = ["SpanKind", "configure", "inject", "parent_of", "span"]
 
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -34,16 +36,17 @@ def configure(
 
     Args:
         process: name of the service in the traces.
-        endpoint: OTLP/HTTP collector; without one and without an exporter no span is recorded.
+        endpoint: base URL of an OTLP/HTTP collector; without one and without an exporter no span is recorded.
         ratio: share of new traces kept; a kept trace is kept at every hop.
         exporter: where tests collect spans.
     """
-    if endpoint is None and exporter is None:
+    sends_to = exporter or (OTLPSpanExporter(endpoint=traces_url(endpoint)) if endpoint else None)
+    if sends_to is None:
         return None
     provider = TracerProvider(
         sampler=ParentBased(TraceIdRatioBased(ratio)), resource=Resource.create({"service.name": f"ringback-{process}"})
     )
-    provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter(endpoint=endpoint)))
+    provider.add_span_processor(BatchSpanProcessor(sends_to))
     trace.set_tracer_provider(provider)
     return provider
 
