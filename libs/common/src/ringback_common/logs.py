@@ -1,8 +1,9 @@
 """Logs as JSON lines. Fields come from an allow-list; no payload, no identity, no exception message gets through.
 
-INFO is lifecycle, WARNING is unexpected with nothing lost, ERROR is data loss or work for an operator. There is no line
-per event. Messages are constant sentences: what varies goes into fields. A foreign library that says the same over and
-over is heard once in ten seconds: an outage must not bury what it is about.
+INFO is lifecycle, WARNING is unexpected with nothing to do, ERROR means that an operator must act. There is no line per
+event. Messages are constant sentences: what varies goes into fields. Lines of libraries keep their arguments as far as
+`log_values` allows, and are WARNING at most: a library cannot know what an operator has to do, our own lines say it.
+One that says the same over and over is heard once in ten seconds: an outage must not bury what it is about.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any, TextIO
 
 from opentelemetry import trace
 
+from ringback_common.log_values import WITHHELD, filled
 from ringback_common.metrics import LOG_FIELDS_WITHHELD, LOG_LINES
 
 __all__ = ["FIELDS", "JsonFormatter", "Logger", "configure", "logger"]
@@ -49,13 +51,14 @@ class JsonFormatter(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render one record; foreign libraries give their unfilled template only, for the arguments may quote data."""
+        """Render one record; of a library's arguments only what the allow-list of values knows."""
+        ours = hasattr(record, _RESERVED)
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "level": record.levelname,
+            "level": record.levelname if ours else logging.getLevelName(min(record.levelno, logging.WARNING)),
             "process": self._process,
             "logger": record.name,
-            "message": str(record.msg) if hasattr(record, _RESERVED) else _scrubbed(str(record.msg)),
+            "message": str(record.msg) if ours else _scrubbed(filled(str(record.msg), record.args)),
         }
         line.update(getattr(record, _RESERVED, {}))
         if left_out := getattr(record, _LEFT_OUT, 0):
@@ -95,9 +98,9 @@ class OnceAWhile(logging.Filter):
         return True
 
 
-def _scrubbed(template: str) -> str:
+def _scrubbed(message: str) -> str:
     """A foreign message with whatever looks like a person, an address, a number or a token struck out."""
-    return _PERSONAL.sub("(withheld)", template)[:500]
+    return _PERSONAL.sub(WITHHELD, message)[:500]
 
 
 def _place(record: logging.LogRecord) -> list[str]:
@@ -121,11 +124,11 @@ class Logger:
         self._write(logging.INFO, sentence, fields)
 
     def warning(self, sentence: str, **fields: Any) -> None:
-        """Unexpected, but nothing is lost."""
+        """Unexpected, and nobody has to do anything."""
         self._write(logging.WARNING, sentence, fields)
 
     def error(self, sentence: str, *, failure: BaseException | None = None, **fields: Any) -> None:
-        """Data is lost or an operator must act; of a failure only class and place are written."""
+        """An operator must act; of a failure only class and place are written."""
         self._write(logging.ERROR, sentence, fields, failure)
 
     def _write(self, level: int, sentence: str, fields: dict[str, Any], failure: BaseException | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TextIO
 
 import uvloop
 
-from ringback_common import logs, traces
+from ringback_common import log_values, logs, traces
 from ringback_common.errors import ConfigError
 from ringback_common.metrics import PROCESS_INFO
 from ringback_common.settings import EnvironmentSettings, ProcessSettings, TelemetrySettings, unread
@@ -35,6 +35,8 @@ def begin(process: str, settings: EnvironmentSettings, log_stream: TextIO | None
     """
     telemetry = settings.telemetry if isinstance(settings, ProcessSettings) else TelemetrySettings()
     logs.configure(process, telemetry.log_level, log_stream)
+    if isinstance(settings, ProcessSettings):
+        log_values.allow(server.rpartition(":")[0] or server for server in settings.kafka.servers)
     traces.configure(process, endpoint=telemetry.otlp_endpoint, ratio=telemetry.trace_ratio)
     PROCESS_INFO.labels(process, version("ringback-common")).set(1)  # all members are released under one version
     for name in unread(os.environ):

@@ -1,0 +1,99 @@
+"""What of a library's log arguments may stand in a line: values of an allow-list, so that a line says what it is about.
+
+Numbers, classes and errors' classes are code. Of texts only those of a known shape are written: our topics and groups,
+GUIDs, names of protocol messages, and what a process has said to be its own configuration. Anything else is withheld:
+an argument may be a name, an address, a token or a payload.
+"""
+
+import errno
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, cast
+
+__all__ = ["WITHHELD", "allow", "filled", "shown"]
+
+WITHHELD = "(withheld)"
+
+_MOST_PARTS = 8
+_SHAPES = re.compile(
+    r"[A-Za-z0-9._-]{0,40}callrecords\.(?:open|restricted|internal)\.[a-z0-9-]{1,40}\.v\d{1,3}"  # a topic, prefixed
+    r"|ringback-(?:keeper|enricher|sink-store|sink-store-operations|ingest)"  # a group
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # a call, a tenant, a subscription
+    r"|[A-Z][A-Za-z]{2,40}(?:Request|Response|Error|Exception)(?:_v\d{1,3})?"  # a protocol message, a class
+)
+_PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-#0+]*\d*(?:\.\d+)?[a-zA-Z]")
+_allowed: set[str] = set()
+
+
+class _Shown(str):
+    """A text that is safe; `%r` writes it as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def allow(values: Iterable[str]) -> None:
+    """Let these texts stand in lines: configuration of the process, such as the names of its brokers.
+
+    Call it once, at the start; never with what came from outside.
+    """
+    _allowed.update(values)
+
+
+def filled(template: str, arguments: object) -> str:
+    """A library's template with its arguments, each as `shown` gives it; never a bare template.
+
+    Args:
+        template: the first argument of the library's call.
+        arguments: the rest, as `logging.LogRecord.args` has them: a tuple, a mapping, or nothing.
+    """
+    if not arguments:
+        return _PLACEHOLDER.sub(WITHHELD, template)
+    try:
+        return template % _safe(arguments)
+    except (TypeError, ValueError, KeyError):  # a number's place, and what came was withheld; or one too many
+        return _PLACEHOLDER.sub(WITHHELD, template)
+
+
+def _safe(arguments: object) -> Any:
+    if isinstance(arguments, Mapping):
+        given = cast("Mapping[str, object]", arguments)
+        return {name: shown(value) for name, value in given.items()}
+    return tuple(shown(value) for value in cast("tuple[object, ...]", arguments))
+
+
+def shown(value: object, *, deep: bool = False) -> Any:
+    """A value as a line may have it; what is neither code nor known is withheld.
+
+    Args:
+        value: an argument of a library's.
+        deep: it is a part of another one: a part that has parts itself is named by its class alone.
+    """
+    if value is None or isinstance(value, bool | int | float):
+        return value if not isinstance(value, Enum) else _Shown(value.name)
+    if isinstance(value, str):
+        return _Shown(value if _SHAPES.fullmatch(value) or value in _allowed else WITHHELD)
+    if isinstance(value, bytes | bytearray):
+        return _Shown(WITHHELD)
+    if isinstance(value, tuple | list | set | frozenset) and not deep:
+        return _parts(cast("Iterable[object]", value))
+    return _Shown(_named(value))
+
+
+def _parts(values: Iterable[object]) -> _Shown:
+    """The parts of a list, or of a pair such as topic and partition."""
+    parts = list(values)
+    more = [f"{len(parts) - _MOST_PARTS} more"] if len(parts) > _MOST_PARTS else []
+    return _Shown(", ".join([*(str(shown(part, deep=True)) for part in parts[:_MOST_PARTS]), *more]))
+
+
+def _named(value: object) -> str:
+    """What an object is, by its class; of an error of the system also which, of a class its name."""
+    if isinstance(value, type):
+        return value.__name__
+    if isinstance(value, OSError) and value.errno in errno.errorcode:
+        return f"{type(value).__name__} ({errno.errorcode[value.errno]})"
+    return value.name if isinstance(value, Enum) else type(value).__name__
