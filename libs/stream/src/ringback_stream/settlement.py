@@ -16,6 +16,7 @@ from ringback_stream.dead_letters import dead_letter
 from ringback_stream.failures import Action, action_for
 from ringback_stream.limit import RejectLimit
 from ringback_stream.producer import Producer, TooLarge
+from ringback_stream.refusals import Refusals
 from ringback_stream.watermarks import Ticket
 
 __all__ = ["Answered", "Settlement"]
@@ -50,6 +51,7 @@ class Settlement:
         self._group = group
         self._finish = finish
         self._limit = RejectLimit()
+        self._refusals = Refusals(service)
 
     async def settle(self, answers: Sequence[Answered], attempts: int = 1) -> Sequence[Outcome]:
         """Carry out the outcomes of one keyed step, in order; returns what was really done.
@@ -172,6 +174,8 @@ class Settlement:
         word, reason = _accounted(outcome)
         telemetry.child(telemetry.FINISHED, self._group, answer.received.topic, word, reason or "").inc()
         self._limit.note(outcome.reason if isinstance(outcome, Reject) else None)
+        if isinstance(outcome, Reject):
+            self._refusals.say(answer.received, outcome)
 
     def _check_limit(self) -> None:
         if self._limit.exceeded:

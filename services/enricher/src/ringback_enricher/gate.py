@@ -9,6 +9,7 @@ from ringback_common.metrics import ENRICHER_TENANTS_PAUSED
 
 from ringback_enricher.core.tenants import (
     OPEN,
+    OPERATORS_TO_MEND,
     OUR_FAULT_SECONDS,
     PROBE_SECONDS,
     SILENT_CALLS,
@@ -85,8 +86,14 @@ class TenantGate:
             return None
         return timedelta(seconds=now - state.pause.since)
 
-    def observe(self, tenant_id: str, signal: Signal, call_id: str) -> bool:
+    def observe(self, tenant_id: str, signal: Signal, call_id: str, code: str = "") -> bool:
         """Take Graph's answer for this call into account.
+
+        Args:
+            tenant_id: whose call it is.
+            signal: what the answer tells about the tenant.
+            call_id: which call was asked for.
+            code: what Graph called a refusal, C0.
 
         Returns:
             Whether it paused the tenant for unexpected answers, and so many tenants are paused for them now that it may
@@ -94,7 +101,7 @@ class TenantGate:
         """
         state, now = self._states.get(tenant_id, OPEN), self._clock.monotonic()
         self._answered_at[tenant_id] = now
-        self._change(tenant_id, state, observe(state, signal, now, self._probe_every, call_id))
+        self._change(tenant_id, state, observe(state, signal, now, self._probe_every, call_id), call_id, code)
         newly = signal is Signal.UNEXPECTED and state.pause is None and tenant_id in self.paused()
         return newly and self._suspects_this_process(now)
 
@@ -114,7 +121,7 @@ class TenantGate:
         state = unanswered(self._states.get(tenant_id, OPEN), call_id)
         self._states[tenant_id] = state
         if state.pause is not None:
-            self.silent(tenant_id)
+            self.silent(tenant_id, call_id)
         return len(state.unanswered) >= SILENT_CALLS
 
     def heard(self, tenant_id: str) -> None:
@@ -122,10 +129,10 @@ class TenantGate:
         state = self._states.get(tenant_id, OPEN)
         self._change(tenant_id, state, heard(state))
 
-    def silent(self, tenant_id: str) -> None:
-        """Graph answers others, and not this tenant."""
+    def silent(self, tenant_id: str, call_id: str | None = None) -> None:
+        """Graph answers others, and not this tenant, asked for this call."""
         state = self._states.get(tenant_id, OPEN)
-        self._change(tenant_id, state, silence(state, self._clock.monotonic(), self._probe_every))
+        self._change(tenant_id, state, silence(state, self._clock.monotonic(), self._probe_every), call_id)
 
     def throttled(self, tenant_id: str, retry_after: float) -> bool:
         """Take a tenant's Retry-After into account; True if it is long enough to pause the tenant."""
@@ -142,11 +149,19 @@ class TenantGate:
         """The tenants Graph's answers have paused, and why."""
         return {tenant: state.pause.why for tenant, state in self._states.items() if state.pause is not None}
 
-    def _change(self, tenant_id: str, before: TenantState, after: TenantState) -> None:
+    def _change(
+        self, tenant_id: str, before: TenantState, after: TenantState, call_id: str | None = None, code: str = ""
+    ) -> None:
         self._states[tenant_id] = after
         if after.pause is not None and before.pause is None:
             ENRICHER_TENANTS_PAUSED.labels(after.pause.why).inc()
-            _log.error("A tenant is paused; others go on.", tenant_id=tenant_id, reason=after.pause.why)
+            self._say_paused(tenant_id, after.pause.why, call_id, code)
         elif after.pause is None and before.pause is not None:
             ENRICHER_TENANTS_PAUSED.labels(before.pause.why).dec()
             _log.info("A tenant answers again.", tenant_id=tenant_id)
+
+    def _say_paused(self, tenant_id: str, why: str, call_id: str | None, code: str) -> None:
+        """The tenant's own operator has to act for some reasons; the others pass when Graph is well."""
+        write = _log.error if why in OPERATORS_TO_MEND else _log.warning
+        told = {"tenant_id": tenant_id, "reason": why, "call_id": call_id, "code": code or None}
+        write("A tenant is paused; others go on.", **told)

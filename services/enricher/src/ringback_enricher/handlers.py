@@ -203,7 +203,7 @@ class FetchStep:
 
     def _unread(self, requests: Sequence[Request], answer: Unread) -> list[Outcome]:
         ENRICHER_FETCHES.labels(answer.reason).inc()
-        self._observe(requests[0], answer.signal)
+        self._observe(requests[0], answer.signal, answer.code)
         if answer.signal is Signal.AUTH_FAILING:
             return self._put_aside(requests)
         if answer.reason is Reason.MOVED_TO_BULK:
@@ -288,8 +288,8 @@ class FetchStep:
             return Emit(reason=Reason.VERSION_BEHIND)
         return Emit(((again,),), Accounting.DEFERRED, Reason.VERSION_BEHIND)
 
-    def _observe(self, request: Request, signal: Signal) -> None:
-        if self._with.gate.observe(request.tenant_id, signal, request.call_id):
+    def _observe(self, request: Request, signal: Signal, code: str = "") -> None:
+        if self._with.gate.observe(request.tenant_id, signal, request.call_id, code):
             raise DeadLetterLimit("Graph's answers to several tenants are unexpected.", UNEXPECTED)
 
     def _each(self, requests: Sequence[Request], reason: Reason, code: str = "") -> list[Outcome]:

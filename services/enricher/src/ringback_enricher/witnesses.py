@@ -51,7 +51,7 @@ class Witnesses:
             if itself is not False:
                 self._gate.heard(silent.tenant_id)
             elif another:  # one who could not ask proves nothing
-                self._gate.silent(silent.tenant_id)
+                self._gate.silent(silent.tenant_id, call_id)
 
     def _others(self, silent: Tenant) -> list[Tenant]:
         paused = self._gate.paused()

@@ -41,6 +41,8 @@ OUR_FAULT_TENANTS = 3
 OUR_FAULT_SECONDS = 600.0
 UNEXPECTED = "unexpected_answers"
 """The reason of a pause."""
+OPERATORS_TO_MEND = frozenset({"forbidden", "auth_failing"})
+"""Reasons of a pause that last until somebody grants a right or mends a credential; the others pass by themselves."""
 
 
 class Signal(Enum):
