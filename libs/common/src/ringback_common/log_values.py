@@ -80,7 +80,7 @@ def shown(value: object, *, deep: bool = False) -> Any:
         return _Shown(WITHHELD)
     if isinstance(value, tuple | list | set | frozenset) and not deep:
         return _parts(cast("Iterable[object]", value))
-    return _Shown(_named(value))
+    return _Shown(_named(cast("object", value)))
 
 
 def _parts(values: Iterable[object]) -> _Shown:
@@ -94,6 +94,6 @@ def _named(value: object) -> str:
     """What an object is, by its class; of an error of the system also which, of a class its name."""
     if isinstance(value, type):
         return value.__name__
-    if isinstance(value, OSError) and value.errno in errno.errorcode:
-        return f"{type(value).__name__} ({errno.errorcode[value.errno]})"
+    if isinstance(value, OSError) and (code := errno.errorcode.get(value.errno or 0)):
+        return f"{type(value).__name__} ({code})"
     return value.name if isinstance(value, Enum) else type(value).__name__

@@ -22,11 +22,11 @@ from ringback_common.metrics import LOG_FIELDS_WITHHELD, LOG_LINES
 __all__ = ["FIELDS", "JsonFormatter", "Logger", "configure", "logger"]
 
 FIELDS = frozenset({
-    "action", "age_s", "attempt", "attempts", "bytes", "call_id", "code", "count", "cursor", "delay_s", "error_class",
-    "exit_code", "fingerprint", "group", "host", "instance", "kid", "lag", "lane", "limit", "offset", "outcome",
-    "partition", "partitions", "pid", "port", "process", "reason", "records", "retry_after_s", "revision", "scope",
-    "seconds", "setting", "sqlstate", "state", "status", "subscription_id", "table", "tenant_id", "topic", "topics",
-    "value", "version",
+    "action", "age_s", "attempt", "attempts", "bytes", "call_id", "code", "count", "cursor", "delay_s",
+    "error_class", "exit_code", "fingerprint", "graph_says", "group", "host", "instance", "kid", "lag", "lane",
+    "limit", "offset", "outcome", "partition", "partitions", "pid", "port", "process", "reason", "records",
+    "retry_after_s", "revision", "scope", "seconds", "setting", "sqlstate", "state", "status", "subscription_id",
+    "table", "tenant_id", "topic", "topics", "value", "version",
 })  # fmt: skip
 """Names a log line may carry. Call, tenant and subscription ids are pseudonymous (C1); nothing above C1 is here."""
 

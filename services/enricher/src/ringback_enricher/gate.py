@@ -163,5 +163,4 @@ class TenantGate:
     def _say_paused(self, tenant_id: str, why: str, call_id: str | None, code: str) -> None:
         """The tenant's own operator has to act for some reasons; the others pass when Graph is well."""
         write = _log.error if why in OPERATORS_TO_MEND else _log.warning
-        told = {"tenant_id": tenant_id, "reason": why, "call_id": call_id, "code": code or None}
-        write("A tenant is paused; others go on.", **told)
+        write("A tenant is paused; others go on.", tenant_id=tenant_id, reason=why, call_id=call_id, code=code or None)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
@@ -23,6 +23,7 @@ from ringback_stream.run import Stream
 
 from ringback_ingest.keeper.adapters.audit import Audit
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
+from ringback_ingest.keeper.adapters.said import Attentive
 from ringback_ingest.keeper.changes import Changes
 from ringback_ingest.keeper.handlers import KeeperStep, exhausted
 from ringback_ingest.keeper.reconcile import Installation, Reconciler
@@ -81,7 +82,9 @@ async def _keep(
         graph.waits = stream.waits
         audit = Audit(stream.producer)
         installation = Installation(settings.installation_id, settings.time_scale)
-        subscriptions = GraphSubscriptions(Subscriptions(graph))
+        attentive = Attentive(graph)
+        # Subscriptions needs `send` alone of a client.
+        subscriptions = GraphSubscriptions(Subscriptions(cast("GraphClient", attentive)), attentive.said)
         changes = Changes(subscriptions, audit, owns, clock)
         reconciler = Reconciler(subscriptions, changes, keys, installation, clock)
         rounds = Rounds(tenants, owns, reconciler, clock)

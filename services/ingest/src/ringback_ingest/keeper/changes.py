@@ -107,6 +107,7 @@ class Changes:
             reason=change.reason.value,
             outcome=word(outcome),
             subscription_id=targets[0] if targets else None,
+            graph_says=self.graph.said(tenant.tenant_id) if failed(outcome) else None,
         )
         deed = Deed(
             tenant.tenant_id, f"subscription.{name}", targets, change.reason.value, word(outcome), self.clock.now()

@@ -113,6 +113,7 @@ class Reconciler:
             reason=watch.outdated or watch.reason,
             outcome=watch.reason,
             subscription_id=foreign,
+            graph_says=self.graph.said(tenant.tenant_id),
             delay_s=round(watch.due_at - self.clock.monotonic(), 1),
         )
 

@@ -1,6 +1,6 @@
 """Graph's subscriptions, spoken of in the keeper's own words."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -22,10 +22,16 @@ T = TypeVar("T")
 
 
 class GraphSubscriptions:
-    """Lists and changes a tenant's subscriptions."""
+    """Lists and changes a tenant's subscriptions.
 
-    def __init__(self, subscriptions: Subscriptions) -> None:
+    Args:
+        subscriptions: asks Graph.
+        said: tenant id -> what Graph said when it refused the tenant's last request, without data.
+    """
+
+    def __init__(self, subscriptions: Subscriptions, said: Callable[[str], str | None] = lambda _: None) -> None:
         self._subscriptions = subscriptions
+        self.said = said
 
     async def seen(self, tenant: Tenant) -> list[Seen] | Refused | Unanswered:
         """All subscriptions of our app in the tenant; others' are invisible to us."""

@@ -1,0 +1,117 @@
+"""A failing subscription's line has Graph's own sentence, bounded and without data."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ringback_common import logs
+from ringback_common.errors import Transient
+from ringback_graph.answers import AuthFailed, Forbidden
+from ringback_graph.budget import Priority
+from ringback_graph.client import Call
+from ringback_graph.transport import Reply
+from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
+from ringback_ingest.keeper.adapters.said import Attentive
+from ringback_ingest.keeper.core.graph_words import _NUMBERS, _WORDS, without_data
+from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keys_file import KeysFile
+from ringback_testing.subscribed import TENANT, FakeGraph, FakeTopic, keeper
+
+CALL = Call(TENANT, "subscription_post", "POST", "https://graph.example/v1.0/subscriptions", Priority.LIVE)
+CONSENT = "Operation: Create; Exception: [Status Code: Forbidden; Reason: The request is not authorized for this user.]"
+REAL = [
+    ("Subscription validation request failed. HTTP status code is 'NotFound'.",) * 2,
+    (CONSENT, CONSENT),
+    (
+        "Application 8f3b6f2c-2f0e-4a87-9a76-0a5e4b4d9c11 of Abbie Wilkins is missing CallRecords.Read.All",
+        "Application … of … is missing CallRecords.Read.All",
+    ),
+    ("Subscription limit of 100 reached for 'contoso.com'.", "Subscription limit of 100 reached for …."),
+]
+PEOPLE = (
+    "abbie.wilkins@contoso.com", "Abbie Wilkins", "+49301234567", "301 234 567", "10.1.2.3",
+    "https://hooks.example/secret/path?kid=k1",
+    "eyJhbGciOi.eyJzdWIi.c2ln", "dc368399-474c-4d40-900c-6265431fd81f", "Zoë Müller", "contoso.onmicrosoft.com",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "kept"), REAL)
+def test_graph_s_own_sentence_is_kept_without_what_it_names(said: str, kept: str) -> None:
+    """An operator reads which of the many refusals of one code it is."""
+    assert without_data(said) == kept
+
+
+@pytest.mark.parametrize("canary", PEOPLE)
+def test_no_person_no_secret_and_no_address_is_in_it(canary: str) -> None:
+    """Wherever Graph quotes it."""
+    for said in (canary, f"The endpoint '{canary}' failed.", f"{canary}: not authorized", canary.join("the ")):
+        kept = without_data(said)
+        assert not [part for part in canary.replace("@", " ").split() if part in kept]
+
+
+@given(st.text(max_size=2000))
+def test_it_is_bounded_and_of_the_vocabulary_alone(said: str) -> None:
+    """Whatever Graph, or somebody who pretends to be it, says."""
+    kept = without_data(said)
+    assert len(kept) <= 200
+    words = [piece.strip("([\"'.,:;)]…") for piece in kept.split()]
+    cut = words[-1:] if len(kept) > 190 else []
+    assert [word for word in words if word and word.lower() not in _WORDS | _NUMBERS and word not in cut] == []
+
+
+@dataclass
+class Client:
+    """Graph's client, which answers what is planted."""
+
+    answer: Reply | AuthFailed | Exception
+
+    async def send(self, _call: Call) -> Reply | AuthFailed:
+        """Answer."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def reply(status: int, message: object) -> Reply:
+    """An answer as Graph words it."""
+    body = json.dumps({"error": {"code": "ExtensionError", "message": message}}).encode()
+    return Reply(status, {"Content-Type": "application/json"}, body)
+
+
+async def test_the_sentence_of_the_last_request_is_remembered_and_forgotten() -> None:
+    """A later success, or no answer at all, leaves no old sentence behind."""
+    client = Client(reply(403, "Subscription limit of 100 reached."))
+    attentive = Attentive(client)
+    await attentive.send(CALL)
+    assert attentive.said(TENANT.tenant_id) == "Subscription limit of 100 reached."
+    client.answer = AuthFailed("invalid_client:7000222")
+    await attentive.send(CALL)
+    assert attentive.said(TENANT.tenant_id) == "invalid_client:7000222"
+    for answer in (reply(400, {"no": "text"}), reply(200, "done"), Reply(204, {}, None)):
+        client.answer = answer
+        await attentive.send(CALL)
+        assert attentive.said(TENANT.tenant_id) is None
+    client.answer = Transient("Graph answered 500")
+    with pytest.raises(Transient):
+        await attentive.send(CALL)
+    assert attentive.said(TENANT.tenant_id) is None
+
+
+async def test_a_failing_subscription_gives_lines_with_it(
+    graph: FakeGraph, topic: FakeTopic, keys: KeysFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the refused change and of the tenant's state, at ERROR once for the latter."""
+    graph.planted["create"] = Forbidden("ExtensionError")
+    reconciler = keeper(graph, topic, keys)
+    said = GraphSubscriptions(graph, lambda _: "The request is not authorized.")  # type: ignore[arg-type]
+    for holder in (reconciler, reconciler.changes):
+        object.__setattr__(holder, "graph", said)
+    await reconciler.reconcile(TENANT, Watch())
+    lines = [json.loads(logs.JsonFormatter("keeper").format(one)) for one in caplog.records]
+    assert [(line["level"], line["graph_says"]) for line in lines] == [
+        ("WARNING", "The request is not authorized."),
+        ("ERROR", "The request is not authorized."),
+    ]
+    assert all(line["tenant_id"] == TENANT.tenant_id for line in lines)
