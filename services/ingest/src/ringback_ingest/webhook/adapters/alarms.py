@@ -5,6 +5,8 @@ from collections import Counter
 from ringback_common import logs
 from ringback_common.clock import Clock
 
+from ringback_ingest.webhook.core.admission import Status
+
 __all__ = ["Alarms"]
 
 _QUIET_SECONDS = 60.0
@@ -13,7 +15,7 @@ _log = logs.logger(__name__)
 
 
 class Alarms:
-    """Says what an operator has to know about POSTs of our own subscriptions that could not be used."""
+    """Says what an operator has to know about POSTs that could not be used."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -34,6 +36,16 @@ class Alarms:
         """Items name a key that did not come, or was withdrawn."""
         if count := self._due("unknown_kid"):
             _log.error("Items of ours name a key that is gone: dropped.", kid=kid, count=count)
+
+    def handshake_refused(self, status: Status) -> None:
+        """A request with a validation token was not echoed; anybody may send one, so it is a warning."""
+        if count := self._due(f"handshake {status.name}"):
+            _log.warning(
+                "A validation handshake was refused: Graph will not make the subscription.",
+                reason=status.name.lower(),
+                status=int(status),
+                count=count,
+            )
 
     def _due(self, what: str) -> int:
         """How many POSTs a line written now stands for; 0 when it was written less than a minute ago."""

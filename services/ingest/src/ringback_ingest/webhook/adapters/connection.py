@@ -79,6 +79,10 @@ class Hub(Protocol):
         """Count an answer."""
         ...
 
+    def handshake_refused(self, status: Status) -> None:
+        """Say that a validation of a subscription's URL was refused."""
+        ...
+
 
 class Connection(asyncio.Protocol):
     """Parses requests one after the other; a second one before the answer to the first ends the connection after it."""
@@ -287,6 +291,8 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: Status) -> None:
         """Answer before the request is whole, then listen no more."""
         self._hub.answered(status)
+        if self._exchange is not None and self._exchange.is_handshake:
+            self._hub.handshake_refused(status)
         self._let_go()
         self._exchange = None
         self._deaf = True

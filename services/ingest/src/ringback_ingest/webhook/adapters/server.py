@@ -5,9 +5,11 @@ from contextlib import suppress
 from email.utils import formatdate
 
 from ringback_common import logs
+from ringback_common.clock import SystemClock
 from ringback_common.errors import ConfigError
 from ringback_common.metrics import WEBHOOK_CONNECTIONS, WEBHOOK_CUT, WEBHOOK_POSTS
 
+from ringback_ingest.webhook.adapters.alarms import Alarms
 from ringback_ingest.webhook.adapters.connection import Connection, Handler
 from ringback_ingest.webhook.core.admission import Status
 from ringback_ingest.webhook.core.unproven import Unproven
@@ -53,6 +55,7 @@ class HttpServer:
         self._octets = 0
         self._posts = {status: WEBHOOK_POSTS.labels(str(int(status))) for status in Status}
         self._swept_at = 0.0
+        self._alarms = Alarms(SystemClock())
 
     async def start(self) -> None:
         """Listen; with port 0 `port` says afterwards which one it became.
@@ -132,6 +135,10 @@ class HttpServer:
     def answered(self, status: Status) -> None:
         """Count an answer."""
         self._posts[status].inc()
+
+    def handshake_refused(self, status: Status) -> None:
+        """Say that Graph's handshake was refused: no subscription is made or renewed so, and Graph says only that."""
+        self._alarms.handshake_refused(status)
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

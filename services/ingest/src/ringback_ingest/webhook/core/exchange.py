@@ -44,6 +44,11 @@ class Exchange:
             case _:
                 pass
 
+    @property
+    def is_handshake(self) -> bool:
+        """Whether it is Graph's validation of a subscription's URL, or looks like one."""
+        return b"validationToken=" in self._url
+
     def head_complete(self, method: bytes) -> None:
         """Judge the head."""
         if self.verdict is None:
