@@ -13,6 +13,7 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     KafkaError,
     NoOffsetForPartitionError,
+    NotLeaderForPartitionError,
     OffsetOutOfRangeError,
     TopicAuthorizationFailedError,
 )
@@ -26,7 +27,7 @@ from ringback_stream.consumer import Consumer
 from ringback_stream.flows import KeyedFlow, Lane
 from ringback_stream.keyed import KeyedRunner
 from ringback_stream.partitions import Partition
-from ringback_stream.poll_failures import LASTING
+from ringback_stream.poll_failures import LASTING, PollFailures
 from ringback_stream.settlement import Settlement
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
 
@@ -280,3 +281,15 @@ def test_a_broker_that_does_not_say_where_a_log_begins_holds_the_polls_up_for_tw
         assert consumer.failures.recent == "TimeoutError"
 
     polling(client, work)
+
+
+def test_error_is_for_what_an_operator_must_mend(caplog: pytest.LogCaptureFixture) -> None:
+    """A leader that moves is a warning, a right that is missing an error; so is a move that lasts."""
+    clock: Any = SimpleNamespace(at=0.0, monotonic=lambda: clock.at)
+    moving, forbidden = PollFailures("moving", clock), PollFailures("forbidden", clock)
+    moving.note(NotLeaderForPartitionError())
+    forbidden.note(TopicAuthorizationFailedError())
+    clock.at = LASTING
+    moving.note(NotLeaderForPartitionError())
+    told = [(one.levelname, one.__dict__["ringback_fields"]["group"]) for one in caplog.records]
+    assert told == [("WARNING", "moving"), ("ERROR", "forbidden"), ("ERROR", "moving")]

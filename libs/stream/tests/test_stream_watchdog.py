@@ -1,9 +1,11 @@
 """A consumer that stands still ends its process; one whose Kafka is away waits for it."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
+from ringback_common import logs
 from ringback_common.clock import SystemClock
 from ringback_common.settings import KafkaSettings
 from ringback_stream import watchdog
@@ -40,6 +42,10 @@ class Behind:
     def behind(self) -> bool:
         """Whether there is something to come."""
         return self._behind
+
+    def oldest_key(self, _why: str) -> bytes:
+        """Of the record in hand longest."""
+        return b"dc368399-474c-4d40-900c-6265431fd81f|e523d2ed-2966-4b6b-925b-754a88034cc5"
 
     def watched(self, *, must_take: bool = False) -> Watched:
         """As the watchdog is given it."""
@@ -93,6 +99,20 @@ async def test_a_step_that_may_begin_and_does_not_is_a_standstill(monkeypatch: p
     idle = Behind(behind=False, unstarted_since=0.0).watched(must_take=True)
     assert await _stands_still(idle, monkeypatch)
     assert not await _stands_still(Behind(behind=False).watched(must_take=True), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("still", "reason"),
+    [(Behind(unfinished=7), "nothing_taken_in"), (Behind(behind=False, unstarted_since=0.0), "not_begun")],
+)
+async def test_a_standstill_gives_a_line_with_reason_and_call(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, still: Behind, reason: str
+) -> None:
+    """A warning: the process begins anew by itself."""
+    assert await _stands_still(still.watched(must_take=True), monkeypatch)
+    (line,) = [json.loads(logs.JsonFormatter("fetch").format(one)) for one in caplog.records]
+    assert (line["level"], line["reason"]) == ("WARNING", reason)
+    assert line["call_id"] == "e523d2ed-2966-4b6b-925b-754a88034cc5"
 
 
 async def test_what_may_begin_only_now_is_not_late_however_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,11 @@ class BatchedRunner:
         oldest = {"running": self._batch, "ready": self._waiting}
         return {why: next(iter(items)).arrived for why, items in oldest.items() if items}
 
+    def oldest_key(self, why: str) -> bytes:
+        """Of the batch's first record, or of the first that waits for it."""
+        items = self._batch if why == "running" else self._waiting if why == "ready" else ()
+        return next((item.received.key or b"" for item in items), b"")
+
     @property
     def keys_of_a_tenant(self) -> int:
         """Keys are not told apart."""

@@ -173,6 +173,14 @@ class KeyedRunner:
         running = min((item.arrived for item in items if item.ticket in self._arrivals), default=None)
         return waiting if running is None else {**waiting, "running": running}
 
+    def oldest_key(self, why: str) -> bytes:
+        """Of the steps' records or of the queue's."""
+        if why != "running":
+            return self._queue.oldest_key(why, self._clock.monotonic())
+        items = [item for step in self._steps for item in step.work.items if item.ticket in self._arrivals]
+        oldest = min(items, key=lambda item: item.arrived, default=None)
+        return b"" if oldest is None else oldest.received.key or b""
+
     @property
     def keys_of_a_tenant(self) -> int:
         """The largest number of unfinished keys that one tenant has."""

@@ -5,7 +5,7 @@ Pure: told the time, it answers what to start. A key is *ready*, *delayed* (in-p
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -233,11 +233,21 @@ class KeyQueue:
     def oldest_waiting(self, now: float) -> dict[str, float]:
         """When the oldest waiting record arrived, by what it waits for: a slot, its own time, its tenant's."""
         oldest: dict[str, float] = {}
+        for why, arrived, _ in self._waits(now):
+            oldest[why] = min(arrived, oldest.get(why, now))
+        return oldest
+
+    def oldest_key(self, why: str, now: float) -> bytes:
+        """The key of the oldest record that waits for this; empty for none."""
+        waiting = ((arrived, name) for told, arrived, name in self._waits(now) if told == why)
+        return min(waiting, default=(now, b""))[1]
+
+    def _waits(self, now: float) -> Iterator[tuple[str, float, bytes]]:
+        """Of each key that waits: for what, since when its oldest record has been here, and the key."""
         for name, key in self._keys.items():
             if key.waiting and not key.running:
                 why = "tenant" if self.is_held(name, now) else "record" if key.not_before > now else "ready"
-                oldest[why] = min(key.waiting[0].arrived, oldest.get(why, now))
-        return oldest
+                yield why, key.waiting[0].arrived, name
 
     def can_start(self, now: float) -> bool:
         """Whether a step may begin now, by each key itself: also one that no queue knows of is seen by the watchdog."""

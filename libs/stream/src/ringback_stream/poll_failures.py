@@ -32,14 +32,15 @@ class PollFailures:
         self._said = float("-inf")
 
     def note(self, failure: BaseException) -> None:
-        """A poll has failed."""
+        """A poll has failed; what Kafka calls retriable is an operator's work only if it lasts."""
         now, name = self._clock.monotonic(), type(failure).__name__
         self._first = now if self._first is None else self._first
         self._newest = now, name
         telemetry.child(telemetry.POLL_FAILURES, self._group, name).inc()
         if now - self._said >= _SAY_EVERY:
             self._said = now
-            _log.error("A poll failed; trying again.", group=self._group, error_class=name)
+            write = _log.warning if getattr(failure, "retriable", False) and not self.lasting else _log.error
+            write("A poll failed; trying again.", group=self._group, error_class=name)
 
     def succeeded(self) -> None:
         """A poll has not failed."""

@@ -130,11 +130,11 @@ class Stream:
                 await self.producer.start()
                 await self._require([CONTROL, STATUS, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, *topics])
                 await self.control.start()
-            except Transient:
+            except Transient as failure:
                 if self._clock.monotonic() - said >= _SAY_EVERY:
                     said = self._clock.monotonic()
                     telemetry.KAFKA_WAITS.inc()
-                    _log.warning("Kafka cannot be reached; waiting for it.")
+                    _log.warning("Kafka cannot be reached; waiting for it.", reason=str(failure))
                 await asyncio.sleep(_TRY_EVERY)
             else:
                 self._connected = True

@@ -65,6 +65,10 @@ class Runner(Protocol):
         """
         ...
 
+    def oldest_key(self, why: str) -> bytes:
+        """Key of the oldest unfinished record that waits for this, a word of `oldest_by_reason`; empty for none."""
+        ...
+
     @property
     def keys_of_a_tenant(self) -> int:
         """The largest number of unfinished keys of one tenant; 0 where keys are not told apart."""

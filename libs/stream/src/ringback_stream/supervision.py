@@ -27,6 +27,7 @@ from ringback_stream.keyed import KeyedRunner
 from ringback_stream.producer import Producer
 from ringback_stream.runner import Runner
 from ringback_stream.settlement import Settlement
+from ringback_stream.stalls import Stalls
 from ringback_stream.status import Facts
 from ringback_stream.watchdog import Watched, watch
 
@@ -68,6 +69,7 @@ class FlowSupervisor:
         self.writer: AsideWriter | None = None
         self.consumer: Consumer | None = None
         self._missing: Collection[str] = ()
+        self._stalls = Stalls(flow.group, clock)
 
     @property
     def halted(self) -> bool:
@@ -224,7 +226,9 @@ class FlowSupervisor:
             oldest["writing"] = self.writer.oldest_arrival
         telemetry.child(telemetry.TENANT_KEYS, group).set(runner.keys_of_a_tenant)
         for why in _REASONS:
-            telemetry.child(telemetry.OLDEST_UNFINISHED, group, why).set(now - oldest.get(why, now))
+            age = now - oldest.get(why, now)
+            telemetry.child(telemetry.OLDEST_UNFINISHED, group, why).set(age)
+            self._stalls.look(why, age, runner)
 
     def _new_assignment(self, on_lost: Callable[[], None]) -> Assignment:
         return Assignment(

@@ -11,9 +11,11 @@ from typing import NamedTuple
 from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.errors import RingbackError
+from ringback_events.keys import split_call_key
 
 from ringback_stream.assignment import Assignment
 from ringback_stream.consumer import Consumer
+from ringback_stream.refusals import known_id
 from ringback_stream.runner import Runner
 
 __all__ = ["STANDSTILL", "Standstill", "Watched", "watch"]
@@ -65,8 +67,20 @@ async def watch(
             due_since = now
         reading = waits and now - max(still_since, _progressed_at(watched)) >= patience
         if reading or (unstarted is not None and now - max(due_since, unstarted) >= patience):
-            _log.error("The consumer has stood still; the process ends to begin anew.", seconds=patience)
+            _say(watched.runner, patience, is_reading=reading)
             raise Standstill("assigned, behind and no progress" if reading else "due, and not begun")
+
+
+def _say(runner: Runner, patience: float, *, is_reading: bool) -> None:
+    """Nobody has to act: the process begins anew. The call is the one in hand longest, if one is."""
+    tenant_id, call_id = split_call_key(runner.oldest_key("running") or runner.oldest_key("ready"))
+    _log.warning(
+        "The consumer has stood still; the process ends to begin anew.",
+        seconds=patience,
+        reason="nothing_taken_in" if is_reading else "not_begun",
+        tenant_id=known_id(tenant_id),
+        call_id=known_id(call_id),
+    )
 
 
 def _progressed_at(watched: Watched) -> float:
