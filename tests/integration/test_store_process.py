@@ -171,6 +171,25 @@ async def test_the_store_waits_for_postgresql_and_goes_on_when_it_is_back(
         assert await store.stop() == 0
 
 
+async def test_readiness_sees_a_dead_postgresql_when_no_call_comes(
+    kafka: Broker, make_topics: Any, topic_prefix: str, process: ProcessFactory
+) -> None:
+    """A quiet night: not ready within seconds of its end, ready again within seconds of its return."""
+    await make_topics(*NAMES)
+    with open_postgres(own=True) as postgres:
+        await migrate(postgres.dsn)
+        store = await process("store", STORE, environment(kafka, topic_prefix, postgres.dsn))
+        await asyncio.to_thread(postgres.kill)
+
+        async def unready() -> bool:
+            return not await store.ready()
+
+        await eventually(unready, 15)
+        await asyncio.to_thread(postgres.start)
+        await eventually(store.ready, 20)
+        assert await store.stop() == 0
+
+
 async def test_migrate_waits_and_may_be_repeated(database: str, process: ProcessFactory) -> None:
     """The command ends with 0, the first time and the second."""
     for _ in range(2):
@@ -189,7 +208,11 @@ async def test_a_role_without_rights_is_a_mistake_in_the_settings(database: str,
             dsn = database.replace("postgres@", f"{name}@", 1)
             ended = await process("migrate", ["ringback-sink", "migrate"], {"RINGBACK_STORE__DSN": dsn}, ready=False)
             assert await ended.exited() == 2
-            assert "RINGBACK_STORE__DSN (SQLSTATE 42501)" in ended.output()
+            told = f"The role {name} of RINGBACK_STORE__DSN lacks a right on the database"
+            assert told in ended.output()
+            assert (
+                f"GRANT CREATE ON DATABASE {await connection.fetchval('SELECT current_database()')}" in ended.output()
+            )
         finally:
             await connection.execute(f"DROP ROLE {name}")
 

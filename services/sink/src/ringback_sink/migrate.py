@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from ringback_common import logs
 from ringback_common.clock import SystemClock
+from ringback_common.grants import Duty, role_of
 from ringback_common.process import begin
 from ringback_common.settings import load
 from sqlalchemy import Connection, text
@@ -42,7 +43,7 @@ async def serve(stop: asyncio.Event) -> None:
     begin("migrate", settings)
 
     async def attempt() -> None:
-        with translated():
+        with translated(role_of(dsn), Duty.OWN):
             await migrate(dsn)
 
     if await until_reachable(attempt, stop, SystemClock()):

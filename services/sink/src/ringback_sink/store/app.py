@@ -46,6 +46,7 @@ async def _consume(settings: StoreProcess, dsn: str, stop: asyncio.Event, health
     health.ready("store", lambda: calls.away)
     if not await until_reachable(calls.verify, stop, clock):
         return
+    following = asyncio.create_task(calls.follow(), name="store-follow")
     try:
         async with Stream.open(settings, "store", health=health, stop=stop, clock=clock) as stream:
             await stream.run(
@@ -60,5 +61,6 @@ async def _consume(settings: StoreProcess, dsn: str, stop: asyncio.Event, health
                 ),
             )
     finally:
+        following.cancel()
         await calls.close()
         await operations.close()

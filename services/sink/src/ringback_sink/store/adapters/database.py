@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 import asyncpg
 from ringback_common import logs
-from ringback_common.errors import ConfigError, Transient
+from ringback_common.errors import ConfigError, RingbackError, Transient
+from ringback_common.grants import role_of
 
 from ringback_sink.schema import REVISION
 from ringback_sink.store.adapters.failures import StoreUnavailable, translated
@@ -21,6 +22,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _CONNECT_SECONDS = 10.0
 _COMMAND_SECONDS = 90.0
 _CLOSE_SECONDS = 3.0
+_ASK_EVERY, _ANSWER_SECONDS = 5.0, 5.0
 _SESSION = {
     "application_name": "ringback-sink-store",
     "lock_timeout": "10s",
@@ -44,6 +46,7 @@ class Database:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
+        self._role = role_of(dsn)
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
         self.away: str | None = "The store has not answered yet."
@@ -60,7 +63,7 @@ class Database:
         """
         async with self._turn:
             try:
-                with translated():
+                with translated(self._role):
                     connection = await self._connected()
                     async with connection.transaction():
                         yield connection
@@ -73,6 +76,25 @@ class Database:
                 self._forget()  # cut off on the way in or out, it may still stand in the transaction
                 raise
             self.away = None
+
+    async def follow(self, every: float = _ASK_EVERY) -> None:
+        """For ever: ask PostgreSQL whether it is there while no transaction does, so that readiness follows it."""
+        while True:
+            await asyncio.sleep(every)
+            if not self._turn.locked():
+                self.away = await self._answers()
+
+    async def _answers(self) -> str | None:
+        """None if a connection answers within five seconds; else why it does not."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS), self._turn:
+                with translated(self._role):
+                    await (await self._connected()).execute("SELECT 1")
+        except (RingbackError, TimeoutError) as failure:
+            self._forget()
+            said = type(failure).__name__ if isinstance(failure, TimeoutError) else str(failure)
+            return f"The store is away ({said})."
+        return None
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
@@ -91,7 +113,7 @@ class Database:
         if self._connection is None:
             return
         try:
-            with translated():
+            with translated(self._role):
                 await self._connection.close(timeout=_CLOSE_SECONDS)
         except Transient:
             self._forget()
@@ -103,7 +125,7 @@ class Database:
             Transient: the store is away.
             ConfigError: `ringback-sink migrate` has not been run, or not by this release.
         """
-        with translated():
+        with translated(self._role):
             connection = await connect(self._dsn)
             try:
                 found = await _revision(connection)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import asyncpg
 from ringback_common.errors import ConfigError, RingbackError, Transient
+from ringback_common.grants import Duty, missing_right
 
 from ringback_sink.store.core.sqlstate import Meaning, meaning
 
@@ -39,13 +40,20 @@ a time, so the operation is never another's."""
 
 
 @contextmanager
-def translated() -> Generator[None]:
+def translated(role: str | None = None, duty: Duty = Duty.WRITE) -> Generator[None]:
     """Turn what asyncpg raises into Transient, Refused, MissingPartition or ConfigError; a bug stays what it is.
 
     The cause is cut off: PostgreSQL's messages and details quote the values of rows.
+
+    Args:
+        role: who connects, for the sentence about a right that is missing.
+        duty: what the role is to do.
     """
     try:
         yield
+    except asyncpg.InsufficientPrivilegeError as failure:
+        sentence = missing_right(str(failure.args[0]) if failure.args else "", role, duty)
+        raise (ConfigError(sentence) if sentence else _translated(failure)) from None
     except asyncpg.PostgresError as failure:
         raise _translated(failure) from None
     except (OSError, TimeoutError) as failure:

@@ -1,0 +1,65 @@
+"""Readiness follows PostgreSQL although no call comes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from ringback_common.errors import ConfigError
+from ringback_sink.store.adapters import database
+from ringback_sink.store.adapters.database import Database
+from ringback_sink.store.adapters.failures import translated
+from ringback_testing import eventually
+
+
+@asynccontextmanager
+async def followed(dsn: str) -> AsyncIterator[Database]:
+    """A database that answered once, and is asked ten times a second."""
+    asked = Database(dsn)
+    asked.away = None
+    following = asyncio.create_task(asked.follow(0.1))
+    try:
+        yield asked
+    finally:
+        following.cancel()
+
+
+async def test_a_dead_postgresql_is_seen_although_no_call_comes() -> None:
+    """Nobody listens any more: the process is not ready."""
+    async with followed("postgresql://u:hush@127.0.0.1:1/d") as asked:
+        await eventually(lambda: asked.away is not None)
+        assert asked.away == "The store is away (ConnectionRefusedError)."
+
+
+async def test_one_that_hangs_is_seen_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the connection and says nothing."""
+    monkeypatch.setattr(database, "_ANSWER_SECONDS", 0.2)
+    taken = list[asyncio.StreamWriter]()
+    silent = await asyncio.start_server(lambda _reader, writer: taken.append(writer), "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    async with silent, followed(f"postgresql://u:hush@127.0.0.1:{port}/d") as asked:
+        await eventually(lambda: asked.away is not None)
+        assert asked.away == "The store is away (TimeoutError)."
+    for writer in taken:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_while_a_transaction_asks_nobody_else_does() -> None:
+    """It says by itself whether the store is there; a second question would wait behind it."""
+    async with followed("postgresql://u:hush@127.0.0.1:1/d") as asked, asked._turn:
+        await asyncio.sleep(0.4)
+        assert asked.away is None
+
+
+def test_a_missing_right_names_role_object_and_grant() -> None:
+    """Of PostgreSQL's sentence alone; what it adds may quote rows."""
+    refused = asyncpg.InsufficientPrivilegeError("permission denied for table call")
+    with pytest.raises(ConfigError) as mistake, translated("writer"):
+        raise refused
+    assert "GRANT SELECT, INSERT, UPDATE, DELETE ON callrecords.call TO writer" in str(mistake.value)
+    with pytest.raises(ConfigError) as other, translated("writer"):
+        raise asyncpg.InsufficientPrivilegeError("new row of Abbie violates the policy")
+    assert "Abbie" not in str(other.value)
+    assert "SQLSTATE 42501" in str(other.value)
