@@ -1,16 +1,22 @@
 """The operator's command, as a process, against a real Kafka and a real PostgreSQL."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from ringback_common.clock import SystemClock
+from ringback_common.settings import LimitsSettings
 from ringback_events import topics
 from ringback_events.keys import control_key
 from ringback_local.kafka import Broker
 from ringback_sink.migrate import migrate
+from ringback_sink.store.adapters.calls import Calls
+from ringback_sink.store.adapters.database import Database
+from ringback_sink.store.handlers import RecordsStep
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received
 from ringback_testing.command import Ended, ringback
@@ -42,7 +48,7 @@ async def test_topics_are_made_mended_and_then_left_alone(
     drifted = await ringback(kafka_settings, "topics", "diff", "--json")
     found = {row["what"]: row["found"] for row in drifted.document}
     assert drifted.code == 1
-    assert found["retention.ms"] == "1000"
+    assert found["retention.ms"] == 1000
     assert (await ringback(kafka_settings, "topics", "apply", "--yes")).code == 0
     assert (await ringback(kafka_settings, "topics", "diff")).code == 0
 
@@ -88,6 +94,7 @@ async def test_a_call_a_dead_letter_and_the_status_are_found(
     looked_up = await eventually(known, timeout=30)
     (call,) = looked_up.document
     assert (call["call"]["version"], len(call["parties"]), len(call["versions"])) == (1, 3, 1)
+    assert (len(call["sessions"]), call["causes"]["failures"][0]["stage"]) == (3, "midcall")
     names = [party.display_name for party in record.parties if party.display_name]
     assert names
     assert not [name for name in names if name in looked_up.out]
@@ -129,7 +136,7 @@ async def send(kafka: Broker, prefix: str, record: Any) -> None:
         ({}, ["status"], 2, "Set exactly one of RINGBACK_STORE__DSN"),
         ({"RINGBACK_STORE__DSN": "mysql://x"}, ["status"], 2, "RINGBACK_STORE__DSN is not usable"),
         ({"RINGBACK_STORE__DSN": "postgresql://u:hush@127.0.0.1:1/x"}, ["lookup", "c"], 1, "The store does not answer"),
-        ({"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, ["topics", "diff"], 2, "No Kafka answers"),
+        ({"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, ["topics", "diff"], 1, "No Kafka answers"),
         ({"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, ["dlq", "show", "x"], 2, "A dead letter is named"),
     ],
 )
@@ -146,6 +153,38 @@ async def test_an_unmigrated_store_says_what_to_run(database: str) -> None:
     """A fresh database is not a crash."""
     ended = await ringback({"RINGBACK_STORE__DSN": database}, "status")
     assert (ended.code, "run `ringback-sink migrate`" in ended.err) == (2, True)
+
+
+async def test_lookup_says_why_and_cuts_no_json(database: str) -> None:
+    """A poor stream with metric, value, network and device; 70 sessions in JSON, 60 in a table, which says so."""
+    await migrate(database)
+    record = call_record("poor", parties=70)
+    poor = {"verdict": "poor", "verdict_metric": "averageJitterMs"}
+    first = record.sessions[0]
+    spoilt = first.model_copy(update={"streams": [first.streams[0].model_copy(update=poor)]})
+    writer = Database(database)
+    step = RecordsStep(Calls(writer), SystemClock(), LimitsSettings())
+    await step([received(record.model_copy(update={"sessions": [spoilt, *record.sessions[1:]]}))])
+    await writer.close()
+    settings = {"RINGBACK_STORE__DSN": database}
+    (call,) = (await ringback(settings, "lookup", "poor", "--json")).document
+    (cause,) = call["causes"]["poor_streams"]
+    assert (cause["metric"], cause["value"], cause["unit"]) == ("averageJitterMs", 4.25, "ms")
+    assert [len(call[part]) for part in ("parties", "sessions")] == [70, 70]
+    assert call["call"]["start_date_time"] == "2026-11-16T09:00:00.000000Z"
+    shown = await ringback(settings, "lookup", "poor")
+    assert "Why it was poor" in shown.out
+    assert "the first 60 of 70" in shown.err
+    narrow = await ringback({**settings, "COLUMNS": "80"}, "lookup", "poor", "--people")
+    assert max(len(line) for line in narrow.out.splitlines()) <= 80
+
+
+async def test_a_tenant_the_store_does_not_know_is_a_mistake(database: str) -> None:
+    """Instead of a replay of nothing."""
+    await migrate(database)
+    days = ("--from", "2026-11-01", "--to", "2100-01-01")
+    ended = await ringback({"RINGBACK_STORE__DSN": database}, "replay", "--tenant", str(uuid.uuid4()), *days)
+    assert (ended.code, "The store has no call of the tenant" in ended.err) == (2, True)
 
 
 async def test_an_unknown_call_is_said(database: str) -> None:

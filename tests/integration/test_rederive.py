@@ -201,7 +201,7 @@ async def test_after_a_rule_change_every_row_follows(stored: StoredRig) -> None:
 
 async def test_what_follows_is_what_a_fetch_would_have_published(rig: Rig) -> None:
     """Byte for byte, but for the mark of a re-publication; in the contract's order; the tenant's audit trail tells."""
-    await rig.run("--yes", "--reason", "CHG-17")
+    await rig.run("--yes", "--why", "CHG-17")
     after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
     expected = version_of(rig.calls[0], 2, tables=after, replay=True)
     (record,), (*_, marker), (call,) = [await _of_revision(rig, topic, NEXT, 0) for topic in (RECORDS, SESSIONS, CALLS)]
@@ -324,8 +324,10 @@ async def test_what_is_ahead_is_left_alone_and_counted(rig: Rig) -> None:
 
 
 async def test_one_tenant_alone(rig: Rig) -> None:
-    """The others stay as they are."""
-    assert (await rig.run("--tenant", str(uuid.uuid4())))["planned"] == 0
+    """The others stay as they are; one of whom nothing is kept is a mistake."""
+    unknown = await rig.start("--tenant", str(uuid.uuid4()))
+    assert await unknown.exited(30) == 2
+    assert "No record that is kept is of" in unknown.output()
     assert (await rig.run("--tenant", TENANT.upper()))["planned"] == CALL_COUNT
 
 

@@ -37,6 +37,7 @@ TOPICS = (
 )
 REPLAY = ("replay", "--why", "OPS-7", "--yes", "--json")
 DAYS = ("--from", "2020-01-01", "--to", "2100-01-01")
+TENANT = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture
@@ -144,10 +145,10 @@ async def test_a_killed_replay_goes_on_where_it_was(operated: Operated, tmp_path
     [
         ([], "", "Say which calls"),
         (["--calls", "FILE", "--from", "2026-01-01"], "", "Say which calls"),
-        (["--tenant", "t", "--from", "2026-01-01"], "", "Say which calls"),
+        (["--tenant", TENANT, "--from", "2026-01-01"], "", "Say which calls"),
         (["--calls", "/no/such/file"], "", "The file /no/such/file cannot be read"),
         (["--calls", "FILE"], "t|a\n\nb\n", "Line 3 of"),
-        (["--calls", "FILE", "--tenant", "t"], "other|a\n", "Line 1 of"),
+        (["--calls", "FILE", "--tenant", TENANT], "other|a\n", "Line 1 of"),
         (["--calls", "FILE", "--yes"], "t|a\n", "Say why with --why"),
         (["--calls", "FILE", "--cursor", "FILE"], "t|a\n", "FILE is no cursor"),
         (["--calls", "FILE", "--cursor", "/proc/no/cursor", "--yes", "--why", "x"], "t|a\n", "The cursor /proc/no"),

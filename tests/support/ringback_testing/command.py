@@ -34,7 +34,7 @@ async def start_ringback(environment: Mapping[str, str], *arguments: str) -> asy
     return await asyncio.create_subprocess_exec(
         RINGBACK,
         *arguments,
-        env={**clean, **environment, "COLUMNS": "200"},
+        env={**clean, "COLUMNS": "200", **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -8,7 +8,7 @@ from aiokafka import conn
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
-from ringback_common.errors import ConfigError
+from ringback_common.errors import ConfigError, Transient
 from ringback_common.settings import KafkaSettings, read_secret
 
 __all__ = [
@@ -60,9 +60,9 @@ class ClientOptions(TypedDict, total=False):
     request_timeout_ms: int
 
 
-def nobody_answers(kafka: KafkaSettings) -> ConfigError:
-    """For a command, which does not wait for its Kafka."""
-    return ConfigError(f"No Kafka answers at RINGBACK_KAFKA__BOOTSTRAP_SERVERS={kafka.bootstrap_servers}.")
+def nobody_answers(kafka: KafkaSettings) -> Transient:
+    """For a command, which does not wait for its Kafka: it ends with 1, for the same may work later."""
+    return Transient(f"No Kafka answers at RINGBACK_KAFKA__BOOTSTRAP_SERVERS={kafka.bootstrap_servers}.")
 
 
 async def most_listen(kafka: KafkaSettings) -> bool:

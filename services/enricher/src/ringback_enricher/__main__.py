@@ -51,7 +51,9 @@ def _rederive_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tenant", action="append", default=[], metavar="ID", help="only this tenant's; may be given several times"
     )
-    parser.add_argument("--reason", default="rules_changed", help="why, or a ticket, for the audit trail")
+    parser.add_argument(
+        "--why", default="rules_changed", help="the reason for the audit trail, e.g. a ticket; no names"
+    )
 
 
 def _rate(given: str) -> float:
@@ -73,7 +75,7 @@ def _rederive(given: Namespace) -> NoReturn:
         max_rate=given.max_rate,
         history=given.history,
         tenants=frozenset(canonical_id(tenant) for tenant in given.tenant),
-        reason=given.reason,
+        why=given.why,
     )
     run(partial(serve, options))
 

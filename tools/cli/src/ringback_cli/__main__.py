@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from ringback_common.errors import ConfigError, Transient
@@ -15,6 +17,25 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="ringback", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+
+
+def _said(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
+    """Print the version, if that is asked for."""
+    if asked:
+        typer.echo(f"ringback {version('ringback-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_said, is_eager=True)
+    ] = False,
+) -> None:
+    """The operator's command. Dry-run by default where it changes anything; `--yes` acts, `--json` for programs."""
+
+
 app.add_typer(topics.commands, name="topics")
 app.add_typer(dead_letters.commands, name="dlq")
 app.add_typer(digest.commands, name="store")

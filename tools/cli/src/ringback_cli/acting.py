@@ -1,6 +1,5 @@
 """What every command that changes something has in common: the plan first, then `--yes`, then a report."""
 
-import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -12,7 +11,7 @@ from ringback_stream.producer import Producer
 from ringback_cli.audit import AuditTrail, operator
 from ringback_cli.carrying import Carried, Carrier, Deed
 from ringback_cli.core.plans import COLUMNS, Plan
-from ringback_cli.output import advancing, show, tell
+from ringback_cli.output import advancing, document, show, tell
 
 __all__ = ["MaxRate", "Order", "Why", "Yes", "act", "lay_out", "report"]
 
@@ -103,7 +102,7 @@ def report(order: Order, plan: Plan, carried: Carried | None, *, as_json: bool) 
         done = asdict(carried) if carried is not None else None
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in plan.rows()]
         what = {"action": order.action, "run": order.run, "count": order.count}
-        typer.echo(json.dumps(what | {"plan": rows, "estimate": cost, "carried": done}))
+        document(what | {"plan": rows, "estimate": cost, "carried": done})
     elif carried is None:
         tell("Nothing was changed; add --yes to act." if order.count else "Nothing to do.")
     else:

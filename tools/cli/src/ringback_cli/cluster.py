@@ -30,7 +30,7 @@ class Cluster:
         """A connection for the length of a command.
 
         Raises:
-            ConfigError: no broker answers at the address given.
+            Transient: no broker answers at the address given, or Kafka refuses.
         """
         admin = cast("Any", AIOKafkaAdminClient)(**client_options(kafka))
         try:

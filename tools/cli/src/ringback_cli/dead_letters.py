@@ -1,7 +1,6 @@
 """`ringback dlq`: what was refused, why, and where it came from. Payloads are shown only when asked for."""
 
 import asyncio
-import json
 import sys
 from base64 import b64encode
 from typing import Annotated, Any
@@ -15,8 +14,9 @@ from ringback_stream.connection import full_name
 from ringback_stream.standstill import Standstill
 
 from ringback_cli import store
+from ringback_cli.core.letters import header_value
 from ringback_cli.decide import discard, release
-from ringback_cli.output import Json, harmless, show, tell
+from ringback_cli.output import Json, document, harmless, show, tell
 from ringback_cli.reading import connected
 from ringback_cli.settings import KafkaAccess
 from ringback_cli.store import Row, Store
@@ -61,7 +61,8 @@ def show_one(where: Where, *, payload: Payload = False, as_json: Json = False) -
     size = len(record.value or b"")
     if as_json:
         content = {"payload": b64encode(record.value or b"").decode()} if payload else {}
-        typer.echo(json.dumps({"where": where, "key": key, "headers": dict(headers), "bytes": size} | content))
+        told = {name: header_value(name, value) for name, value in headers}
+        document({"where": where, "key": key, "headers": told, "bytes": size} | content)
         return
     show(f"Dead letter {where}, {size} bytes", ("header", "value"), [("(key)", key), *headers], as_json=False)
     if payload:

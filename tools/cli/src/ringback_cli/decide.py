@@ -15,7 +15,7 @@ from ringback_cli.acting import MaxRate, Order, Why, Yes, act, lay_out, report
 from ringback_cli.audit import NOT_STATED, new_run, reason_of
 from ringback_cli.core.letters import Filter
 from ringback_cli.core.releases import release_of
-from ringback_cli.output import Json, moment
+from ringback_cli.output import Json, tenant_id, window
 from ringback_cli.selecting import Judge, deeds, select
 from ringback_cli.settings import KafkaAccess
 
@@ -53,8 +53,8 @@ def release(  # noqa: PLR0913 - an operator's options, one argument each
     as_json: Json = False,
 ) -> None:
     """Send dead letters back to the topic they came from, byte for byte; fetch requests to the bulk lane."""
-    times = moment(since, "--since"), moment(until, "--until")
-    only = Filter(_places(where), reason, fingerprint, _source(source), tenant, call, *times)
+    times = window(since, until, ("--since", "--until"))
+    only = Filter(_places(where), reason, fingerprint, _source(source), tenant_id(tenant), call, *times)
     order = Order(RELEASE, "released", reason_of(why) if yes else NOT_STATED, new_run(), 0, max_rate)
     now = SystemClock().now()
     _require(only, everything=everything)
@@ -80,8 +80,8 @@ def discard(  # noqa: PLR0913 - an operator's options, one argument each
     as_json: Json = False,
 ) -> None:
     """Decide that dead letters stay where they are: they leave the list, and end with the retention of their topic."""
-    times = moment(since, "--since"), moment(until, "--until")
-    only = Filter(_places(where), reason, fingerprint, _source(source), tenant, call, *times)
+    times = window(since, until, ("--since", "--until"))
+    only = Filter(_places(where), reason, fingerprint, _source(source), tenant_id(tenant), call, *times)
     order = Order(DISCARD, "discarded", reason_of(why) if yes else NOT_STATED, new_run(), 0, _DISCARDED_PER_SECOND)
     _require(only, everything=everything)
     asyncio.run(_decide(order, only, lambda _: None, again=again, yes=yes, as_json=as_json))

@@ -1,13 +1,13 @@
 """`ringback store digest`: whether two stores, or one before and after, hold the same calls."""
 
 import asyncio
-from datetime import date
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from ringback_cli import store
-from ringback_cli.output import Json, moment, show
+from ringback_cli.output import Json, days, show
 from ringback_cli.store import Row, Store
 
 __all__ = ["commands"]
@@ -29,15 +29,10 @@ def store_group() -> None:
 @commands.command()
 def digest(*, since: From = None, until: To = None, as_json: Json = False) -> None:
     """A digest of the content of each table, day by day, whatever the order it was written in."""
-    rows = asyncio.run(_digests(_day(since, "--from"), _day(until, "--to")))
+    rows = asyncio.run(_digests(*days(since, until)))
     show("Digests", COLUMNS, [tuple(row[name] for name in COLUMNS) for row in rows], as_json=as_json)
 
 
-async def _digests(since: date | None, until: date | None) -> list[Row]:
+async def _digests(since: datetime | None, until: datetime | None) -> list[Row]:
     async with Store.connect() as opened:
         return await opened.rows(store.DIGEST, OF_THE_WAY, since, until)
-
-
-def _day(text: str | None, option: str) -> date | None:
-    told = moment(text, option)
-    return None if told is None else told.date()

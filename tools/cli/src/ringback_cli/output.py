@@ -1,27 +1,49 @@
-"""What a person or a program reads: a table, a sentence, a progress bar; or one JSON document with `--json`."""
+"""What a person or a program reads: a table, a sentence, a progress bar; or one JSON document with `--json`.
+
+A table that is wider than the terminal, or than 80 columns where there is none, is written record by record. In JSON
+numbers are numbers, times are RFC 3339 in UTC, and no JSON stands in a string.
+"""
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import track as rich_track
 from rich.table import Table
 from rich.text import Text
+from ringback_common.clock import iso
 from ringback_common.errors import ConfigError
 
-__all__ = ["Json", "advancing", "harmless", "moment", "show", "tell", "track"]
+__all__ = [
+    "Json",
+    "advancing",
+    "days",
+    "document",
+    "harmless",
+    "moment",
+    "number",
+    "show",
+    "tell",
+    "tenant_id",
+    "track",
+    "window",
+]
 
 _Item = TypeVar("_Item")
 _people = Console(stderr=True)
-_out = Console(soft_wrap=True)
+_out = Console()
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_WHOLE = re.compile(r"-?\d{1,15}")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
@@ -29,17 +51,66 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool) -> None:
     """Rows under a title; without rows the title with `none`."""
     if as_json:
-        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str))
+        document([dict(zip(columns, row, strict=True)) for row in rows])
         return
     if not rows:
         _out.print(f"{title}: none", markup=False)
         return
+    cells = [[_cell(value) for value in row] for row in rows]
+    table = _table(title, columns, cells)
+    if _out.measure(table).minimum <= _out.width and _widest(columns, cells) <= _out.width:
+        _out.print(table)
+    else:
+        _print_records(title, columns, cells)
+
+
+def document(content: object) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(content, default=_plain))
+
+
+def _plain(value: object) -> Any:
+    """What JSON has no form for: times become RFC 3339, PostgreSQL's numerics numbers, the rest its text."""
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)
+
+
+def number(text: str) -> int | str:
+    """A whole number that others write as text, as a number; anything else as it is."""
+    return int(text) if _WHOLE.fullmatch(text) else text
+
+
+def _table(title: str, columns: Sequence[str], cells: Sequence[Sequence[Text]]) -> Table:
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    _out.print(table)
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def _widest(columns: Sequence[str], cells: Sequence[Sequence[Text]]) -> int:
+    """Columns of the terminal that the table takes with no cell folded: each column has a border and two blanks."""
+    widths = [max(cell_len(name), *(row[at].cell_len for row in cells)) for at, name in enumerate(columns)]
+    return sum(widths) + 3 * len(columns) + 1
+
+
+def _print_records(title: str, columns: Sequence[str], cells: Sequence[Sequence[Text]]) -> None:
+    """Each row as lines of name and value, an empty line between two; what is empty is left out."""
+    _out.print(Text(title, style="italic"))
+    for at, row in enumerate(cells):
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, cell in zip(columns, row, strict=True):
+            if cell.plain:
+                grid.add_row(Text(f"  {name}"), cell)
+        _out.print(grid, *([""] if at + 1 < len(cells) else []))
 
 
 def tell(sentence: str) -> None:
@@ -76,6 +147,44 @@ def moment(text: str | None, option: str) -> datetime | None:
     return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
+def window(
+    since: str | None, until: str | None, options: tuple[str, str] = ("--from", "--to")
+) -> tuple[datetime | None, datetime | None]:
+    """From when, and until when; None for an end that is open.
+
+    Raises:
+        ConfigError: one of them is no time, or nothing lies between them.
+    """
+    begin, end = moment(since, options[0]), moment(until, options[1])
+    if begin is not None and end is not None and end <= begin:
+        raise ConfigError(f"{options[1]} must be later than {options[0]}: nothing lies between {since} and {until}.")
+    return begin, end
+
+
+def days(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """The same of whole days, UTC.
+
+    Raises:
+        ConfigError: as `window`, or one of them is no beginning of a day.
+    """
+    ends = window(since, until)
+    for option, told in zip(("--from", "--to"), ends, strict=True):
+        if told is not None and told.astimezone(UTC).time() != datetime.min.time():
+            raise ConfigError(f"{option} takes a whole day, UTC, like 2026-11-22.")
+    return ends
+
+
+def tenant_id(text: str | None) -> str | None:
+    """The id of a tenant as the topics and the store have it.
+
+    Raises:
+        ConfigError: it is none, for instance the name of a domain.
+    """
+    if text is not None and not _GUID.fullmatch(text):
+        raise ConfigError("--tenant takes the id of a tenant, like 11111111-2222-3333-4444-555555555555.")
+    return None if text is None else text.lower()
+
+
 def harmless(text: str) -> str:
     """A text that others wrote, unable to steer the terminal it is shown on."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
@@ -83,6 +192,17 @@ def harmless(text: str) -> str:
 
 def _cell(value: Any) -> Text:
     """A value as text and nothing else: what others wrote is not to be taken for markup either."""
+    return Text("" if value is None else harmless(_words(value)))
+
+
+def _words(value: Any) -> str:
     if isinstance(value, datetime):
-        return Text(value.strftime("%Y-%m-%d %H:%M:%S"))
-    return Text("" if value is None else harmless(str(value)))
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return str(round(value, 1)) if abs(value) >= 10 else f"{value:.3g}"  # noqa: PLR2004 - three digits either way
+    if isinstance(value, Mapping):
+        told = cast("Mapping[str, Any]", value)
+        return ", ".join(f"{name} {_words(each)}" for name, each in told.items() if each is not None)
+    if isinstance(value, list):
+        return ", ".join(_words(each) for each in cast("list[Any]", value))
+    return str(value)

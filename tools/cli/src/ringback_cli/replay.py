@@ -23,7 +23,7 @@ from ringback_cli.core.plans import Plan
 from ringback_cli.core.releases import KEPT_BY_GRAPH
 from ringback_cli.core.replays import UnreadableLineError, digest_of, read_calls, remaining, request_of
 from ringback_cli.cursor import Cursor, Position, state_folder
-from ringback_cli.output import Json, moment, tell
+from ringback_cli.output import Json, tell, tenant_id, window
 from ringback_cli.settings import KafkaAccess
 from ringback_cli.store import Store
 
@@ -62,7 +62,7 @@ def replay(  # noqa: PLR0913 - an operator's options, one argument each
 ) -> None:
     """Ask Graph again for the calls of a file, or for those the store has of a tenant and a time."""
     given = reason_of(why) if yes else NOT_STATED
-    asked = _asked(calls, tenant, moment(since, "--from"), moment(until, "--to"))
+    asked = _asked(calls, tenant, *window(since, until))
     noted = Cursor(cursor or state_folder() / f"replay-{asked.name}.json")
     position = noted.read() or Position(new_run())
     left = remaining(asked.keys, position.after)
@@ -110,10 +110,10 @@ def _plan(asked: _Asked, keys: Sequence[str]) -> Plan:
 
 def _asked(calls: str | None, tenant: str | None, since: datetime | None, until: datetime | None) -> _Asked:
     if calls is not None and since is None and until is None:
-        keys = _read(calls, tenant)
+        keys = _read(calls, tenant_id(tenant))
         return _Asked(keys, "standard input" if calls == "-" else calls, tenant, digest_of(keys))
     if calls is None and tenant is not None and since is not None and until is not None:
-        keys = asyncio.run(_stored(tenant, since, until))
+        keys = asyncio.run(_stored(tenant_id(tenant) or tenant, since, until))
         return _Asked(keys, "store", tenant, digest_of((tenant, since.isoformat(), until.isoformat())))
     raise ConfigError("Say which calls: either --calls FILE, or --tenant with --from and --to.")
 
@@ -131,9 +131,17 @@ def _read(calls: str, tenant: str | None) -> list[str]:
 
 
 async def _stored(tenant: str, since: datetime, until: datetime) -> list[str]:
-    oldest = SystemClock().now() - KEPT_BY_GRAPH
+    now = SystemClock().now()
+    oldest = now - KEPT_BY_GRAPH
+    if until <= oldest or since > now:
+        raise ConfigError(f"Graph has no calls of that time: it keeps them for {KEPT_BY_GRAPH.days} days, until now.")
     if since < oldest:
         tell(f"Graph keeps calls for {KEPT_BY_GRAPH.days} days: older ones are left out.")
     async with Store.connect() as opened:
+        (answer,) = await opened.rows(store.KNOWS_TENANT, tenant)
+        if not answer["known"]:
+            raise ConfigError(
+                f"The store has no call of the tenant {tenant}: see --tenant, or name the calls in a file."
+            )
         rows = await opened.rows(store.CALLS_BETWEEN, tenant, max(since, oldest), until)
     return sorted(call_key(tenant, row["call_id"]).decode() for row in rows)

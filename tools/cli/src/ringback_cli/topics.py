@@ -8,7 +8,7 @@ from ringback_common.settings import load
 from ringback_events.topics import ALL_TOPICS, topic
 
 from ringback_cli.cluster import Cluster
-from ringback_cli.output import Json, show, tell, track
+from ringback_cli.output import Json, number, show, tell, track
 from ringback_cli.settings import KafkaAccess
 from ringback_cli.topic_plan import Difference, compare
 
@@ -26,7 +26,8 @@ Replication = Annotated[int, typer.Option(help="Replicas of each new topic; in p
 def diff(*, as_json: Json = False) -> None:
     """Show every difference; exit 1 if there is one."""
     differences = asyncio.run(_differences())
-    show("Topics that differ from the contract", COLUMNS, [_row(one) for one in differences], as_json=as_json)
+    rows = [_row(one, as_json=as_json) for one in differences]
+    show("Topics that differ from the contract", COLUMNS, rows, as_json=as_json)
     if differences:
         raise typer.Exit(1)
 
@@ -35,7 +36,7 @@ def diff(*, as_json: Json = False) -> None:
 def apply(*, yes: Yes = False, replication: Replication = 3, as_json: Json = False) -> None:
     """Make what is missing and set what differs; partition counts are never changed."""
     differences = asyncio.run(_differences())
-    show("To do", COLUMNS, [_row(one) for one in differences], as_json=as_json)
+    show("To do", COLUMNS, [_row(one, as_json=as_json) for one in differences], as_json=as_json)
     if not yes and differences:
         tell("Nothing was changed; add --yes to act.")
     if yes:
@@ -69,5 +70,7 @@ async def _until_visible(cluster: Cluster, names: list[str]) -> None:
             await asyncio.sleep(0.2)
 
 
-def _row(one: Difference) -> tuple[str, ...]:
-    return one.topic, one.what, one.wanted, one.found
+def _row(one: Difference, *, as_json: bool) -> tuple[str | int, ...]:
+    """Kafka gives every setting as text; a program gets numbers as numbers."""
+    ends = (number(one.wanted), number(one.found)) if as_json else (one.wanted, one.found)
+    return one.topic, one.what, *ends

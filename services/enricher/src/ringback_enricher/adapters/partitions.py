@@ -48,7 +48,7 @@ class PartitionReader:
             await consumer.start()
         except KafkaError:
             await stop_reader(consumer)
-            raise nobody_answers(kafka) from None
+            raise ConfigError(str(nobody_answers(kafka))) from None  # a job has nobody who tries again
         try:
             yield cls(consumer, kafka)
         except TopicAuthorizationFailedError:

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from ringback_common import logs
 from ringback_common.clock import SystemClock
-from ringback_common.errors import Transient
+from ringback_common.errors import ConfigError, Transient
 from ringback_common.process import EXIT_CRASH, EXIT_OK, begin
 from ringback_common.settings import KafkaSettings, load
 from ringback_events.tokens import Tokens
@@ -52,7 +52,7 @@ class Options:
         max_rate: publications a second.
         history: also the older versions of each call.
         tenants: only these, canonical; empty for all.
-        reason: why, for the audit trail.
+        why: the reason, for the audit trail.
     """
 
     acts: bool
@@ -60,14 +60,15 @@ class Options:
     max_rate: float
     history: bool
     tenants: frozenset[str]
-    reason: str
+    why: str
 
 
 async def serve(options: Options, stop: asyncio.Event) -> int:
     """Derive again and publish, or only say what that would be; returns the exit code.
 
     Raises:
-        ConfigError: a setting, one of its files or a topic is not usable, or no Kafka answers.
+        ConfigError: a setting, one of its files or a topic is not usable, no Kafka answers, or no record that is kept
+            is of the tenants that are named.
     """
     settings = load(RederiveSettings)
     begin("rederive", settings, sys.stderr)
@@ -91,6 +92,8 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
             await _rederive(settings.kafka, Rederivation(scope, reader, stop, report), reader, options, stop)
     except Transient as failure:
         sys.stderr.write(f"{failure} Run it again to go on.\n")
+    if options.tenants and report.complete and not report.calls:
+        raise ConfigError(f"No record that is kept is of {', '.join(sorted(options.tenants))}: see --tenant.")
     _tell(report, as_json=options.as_json)
     return EXIT_OK if report.is_clean else EXIT_CRASH
 
@@ -128,7 +131,7 @@ async def _acting(
     producer = Producer(kafka)
     await producer.start()
     publisher = Publisher(producer, _clock, stop, options.max_rate)
-    trail = Trail(publisher, _clock, run.report.revision, options.reason)
+    trail = Trail(publisher, _clock, run.report.revision, options.why)
     try:
         await run.run(spans, progress, Writing(publisher, trail))
     finally:

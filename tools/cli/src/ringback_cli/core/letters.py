@@ -9,7 +9,11 @@ from ringback_events.dead_letters import LetterPlace
 from ringback_events.keys import canonical_id, split_call_key
 from ringback_stream.dead_letters import PREFIX
 
-__all__ = ["Filter", "Letter", "letter_of", "undecided"]
+__all__ = ["Filter", "Letter", "header_value", "letter_of", "undecided"]
+
+_NUMBERS = frozenset(PREFIX + name for name in ("partition", "offset", "attempts"))
+_TIME, _DIGITS = PREFIX + "timestamp", 13
+"""Epoch milliseconds; with more digits it is no time of this age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,15 @@ def undecided(letter: Letter, decided: Mapping[LetterPlace, datetime]) -> bool:
     """Whether nobody has decided about it since it came; an older decision is about a topic that was made anew."""
     at = decided.get(letter.place)
     return at is None or at < letter.at
+
+
+def header_value(name: str, value: str) -> str | int | datetime:
+    """A header of a dead letter as what it is: a number, a time, or text; one that is not ours is text."""
+    if not value.isascii() or not value.isdigit():
+        return value
+    if name in _NUMBERS:
+        return int(value)
+    return datetime.fromtimestamp(int(value) / 1000, UTC) if name == _TIME and len(value) <= _DIGITS else value
 
 
 def _text(told: Mapping[str, bytes | None], name: str) -> str:

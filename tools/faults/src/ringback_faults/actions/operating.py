@@ -75,7 +75,7 @@ async def rederive(scene: Scene, max_rate: int = 60) -> None:
     """
     at, enricher = time.time(), scene.stack.processes["enricher"].spec.env
     given = {name: value for name, value in enricher.items() if name.startswith("RINGBACK_") and "ADMIN" not in name}
-    options = ["--yes", "--reason", "fault suite", "--max-rate", str(max_rate), "--json"]
+    options = ["--yes", "--why", "fault suite", "--max-rate", str(max_rate), "--json"]
     environment = clean_environment({**given, "RINGBACK_RULES__REVISION_OFFSET": "1"})
     said = await _said(["ringback-enricher", "rederive", *options], environment)
     told = next(line for line in map(orjson.loads, said.splitlines()) if "published" in line)  # among its log
