@@ -211,6 +211,16 @@ async def test_what_graph_no_longer_has_is_left_alone(operated: Operated) -> Non
     assert (ended.document["carried"], await operated.on(FETCH_BULK)) == (None, [])
 
 
+async def test_a_tenant_of_whom_no_letter_is_is_a_mistake(operated: Operated) -> None:
+    """Instead of a plan with nothing in it; one whose letters were decided about is none."""
+    await operated.send([operated.letter("c", FETCH, timedelta(days=1))])
+    unknown = await operated.command("dlq", "release", "--tenant", "11111111-2222-3333-4444-555555555555")
+    assert (unknown.code, "No dead letter of that time is of the tenant" in unknown.err) == (2, True)
+    for _ in range(2):
+        ended = await operated.command("dlq", "discard", "--tenant", operated.tenant, "--why", "x", "--yes")
+        assert ended.code == 0, ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -219,6 +229,7 @@ async def test_what_graph_no_longer_has_is_left_alone(operated: Operated) -> Non
         (["release", "7"], "A dead letter is named topic/partition/offset"),
         (["release", "--source", "fetch"], "--source takes the name of a topic"),
         (["release", "--since", "yesterday"], "--since takes a time like"),
+        (["release", "--since", "2026-11-22", "--until", "2026-11-21"], "--until must be later than --since"),
         (["release", "--all", "--yes"], "Say why with --why"),
         (["discard", "--all", "--yes", "--why", " "], "Say why with --why"),
         (["discard", "--all", "--yes", "--why", "x" * 201], "--why takes one line"),

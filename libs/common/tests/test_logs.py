@@ -92,6 +92,13 @@ def test_no_person_and_no_secret_comes_in_by_an_argument(canary: str, wrapped: C
         assert canary not in json.loads(logs.JsonFormatter("test").format(made))["message"]
 
 
+def test_a_list_that_holds_itself_ends() -> None:
+    """A library hands over whatever it has; of what is deep inside only the class is written."""
+    loop: list[object] = [1]
+    loop.append(loop)
+    assert log_values.filled("%s", (loop,)) == "1, list"
+
+
 @given(st.text(min_size=1, max_size=40).filter(lambda text: not log_values._SHAPES.fullmatch(text)))
 def test_a_text_of_no_known_shape_is_withheld(text: str) -> None:
     """Whatever it is: the list says what may pass, not what may not."""

@@ -86,6 +86,16 @@ def test_waiting_records_of_a_key_share_the_next_step() -> None:
     assert offsets(waiting.next(0.0)) == [1, 2, 3]
 
 
+def test_the_key_of_the_oldest_record_is_known_by_what_it_waits_for() -> None:
+    """A slot, or its tenant's time; what runs waits for nothing."""
+    waiting = queue(in_flight=1)
+    for name, arrived in (("t|runs", 1.0), ("t|young", 3.0), ("t|old", 2.0), ("held|c", 1.5)):
+        waiting.offer(item(name, 0, arrived=arrived), arrived)
+    waiting.begin(b"t|runs", 3.0)
+    waiting.hold("held", 3.0, 97.0)
+    assert [waiting.oldest_key(why, 4.0) for why in ("ready", "tenant", "record")] == [b"t|old", b"held|c", b""]
+
+
 def test_live_goes_before_bulk_and_bulk_has_slots_of_its_own() -> None:
     """A full bulk lane takes no live slot, and a full live lane no bulk slot."""
     waiting = queue(in_flight=2, in_flight_bulk=1)

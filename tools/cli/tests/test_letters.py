@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_cli.core.letters import Filter, letter_of, undecided
+from ringback_cli.core.letters import Filter, header_value, letter_of, undecided
 from ringback_cli.core.plans import Plan
 from ringback_cli.core.releases import Unreleasable, release_of
 from ringback_common.outcomes import Message, Reason, Received, Reject
@@ -141,3 +141,21 @@ def test_a_plan_counts_and_tells_the_time_of_the_busiest_tenant() -> None:
     ]
     cost = plan.estimate(720, 50)
     assert (cost.write, cost.graph_requests, cost.fetch, cost.fetch_busy) == (15, 720, 5, 50)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("ringback_dlq_partition", "3", 3),
+        ("ringback_dlq_attempts", "7", 7),
+        ("ringback_dlq_timestamp", "1795368862371", datetime(2026, 11, 22, 17, 34, 22, 371_000, UTC)),
+        ("ringback_dlq_timestamp", "9" * 30, "9" * 30),
+        ("ringback_dlq_offset", "x1", "x1"),
+        ("ringback_dlq_offset", "\u0663", "\u0663"),
+        ("ringback_dlq_reason", "404", "404"),
+        ("ringback_attempt", "3", "3"),
+    ],
+)
+def test_a_header_is_what_it_is_in_json(name: str, value: str, told: object) -> None:
+    """Numbers and the time of the refused record; what others wrote stays text."""
+    assert header_value(name, value) == told
