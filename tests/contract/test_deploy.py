@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -169,6 +170,38 @@ def test_the_job_of_a_rederivation_is_valid_and_holds_the_pseudonyms_alone(tmp_p
     for pods_own in ("securityContext", "automountServiceAccountToken", "enableServiceLinks"):
         assert pod[pods_own] == enricher[pods_own]
     assert pod["containers"][0]["securityContext"] == enricher["containers"][0]["securityContext"]
+
+
+def test_the_operator_s_pod_is_valid_and_reaches_what_the_command_asks(tmp_path: Path) -> None:
+    """It is no part of the base; as restricted as the store, with its connection string and a place for a cursor."""
+    objects = render(DEPLOY / "k8s" / "operator")
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects))
+    checked = run(BIN / "kubernetes-validate", "--strict", "-k", "1.34", tmp_path / "all.yaml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    (pod,) = pods(objects)
+    (store,) = (one for one in pods(render(KUSTOMIZATIONS[0])) if one["serviceAccountName"] == "ringback-store")
+    assert pod["securityContext"] == store["securityContext"]
+    (here,), (there,) = pod["containers"], store["containers"]
+    for same in ("image", "envFrom", "securityContext", "volumeMounts"):
+        assert here[same] == there[same]
+    assert {one["name"]: one["value"] for one in here["env"]} == {
+        "RINGBACK_STORE__DSN_FILE": "/etc/ringback/store/dsn",
+        "XDG_STATE_HOME": "/tmp",  # noqa: S108 - the pod's own
+    }
+
+
+def test_the_documented_ways_to_run_the_command_name_what_is_there() -> None:
+    """docs/deploy.md: each compose service and each workload it says exists, and has what `ringback` needs."""
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    services = compose()["services"]
+    composed = set(re.findall(r"docker compose (?:exec|run)(?: -\S+(?: XDG_STATE_HOME=\S+)?)* (\w+) ringback", page))
+    assert composed == {"store", "topics"}
+    assert "RINGBACK_KAFKA__BOOTSTRAP_SERVERS" in services["topics"]["environment"]
+    assert "store-dsn" in services["store"]["secrets"]
+    workloads = {(one["kind"].lower(), one["metadata"]["name"]) for one in render(DEPLOY / "k8s" / "operator")}
+    named = re.findall(r"kubectl -n ringback exec (?:-i )?deploy/(\S+) -- ringback", page)
+    assert len(named) > 1
+    assert {("deployment", name) for name in named} <= workloads
 
 
 def test_probes_ask_the_admin_port() -> None:
