@@ -51,6 +51,14 @@ def test_no_person_no_secret_and_no_address_is_in_it(canary: str) -> None:
         assert not [part for part in canary.replace("@", " ").split() if part in kept]
 
 
+def test_a_long_sentence_is_cut_and_shows_it() -> None:
+    """A line stays a line, however much Graph has to say."""
+    kept = without_data("The request is not authorized. " * 40)
+    assert len(kept) <= 200
+    assert kept.startswith("The request is not authorized. The request")
+    assert kept.endswith("…")
+
+
 @given(st.text(max_size=2000))
 def test_it_is_bounded_and_of_the_vocabulary_alone(said: str) -> None:
     """Whatever Graph, or somebody who pretends to be it, says."""
