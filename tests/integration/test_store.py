@@ -343,19 +343,31 @@ async def test_freshness_counts_the_calls_of_the_last_hour(store: Store) -> None
     assert await store.rows(freshness) == [(TENANT, 0, 7200)]
 
 
-async def test_a_call_is_settled_after_four_hours_without_a_newer_version(store: Store) -> None:
-    """By Graph's time of its newest version, else by the time it was fetched."""
+async def test_a_call_is_settled_four_hours_after_its_newest_version_arrived(store: Store) -> None:
+    """Whatever Graph's times say: a version that came hours late is as new as the one it announces."""
     now = datetime.now(UTC)
-    young, old = now - timedelta(hours=3, minutes=59), now - timedelta(hours=4, minutes=1)
+    old = now - timedelta(hours=5)
     await store.take(
-        call_record("settled", version=2, last_modified_date_time=old, fetched_at=now),
-        call_record("open", version=1, last_modified_date_time=old),
-        call_record("open", version=2, last_modified_date_time=young, fetched_at=old),
-        call_record("untold, settled", last_modified_date_time=None, fetched_at=old),
-        call_record("untold, open", last_modified_date_time=None, fetched_at=young),
+        call_record("late", version=1, last_modified_date_time=old, fetched_at=old),
+        call_record("settled", version=1),
+        call_record("settled", version=2, last_modified_date_time=now, fetched_at=now),
+        call_record("open", version=1),
+        call_record("open", version=2),
     )
+    back = "UPDATE callrecords.call_version SET first_stored_at = $3 WHERE call_id = $1 AND version = $2"
+    before, after = (now - timedelta(hours=4, minutes=minutes) for minutes in (1, -1))
+    for call, version, at in (("settled", 1, after), ("settled", 2, before), ("open", 1, before), ("open", 2, after)):
+        await store.eyes.execute(back, call, version, at)
     settled = await store.rows("SELECT call_id, version, settled_at FROM callrecords.settled_call ORDER BY call_id")
-    assert settled == [("settled", 2, old + timedelta(hours=4)), ("untold, settled", 1, old + timedelta(hours=4))]
+    assert settled == [("settled", 2, before + timedelta(hours=4))]
+
+
+async def test_a_new_revision_does_not_unsettle_a_call(store: Store) -> None:
+    """What is derived of it changed, not what Graph has."""
+    await store.take(call_record("c", revision=1))
+    await store.eyes.execute("UPDATE callrecords.call_version SET first_stored_at = now() - interval '5 hours'")
+    await store.take(call_record("c", revision=2))
+    assert await store.rows("SELECT call_id, revision FROM callrecords.settled_call") == [("c", 2)]
 
 
 async def test_the_timeline_tells_what_happened_to_a_call_in_order(store: Store) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from ringback_cli.store import DIGEST
 from ringback_common.clock import SystemClock
 from ringback_common.outcomes import Emit
 from ringback_common.settings import LimitsSettings
 from ringback_events.record import CallRecord, Quality, Session, Tally
+from ringback_sink.comments import COLUMNS
 from ringback_sink.migrate import migrate
 from ringback_sink.store.adapters.calls import Calls
 from ringback_sink.store.adapters.database import Database
@@ -22,13 +24,25 @@ from ringback_testing.call_records import START, call_record, received
 pytestmark = pytest.mark.integration
 
 PAGE = (Path(__file__).parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
-_, TIMELINE, DAILY, RECEIVERS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+_, TIMELINE, DAILY, PERSON, NUMBER, RECEIVERS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
 TABLES_AND_VIEWS = """
     SELECT relname FROM pg_class
     WHERE relnamespace = 'callrecords'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
       AND relname <> 'alembic_version'
 """
+
+
+EVERY_COLUMN = """
+    SELECT c.oid, c.relname, a.attnum, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'callrecords'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
+      AND a.attnum > 0 AND NOT a.attisdropped
+"""
+UNEXPLAINED = f"""
+    SELECT relname, attname FROM ({EVERY_COLUMN}) each WHERE col_description(oid, attnum) IS NULL
+    UNION
+    SELECT relname, NULL FROM ({EVERY_COLUMN}) each WHERE obj_description(oid, 'pg_class') IS NULL
+"""  # noqa: S608 - our own question
 
 
 @pytest.fixture
@@ -109,6 +123,61 @@ async def test_receivers_of_poor_audio(stored: "asyncpg.Connection[Any]", databa
     assert [tuple(row) for row in await stored.fetch(RECEIVERS)] == [("wifi", "averageJitterMs", 3, 1)]
     plan = "\n".join(row[0] for row in await stored.fetch(f"EXPLAIN {RECEIVERS}"))
     assert set(re.findall(r"stream_(\d{4}_\d{2})", plan)) == {"2026_11"}
+
+
+async def test_the_calls_of_a_person_on_a_day(stored: "asyncpg.Connection[Any]", database: str) -> None:
+    """Whoever has the name, in whatever case, on that day alone; an index of the month answers."""
+    tomorrow = START + timedelta(days=1)
+    await take(database, call_record("today"), call_record("one party", parties=1), call_record("x", start=tomorrow))
+    assert [row["call_id"] for row in await stored.fetch(PERSON)] == ["today"]
+    assert '"left"(lower(display_name), 64) =' in await conditions(stored, PERSON)
+
+
+async def test_the_calls_of_a_number(stored: "asyncpg.Connection[Any]", database: str) -> None:
+    """An index of the month answers, also where nobody has it."""
+    phone = call_record("by phone", parties=2)
+    number = phone.parties[0].model_copy(update={"phone_number": "+49301234567"})
+    await take(database, phone.model_copy(update={"parties": [number, phone.parties[1]]}), call_record())
+    assert [row["call_id"] for row in await stored.fetch(NUMBER)] == ["by phone"]
+    assert '"left"(phone_number, 64) =' in await conditions(stored, NUMBER)
+
+
+async def test_the_other_questions_have_indices_too(stored: "asyncpg.Connection[Any]") -> None:
+    """Neither the calls of a tenant in a month nor its poor streams are looked for in everything."""
+    for question in (DAILY, RECEIVERS):
+        asked = await conditions(stored, question)
+        assert "tenant_id =" in asked
+        assert "call_start >=" in asked
+
+
+async def test_the_digest_of_a_day_reads_that_day(stored: "asyncpg.Connection[Any]") -> None:
+    """Of the children the month's part alone, of calls and versions what an index finds."""
+    day = {"$1": "'{}'", "$2": "'2026-11-16'", "$3": "'2026-11-17'"}
+    question = DIGEST
+    for place, value in day.items():
+        question = question.replace(place, value)
+    async with stored.transaction():
+        await stored.execute("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in await stored.fetch(f"EXPLAIN {question}"))
+    assert set(re.findall(r"(?:participant|session|stream)_(\d{4}_\d{2}|default)", plan)) == {"2026_11"}
+    assert not re.findall(r"Seq Scan on call(?:_version)?\b", plan), plan
+
+
+async def conditions(stored: "asyncpg.Connection[Any]", question: str) -> str:
+    """What indices are asked for where reading a whole table is no choice; none may be read whole all the same."""
+    async with stored.transaction():
+        await stored.execute("SET LOCAL enable_seqscan = off")
+        plan = [row[0] for row in await stored.fetch(f"EXPLAIN {question}")]
+    assert not [line for line in plan if "Seq Scan" in line], plan
+    return "\n".join(line for line in plan if "Index Cond" in line)
+
+
+async def test_every_table_column_and_view_has_a_comment(stored: "asyncpg.Connection[Any]") -> None:
+    """Whoever opens the schema in psql reads what each means; the comments of no column name what is not there."""
+    assert [tuple(row) for row in await stored.fetch(UNEXPLAINED)] == []
+    there = {(row["relname"], row["attname"]) for row in await stored.fetch(EVERY_COLUMN)}
+    named = {(relation, column) for relation, told in COLUMNS.items() for column in told}
+    assert named <= there
 
 
 async def test_every_table_and_view_is_documented(stored: "asyncpg.Connection[Any]") -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import asyncpg
 from alembic import command
@@ -14,16 +15,18 @@ from ringback_common.clock import SystemClock
 from ringback_common.grants import Duty, role_of
 from ringback_common.process import begin
 from ringback_common.settings import load
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from ringback_sink.comments import SCHEMA, comments
+from ringback_sink.indices import make_missing
 from ringback_sink.schema import REVISION
 from ringback_sink.settings import MigrateProcess
-from ringback_sink.store.adapters.database import connect
+from ringback_sink.store.adapters.database import Connection, connect
 from ringback_sink.store.adapters.failures import translated
-from ringback_sink.store.core import columns
 from ringback_sink.store.core.months import CHILD_TABLES, months_ahead
 from ringback_sink.store.waiting import until_reachable
 
@@ -31,7 +34,7 @@ __all__ = ["alembic_config", "migrate", "serve"]
 
 _LOCK = 7_463_728_401
 """Any constant: the name of the advisory lock that lets one migration run at a time."""
-
+_ASK_AGAIN = 0.2
 
 _log = logs.logger(__name__)
 
@@ -51,9 +54,10 @@ async def serve(stop: asyncio.Event) -> None:
 
 
 async def migrate(dsn: str, now: datetime | None = None) -> None:
-    """Apply all missing revisions, make this and the coming months' partitions, refresh the comments.
+    """Apply all missing revisions, make this and the coming months' partitions, refresh the comments, then the indices.
 
-    One transaction under an advisory lock: a second migration waits, then finds nothing to do.
+    The first three are one transaction; indices are made outside it, so that a store that is written to goes on. One
+    migration runs at a time: a second one waits, then finds nothing to do.
 
     Args:
         dsn: libpq connection string of a role that may create the schema.
@@ -64,11 +68,32 @@ async def migrate(dsn: str, now: datetime | None = None) -> None:
         asyncpg.PostgresError: PostgreSQL refuses.
         OSError: PostgreSQL cannot be reached.
     """
+    async with _alone(dsn) as alone:
+        await _bring_up(dsn, now or datetime.now(UTC))
+        await make_missing(alone)
+
+
+@asynccontextmanager
+async def _alone(dsn: str) -> AsyncGenerator[Connection]:
+    """A connection while whose life no other migration runs.
+
+    The lock is asked for again and again instead of waited for: PostgreSQL's waiting is a transaction, which the
+    other's making of an index would wait for.
+    """
+    connection = await connect(dsn)
+    try:
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - PostgreSQL tells by asking
+            await asyncio.sleep(_ASK_AGAIN)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _bring_up(dsn: str, now: datetime) -> None:
     async with _transaction(dsn) as connection:
-        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         await connection.execute(text("CREATE SCHEMA IF NOT EXISTS callrecords"))
         await connection.run_sync(_upgrade)
-        for month in months_ahead(now or datetime.now(UTC)):
+        for month in months_ahead(now):
             for table in CHILD_TABLES:
                 await connection.execute(
                     text("SELECT callrecords.make_month(:parent, :month)"), {"parent": table, "month": month}
@@ -97,21 +122,32 @@ def alembic_config() -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: SyncConnection) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, REVISION)
 
 
+_EXISTING = """
+    SELECT c.relname, c.relkind::text, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'callrecords'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+      AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
+"""
+
+
 async def _comment(connection: AsyncConnection) -> None:
     """Comments are the models' own words, so they are refreshed instead of repeated in revisions."""
-    tables = {
-        "call": columns.CALL,
-        "participant": columns.PARTICIPANT,
-        "session": columns.SESSION,
-        "stream": columns.STREAM,
-    }
-    for table, described in tables.items():
-        for column in described:
-            quoted = column.comment.replace("'", "''")
-            await connection.exec_driver_sql(f"COMMENT ON COLUMN callrecords.{table}.\"{column.name}\" IS '{quoted}'")
+    existing = cast("list[tuple[str, str, str]]", (await connection.exec_driver_sql(_EXISTING)).all())
+    kinds = {name: "VIEW" if kind == "v" else "TABLE" for name, kind, _ in existing}
+    there = {(name, column) for name, _, column in existing} | {(name, None) for name in kinds}
+    await connection.exec_driver_sql(f"COMMENT ON SCHEMA callrecords IS {_literal(SCHEMA)}")
+    for relation, column, sentence in comments():
+        if (relation, column) in there:
+            what = f'{kinds[relation]} callrecords."{relation}"'
+            if column is not None:
+                what = f'COLUMN callrecords."{relation}"."{column}"'
+            await connection.exec_driver_sql(f"COMMENT ON {what} IS {_literal(sentence)}")
+
+
+def _literal(sentence: str) -> str:
+    return "'" + sentence.replace("'", "''") + "'"

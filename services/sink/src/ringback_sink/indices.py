@@ -1,0 +1,117 @@
+"""Indices for the questions of docs/store.md and of a help desk, made while the store goes on writing.
+
+PostgreSQL makes an index without blocking writers outside a transaction only, and of a table by month partition by
+partition. So `migrate` makes them after its transaction; a run that was interrupted is taken up by the next one.
+"""
+
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+
+from ringback_common import logs
+
+from ringback_sink.store.adapters.database import Connection
+from ringback_sink.store.core.months import CHILD_TABLES
+
+__all__ = ["INDICES", "Index", "make_missing", "plain"]
+
+_log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index.
+
+    Attributes:
+        name: of the table's own; a partition's has the partition's name in the table's place.
+        table: of the schema `callrecords`.
+        on: what is indexed, as `CREATE INDEX` has it behind the table.
+    """
+
+    name: str
+    table: str
+    on: str
+
+    @property
+    def by_month(self) -> bool:
+        """Whether its table is partitioned."""
+        return self.table in CHILD_TABLES
+
+    def of(self, partition: str) -> str:
+        """Its name on a partition."""
+        return self.name.replace(self.table, partition, 1)
+
+
+def _of_party(name: str, text: str, column: str) -> Index:
+    """An index of parties by the first 64 characters of a text that others choose: a long one fits into no index."""
+    return Index(
+        f"participant_by_{name}",
+        "participant",
+        f"(tenant_id, left({text}, 64), call_start) WHERE {column} IS NOT NULL",
+    )
+
+
+INDICES = (
+    Index("call_by_start", "call", "(tenant_id, call_start)"),
+    Index("call_version_by_start", "call_version", "USING brin (start_date_time)"),
+    _of_party("id", "id", "id"),
+    _of_party("name", "lower(display_name)", "display_name"),
+    _of_party("upn", "lower(user_principal_name)", "user_principal_name"),
+    _of_party("number", "phone_number", "phone_number"),
+    Index("stream_by_poor", "stream", "(tenant_id, call_start) WHERE verdict = 'poor'"),
+)
+
+_STATES = """
+    SELECT c.relname, x.indisvalid FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
+    WHERE c.relnamespace = 'callrecords'::regnamespace
+"""
+_PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = $1::text::regclass ORDER BY 1"
+_ATTACHED = """
+    SELECT x.indrelid::regclass::text FROM pg_inherits i JOIN pg_index x ON x.indexrelid = i.inhrelid
+    WHERE i.inhparent = $1::text::regclass
+"""
+
+
+def plain() -> Iterator[str]:
+    """The statements for a store in which there is nothing yet: nobody is blocked by them."""
+    for index in INDICES:
+        yield f"CREATE INDEX IF NOT EXISTS {index.name} ON callrecords.{index.table} {index.on}"
+
+
+async def make_missing(connection: Connection) -> None:
+    """Make what is missing, and anew what an interrupted run has left unfinished.
+
+    Args:
+        connection: in no transaction; nobody else migrates meanwhile.
+
+    Raises:
+        asyncpg.PostgresError: PostgreSQL refuses; what was made stays.
+    """
+    states: dict[str, bool] = {row["relname"]: row["indisvalid"] for row in await connection.fetch(_STATES)}
+    for index in INDICES:
+        if states.get(index.name):
+            continue
+        _log.info("An index is made; the store may go on writing.", table=index.table, value=index.name)
+        async for statement in _steps(connection, index, states):
+            await connection.execute(statement)
+
+
+async def _steps(connection: Connection, index: Index, states: dict[str, bool]) -> AsyncGenerator[str]:
+    if not index.by_month:
+        for statement in _concurrently(index.name, index.table, index.on, states):
+            yield statement
+        return
+    yield f"CREATE INDEX IF NOT EXISTS {index.name} ON ONLY callrecords.{index.table} {index.on}"
+    attached = {row[0] for row in await connection.fetch(_ATTACHED, f"callrecords.{index.name}")}
+    for row in await connection.fetch(_PARTITIONS, f"callrecords.{index.table}"):
+        if row[0] not in attached:
+            partition = row[0].removeprefix("callrecords.")
+            for statement in _concurrently(index.of(partition), partition, index.on, states):
+                yield statement
+            yield f"ALTER INDEX callrecords.{index.name} ATTACH PARTITION callrecords.{index.of(partition)}"
+
+
+def _concurrently(name: str, table: str, on: str, states: dict[str, bool]) -> Iterator[str]:
+    """An index that was begun and not finished is in nobody's way but its own."""
+    if states.get(name) is False:
+        yield f"DROP INDEX CONCURRENTLY callrecords.{name}"
+    yield f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON callrecords.{table} {on}"

@@ -1,0 +1,121 @@
+"""Indices are made while the store goes on writing, and an interrupted run is taken up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from ringback_sink.indices import INDICES
+from ringback_sink.migrate import migrate
+from ringback_testing.call_records import START
+
+pytestmark = pytest.mark.integration
+
+INVALID = """
+    SELECT c.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
+    WHERE c.relnamespace = 'callrecords'::regnamespace AND NOT x.indisvalid
+"""
+PRESENT = "SELECT relname FROM pg_class WHERE relnamespace = 'callrecords'::regnamespace AND relkind IN ('i', 'I')"
+A_VERSION = """
+    INSERT INTO callrecords.call_version (tenant_id, call_id, version, revision, type, fetched_at, session_count,
+        counts_parties, quality_verdict) VALUES ('t', $1, 1, 1, 'peerToPeer', now(), 1, 2, 'good')
+"""
+A_PARTY = """
+    INSERT INTO callrecords.participant (tenant_id, call_id, version, revision, call_start, index, kind, relation,
+        is_organizer, in_participants, platforms, connection_types, sites, session_count, verdict, display_name)
+    VALUES ('t', $1, 1, 1, '2026-11-16', 0, 'user', 'internal', true, true, '{}', '{}', '{}', 1, 'good', $2)
+"""
+
+
+@pytest.fixture
+async def older(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """A store of the release before, with a call in it."""
+    monkeypatch.setattr("ringback_sink.migrate.REVISION", "0007")
+    monkeypatch.setattr("ringback_sink.indices.INDICES", ())
+    await migrate(database, START)
+    monkeypatch.undo()
+    eyes = await asyncpg.connect(database)
+    await eyes.execute(A_VERSION, "c")
+    await eyes.execute(A_PARTY, "c", "Zoë")
+    try:
+        yield eyes
+    finally:
+        await eyes.close()
+
+
+async def present(eyes: "asyncpg.Connection[Any]") -> set[str]:
+    """Names of all indices, once all of them are usable."""
+    assert await eyes.fetch(INVALID) == []
+    return {row["relname"] for row in await eyes.fetch(PRESENT)}
+
+
+async def test_a_store_that_holds_calls_gets_every_index(older: "asyncpg.Connection[Any]", database: str) -> None:
+    """Of its tables and of every month's part of them; again is nothing."""
+    await migrate(database, START)
+    names = await present(older)
+    assert {index.name for index in INDICES} <= names
+    assert {"participant_2026_11_by_name", "participant_default_by_name", "stream_2026_11_by_poor"} <= names
+    await migrate(database, START)
+    assert await present(older) == names
+
+
+async def test_an_empty_store_gets_the_same(database: str) -> None:
+    """A month that is made later has them, too."""
+    await migrate(database, START)
+    eyes = await asyncpg.connect(database)
+    assert {index.name for index in INDICES} <= await present(eyes)
+    await eyes.execute("SELECT callrecords.make_month('participant', '2031-05-01')")
+    on_it = "SELECT count(*) FROM pg_indexes WHERE tablename = 'participant_2031_05'"
+    assert await eyes.fetchval(on_it) == 1 + sum(index.table == "participant" for index in INDICES)
+    await eyes.close()
+
+
+async def test_writers_are_not_blocked_while_indices_are_made(older: "asyncpg.Connection[Any]", database: str) -> None:
+    """A transaction that is open holds the making of an index up; meanwhile others write."""
+    holding = await asyncpg.connect(database)
+    transaction = holding.transaction()
+    await transaction.start()
+    await holding.execute(A_VERSION, "held")
+    migrating = asyncio.create_task(migrate(database, START))
+    making = (
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND state = 'active'"
+    )
+    async with asyncio.timeout(20):
+        while not await older.fetchval(making):
+            await asyncio.sleep(0.05)
+    async with asyncio.timeout(2):
+        await older.execute(A_VERSION, "meanwhile")
+        await older.execute(A_PARTY, "meanwhile", "Zoë")
+    assert not migrating.done()
+    await transaction.commit()
+    await migrating
+    await present(older)
+    await holding.close()
+
+
+async def test_what_an_interrupted_run_left_is_made_anew(older: "asyncpg.Connection[Any]", database: str) -> None:
+    """An index that is not valid is in nobody's plan."""
+    await migrate(database, START)
+    for name in ("call_version_by_start", "participant_by_name"):
+        await older.execute(f"DROP INDEX callrecords.{name}")
+    await older.execute("CREATE INDEX participant_2026_11_by_name ON callrecords.participant_2026_11 (index)")
+    await older.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'callrecords.participant_2026_11_by_name'::regclass"
+    )
+    await migrate(database, START)
+    assert {"call_version_by_start", "participant_by_name"} <= await present(older)
+
+
+async def test_a_long_name_is_stored(older: "asyncpg.Connection[Any]", database: str) -> None:
+    """An index holds the beginning of a text alone: its length is the sender's choice."""
+    await migrate(database, START)
+    long = "".join(chr(0x4E00 + number % 20_000) for number in range(0, 60_000, 7))
+    await older.execute(A_PARTY, "long", long)
+
+
+async def test_two_migrations_at_once_end(older: "asyncpg.Connection[Any]", database: str) -> None:
+    """Neither waits for the other's transaction."""
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(migrate(database, START) for _ in range(3)))
+    await present(older)
