@@ -65,6 +65,26 @@ def test_a_narrow_table_stays_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, written.splitlines())) <= 80
 
 
+@pytest.mark.usefixtures("narrow")
+def test_a_table_that_just_does_not_fit_is_folded_at_its_heads(capsys: pytest.CaptureFixture[str]) -> None:
+    """The sessions of a call: a line each, so that they can be compared."""
+    columns = (
+        "ordinal", "start_date_time", "duration_ms", "verdict", "caller_platform", "callee_platform", "failure_stage",
+    )  # fmt: skip
+    began = datetime(2026, 11, 22, 17, 16, 25, tzinfo=UTC)
+    show(
+        "Sessions",
+        columns,
+        [(at, began, 961_948, "poor", "windows", "android", "midcall") for at in range(9)],
+        as_json=False,
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    values = ["2026-11-22", "17:16:25", "961948", "poor", "windows", "android", "midcall"]
+    assert [line.split() for line in lines[-9:]] == [[str(at), *values] for at in range(9)]
+    assert "platform" in lines[2]
+
+
 def test_json_has_numbers_as_numbers_times_in_rfc_3339_and_no_json_in_strings(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

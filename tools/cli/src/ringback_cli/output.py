@@ -1,7 +1,7 @@
 """What a person or a program reads: a table, a sentence, a progress bar; or one JSON document with `--json`.
 
-A table that is wider than the terminal, or than 80 columns where there is none, is written record by record. In JSON
-numbers are numbers, times are RFC 3339 in UTC, and no JSON stands in a string.
+A table that is wider than the terminal, or than 80 columns where there is none, is written without lines and with
+folded heads, or else record by record. In JSON numbers are numbers, times RFC 3339 in UTC, and no string holds JSON.
 """
 
 import json
@@ -43,6 +43,8 @@ _out = Console()
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_GAP = 2
+"""Blanks between two columns of a table without lines."""
 _WHOLE = re.compile(r"-?\d{1,15}")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
@@ -57,9 +59,11 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, a
         _out.print(f"{title}: none", markup=False)
         return
     cells = [[_cell(value) for value in row] for row in rows]
-    table = _table(title, columns, cells)
-    if _out.measure(table).minimum <= _out.width and _widest(columns, cells) <= _out.width:
-        _out.print(table)
+    narrow = [_width(name.split("_"), at, cells) for at, name in enumerate(columns)]
+    if sum(_width([name], at, cells) + 3 for at, name in enumerate(columns)) < _out.width:
+        _out.print(_table(title, columns, cells))
+    elif sum(narrow) + _GAP * len(columns) <= _out.width:
+        _out.print(_compact(title, columns, cells, narrow))
     else:
         _print_records(title, columns, cells)
 
@@ -94,10 +98,19 @@ def _table(title: str, columns: Sequence[str], cells: Sequence[Sequence[Text]]) 
     return table
 
 
-def _widest(columns: Sequence[str], cells: Sequence[Sequence[Text]]) -> int:
-    """Columns of the terminal that the table takes with no cell folded: each column has a border and two blanks."""
-    widths = [max(cell_len(name), *(row[at].cell_len for row in cells)) for at, name in enumerate(columns)]
-    return sum(widths) + 3 * len(columns) + 1
+def _compact(title: str, columns: Sequence[str], cells: Sequence[Sequence[Text]], widths: Sequence[int]) -> Table:
+    """The same without lines; a head is folded between its words."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column.replace("_", " "), width=width, overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def _width(words: Sequence[str], at: int, cells: Sequence[Sequence[Text]]) -> int:
+    """Columns of the terminal that a column of the table takes: its longest cell, or word of its head."""
+    return max(*map(cell_len, words), *(row[at].cell_len for row in cells))
 
 
 def _print_records(title: str, columns: Sequence[str], cells: Sequence[Sequence[Text]]) -> None:
