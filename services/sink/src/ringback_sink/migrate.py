@@ -80,7 +80,7 @@ async def _alone(dsn: str) -> AsyncGenerator[Connection]:
     The lock is asked for again and again instead of waited for: PostgreSQL's waiting is a transaction, which the
     other's making of an index would wait for.
     """
-    connection = await connect(dsn)
+    connection = await connect(dsn, server_settings={"statement_timeout": "0"})  # an index takes what it takes
     try:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - PostgreSQL tells by asking
             await asyncio.sleep(_ASK_AGAIN)
