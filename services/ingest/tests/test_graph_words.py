@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -10,14 +11,16 @@ from ringback_common import logs
 from ringback_common.errors import Transient
 from ringback_graph.answers import AuthFailed, Forbidden
 from ringback_graph.budget import Priority
-from ringback_graph.client import Call
+from ringback_graph.client import Call, GraphClient
+from ringback_graph.subscriptions import Subscriptions
 from ringback_graph.transport import Reply
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
 from ringback_ingest.keeper.adapters.said import Attentive
 from ringback_ingest.keeper.core.graph_words import _NUMBERS, _WORDS, without_data
+from ringback_ingest.keeper.core.outcomes import Refused
 from ringback_ingest.keeper.core.watch import Watch
 from ringback_ingest.keys_file import KeysFile
-from ringback_testing.subscribed import TENANT, FakeGraph, FakeTopic, keeper
+from ringback_testing.subscribed import NOW, TENANT, FakeGraph, FakeTopic, keeper
 
 CALL = Call(TENANT, "subscription_post", "POST", "https://graph.example/v1.0/subscriptions", Priority.LIVE)
 CONSENT = "Operation: Create; Exception: [Status Code: Forbidden; Reason: The request is not authorized for this user.]"
@@ -105,6 +108,15 @@ async def test_the_sentence_of_the_last_request_is_remembered_and_forgotten() ->
     with pytest.raises(Transient):
         await attentive.send(CALL)
     assert attentive.said(TENANT.tenant_id) is None
+
+
+async def test_subscriptions_are_asked_for_through_it() -> None:
+    """As the keeper wires them: the judgement stays what it was, and the sentence is known beside it."""
+    attentive = Attentive(Client(reply(400, "Subscription validation request failed for https://hooks.example/x.")))
+    subscriptions = GraphSubscriptions(Subscriptions(cast("GraphClient", attentive)), attentive.said)
+    outcome = await subscriptions.renew(TENANT, "7f105c7d-2dc5-4530-97cd-4e7ae6534c07", NOW)
+    assert outcome == Refused("validation")
+    assert subscriptions.said(TENANT.tenant_id) == "Subscription validation request failed for …."
 
 
 async def test_a_failing_subscription_gives_lines_with_it(
