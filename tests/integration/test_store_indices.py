@@ -31,7 +31,7 @@ A_PARTY = """
 @pytest.fixture
 async def older(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["asyncpg.Connection[Any]"]:
     """A store of the release before, with a call in it."""
-    monkeypatch.setattr("ringback_sink.migrate.REVISION", "0007")
+    monkeypatch.setattr("ringback_sink.migrate.REVISION", "0008")
     monkeypatch.setattr("ringback_sink.indices.INDICES", ())
     await migrate(database, START)
     monkeypatch.undo()

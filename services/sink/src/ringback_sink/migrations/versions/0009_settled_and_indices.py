@@ -11,7 +11,7 @@ from sqlalchemy import text
 from ringback_sink.indices import INDICES, plain
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
