@@ -76,13 +76,6 @@ def test_the_verdicts_page_has_the_limits_in_force_and_the_rules_left_out() -> N
         assert left_out in page, left_out
 
 
-def test_the_store_s_page_says_which_columns_have_the_contract_s_sentence() -> None:
-    """Columns that are no member of the contract's models are named: not every column has a comment."""
-    page = " ".join((ROOT / "docs" / "store.md").read_text("utf-8").split())
-    assert "Every column of `call`" not in page
-    assert "`document` and `stored_at` are the store's own" in page
-
-
 def test_a_request_that_names_a_version_is_said_to_be_nobodys_yet() -> None:
     """The look at a lower version is built and tested; whoever reads of it must not wait for it."""
     writers = [path for room in ("libs", "services", "tools") for path in (ROOT / room).glob("*/src/**/*.py")]
