@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeGuard, cast
+from urllib.parse import unquote
 
 import orjson
 from pydantic import ValidationError
@@ -183,12 +184,16 @@ def _call_id(item: dict[str, Any]) -> str | None:
 
 
 def _id_in(path: object) -> str | None:
-    """`communications/callRecords/{id}` and `…/callRecords('{id}')` give the id; the collection's path gives none."""
+    """`communications/callRecords/{id}` and `…/callRecords('{id}')` give the id; the collection's path gives none.
+
+    A path may be a URL's: a query behind it is no part of the id, and escapes stand for what they escape.
+    """
     if not isinstance(path, str):
         return None
-    if (key := _KEY.search(path)) is not None:
+    escaped = path.partition("?")[0].rstrip("/")
+    if (key := _KEY.search(unquote(escaped))) is not None:
         return key[1].replace("''", "'")
-    segment = path.rstrip("/").rpartition("/")[2]
+    segment = unquote(escaped.rpartition("/")[2])
     return segment if segment.lower() != "callrecords" else None
 
 
