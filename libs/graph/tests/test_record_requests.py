@@ -165,7 +165,6 @@ async def test_a_record_whose_version_rises_with_every_read_is_unstable(
 @pytest.mark.parametrize(
     ("status", "body", "answer"),
     [
-        (404, {}, NotFound()),
         (403, {"error": {"code": "Forbidden"}}, Forbidden("Forbidden")),
         (410, {"error": {"code": "Gone"}}, Refused(410, "Gone")),
         (200, ["x"], Malformed("json")),
@@ -181,6 +180,31 @@ async def test_a_second_answer_that_is_no_record_of_this_call_is_an_answer_as_an
     record = graph.answer = PagedRecord(reply)
     record.before = lambda request: reply(status, body) if request.url.endswith(PARTICIPANTS) else None
     assert await read(graph, tenant) == answer
+
+
+@pytest.mark.parametrize(("participants", "missing"), [(2, PARTICIPANTS), (300, VERSION), (300, "$skip=130")])
+async def test_a_later_request_that_finds_nothing_met_a_replica_that_lags(
+    graph: Any, tenant: Tenant, reply: Make, participants: int, missing: str
+) -> None:
+    """Graph had the record a moment ago: it is read again, and is unstable, not gone, if that goes on."""
+    record, lagging = PagedRecord(reply, participants=participants), [404]
+    record.before = lambda request: reply(lagging.pop(), {}) if request.url.endswith(missing) and lagging else None
+    graph.answer = record
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    assert len(found.record["participants_v2"]) == participants
+    assert asked(graph).count(f"?{SESSIONS}") == 2
+
+    record.before = lambda request: reply(404, {}) if request.url.endswith(missing) else None
+    assert isinstance(await read(graph, tenant), Unstable)
+
+
+async def test_a_record_that_went_meanwhile_is_not_found(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """The first request of the next attempt says so."""
+    record = graph.answer = PagedRecord(reply)
+    record.before = lambda _: reply(404, {}) if graph.requests[1:] else None
+    assert await read(graph, tenant) == NotFound()
+    assert asked(graph) == [f"?{SESSIONS}", f"?{PARTICIPANTS}", f"?{SESSIONS}"]
 
 
 @pytest.mark.parametrize(
