@@ -11,7 +11,7 @@ from ringback_graph.budget import Priority
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import Reply, Request
-from ringback_testing.paged_record import CALL, PARTICIPANTS, ROOT, SESSIONS, VERSION, PagedRecord
+from ringback_testing.paged_record import CALL, PARTICIPANTS, ROOT, SESSIONS, SIDES, VERSION, PagedRecord
 
 LIVE, BULK = Priority.LIVE, Priority.BULK
 Make = Callable[..., Reply]
@@ -80,18 +80,82 @@ async def test_pages_cost_a_request_each_and_the_version_one_where_participants_
     assert (len(found.record["sessions"]), len(found.record["participants_v2"])) == (sessions, participants)
 
 
-async def test_a_peer_to_peer_call_without_the_member_is_asked_about_again(
-    graph: Any, tenant: Tenant, reply: Make
+@pytest.mark.parametrize("sessions", [{}, {"sessions": None}, {"sessions": []}, {"sessions": {}}, {"sessions": [None]}])
+async def test_a_peer_to_peer_call_without_a_session_is_asked_about_again(
+    graph: Any, tenant: Tenant, reply: Make, sessions: Any
 ) -> None:
-    """Missing, null or empty sessions say nothing about who took part."""
-    record = PagedRecord(reply, participants=2)
-    for empty in ({}, {"sessions": None}, {"sessions": []}, {"sessions": {}}):
-        whole = record.head() | {"type": "peerToPeer"} | empty
-        record.before = lambda request, whole=whole: reply(200, whole) if request.url.endswith(SESSIONS) else None
-        graph.answer = record
-        found = await read(graph, tenant)
-        assert isinstance(found, Found)
+    """Missing, null, empty or odd sessions say nothing about who took part."""
+    found = await read_one_of_two(graph, tenant, reply, sessions)
+    assert (found.requests, len(found.record["participants_v2"])) == (2, 2)
+
+
+async def read_one_of_two(graph: Any, tenant: Tenant, reply: Make, sessions: Any) -> Found:
+    """Read a peer-to-peer call of two participants, whose first reply says this of its sessions."""
+    record = graph.answer = PagedRecord(reply, participants=2)
+    whole = record.head() | {"type": "peerToPeer"} | sessions
+    record.before = lambda request: reply(200, whole) if request.url.endswith(SESSIONS) else None
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    return found
+
+
+SERVICE = {"@odata.type": "#microsoft.graph.callRecords.serviceEndpoint"}
+USER, WHOLE, MASKED = "5f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "+493012345678", "+493012345***"
+
+
+def named(identity: Any, **more: Any) -> dict[str, Any]:
+    """A side that names somebody."""
+    return {"associatedIdentity": identity} | more
+
+
+@pytest.mark.parametrize(
+    "side",
+    [
+        None,
+        {},
+        named(None),
+        named({"displayName": "Somebody"}),
+        named({"id": "anonymous"}),
+        named({"id": "tel:Anonymous"}),
+        named({"id": MASKED}),
+        named({"id": "an-id-of-no-form"}),
+        {"identity": {"phone": {"id": "withheld"}}},
+        SERVICE,
+        named({"id": USER}, **SERVICE),
+        named({"id": USER}, **SERVICE, userAgent={"role": None}),
+        named({"id": USER}, **SERVICE, userAgent={"role": "unknownFutureValue"}),
+        SERVICE | {"userAgent": {"role": "voicemail"}},
+    ],
+)
+async def test_a_peer_to_peer_call_with_a_side_that_does_not_tell_who_it_is_is_asked_about_again(
+    graph: Any, tenant: Tenant, reply: Make, side: Any
+) -> None:
+    """The list names whom the session leaves out, withholds, or shows at a service that tells no role."""
+    for at in ("caller", "callee"):
+        found = await read_one_of_two(graph, tenant, reply, {"sessions": [SIDES | {at: side}]})
         assert (found.requests, len(found.record["participants_v2"])) == (2, 2)
+    found = await read_one_of_two(graph, tenant, reply, {"sessions": [SIDES, SIDES | {"callee": side}]})
+    assert found.requests == 2
+
+
+@pytest.mark.parametrize(
+    "side",
+    [
+        named({"id": USER}),
+        named({"id": WHOLE}),
+        named({"id": WHOLE}, **SERVICE),
+        named({"id": "teamsvisitor:ab"}, **SERVICE),
+        named({"id": "28:bot"}, **SERVICE),
+        named({"id": USER}, **SERVICE, userAgent={"role": "skypeForBusinessCallQueues"}),
+        {"identity": {"user": {"id": USER}}},
+    ],
+)
+async def test_a_peer_to_peer_call_whose_sides_tell_who_they_are_is_not(
+    graph: Any, tenant: Tenant, reply: Make, side: Any
+) -> None:
+    """An id of its own, and a kind: by its form, its type, or the role of the service it is the account of."""
+    found = await read_one_of_two(graph, tenant, reply, {"sessions": [SIDES | {"callee": side}]})
+    assert found.requests == 1
 
 
 @pytest.mark.parametrize(("member", "then"), [("version", 2), ("lastModifiedDateTime", "2026-11-22T10:00:07Z")])

@@ -24,7 +24,7 @@ from ringback_graph.budget import Priority
 from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import Reply, Request
-from ringback_testing.paged_record import CALL, ROOT
+from ringback_testing.paged_record import CALL, ROOT, SESSIONS
 from ringback_testing.paged_record import PagedRecord as Record
 
 LIVE, BULK = Priority.LIVE, Priority.BULK
@@ -399,6 +399,8 @@ async def _requests(graph: Any, tenant: Tenant) -> list[Request]:
 async def test_what_would_become_much_from_little_is_too_large(graph: Any, tenant: Tenant, reply: Make) -> None:
     """Each object counts, however empty: a session is derived of every one."""
     record = Record(reply)
-    graph.answer = lambda _: reply(200, record.head() | {"type": "peerToPeer", "sessions": [{}] * 1000})
+    graph.answer = lambda request: reply(
+        200, record.head() | ({"sessions": [{}] * 1000} if request.url.endswith(SESSIONS) else {})
+    )
     assert isinstance(await read(graph, tenant, octets=1002 * 128), Found)
     assert await read(graph, tenant, octets=1000 * 128) == TooLarge("record")

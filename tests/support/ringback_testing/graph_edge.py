@@ -116,7 +116,8 @@ def record(call_id: str, **members: Any) -> dict[str, Any]:
     """The least that is a call record of two, read in one request; members given by name replace or join its own."""
     times = {"startDateTime": "2026-11-02T09:00:00Z", "endDateTime": "2026-11-02T09:30:00Z"}
     own = {"id": call_id, "version": 1, "type": "peerToPeer", "modalities": ["audio"]}
-    return own | {"sessions": [{"id": call_id, "segments": []} | times]} | times | members
+    sides = {side: {"associatedIdentity": {"id": EDGE}} for side in ("caller", "callee")}
+    return own | {"sessions": [{"id": call_id, "segments": []} | sides | times]} | times | members
 
 
 @asynccontextmanager

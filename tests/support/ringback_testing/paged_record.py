@@ -6,13 +6,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ringback_graph.transport import Reply, Request
 
-__all__ = ["CALL", "PARTICIPANTS", "ROOT", "SESSIONS", "VERSION", "PagedRecord"]
+__all__ = ["CALL", "PARTICIPANTS", "ROOT", "SESSIONS", "SIDES", "VERSION", "PagedRecord"]
 
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
 ROOT = f"https://graph.test/v1.0/communications/callRecords/{CALL}"
 SESSIONS = "$expand=sessions($expand=segments)"
 VERSION = "$select=id,version,lastModifiedDateTime"
 PARTICIPANTS = "$select=id,version,lastModifiedDateTime,participants_v2&$expand=participants_v2"
+SIDES = {
+    name: {"associatedIdentity": {"id": f"a11ce000-0000-4000-8000-00000000000{n}"}}
+    for n, name in enumerate(("caller", "callee"))
+}
+"""Of every session: two users, told by their ids alone."""
 _PAGES = {"sessions": 60, "participants_v2": 130}
 
 
@@ -72,7 +77,8 @@ class PagedRecord:
     def part(self, member: str, skip: int, into: str, next_link: str) -> dict[str, Any]:
         """One page."""
         total, size = (self.sessions, 60) if member == "sessions" else (self.participants, 130)
-        values = [{"id": f"{member}-{n}", "v": self.version} for n in range(skip, min(skip + size, total))]
+        sides = SIDES if member == "sessions" else {}
+        values = [{"id": f"{member}-{n}", "v": self.version} | sides for n in range(skip, min(skip + size, total))]
         return {into: values} | ({next_link: self._link(member, skip + size)} if skip + size < total else {})
 
     def _link(self, member: str, skip: int) -> str:

@@ -15,7 +15,6 @@ __all__ = [
     "Changed",
     "Ends",
     "Page",
-    "ask_for_participants",
     "list_of",
     "move_participants",
     "told_apart",
@@ -48,15 +47,6 @@ class Page(NamedTuple):
     holder: dict[str, Any]
     member: str
     link: object
-
-
-def ask_for_participants(record: dict[str, Any], replies: int) -> bool:
-    """Whether a record needs the second request, given its sessions and how many replies those took.
-
-    A peer-to-peer call has two people, and both are sides of its session (Graph's session resource). So it needs none,
-    unless there is no session, or more than one reply whose versions must be compared.
-    """
-    return record.get("type") != "peerToPeer" or replies > 1 or not record.get("sessions")
 
 
 def move_participants(record: dict[str, Any], answer: dict[str, Any]) -> None:

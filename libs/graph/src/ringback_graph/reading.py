@@ -17,7 +17,6 @@ from ringback_graph.pages import (
     Changed,
     Ends,
     Page,
-    ask_for_participants,
     list_of,
     move_participants,
     told_apart,
@@ -26,6 +25,7 @@ from ringback_graph.pages import (
     values_of,
     version_of,
 )
+from ringback_graph.parse import needs_participants
 from ringback_graph.transport import Reply
 
 __all__ = ["SESSIONS", "VERSION", "Reading"]
@@ -68,7 +68,7 @@ class Reading:
         await self._pages(record)
         for page in unread_segments(record):
             await self._follow(page)
-        if ask_for_participants(record, self._asking.spent.replies):
+        if self._asking.spent.replies > 1 or needs_participants(record):
             await self._participants(record)
         spent = self._asking.spent
         return Found(record, version, spent.requests, started, spent.weight)

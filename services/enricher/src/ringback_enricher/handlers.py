@@ -13,11 +13,11 @@ from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Re
 from ringback_events.keys import call_key, canonical_id, tenant_of
 from ringback_events.topics import FETCH_ASIDE
 from ringback_graph.answers import Current, Found
+from ringback_graph.parse import lacks_sessions
 from ringback_graph.tenants import Tenant
 
 from ringback_enricher.adapters.graph import Unread
 from ringback_enricher.conversion import Conversions
-from ringback_enricher.core.completeness import lacks_sessions
 from ringback_enricher.core.decisions import (
     CHECK_AFTER,
     Schedule,

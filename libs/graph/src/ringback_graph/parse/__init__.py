@@ -4,6 +4,7 @@ Pure and total: every function takes any JSON value and answers None where the v
 imports an I/O library, so a service's `core` may use it.
 """
 
+from ringback_graph.parse.completeness import lacks_sessions, needs_participants
 from ringback_graph.parse.identities import (
     Identity,
     Kind,
@@ -37,6 +38,8 @@ __all__ = [
     "integer",
     "is_nobody",
     "is_service",
+    "lacks_sessions",
+    "needs_participants",
     "number",
     "number_of",
     "organizer",

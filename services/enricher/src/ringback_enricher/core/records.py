@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ringback_events.wire import CallRecordWire, QualityWire, SessionWire
+from ringback_graph.parse import lacks_sessions
 
-from ringback_enricher.core.completeness import lacks_sessions
 from ringback_enricher.core.failures import first_failure
 from ringback_enricher.core.feedback import worst_rating
 from ringback_enricher.core.networks import Networks
