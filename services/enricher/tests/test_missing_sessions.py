@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from ringback_common.outcomes import Accounting, Emit, Reason
+from ringback_common.outcomes import Accounting, Drop, Emit, Reason
 from ringback_events.topics import CALLS, FETCH_RETRY_2M, FETCH_RETRY_10S, RECORDS, SESSIONS
 
 EMPTY = {"type": "peerToPeer", "sessions": []}
@@ -90,10 +90,30 @@ async def test_whoever_asks_waits_as_long(make_bench: Any, request_of: Any, foun
     assert outcome.reason is Reason.SESSIONS_MISSING
 
 
-async def test_the_canary_waits_for_nothing(make_bench: Any, request_of: Any, found: Any) -> None:
-    """It proves the path, not the record."""
+async def test_the_canary_waits_for_nothing_and_publishes_nothing(make_bench: Any, request_of: Any, found: Any) -> None:
+    """What it would publish is what the store keeps of that version."""
     (outcome,) = await make_bench(found(**EMPTY)).step([request_of(source="canary")])
-    assert topics_of(outcome) == [RECORDS.name]
+    assert outcome == Drop(Reason.CANARY)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+async def test_a_canary_beside_others_publishes_nothing_for_them(
+    make_bench: Any, request_of: Any, found: Any, at: int
+) -> None:
+    """They wait as they would without it."""
+    requests = [request_of()]
+    requests.insert(at, request_of(source="canary"))
+    outcomes = await make_bench(found(**EMPTY)).step(requests)
+    assert outcomes[at] == Drop(Reason.CANARY)
+    assert (outcomes[1 - at].accounting, outcomes[1 - at].reason) == (Accounting.DEFERRED, Reason.SESSIONS_MISSING)
+
+
+async def test_a_request_without_looks_left_is_published_beside_a_canary(
+    make_bench: Any, request_of: Any, found: Any
+) -> None:
+    """To all topics: it is not the canary's publication."""
+    carrier, _ = await make_bench(found(**EMPTY)).step([request_of(source="canary"), request_of(**looked(3))])
+    assert topics_of(carrier) == [RECORDS.name, SESSIONS.name, CALLS.name]
 
 
 async def test_a_version_that_is_published_already_is_not_awaited(make_bench: Any, request_of: Any, found: Any) -> None:
@@ -104,3 +124,16 @@ async def test_a_version_that_is_published_already_is_not_awaited(make_bench: An
     assert outcome.reason is Reason.VERSION_UNCHANGED
     (outcome,) = await bench.settled(request_of())
     assert outcome.reason is Reason.SESSIONS_MISSING
+
+
+@pytest.mark.parametrize("source", ["replay", "lookup", "release", "reconcile"])
+async def test_whoever_has_a_published_version_published_again_waits_as_for_the_first(
+    make_bench: Any, request_of: Any, found: Any, source: str
+) -> None:
+    """A consumer that has nothing yet keeps what the replay publishes: not the empty record of a replica that lags."""
+    bench = make_bench(found(3, **WHOLE), found(3, **EMPTY), found(3, **WHOLE))
+    await bench.settled(request_of())
+    (outcome,) = await bench.settled(request_of(source=source))
+    assert outcome.reason is Reason.SESSIONS_MISSING
+    (outcome,) = await bench.settled(request_of(source=source, **looked(1)))
+    assert topics_of(outcome)[0] == RECORDS.name

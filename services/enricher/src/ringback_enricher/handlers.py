@@ -226,7 +226,10 @@ class FetchStep:
         return self._settled(requests, found.version, stages)
 
     def _awaiting_sessions(self, requests: Sequence[Request], found: Found) -> list[Outcome] | None:
-        """The requests of a call that came without its sessions, put off; None if it is published now or was before."""
+        """The requests of a call that came without its sessions, put off; None if it is published now.
+
+        None, too, if it was published before and nobody asks for it on purpose: then nothing is.
+        """
         given, key = self._with, call_key(requests[0].tenant_id, requests[0].call_id)
         if not lacks_sessions(found.record) or given.published.spares(key, requests, self._version(found)):
             return None

@@ -149,12 +149,19 @@ def look_again(
 def await_sessions(requests: Sequence[Request], schedule: Schedule) -> list[Outcome] | None:
     """Defer all requests of a call that came without its sessions; None if one of them has no look left.
 
-    Then it is published as it is, for all: whatever is published of a version first is what every consumer keeps. The
-    canary has none: it proves the path, not the record.
+    Then it is published as it is, for all: whatever is published of a version first is what every consumer keeps. A
+    canary has no say in that and waits for nothing: it has proved the path up to here, and nothing is published for it.
     """
-    again = [None if each.is_canary else look_again(Reason.SESSIONS_MISSING, each, schedule) for each in requests]
-    waiting = [_deferred(message, Reason.SESSIONS_MISSING) for message in again if message is not None]
-    return waiting if len(waiting) == len(requests) else None
+    waiting = [_await_sessions(request, schedule) for request in requests]
+    outcomes = [outcome for outcome in waiting if outcome is not None]
+    return outcomes if len(outcomes) == len(requests) else None
+
+
+def _await_sessions(request: Request, schedule: Schedule) -> Outcome | None:
+    if request.is_canary:
+        return Drop(Reason.CANARY)
+    again = look_again(Reason.SESSIONS_MISSING, request, schedule)
+    return None if again is None else _deferred(again, Reason.SESSIONS_MISSING)
 
 
 def put_aside(received: Received, lane: str, reason: Reason) -> Outcome:
