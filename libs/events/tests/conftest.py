@@ -193,6 +193,7 @@ def record(sessions: int = 2, streams: int = 2, parties: int = 2) -> CallRecordW
             "missingParticipants": 0,
             "unparsableValues": 0,
             "sessionsMissing": False,
+            "participantsMissing": False,
         },
         "failure": {"stage": "midcall", "reason": "Örjan hung up on +49 30 901820."},
         "parties": [party(index) for index in range(parties)],

@@ -15,6 +15,7 @@ from ringback_testing.paged_record import CALL, PARTICIPANTS, ROOT, SESSIONS, VE
 Make = Callable[..., Reply]
 PAGE = "/participants_v2"
 BAD, ODD = {"error": {"code": "BadRequest"}}, {"error": {"code": "UnknownError"}}
+NO_SEGMENT = {"error": {"code": "BadRequest", "message": "Resource not found for the segment 'participants_v2'."}}
 
 
 def asked(graph: Any) -> list[str]:
@@ -27,7 +28,7 @@ async def read(graph: Any, tenant: Tenant) -> Any:
     return await RecordReader(graph.client()).read(tenant, CALL, Priority.LIVE)
 
 
-@pytest.mark.parametrize(("status", "body"), [(404, {}), (404, ODD), (400, BAD)])
+@pytest.mark.parametrize(("status", "body"), [(404, {}), (404, ODD), (400, NO_SEGMENT)])
 async def test_sessions_and_old_participants_are_the_record(
     graph: Any, tenant: Tenant, reply: Make, status: int, body: Any
 ) -> None:
@@ -67,6 +68,13 @@ async def test_it_is_said_once_for_each_tenant(
     ("answer", "expected"),
     [
         ((400, ODD), Refused(400, "UnknownError")),
+        ((400, BAD), Refused(400, "BadRequest")),
+        ((400, {"error": {"code": "BadRequest", "message": "Invalid request."}}), Refused(400, "BadRequest")),
+        (
+            (400, {"error": {"code": "BadRequest", "message": ["Resource not found for the segment"]}}),
+            Refused(400, "BadRequest"),
+        ),
+        ((403, NO_SEGMENT), Forbidden("BadRequest")),
         ((403, ODD), Forbidden("UnknownError")),
         ((410, ODD), Refused(410, "UnknownError")),
     ],
@@ -74,9 +82,9 @@ async def test_it_is_said_once_for_each_tenant(
 async def test_another_answer_to_the_page_does_not_say_that_it_does_not_exist(
     graph: Any, tenant: Tenant, reply: Make, answer: tuple[int, Any], expected: object
 ) -> None:
-    """One odd 400 must not cost a record its participants."""
+    """A fault that answers both with 400 must not cost a record its participants: a whole one comes too late then."""
     record = graph.answer = PagedRecord(reply)
-    record.lacks = (reply(400, ODD), reply(*answer))
+    record.lacks = (reply(400, BAD), reply(*answer))
     assert await read(graph, tenant) == expected
 
 

@@ -85,6 +85,12 @@ class Anomalies(Event):
         " of before rules number 2.",
         default=None,
     )
+    participants_missing: bool | None = member(
+        C0,
+        "Whether Graph had no participants_v2 for a call of which only that list tells who took part: the parties are"
+        " those of sessions and the deprecated participants. Null in records of before rules number 2.",
+        default=None,
+    )
 
 
 class FailureFacts(Event):

@@ -90,6 +90,7 @@ class AnomaliesWire(TypedDict):
     missingParticipants: int
     unparsableValues: int
     sessionsMissing: NotRequired[bool | None]
+    participantsMissing: NotRequired[bool | None]
 
 
 class CallFactsWire(TypedDict):

@@ -25,7 +25,7 @@ from ringback_graph.tenants import Tenant
 from ringback_graph.transport import HttpTransport, Reply, Request, Transport
 from ringback_graph.waits import Alone, Waits
 
-__all__ = ["Call", "GraphClient", "error_code", "json_object"]
+__all__ = ["Call", "GraphClient", "error_code", "error_says", "json_object"]
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}\Z")
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "Ringback"}
@@ -176,10 +176,17 @@ def json_object(reply: Reply) -> dict[str, Any] | None:
 
 
 def error_code(reply: Reply) -> str:
-    """Graph's error code, or `none`; the message beside it may quote data and is not looked at."""
+    """Graph's error code, or `none`; the message beside it may quote data and is no part of it."""
     error = (json_object(reply) or {}).get("error")
     code = cast("dict[str, Any]", error).get("code") if isinstance(error, dict) else None
     return code if isinstance(code, str) and _WORD.match(code) else "none"
+
+
+def error_says(reply: Reply, words: str) -> bool:
+    """Whether the message of Graph's error has these lower-case words; it may quote data, and goes no further."""
+    error = (json_object(reply) or {}).get("error")
+    message = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else None
+    return isinstance(message, str) and words in message.lower()
 
 
 def _json(reply: Reply) -> object:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ringback_graph.answers import Answer, Current, Found, Malformed, Unstable
 from ringback_graph.asking import Asking
-from ringback_graph.client import error_code
+from ringback_graph.client import error_says
 from ringback_graph.links import sample_token
 from ringback_graph.pages import (
     NEXT,
@@ -36,6 +36,8 @@ VERSION = "$select=id,version,lastModifiedDateTime"
 _PARTICIPANTS = f"{VERSION},participants_v2&$expand=participants_v2"
 """The first 130 participants, and the version they are of. The expanded member must be selected, too."""
 
+_NO_SEGMENT = "resource not found for the segment"
+"""As Graph begins its message of a 400 for a path whose last part its schema does not have."""
 _PAGES = {"sessions": "$expand=segments&", "participants_v2": ""}
 """Options of a page by its list (List sessions, List participants_v2)."""
 
@@ -149,6 +151,7 @@ class Reading:
 def _lacks_participants(reply: Reply) -> bool:
     """Whether the page of participants does not exist: 404, or Graph's 400 for a segment that its schema lacks.
 
-    The record itself exists: it was read before, and its version is asked for after this.
+    The record itself exists: it was read before, and its version is asked for after this. `BadRequest` is the code of
+    whatever Graph refuses, a passing fault included: only the message tells.
     """
-    return reply.status == 404 or (reply.status == 400 and error_code(reply) == "BadRequest")  # noqa: PLR2004 - HTTP
+    return reply.status == 404 or (reply.status == 400 and error_says(reply, _NO_SEGMENT))  # noqa: PLR2004 - HTTP

@@ -2,6 +2,6 @@
 
 __all__ = ["REVISION"]
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest revision in `migrations/versions`; a test compares them. A constant, so that the store's process need not
 load the migration tools to know it."""

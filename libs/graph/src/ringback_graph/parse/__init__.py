@@ -4,7 +4,7 @@ Pure and total: every function takes any JSON value and answers None where the v
 imports an I/O library, so a service's `core` may use it.
 """
 
-from ringback_graph.parse.completeness import lacks_sessions, needs_participants
+from ringback_graph.parse.completeness import lacks_participants, lacks_sessions, needs_participants
 from ringback_graph.parse.identities import (
     Identity,
     Kind,
@@ -38,6 +38,7 @@ __all__ = [
     "integer",
     "is_nobody",
     "is_service",
+    "lacks_participants",
     "lacks_sessions",
     "needs_participants",
     "number",

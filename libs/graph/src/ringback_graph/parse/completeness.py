@@ -6,9 +6,9 @@ from typing import Any, cast
 from ringback_graph.parse.identities import Kind, endpoint_identity, is_service
 from ringback_graph.parse.spellings import is_nobody
 
-__all__ = ["lacks_sessions", "needs_participants"]
+__all__ = ["lacks_participants", "lacks_sessions", "needs_participants"]
 
-_TWO_PEOPLE = "peerToPeer"
+_TWO_PEOPLE, _PARTICIPANTS = "peerToPeer", "participants_v2"
 _NO_ROLES = frozenset({None, "", "unknown", "unknownFutureValue"})
 _OPEN_KINDS = frozenset({Kind.UNKNOWN, Kind.SERVICE})
 
@@ -31,6 +31,11 @@ def needs_participants(record: Mapping[str, Any]) -> bool:
         return True
     sides = (session.get(side) for session in _sessions(record) for side in ("caller", "callee"))
     return not all(_tells_who(side) for side in sides)
+
+
+def lacks_participants(record: Mapping[str, Any]) -> bool:
+    """Whether a whole record has no `participants_v2` though only that tells who took part: this Graph has none."""
+    return _PARTICIPANTS not in record and needs_participants(record)
 
 
 def _tells_who(endpoint: object) -> bool:

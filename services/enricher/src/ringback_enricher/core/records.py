@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ringback_events.wire import CallRecordWire, QualityWire, SessionWire
-from ringback_graph.parse import lacks_sessions
+from ringback_graph.parse import lacks_participants, lacks_sessions
 
 from ringback_enricher.core.failures import first_failure
 from ringback_enricher.core.feedback import worst_rating
@@ -93,6 +93,7 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
             "missingParticipants": roster.missing_participants(),
             "unparsableValues": readings.unparsable,
             "sessionsMissing": lacks_sessions(graph),
+            "participantsMissing": lacks_participants(graph),
         },
         "failure": first_failure(session.get("failure") for session in sessions),
         "parties": parties,
