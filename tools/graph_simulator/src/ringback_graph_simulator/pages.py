@@ -85,8 +85,10 @@ class Pages:
         parts = [_dump(body)[:-1]]
         if expand.sessions:
             parts += self._expanded(call, ChildQuery.first("sessions", prefer, segments=expand.segments))
-        if expand.participants or (call.installed and "participants_v2" in call.installed.body):
+        if expand.participants:
             parts += self._expanded(call, ChildQuery.first("participants_v2", prefer))
+        elif call.installed is not None and "participants_v2" in call.installed.body:
+            parts += self._listed(call, ChildQuery.first("participants_v2", prefer))
         return _preferred(b"".join([*parts, b"}"]), prefer)
 
     def children(self, call: Call, query: ChildQuery, prefer: Prefer) -> bytes:
@@ -116,11 +118,14 @@ class Pages:
         return _dump(body)
 
     def _expanded(self, call: Call, query: ChildQuery) -> list[bytes]:
+        parts, link = self._listed(call, query), self._next_link(call, query)
+        return parts if link is None else [*parts, f',"{query.kind}@odata.nextLink":'.encode(), _dump(link)]
+
+    def _listed(self, call: Call, query: ChildQuery) -> list[bytes]:
+        """A page without its link: what a document shows unasked goes on where it is asked for."""
         name = query.kind.encode()
         parts = [b',"' + name + b'@odata.context":', _dump(self._context(query.kind)), b',"' + name + b'":[']
-        parts += [self._slice(call, query), b"]"]
-        link = self._next_link(call, query)
-        return parts if link is None else [*parts, b',"' + name + b'@odata.nextLink":', _dump(link)]
+        return [*parts, self._slice(call, query), b"]"]
 
     def _slice(self, call: Call, query: ChildQuery) -> bytes:
         page = self._of_kind(call, query.kind)[query.offset : query.offset + query.size]
