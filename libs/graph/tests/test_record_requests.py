@@ -181,6 +181,17 @@ async def test_a_version_that_rises_between_the_two_requests_starts_the_read_ove
     assert found.requests == 4
 
 
+async def test_a_list_that_goes_on_unasked_and_asked_for_is_no_circle(graph: Any, tenant: Tenant, reply: Make) -> None:
+    """Microsoft's sample shows participants that nobody expanded: the second request's list is the record's."""
+    record = graph.answer = PagedRecord(reply, 1, 131)
+    unasked = record.head() | record.part("sessions", 0, "sessions", "") | {"type": "groupCall"}
+    unasked |= record.part("participants_v2", 0, "participants_v2", "participants_v2@odata.nextLink")
+    record.before = lambda request: reply(200, unasked) if request.url.endswith(SESSIONS) else None
+    found = await read(graph, tenant)
+    assert isinstance(found, Found)
+    assert [each["id"] for each in found.record["participants_v2"]] == [f"participants_v2-{n}" for n in range(131)]
+
+
 @pytest.mark.parametrize(
     "last_old", [f"?{SESSIONS}", "/sessions?$skip=60", f"?{PARTICIPANTS}", "/participants_v2?$skip=130"]
 )

@@ -54,6 +54,7 @@ class _Spent:
     replies: int = 0
     """Replies of the current attempt."""
     followed: set[str] = field(default_factory=set[str])
+    """Next links of the current chain."""
 
     @property
     def weight(self) -> int:
@@ -82,11 +83,14 @@ class Asking:
     def restart(self) -> None:
         """Give up what was read: the next attempt begins. Requests, time and pauses stay spent."""
         self.spent.replies, self.spent.octets, self.spent.objects = 0, 0, 0
-        self.spent.followed.clear()
         self._about.room.restart()
 
+    def begin_pages(self) -> None:
+        """A chain of next links begins; one list may come in two replies, and each has its chain."""
+        self.spent.followed.clear()
+
     def follow(self, link: str) -> None:
-        """Note a next link. Raises Ends if it leads in a circle."""
+        """Note a next link. Raises Ends if the chain it belongs to is a circle."""
         if link in self.spent.followed:
             raise Ends(Malformed("next_link"))
         self.spent.followed.add(link)

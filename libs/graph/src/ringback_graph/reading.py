@@ -108,6 +108,7 @@ class Reading:
 
     async def _follow(self, page: Page) -> None:
         """Read a chain of pages to its end into the list it continues."""
+        self._asking.begin_pages()
         values = list_of(page.holder, page.member)
         link = page.link
         while link is not None:
