@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ringback_events.topics import FETCH, INTERNAL_DEAD_LETTERS
 from ringback_testing import eventually
 from ringback_testing.fetch_rig import Fetching
-from ringback_testing.graph_edge import EDGE, Answer, GraphEdge, octets, record
+from ringback_testing.graph_edge import EDGE, Answer, GraphEdge, Seen, octets, record
 from ringback_testing.processes import RunningProcess
 from ringback_testing.public_port import PublicPort, body, item
 from ringback_testing.webhook import post
@@ -93,7 +93,7 @@ async def test_nothing_graph_says_writes_a_line(fetching: Fetching, hostile: Gra
         error = orjson.dumps({"error": {"code": text, "message": text}})
         for name, answer in (
             (f"error {at}", lambda _, error=error: octets(410, error)),
-            (f"link {at}", lambda _, text=text: octets(200, _with("c", **{"sessions@odata.nextLink": text}))),
+            (f"link {at}", lambda seen, text=text: octets(200, _linked(seen, text))),
             (f"header {at}", lambda _, text=one_line: octets(302, b"", Location=text, Server=text)),
         ):
             calls[name] = await _asked(fetching, hostile, answer)
@@ -106,6 +106,12 @@ async def test_nothing_graph_says_writes_a_line(fetching: Fetching, hostile: Gra
     ]
     assert FORGED.encode() not in b"\n".join(value for letter in letters for _, value in letter.headers)
     _judge(fetching.process)
+
+
+def _linked(seen: Seen, link: str) -> bytes:
+    """The record that was asked for, whose sessions go on at this link."""
+    call_id = seen.target.partition("?")[0].rpartition("/")[2]
+    return _with(call_id, **{"sessions@odata.nextLink": link})
 
 
 def _with(call_id: str, **members: Any) -> bytes:
