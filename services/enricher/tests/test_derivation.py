@@ -379,6 +379,37 @@ def test_a_failure_of_an_unknown_stage_gives_way_to_one_that_tells_more() -> Non
     assert derived(graph).get("failure") == {"stage": "callSetup", "reason": None}
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "told"),
+    [
+        (("midcall", None), (None, "Drop"), ("unknown", "Drop")),
+        (("midcall", None), ("midcall", "Drop"), ("midcall", "Drop")),
+        (("unknownFutureValue", None), ("callSetup", "x"), ("callSetup", "x")),
+        (("unknownFutureValue", None), ("callSetup", None), ("callSetup", None)),
+        (("unknown", "x"), ("midcall", "y"), ("midcall", "y")),
+        (("midcall", " "), ("unknown", "x"), ("unknown", "x")),
+        (("midcall", "x"), ("callSetup", "y"), ("midcall", "x")),
+        (("midcall", "x"), ("callSetup", None), ("midcall", "x")),
+        ((" ", "\t"), None, None),
+        (("\t", None), ("midcall", None), ("midcall", None)),
+    ],
+)
+@pytest.mark.parametrize("where", ["in the segment", "in a later session"])
+def test_a_failure_that_tells_more_is_hidden_by_none(
+    where: str, first: tuple[Any, Any], then: tuple[Any, Any] | None, told: tuple[str, str] | None
+) -> None:
+    """A reason says most, then a stage that is known; of two that tell alike the first is the call's."""
+    graph = meeting()
+    quiet, later = graph["sessions"][0], graph["sessions"][1]
+    quiet["failureInfo"] = dict(zip(("stage", "reason"), first, strict=True))
+    further = quiet["segments"][0] if where == "in the segment" else later
+    further["failureInfo"] = then and dict(zip(("stage", "reason"), then, strict=True))
+    record = derived(graph)
+    assert record.get("failure") == (told and dict(zip(("stage", "reason"), told, strict=True)))
+    if where == "in the segment":
+        assert record["sessions"][0].get("failure") == record.get("failure")
+
+
 def test_a_call_that_ends_before_it_starts_is_counted_too() -> None:
     """Once for the call, beside its sessions and segments."""
     record = derived(meeting() | {"endDateTime": "2026-11-02T08:59:59Z"})

@@ -35,7 +35,7 @@ class OpenStream(StreamFacts):
 class OpenCall(CallFacts):
     """One call version without identities. Value of `callrecords.open.calls.v1`."""
 
-    failure: FailureFacts | None = member(C0, "The first failure among the sessions, if any.", default=None)
+    failure: FailureFacts | None = member(C0, "The first of those of the sessions that tell most, if any.", default=None)
     parties: list[OpenParty] = member(C1, "The parties, by index.")
 
 
@@ -52,7 +52,7 @@ class OpenSession(SessionFacts):
     caller: EndpointFacts | None = member(C1, "Who started the leg.", default=None)
     callee: EndpointFacts | None = member(C1, "Who was reached.", default=None)
     failure: FailureFacts | None = member(
-        C0, "The failure of the session, else of its first failed segment.", default=None
+        C0, "What tells most of the failures of the session and its segments.", default=None
     )
     streams: list[OpenStream] = member(C1, "Every stream, by segment, media and stream index.")
 

@@ -241,7 +241,7 @@ class Session(SessionFacts):
 
     caller: Endpoint | None = member(C1, "Who started the leg.", default=None)
     callee: Endpoint | None = member(C1, "Who was reached.", default=None)
-    failure: Failure | None = member(C0, "The failure of the session, else of its first failed segment.", default=None)
+    failure: Failure | None = member(C0, "What tells most of the failures of the session and its segments.", default=None)
     streams: list[Stream] = member(C1, "Every stream, by segment, media and stream index.")
 
 
@@ -325,7 +325,7 @@ class CallRecord(CallFacts):
     Value of `callrecords.restricted.records.v1`.
     """
 
-    failure: Failure | None = member(C0, "The first failure among the sessions, if any.", default=None)
+    failure: Failure | None = member(C0, "The first of those of the sessions that tell most, if any.", default=None)
     parties: list[Party] = member(C1, "Union of participants_v2 and the sessions' sides.")
     sessions: list[Session] = member(C1, "Every session, by ordinal.")
     join_web_url: str | None = member(C3, "Link to join the meeting.", default=None)

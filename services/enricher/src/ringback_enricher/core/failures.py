@@ -5,15 +5,16 @@ from typing import Any
 
 from ringback_events.wire import FailureWire
 
-from ringback_enricher.core.readings import Members, is_silent, members, text
+from ringback_enricher.core.readings import Members, filled, is_silent, members
 
 __all__ = ["first_failure", "session_failure"]
 
 _UNKNOWN = "unknown"
+_UNTOLD = frozenset({_UNKNOWN, "unknownFutureValue"})
 
 
 def session_failure(session: Members, segments: list[Members]) -> FailureWire | None:
-    """The session's failure, else its first failed segment's; neither proves that the session succeeded.
+    """The failure of the session or of one of its segments that tells most; none proves that the session succeeded.
 
     A segment has one if any of its streams failed, a session if any of its segments did (Graph: segment, session).
     """
@@ -21,18 +22,17 @@ def session_failure(session: Members, segments: list[Members]) -> FailureWire | 
 
 
 def first_failure(failures: Iterable[FailureWire | None]) -> FailureWire | None:
-    """The first that tells a stage or a reason; else the first that says no more than that something failed."""
-    found = [failure for failure in failures if failure is not None]
-    return next((failure for failure in found if _tells(failure)), found[0] if found else None)
+    """The first of those that tell most: a reason says why, a stage only when, and an unknown one not even that."""
+    return max((failure for failure in failures if failure is not None), key=_telling, default=None)
 
 
-def _tells(failure: FailureWire) -> bool:
-    return failure["stage"] != _UNKNOWN or failure.get("reason") is not None
+def _telling(failure: FailureWire) -> tuple[bool, bool]:
+    return failure.get("reason") is not None, failure["stage"] not in _UNTOLD
 
 
 def _failure(value: Any) -> FailureWire | None:
     """A `failureInfo` whose members are all null or empty is none: nothing failed."""
     told = members(value)
-    if is_silent(told):
+    if not told or is_silent(told):
         return None
-    return {"stage": text(told.get("stage")) or _UNKNOWN, "reason": text(told.get("reason")) or None}
+    return {"stage": filled(told.get("stage")) or _UNKNOWN, "reason": filled(told.get("reason"))}

@@ -5,13 +5,12 @@ from typing import Any, NamedTuple, cast
 
 from ringback_graph import parse
 
-__all__ = ["Members", "Readings", "Span", "instant", "is_silent", "members", "objects", "text", "words"]
+__all__ = ["Members", "Readings", "Span", "filled", "instant", "is_silent", "members", "objects", "text", "words"]
 
 Members = dict[str, Any]
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _NOTHING: Members = {}
 _NO_OBJECTS: list[Members] = []
-_EMPTY: tuple[Any, ...] = ("", [])
 
 
 class Span(NamedTuple):
@@ -113,14 +112,21 @@ class Readings:
 
 
 def is_silent(block: Members, *, saying: tuple[Any, ...] = ()) -> bool:
-    """Whether a block of Graph's tells nothing: each member is null, empty or one of `saying`.
+    """Whether a block of Graph's tells nothing: all it holds, at any depth, is null, blank or one of `saying`.
 
-    Annotations (`@odata.type`) are no members. Graph sends such blocks for a network it knows nothing of, and as a
-    `failureInfo` where nothing failed (graph-docs issue 13069).
+    Annotations (`@odata.type`, `hops@odata.context`) are no members. Graph sends such blocks for a network it knows
+    nothing of, and as a `failureInfo` where nothing failed (graph-docs issue 13069).
     """
-    # A loop, for it nearly always ends at the first member.
-    for name, value in block.items():  # noqa: SIM110
-        if not (value is None or value in _EMPTY or value in saying or name[:1] == "@"):
+    # A loop over what is left, for Graph may nest as deeply as it likes; it nearly always ends at the first value.
+    left: list[Any] = [block]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            named = cast("Members", value)
+            left += [named[name] for name in named if "@" not in name]
+        elif isinstance(value, list):
+            left += cast("list[Any]", value)
+        elif not (value is None or value in saying or (isinstance(value, str) and not value.strip())):
             return False
     return True
 
@@ -133,6 +139,11 @@ def instant(value: Any) -> int | None:
 def text(value: Any) -> str | None:
     """A string, or nothing."""
     return value if isinstance(value, str) else None
+
+
+def filled(value: Any) -> str | None:
+    """A string that is more than blanks, or nothing."""
+    return value if isinstance(value, str) and value.strip() else None
 
 
 def members(value: Any) -> Members:
