@@ -156,6 +156,10 @@ def test_an_all_null_network_is_counted_and_told_as_none() -> None:
     [
         ({"connectionType": "unknown", "wifiBand": "unknown", "ipAddress": None, "traceRouteHops": []}, 1),
         ({"@odata.type": "#x.networkInfo", "networkTransportProtocol": "unknown", "ipAddress": ""}, 1),
+        ({"connectionType": None, "traceRouteHops": [{"hopCount": None, "ipAddress": None}, None, []]}, 1),
+        ({"connectionType": None, "traceRouteHops@odata.context": "https://graph.example/$metadata"}, 1),
+        ({"connectionType": None, "traceRouteHops": [{"hopCount": None}, {"hopCount": 1}]}, 0),
+        ({"connectionType": "", "linkSpeed": 0}, 0),
         ({}, 1),
         ({"connectionType": "unknown", "linkSpeed": 0}, 0),
         ({"connectionType": "unknownFutureValue"}, 0),
@@ -169,7 +173,8 @@ def test_a_network_that_says_unknown_tells_no_more_than_one_of_nulls(block: dict
         media["callerNetwork"] = block
     record = derived(graph)
     assert record["anomalies"]["emptyNetworks"] == 3 * empty
-    assert record["connectionTypes"] == ([] if empty else [block["connectionType"]])
+    used = block.get("connectionType")
+    assert record["connectionTypes"] == ([] if used in {None, "", "unknown"} else [used])
     assert (record["sessions"][0]["streams"][0].get("callerNetwork") is None) is bool(empty)
 
 

@@ -35,7 +35,9 @@ class OpenStream(StreamFacts):
 class OpenCall(CallFacts):
     """One call version without identities. Value of `callrecords.open.calls.v1`."""
 
-    failure: FailureFacts | None = member(C0, "The first of those of the sessions that tell most, if any.", default=None)
+    failure: FailureFacts | None = member(
+        C0, "The first of those of the sessions that tell most, if any.", default=None
+    )
     parties: list[OpenParty] = member(C1, "The parties, by index.")
 
 

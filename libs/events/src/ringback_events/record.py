@@ -241,7 +241,9 @@ class Session(SessionFacts):
 
     caller: Endpoint | None = member(C1, "Who started the leg.", default=None)
     callee: Endpoint | None = member(C1, "Who was reached.", default=None)
-    failure: Failure | None = member(C0, "What tells most of the failures of the session and its segments.", default=None)
+    failure: Failure | None = member(
+        C0, "What tells most of the failures of the session and its segments.", default=None
+    )
     streams: list[Stream] = member(C1, "Every stream, by segment, media and stream index.")
 
 

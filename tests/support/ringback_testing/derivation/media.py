@@ -77,6 +77,7 @@ def _failures() -> Iterator[Json]:
             {"@odata.type": "#x"},
         ),
         *({"stage": "unknown", "reason": None}, {"stage": "unknown", "reason": ""}, {"stage": "", "reason": ""}),
+        *({"stage": "unknownFutureValue"}, {"stage": "unknownFutureValue", "reason": " "}, {"stage": " "}),
         *({"stage": "unknown", "reason": "gone"}, {"stage": "callSetup"}, {"code": 7}, {"stage": [], "reason": {}}),
     )
     failed, later = (
@@ -173,6 +174,7 @@ def _networks() -> Iterator[Json]:
     silent: tuple[Any, ...] = (
         {"connectionType": "unknown", "wifiBand": "unknown", "ipAddress": None, "traceRouteHops": []},
         *({"connectionType": "unknown", "linkSpeed": 0}, {"connectionType": "", "subnet": "unknown"}),
+        *({"traceRouteHops": [{"hopCount": None}]}, {"traceRouteHops": [{"hopCount": 1}]}, {"x@odata.context": "y"}),
         *({"connectionType": "Unknown"}, {"connectionType": "unknownFutureValue"}, {"ipAddress": "unknown"}),
     )
     for each in (*odd, *silent, {"ipAddress": ""}, {"connectionType": None, "ipAddress": None, "@x": 1, "trace": []}):

@@ -27,8 +27,9 @@ class Networks:
     def network(self, value: Any, party: Party | None) -> NetworkWire | None:
         """Derive one side's network and tell its party; one that tells nothing is counted and told as none.
 
-        It tells nothing if every member is null, empty or `unknown`: four of its members are enumerations that may not
-        be null, and say `unknown` where all else is null (Graph: networkInfo; graph-docs issue 13069).
+        It tells nothing if every member, and those of its trace, are null, empty or `unknown`: four of its members are
+        enumerations that may not be null, and say `unknown` where all else is null (Graph: networkInfo; graph-docs
+        issue 13069).
         The site is that of the local address; where the map has none for it, that of the reflexive address.
         """
         if type(value) is not dict:
@@ -46,7 +47,7 @@ class Networks:
         connection = v if type(v := get("connectionType")) is str else None
         site = local.site or outer.site
         if party is not None:
-            if connection is not None:
+            if connection not in _NOTHING:
                 party.connection_types.add(connection)
             if site is not None:
                 party.sites.add(site)
