@@ -54,14 +54,21 @@ def one(key: str | None, **more: object) -> dict[str, object]:
         ("***", Kind.PHONE),
         ("112", Kind.PHONE),
         ("28:" + GUID, Kind.APPLICATION),
-        ("anonymous", Kind.UNKNOWN),
+        ("8:" + GUID, Kind.USER),
+        ("+49 (30) 1234-567", Kind.PHONE),
+        ("030 1234567", Kind.PHONE),
+        ("+4930123;phone-context=x", Kind.PHONE),
+        ("anonymous", Kind.PHONE),
+        ("Restricted", Kind.PHONE),
+        ("anonymous-1", Kind.UNKNOWN),
+        ("p-1", Kind.UNKNOWN),
     ],
 )
 def test_the_shape_of_an_id_tells_the_kind(key: str, kind: Kind) -> None:
     """`associatedIdentity` states no kind, so the id's shape decides."""
     found = identity(one(key))
     assert found is not None
-    assert (found.kind, found.id) == (kind, plain_id(key))
+    assert (found.kind, found.id) == (kind, number_of(key) if kind is Kind.PHONE else plain_id(key))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +77,7 @@ def test_the_shape_of_an_id_tells_the_kind(key: str, kind: Kind) -> None:
         (GUID, GUID),
         (f"8:orgid:{GUID}", GUID),
         (f"8:OrgId:{GUID.upper()}", GUID.upper()),
+        (f"8:{GUID}", GUID),
         (f"28:{GUID}", GUID),
         (f"28:orgid:{GUID}", GUID),
         ("8:teamsvisitor:ab", "teamsvisitor:ab"),
@@ -100,14 +108,33 @@ def test_an_id_has_one_spelling(spelled: str, plain: str) -> None:
         ("4:112", "112"),
         ("front desk", "front desk"),
         ("+15205550177;ext=5", "+15205550177;ext=5"),
+        ("tel:+1-520-555-0177;phone-context=x;EXT=5", "+15205550177;ext=5"),
+        ("tel:+49301234567;phone-context=+49", "+49301234567"),
+        ("110;phone-context=contoso.example", "110"),
+        ("15205550177", "15205550177"),
+        ("front desk;phone-context=x", "front desk;phone-context=x"),
         ("4:anonymous", "anonymous"),
     ],
 )
 def test_a_number_has_one_spelling(spelled: str, number: str) -> None:
-    """Scheme and separators fall off; what is no number, or more than one, stays as it is written."""
+    """Scheme, separators and context fall off, a line behind the number stays; so does what is no number.
+
+    `15205550177` stays, too: it may be the American number, or a German mobile as it is dialled in Germany.
+    """
     found = identity_set({"phone": one(spelled)})
     assert found is not None
-    assert found.phone == number_of(spelled) == number
+    assert found.id == found.phone == number_of(spelled) == number
+
+
+@pytest.mark.parametrize(
+    ("member", "kind"),
+    [("user", Kind.PHONE), ("somethingNew", Kind.PHONE), ("guest", Kind.GUEST), ("application", Kind.APPLICATION)],
+)
+def test_a_word_for_a_withheld_number_is_a_phone_unless_somebody_else_is_told(member: str, kind: Kind) -> None:
+    """A user has an id; a guest or an application that is called so is what it is said to be."""
+    found = identity_set({member: one("Anonymous")})
+    assert found is not None
+    assert (found.kind, found.is_guess) == (kind, kind is Kind.PHONE)
 
 
 @pytest.mark.parametrize("member", ["applicationInstance", "guest"])
@@ -187,7 +214,7 @@ def test_a_phone_gives_its_number() -> None:
     """The number of a phone is its id without the scheme."""
     found = identity_set({"user": None, "phone": one("tel:+4930123")})
     assert found is not None
-    assert (found.kind, found.id, found.phone) == (Kind.PHONE, "tel:+4930123", "+4930123")
+    assert (found.kind, found.id, found.phone) == (Kind.PHONE, "+4930123", "+4930123")
 
 
 @pytest.mark.parametrize("value", [None, {}, [], "x", {"id": None}, {"id": "", "displayName": ""}, {"id": 5}])

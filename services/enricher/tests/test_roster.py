@@ -30,7 +30,9 @@ def test_a_number_is_one_party_in_every_spelling(spelled: str, listed: str) -> N
     assert named(entry({"id": listed}), sides=[{"id": spelled}]) == ["phone +15205550177", "0"]
 
 
-@pytest.mark.parametrize("spelled", [ALICE, ALICE.upper(), f"8:orgid:{ALICE}", f"8:OrgId:{ALICE.upper()}"])
+@pytest.mark.parametrize(
+    "spelled", [ALICE, ALICE.upper(), f"8:{ALICE}", f"8:orgid:{ALICE}", f"8:OrgId:{ALICE.upper()}"]
+)
 def test_a_person_is_one_party_with_and_without_a_prefix(spelled: str) -> None:
     """The object id is who it is; a chat's prefix says nothing more, and the record tells the id without it."""
     told = [f"user {ALICE}", "0"]
@@ -53,6 +55,48 @@ def test_a_withheld_number_is_one_party_wherever_it_is_named(identity: dict[str,
     assert named(sides=[identity, identity], organizer=whole)[1:] == ["0", "0"]
     assert named(sides=[identity, identity])[1:] == ["0", "0"]
     assert named(whole, sides=[{"id": ALICE}, identity])[2:] == ["1", "0"]
+
+
+@pytest.mark.parametrize("named_so", [{}, {"displayName": "External caller"}])
+@pytest.mark.parametrize("word", [None, "anonymous", "4:Anonymous"])
+def test_a_withheld_number_is_one_party_whatever_name_stands_beside_it(
+    word: str | None, named_so: dict[str, Any]
+) -> None:
+    """The list gives it a name, a session the word alone, or the name as well."""
+    listed = entry({"id": word, "displayName": "External caller"})
+    aside = {"id": "anonymous"} | named_so
+    alone = word is None and not named_so
+    assert named(listed, sides=[aside])[1:] == (["phone anonymous", "1"] if alone else ["0"])
+    assert named(sides=[aside], organizer=listed)[1:] == (["phone anonymous", "1"] if alone else ["0"])
+
+
+def test_each_session_is_that_of_the_withheld_number_of_its_name() -> None:
+    """Where the list tells two of them apart by their names."""
+    listed = [entry({"id": "anonymous", "displayName": name}) for name in ("A", "B")]
+    sides = [{"id": "anonymous", "displayName": name} for name in ("B", "A", "b")]
+    assert named(*listed, sides=sides)[2:] == ["1", "0", "1"]
+
+
+@pytest.mark.parametrize("member", ["user", "guest", "somethingNew"])
+def test_a_word_in_a_session_is_whoever_is_listed_by_it(member: str) -> None:
+    """That it is a phone is a guess; a phone that is listed is more likely."""
+    word = {"id": "anonymous"}
+    assert named(entry(word, member), sides=[word])[1:] == ["0"]
+    assert named(entry(word, member), entry(word), sides=[word])[2:] == ["1" if member == "guest" else "0"]
+
+
+@pytest.mark.parametrize("spelled", ["tel:+49301234567;phone-context=x", "+49 (30) 1234-567", "49301234567"])
+def test_a_number_is_one_party_with_parameters_separators_or_without_its_plus(spelled: str) -> None:
+    """The record tells it as Graph wrote it with a country's code."""
+    told = ["phone +49301234567", "0"]
+    assert named(entry({"id": "+49301234567"}), sides=[{"id": spelled}]) == told
+    assert named(entry({"id": spelled}), sides=[{"id": "+49301234567"}]) == told
+
+
+@pytest.mark.parametrize(("first", "second"), [("+112", "112"), ("+49301234567", "+49301234567;ext=5")])
+def test_an_extension_is_another_party(first: str, second: str) -> None:
+    """Short digits may be dialled in a private exchange; a line behind a number is told by its parameter."""
+    assert named(entry({"id": first}), sides=[{"id": second}])[2:] == ["1"]
 
 
 @pytest.mark.parametrize("identity", [ANONYMOUS, MASKED])

@@ -71,6 +71,18 @@ def test_a_number_stays_a_phone(role: str) -> None:
     assert record["parties"][0]["kind"] == "phone"
 
 
+@pytest.mark.parametrize("role", [None, "conferencingAttendant", *SERVICES])
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [("teamsvisitor:ab", "guest"), ("8:acs:ab", "guest"), ("anonymous", "phone"), ("4:restricted", "phone")],
+)
+def test_a_visitor_and_a_withheld_number_stay_what_they_are(role: str | None, key: str, kind: str) -> None:
+    """A dial-in caller is met at the attendant, an anonymous guest at a service without a role."""
+    record = derived(session("s", endpoint(key, role), side({"id": ALICE})), listed=(ALICE,))
+    assert record["parties"][1]["kind"] == kind
+    assert (record["counts"]["people"], record["counts"]["applications"]) == (2, 0)
+
+
 @pytest.mark.parametrize("role", [*GATEWAYS, "skypeForBusinessMicrosoftTeamsGateway"])
 def test_whoever_speaks_through_a_gateway_is_a_person(role: str) -> None:
     """The gateway is between the networks; its own users are not named."""

@@ -100,13 +100,27 @@ def _parties() -> Iterator[Json]:
 
 def _alike() -> Iterator[Json]:
     """People and numbers in several spellings, and those of whom nothing but a name or a mask is told."""
-    ids = (ALICE, f"8:orgid:{ALICE}", f"28:orgid:{ALICE}", f"28:{ALICE}", "8:teamsvisitor:ab", "teamsvisitor:ab")
+    ids = (
+        ALICE,
+        f"8:orgid:{ALICE}",
+        f"28:orgid:{ALICE}",
+        f"28:{ALICE}",
+        f"8:{ALICE}",
+        "8:teamsvisitor:ab",
+        "teamsvisitor:ab",
+    )
     numbers = ("+15205550177", "4:+15205550177", "TEL:+1-520-555-0177", "15205550177", "+15205550177;ext=5")
+    numbers += ("tel:+15205550177;phone-context=x", "+112", "112", "+1 (520) 555-0177")
     for first, second in permutations((*ids, *numbers), 2):
         yield listing({"user": {"id": first}}) | with_side(side({"id": second}))
     nobody: tuple[Json, ...] = (
         *({"displayName": "Anonymous"}, {"displayName": "ANONYMOUS"}, {"displayName": "B"}, {"id": "+4930123***"}),
-        *({"id": "4:anonymous"}, {"id": "p-2"}, {"id": "p-1", "displayName": "Anonymous"}),
+        *(
+            {"id": "4:anonymous"},
+            {"id": "anonymous", "displayName": "B"},
+            {"id": "p-2"},
+            {"id": "p-1", "displayName": "Anonymous"},
+        ),
     )
     for keys, each in product(((), (None,), ("p-1", "p-2"), (None, "p-2"), ("+15205550177",)), nobody):
         entries = [{"id": key, "identity": {"phone": each}} for key in keys]
@@ -170,7 +184,14 @@ def _roles() -> Iterator[Json]:
         *("customBot", "gateway", "mediationServer", "mediationServerCloudConnectorEdition", "newIn2030"),
         *("skypeForBusinessMicrosoftTeamsGateway", "skypeForBusinessAudioVideoMcu", "unknown", "", None, 7),
     )
-    named = ({"id": BOB}, {"id": "+15205550177"}, {"id": "9e133cac-5238-4d1e-aaa0-d8ff4ca23f4e"}, None)
+    named = (
+        {"id": BOB},
+        {"id": "+15205550177"},
+        {"id": "teamsvisitor:ab"},
+        {"id": "anonymous"},
+        {"id": "9e133cac-5238-4d1e-aaa0-d8ff4ca23f4e"},
+        None,
+    )
     lists: tuple[Json, ...] = (
         {},
         listing({"user": {"id": ALICE}}),

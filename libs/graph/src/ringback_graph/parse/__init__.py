@@ -25,7 +25,7 @@ from ringback_graph.parse.scalars import (
     timestamp,
     wire_timestamp,
 )
-from ringback_graph.parse.spellings import is_nobody, number_of, plain_id
+from ringback_graph.parse.spellings import is_nobody, is_withheld, number_of, plain_id
 
 __all__ = [
     "Identity",
@@ -38,9 +38,7 @@ __all__ = [
     "integer",
     "is_nobody",
     "is_service",
-    "lacks_participants",
-    "lacks_sessions",
-    "needs_participants",
+    "is_withheld",
     "number",
     "number_of",
     "organizer",

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from ringback_graph.parse.scalars import text
-from ringback_graph.parse.spellings import is_guid, number_of, plain_id
+from ringback_graph.parse.spellings import is_guid, is_withheld, number_of, plain_id
 
 __all__ = [
     "Identity",
@@ -42,7 +42,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One party as Graph names it; every text is Graph's own but for the one spelling of `id` and `phone`."""
+    """One party as Graph names it; every text is Graph's own but for the one spelling of `id` and `phone`.
+
+    The id of a phone is its number.
+    """
 
     kind: Kind
     id: str | None
@@ -50,11 +53,13 @@ class Identity:
     user_principal_name: str | None
     tenant_id: str | None
     phone: str | None
-    """The number in one spelling, without `tel:`, `4:` and separators, for kind phone; None if it is withheld."""
+    """The number in one spelling, without `tel:`, `4:` and separators, for kind phone; None, or a word, if withheld."""
     has_own_id: bool = True
     """Whether the identity itself has an id; if not, `id` is that of the participant it belongs to, or None."""
     is_voicemail: bool = False
     """Whether its set names a voicemail as the endpoint (Graph: communicationsIdentitySet, `endpointType`)."""
+    is_guess: bool = False
+    """Whether the kind follows from no more than a word that stands where a number was withheld."""
 
 
 _SERVICE = Identity(Kind.SERVICE, None, None, None, None, None)
@@ -76,6 +81,8 @@ _KIND_OF_MEMBER = {
     "device": None,
 }
 """In order of preference where a set names several; None: the member does not tell the kind."""
+_GUESSABLE = frozenset({Kind.USER, Kind.UNKNOWN})
+"""Kinds that give way to a word for a withheld number: whoever is not known may come under `user`."""
 _KIND_OF_TYPE = {
     "communicationsuseridentity": Kind.USER,
     "useridentity": Kind.USER,
@@ -91,10 +98,12 @@ _SHAPES = (
     (re.compile(r"8:acs:", re.IGNORECASE), Kind.GUEST),
     (re.compile(r"28:"), Kind.APPLICATION),
     (re.compile(r"8:"), Kind.USER),
-    (re.compile(r"(?:tel:|4:)?\+?[0-9][0-9*]{1,30}\Z|(?:tel:|4:)\S", re.IGNORECASE), Kind.PHONE),
+    (re.compile(r"(?:tel:|4:)\S", re.IGNORECASE), Kind.PHONE),
     (re.compile(r"\*+\Z"), Kind.PHONE),
 )
 """Ids that tell the kind whatever member holds them: visitors come under `user`, a masked number may be all stars."""
+_NUMBER = re.compile(r"\+?[0-9][0-9*]{1,30}(?:;|\Z)")
+"""A number in one spelling, with parameters or without."""
 
 
 def identity(value: object) -> Identity | None:
@@ -169,7 +178,8 @@ def _with_id(nameless: Identity, key: str | None) -> Identity:
     if key is None:
         return nameless
     dialled = nameless.kind is Kind.PHONE and _shape(key) is Kind.PHONE
-    return replace(nameless, id=plain_id(key), phone=number_of(key) if dialled else None, has_own_id=dialled)
+    number = number_of(key) if dialled else None
+    return replace(nameless, id=number or plain_id(key), phone=number, has_own_id=dialled)
 
 
 def _read(value: object, told: Kind | None) -> Identity | None:
@@ -181,9 +191,11 @@ def _read(value: object, told: Kind | None) -> Identity | None:
     if key is None and not name and not upn:
         return None
     kind = _kind(members, key, told)
+    is_guess = key is not None and kind in _GUESSABLE and is_withheld(key)
+    kind = Kind.PHONE if is_guess else kind
     number = number_of(key) if kind is Kind.PHONE and key else None
-    tenant_id = text(members.get("tenantId"))
-    return Identity(kind, plain_id(key) if key else None, name, upn, tenant_id, number, key is not None)
+    tenant_id, spelled = text(members.get("tenantId")), number or (plain_id(key) if key else None)
+    return Identity(kind, spelled, name, upn, tenant_id, number, key is not None, is_guess=is_guess)
 
 
 def _kind(members: dict[str, object], key: str | None, told: Kind | None) -> Kind:
@@ -198,10 +210,11 @@ def _kind(members: dict[str, object], key: str | None, told: Kind | None) -> Kin
 
 
 def _shape(key: str) -> Kind | None:
-    """The kind that an id tells by itself; a GUID, with `8:orgid:` or without, tells none."""
+    """The kind that an id tells by itself; a GUID, with `8:orgid:` or `8:` or without, tells none."""
     if is_guid(key) or (key[:2] == "8:" and is_guid(plain_id(key))):
         return None
-    return next((kind for shape, kind in _SHAPES if shape.match(key)), None)
+    shape = next((kind for shape, kind in _SHAPES if shape.match(key)), None)
+    return Kind.PHONE if shape is None and _NUMBER.match(number_of(key)) else shape
 
 
 def _type_of(members: dict[str, object]) -> str:

@@ -2,15 +2,17 @@
 
 import re
 
-__all__ = ["is_guid", "is_nobody", "number_of", "plain_id"]
+__all__ = ["is_guid", "is_nobody", "is_withheld", "number_of", "plain_id"]
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _GUID_LENGTH = 36
-_PREFIX = re.compile(rf"(?:8:orgid:|28:(?:orgid:)?)(?={_GUID.pattern}\Z)|8:(?=teamsvisitor:)", re.IGNORECASE)
+_PREFIX = re.compile(rf"2?8:(?:orgid:)?(?={_GUID.pattern}\Z)|8:(?=teamsvisitor:)", re.IGNORECASE)
 """What Teams' chat service writes before an id that Graph's other members write alone."""
 _SCHEMES = re.compile(r"(?:tel:|4:)+", re.IGNORECASE)
 _SEPARATORS = str.maketrans("", "", " \t\u00a0()-./")
 """The visual separators of RFC 3966, section 5.1.1, and blanks."""
+_TELLING = ("ext=", "isub=")
+"""Parameters of RFC 3966 that tell one line behind a number from another; the rest say how to reach it."""
 _DIALLED = re.compile(r"\+?[0-9*#]{1,32}")
 _WITHHELD = frozenset({"anonymous", "private", "restricted", "unavailable", "unknown", "withheld"})
 
@@ -21,15 +23,26 @@ def plain_id(value: str) -> str:
 
 
 def number_of(value: str) -> str:
-    """The number behind `tel:` and `4:`, without separators; what is no number stays as it is written."""
+    """The number behind `tel:` and `4:`, without separators; what is no number stays as it is written.
+
+    A number without `+` is not completed: without knowing who dialled it, it may be of any country.
+    """
     number = _SCHEMES.sub("", value, 1) if _SCHEMES.match(value) else value
-    digits = number.translate(_SEPARATORS)
-    return digits if _DIALLED.fullmatch(digits) else number
+    digits, *parameters = number.split(";")
+    digits = digits.translate(_SEPARATORS)
+    if not _DIALLED.fullmatch(digits):
+        return number
+    return ";".join([digits, *(each for each in map(str.lower, parameters) if each.startswith(_TELLING))])
+
+
+def is_withheld(name: str) -> bool:
+    """Whether it is a word that stands where a number was withheld."""
+    return name.lower() in _WITHHELD
 
 
 def is_nobody(name: str) -> bool:
     """Whether a number or an id could be many people's: masked (`+4930123***`), or a word that says it was withheld."""
-    return "*" in name or name.lower() in _WITHHELD
+    return "*" in name or is_withheld(name)
 
 
 def is_guid(value: str) -> bool:

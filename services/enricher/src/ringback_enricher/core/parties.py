@@ -13,6 +13,8 @@ from ringback_enricher.core.verdicts import worst
 __all__ = ["Party", "counts", "merged", "relation"]
 
 _USER = Kind.USER.value
+_CALLERS = frozenset({Kind.PHONE, Kind.GUEST})
+"""Their ids or Graph's own words leave no doubt that nobody's resource account is meant."""
 
 
 def relation(tenant_id: str | None, call_tenant: str) -> str:
@@ -25,15 +27,17 @@ def relation(tenant_id: str | None, call_tenant: str) -> str:
 def merged(known: Identity, other: Identity) -> Identity:
     """What two mentions of one identity tell together; the earlier mention wins where they differ.
 
-    Identity sets name the kind, a session's single identity only lets it be guessed: participants come first.
+    Identity sets name the kind, a session's single identity only lets it be guessed: participants come first. Of a
+    number with and without its `+` the one with it says more.
     """
+    fuller = other if known.phone is not None and other.phone == f"+{known.phone}" else known
     return Identity(
         known.kind if known.kind is not Kind.UNKNOWN else other.kind,
-        known.id or other.id,
+        fuller.id or other.id,
         known.display_name or other.display_name,
         known.user_principal_name or other.user_principal_name,
         known.tenant_id or other.tenant_id,
-        known.phone or other.phone,
+        fuller.phone or other.phone,
         known.has_own_id or other.has_own_id,
     )
 
@@ -73,10 +77,11 @@ class Party:
     def kind(self) -> Kind:
         """What the identity is; the account of a service is an application, however the identity is written.
 
-        A number stays a phone: it calls through services, and is none. Known once all sides of all sessions are.
+        A number stays a phone and a visitor a guest: they call through services, and are none. Known once all sides of
+        all sessions are.
         """
         known = self.identity.kind
-        return Kind.APPLICATION if known is not Kind.PHONE and self._is_service() else known
+        return Kind.APPLICATION if known not in _CALLERS and self._is_service() else known
 
     def took_part(self, *, sessions_are_whole: bool) -> bool:
         """Whether a session shows the party, or Graph lists it; not if nothing but its voicemail answered.

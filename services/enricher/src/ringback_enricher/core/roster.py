@@ -1,6 +1,7 @@
 """Who is named in a record: the union of organizer, participants and the sessions' sides, each of them once."""
 
 from collections import deque
+from itertools import product
 from typing import Any, NamedTuple
 
 from ringback_events.wire import PartyWire
@@ -13,6 +14,9 @@ from ringback_enricher.core.readings import Members
 from ringback_enricher.core.roles import Standing, standing
 
 __all__ = ["Named", "Roster"]
+
+_SHORT = 10
+"""Characters with `+`: extensions and emergency numbers are shorter, numbers with a country's code and area longer."""
 
 
 class Named(NamedTuple):
@@ -92,12 +96,13 @@ class Roster:
         if first is None or not first.is_organizer or first.in_participants:
             return None
         by_name = _is_nameless(identity) and None in {_key(identity), _key(first.identity)}
-        return first if by_name and _trait(identity) == _trait(first.identity) and _fits(first, identity) else None
+        alike = by_name and not _traits(identity).keys().isdisjoint(_traits(first.identity))
+        return first if alike and _fits(first, identity) else None
 
     def _next_alike(self, identity: Identity) -> Party | None:
         """One of those who are told by the same name, in turn: each gets as many sessions as the others."""
-        kinds = (identity.kind, *(each for each in Kind if Kind.UNKNOWN in {each, identity.kind}))
-        alike = next((found for kind in kinds if (found := self._alike.get((_trait(identity), kind)))), None)
+        kinds, traits = _likely(identity), _traits(identity)
+        alike = next((found for key in product(traits, kinds) if (found := self._alike.get(key))), None)
         if alike is None or not _fits(alike[0], identity):
             return None
         alike.rotate(-1)
@@ -108,7 +113,8 @@ class Roster:
         self.parties.append(party)
         self._know(party, identity)
         if _is_nameless(identity):
-            self._alike.setdefault((_trait(identity), identity.kind), deque()).append(party)
+            for trait in _traits(identity):
+                self._alike.setdefault((trait, identity.kind), deque()).append(party)
         return party
 
     def _completed(self, party: Party, identity: Identity) -> Party:
@@ -123,21 +129,39 @@ class Roster:
 
 
 def _key(identity: Identity) -> str | None:
-    """What is one party's alone: a number or an id, which differ in case between Graph's members; None for nobody's."""
+    """What is one party's alone: a number or an id, which differ in case between Graph's members; None for nobody's.
+
+    A long number is the same with `+` and without: that two parties of one call have the same digits, one of them with
+    a country's and the other without, is left out of account. An extension such as 112 may well be another than +112.
+    """
     name = identity.phone or identity.id
-    return None if name is None or parse.is_nobody(name) else name.lower()
+    if name is None or parse.is_nobody(name):
+        return None
+    return name[1:] if name[0] == "+" and len(name) > _SHORT else name.lower()
 
 
 def _is_nameless(identity: Identity) -> bool:
     return not identity.has_own_id or _key(identity) is None
 
 
-def _trait(identity: Identity) -> str:
-    """How somebody without an id is told: the mask that is left of the number, else the name."""
+def _traits(identity: Identity) -> dict[str, None]:
+    """How somebody without an id is told: the mask that is left of the number, else the name, else the word for it.
+
+    The name first: a number may be withheld in one place by a name and a word, in another by the word alone.
+    """
     number = identity.phone or identity.id or ""
-    mask = number if "*" in number else None
-    return (mask or identity.display_name or identity.user_principal_name or number).lower()
+    if "*" in number:
+        return {number.lower(): None}
+    name = identity.display_name or identity.user_principal_name or ""
+    told = (name, number if not name or parse.is_withheld(number) else "")
+    return {trait.lower(): None for trait in told if trait}
+
+
+def _likely(identity: Identity) -> tuple[Kind, ...]:
+    """The kinds of those whom this identity may be: its own first, any where either kind is a guess."""
+    unsure = Kind.UNKNOWN is identity.kind or identity.is_guess
+    return (identity.kind, *(each for each in Kind if unsure or each is Kind.UNKNOWN))
 
 
 def _fits(party: Party, identity: Identity) -> bool:
-    return party.identity.kind is identity.kind or Kind.UNKNOWN in {party.identity.kind, identity.kind}
+    return party.identity.kind in _likely(identity)
