@@ -126,6 +126,37 @@ def test_the_identity_set_tells_a_voicemail_too() -> None:
     assert [party.get("tookPart") for party in record["parties"]] == [True, False]
 
 
+@pytest.mark.parametrize("named", [{"user": {"id": BOB}}, {"user": None}, {}])
+def test_the_identity_set_tells_a_voicemail_beside_an_associated_identity(named: dict[str, Any]) -> None:
+    """Graph sends both for a while: the old set tells the endpoint's type, whoever names the party."""
+    callee = side({"id": BOB}) | {"identity": named | {"endpointType": "voicemail"}}
+    record = derived(session("s", side({"id": ALICE}), callee), listed=(ALICE, BOB))
+    assert [(party.get("tookPart"), party["sessionCount"]) for party in record["parties"]] == [(True, 1), (False, 0)]
+
+
+@pytest.mark.parametrize("callee", [side({"id": BOB}), endpoint(BOB, None), endpoint(BOB, "unknown", "client")])
+@pytest.mark.parametrize(
+    ("types", "is_voicemail"),
+    [
+        (["voicemail"], True),
+        (["voicemail", "voicemail"], True),
+        (["default"], False),
+        (["default", "voicemail"], False),
+        (["voicemail", None], False),
+    ],
+)
+def test_whoever_is_listed_as_a_voicemail_alone_was_not_there(
+    callee: dict[str, Any],
+    types: list[str | None],
+    is_voicemail: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """The endpoint of the session tells no role; where the person is listed as well, it is theirs."""
+    entries = [{"identity": {"user": {"id": BOB}, "endpointType": each}} for each in types]
+    record = derived(session("s", side({"id": ALICE}), callee), participants_v2=[organizer(ALICE), *entries])
+    bob = record["parties"][1]
+    assert (bob["kind"], bob.get("tookPart"), bob["sessionCount"]) == ("user", not is_voicemail, int(not is_voicemail))
+
+
 @pytest.mark.parametrize(
     ("attending", "listed", "took_part"),
     [

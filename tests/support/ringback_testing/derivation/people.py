@@ -207,6 +207,9 @@ def _roles() -> Iterator[Json]:
         old = {"user": {"id": BOB}, "endpointType": kind}
         yield listing(old) | with_side(side({"id": ALICE}), {"identity": old})
         yield listing(old) | with_side(side({"id": ALICE}))
+        yield listing(old, {"user": {"id": BOB}}) | with_side(side({"id": ALICE}), side({"id": BOB}))
+        yield listing(old) | with_side(side({"id": ALICE}), side({"id": BOB}))
+        yield with_side(side({"id": ALICE}), side({"id": BOB}) | {"identity": old})
 
 
 def _rated(*ratings: str) -> Json:

@@ -117,7 +117,7 @@ def identity_set(value: object) -> Identity | None:
         return None
     members = cast("dict[str, object]", value)
     found = _first_named(members)
-    return found if found is None or members.get("endpointType") != "voicemail" else replace(found, is_voicemail=True)
+    return replace(found, is_voicemail=True) if found is not None and _is_voicemail(members) else found
 
 
 def participant_identity(value: object) -> Identity | None:
@@ -144,18 +144,27 @@ def participants(record: Mapping[str, Any]) -> list[Identity]:
 def endpoint_identity(value: object) -> Identity | None:
     """The party at one side of a session or segment: `associatedIdentity`, else the old `identity` set.
 
-    A service endpoint without either is the service itself.
+    The set tells a voicemail whichever of the two names the party. A service endpoint without either is the service
+    itself.
     """
     if not isinstance(value, dict):
         return None
     endpoint = cast("dict[str, object]", value)
-    found = identity(endpoint.get("associatedIdentity")) or identity_set(endpoint.get("identity"))
+    old = endpoint.get("identity")
+    found = identity(endpoint.get("associatedIdentity")) or identity_set(old)
+    if found is not None and not found.is_voicemail and _is_voicemail(old):
+        return replace(found, is_voicemail=True)
     return _SERVICE if found is None and is_service(endpoint) else found
 
 
 def is_service(value: object) -> bool:
     """Whether an endpoint is marked as a `serviceEndpoint`."""
     return isinstance(value, dict) and _type_of(cast("dict[str, object]", value)) == "serviceendpoint"
+
+
+def _is_voicemail(identities: object) -> bool:
+    """Whether a set says so (Graph: communicationsIdentitySet, `endpointType`)."""
+    return isinstance(identities, dict) and cast("dict[str, object]", identities).get("endpointType") == "voicemail"
 
 
 def _named(entries: object) -> list[Identity]:

@@ -50,6 +50,7 @@ class Party:
         "identity",
         "in_participants",
         "index",
+        "is_listed_voicemail",
         "is_organizer",
         "platforms",
         "ratings",
@@ -65,6 +66,7 @@ class Party:
         self.identity = identity
         self.is_organizer = False
         self.in_participants = False
+        self.is_listed_voicemail = False
         self.session_count = 0
         self.standings: set[Standing] = set()
         self.spans: list[tuple[int, int]] = []
@@ -89,7 +91,7 @@ class Party:
         An organizer who is not listed did not join (Graph: organizer_v2 may be who booked the meeting), but that is
         only sure where the sessions are whole: early versions lack some.
         """
-        if self.session_count > 0 or Standing.VOICEMAIL in self.standings:
+        if self.session_count > 0 or self.is_listed_voicemail or Standing.VOICEMAIL in self.standings:
             return self.session_count > 0
         return self.in_participants or not sessions_are_whole
 

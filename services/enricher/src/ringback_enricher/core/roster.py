@@ -15,6 +15,8 @@ from ringback_enricher.core.roles import Standing, standing
 
 __all__ = ["Named", "Roster"]
 
+_MAY_BE_VOICEMAIL = frozenset({Standing.PERSON, Standing.UNTOLD})
+"""Endpoints without a role: the list tells what they do not."""
 _SHORT = 10
 """Characters with `+`: extensions and emergency numbers are shorter, numbers with a country's code and area longer."""
 
@@ -46,7 +48,7 @@ class Roster:
         if organizer is not None:
             self._added(organizer).is_organizer = True
         for identity in parse.participants(record):
-            self._listed(identity).in_participants = True
+            self._list(identity)
         self._lists_participants = any(party.in_participants for party in self.parties)
 
     def side(self, endpoint: Any) -> Named:
@@ -54,11 +56,11 @@ class Roster:
         identity, how = parse.endpoint_identity(endpoint), standing(endpoint)
         if identity is None or identity.kind is Kind.SERVICE:
             return Named(None, how)
-        if identity.is_voicemail:
-            how = Standing.VOICEMAIL
         key = _key(identity)
         found = self._next_alike(identity) if key is None else self._known.get(key)
         party = self._added(identity) if found is None else self._completed(found, identity)
+        if identity.is_voicemail or (party.is_listed_voicemail and how in _MAY_BE_VOICEMAIL):
+            how = Standing.VOICEMAIL
         party.standings.add(how)
         return Named(party, how)
 
@@ -79,13 +81,15 @@ class Roster:
         numbers = (party.identity.phone for party in self.parties)
         return any(is_emergency_number(number, countries) for number in numbers if number)
 
-    def _listed(self, identity: Identity) -> Party:
-        """The party of an entry; one told by its name alone may be the organizer, but no other entry."""
+    def _list(self, identity: Identity) -> None:
+        """Enter an entry; one told by its name alone may be the organizer's, but no other entry's.
+
+        Somebody is listed as a voicemail if each of their entries says so.
+        """
         found = self._found(identity) or self._organizer_alike(identity)
         party = self._added(identity) if found is None else self._completed(found, identity)
-        if identity.is_voicemail:
-            party.standings.add(Standing.VOICEMAIL)
-        return party
+        party.is_listed_voicemail = identity.is_voicemail and (party.is_listed_voicemail or not party.in_participants)
+        party.in_participants = True
 
     def _found(self, identity: Identity) -> Party | None:
         key = _key(identity)
