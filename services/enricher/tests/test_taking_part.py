@@ -11,7 +11,9 @@ from ringback_testing.graph_records import ALICE, BOB, CALL, TENANT, media, netw
 
 TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
 TYPES = {"client": "#microsoft.graph.callRecords.participantEndpoint", "service": service()["@odata.type"]}
-SERVICES = ("skypeForBusinessAutoAttendant", "skypeForBusinessCallQueues", "customBot", "skypeTranslator", "newIn2030")
+ACCOUNTS = ("skypeForBusinessAutoAttendant", "skypeForBusinessCallQueues", "customBot", "responseGroupService")
+SERVICES = (*ACCOUNTS, "skypeTranslator", "newIn2030")
+SERVERS = ("skypeForBusinessAudioVideoMcu", "skypeForBusinessApplicationSharingMcu", "mediaController")
 VOICEMAIL = ("voicemail", "exchangeUnifiedMessagingService")
 GATEWAYS = ("gateway", "mediationServer", "mediationServerCloudConnectorEdition")
 ASSISTANT = "9e133cac-5238-4d1e-aaa0-d8ff4ca23f4e"
@@ -38,13 +40,17 @@ def organizer(key: str) -> dict[str, Any]:
 @pytest.mark.parametrize("role", SERVICES)
 @pytest.mark.parametrize("kind", TYPES)
 def test_the_account_of_a_service_is_an_application(role: str, kind: str) -> None:
-    """Whatever the endpoint's type; also where the same account is listed, organizes or seems to call by itself."""
+    """Whatever the endpoint's type; also where the account is listed or organizes.
+
+    By a role that only accounts have, also where it seems to call by a client.
+    """
     answered = session("s", side({"id": ALICE}), endpoint(BOB, role, kind))
-    passed_on = session("t", side({"id": BOB}), service())
+    passed_on = session("t", side({"id": BOB}, "windows" if role in ACCOUNTS else "unknown"), service())
+    calling = session("u", side(None), side({"id": BOB}, "windows" if role in ACCOUNTS else "unknownFutureValue"))
     for record in (
         derived(answered, listed=(ALICE, BOB)),
         derived(answered, passed_on, listed=(ALICE,), organizer_v2=organizer(BOB)),
-        derived(answered, session("u", side(None), side({"id": BOB}))),
+        derived(answered, calling),
     ):
         bob = next(party for party in record["parties"] if party.get("id") == BOB)
         assert bob["kind"] == "application"
@@ -53,6 +59,37 @@ def test_the_account_of_a_service_is_an_application(role: str, kind: str) -> Non
         callee = record["sessions"][0].get("callee")
         assert callee is not None
         assert (callee["kind"], callee["isService"], callee.get("role")) == ("application", True, role)
+
+
+@pytest.mark.parametrize("role", [*SERVERS, "skypeTranslator", "newIn2030"])
+@pytest.mark.parametrize("listed", [(), (ALICE,), (ALICE, BOB)])
+def test_who_has_a_client_is_a_person_although_a_service_names_them(role: str, listed: tuple[str, ...]) -> None:
+    """The service's session is not theirs, nor are its media."""
+    audio = media("main-audio", stream("callerToCallee", averageJitter="PT1S"))
+    record = derived(
+        session("s", side({"id": ALICE}), endpoint(BOB, role), audio),
+        session("t", side({"id": BOB}), service()),
+        listed=listed,
+    )
+    bob = record["parties"][1]
+    assert (bob["kind"], bob.get("tookPart"), bob["sessionCount"]) == ("user", True, 1)
+    assert (record["counts"]["users"], record["counts"]["applications"]) == (2, 0)
+    assert bob["verdict"] == "unclassified"
+    callee = record["sessions"][0].get("callee")
+    assert callee is not None
+    assert (callee.get("party"), callee["isService"]) == (1, True)
+
+
+@pytest.mark.parametrize("role", SERVERS)
+def test_an_organizer_whom_a_media_server_names_is_a_person_who_did_not_join(role: str) -> None:
+    """A media server has no account; somebody who is named nowhere else is no person."""
+    named = session("s", side({"id": ALICE}), endpoint(BOB, role))
+    record = derived(named, listed=(ALICE,), organizer_v2=organizer(BOB))
+    bob = record["parties"][0]
+    assert (bob["kind"], bob["isOrganizer"], bob.get("tookPart"), bob["sessionCount"]) == ("user", True, False, 0)
+    assert (record["counts"]["people"], record["counts"]["applications"]) == (1, 0)
+    assert derived(named, listed=(ALICE, BOB))["counts"]["users"] == 2
+    assert derived(named, listed=(ALICE,))["parties"][1]["kind"] == "application"
 
 
 def test_a_service_endpoint_without_a_role_is_one_unless_the_party_is_met_elsewhere() -> None:

@@ -183,6 +183,7 @@ def _roles() -> Iterator[Json]:
         ),
         *("customBot", "gateway", "mediationServer", "mediationServerCloudConnectorEdition", "newIn2030"),
         *("skypeForBusinessMicrosoftTeamsGateway", "skypeForBusinessAudioVideoMcu", "unknown", "", None, 7),
+        *("mediaController", "responseGroupService", "skypeTranslator"),
     )
     named = (
         {"id": BOB},
@@ -199,7 +200,8 @@ def _roles() -> Iterator[Json]:
     )
     for role, kind, identity in product(roles, ("participantEndpoint", "serviceEndpoint"), named):
         at = side(identity, userAgent={"role": role}) | {"@odata.type": f"#microsoft.graph.callRecords.{kind}"}
-        for listed, more in product(lists, ((), (session("t", side({"id": BOB}), service()),))):
+        theirs = ((), *((session("t", side({"id": BOB}, name), service()),) for name in ("windows", "unknown")))
+        for listed, more in product(lists, theirs):
             sessions = (session("s", side({"id": ALICE}), at), *more)
             yield listed | call(*sessions)
             yield listed | call(*sessions) | {"organizer_v2": {"identity": {"user": {"id": BOB, "endpointType": role}}}}

@@ -8,7 +8,7 @@ from ringback_events.wire import EndpointWire
 from ringback_enricher.core.feedback import feedback_of
 from ringback_enricher.core.parties import relation
 from ringback_enricher.core.readings import Readings, members
-from ringback_enricher.core.roles import Standing
+from ringback_enricher.core.roles import CLIENTS
 from ringback_enricher.core.roster import Named
 
 __all__ = ["endpoint"]
@@ -27,7 +27,7 @@ def endpoint(
     side = members(value)
     agent, cores = members(side.get("userAgent")), side.get("cpuCoresCount")
     feedback = feedback_of((side, *of_segments))
-    party, service = named.party, named.standing is not Standing.PERSON
+    party, service = named.party, named.standing not in CLIENTS
     return {
         "party": party.index if party else None,
         "kind": party.kind().value if party else ("service" if service else "unknown"),

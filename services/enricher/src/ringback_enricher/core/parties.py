@@ -13,6 +13,7 @@ from ringback_enricher.core.verdicts import worst
 __all__ = ["Party", "counts", "merged", "relation"]
 
 _USER = Kind.USER.value
+_ASIDE = frozenset({Standing.UNTOLD, Standing.SERVER})
 _CALLERS = frozenset({Kind.PHONE, Kind.GUEST})
 """Their ids or Graph's own words leave no doubt that nobody's resource account is meant."""
 
@@ -131,10 +132,16 @@ class Party:
         }
 
     def _is_service(self) -> bool:
-        """One role of a service is enough; without any, a party that is seen at service endpoints alone."""
-        if Standing.SERVICE in self.standings or (self.identity.id or "").lower() in ACCOUNTS:
+        """An account's role is enough, another service's unless a client is theirs too, on a platform that is known.
+
+        Without such a role, a party that is seen at service endpoints alone, and is neither listed nor the organizer.
+        """
+        if Standing.ACCOUNT in self.standings or (self.identity.id or "").lower() in ACCOUNTS:
             return True
-        return self.standings == {Standing.UNTOLD} and not (self.in_participants or self.is_organizer)
+        if Standing.SERVICE in self.standings:
+            return Standing.CLIENT not in self.standings
+        seen_aside = bool(self.standings) and self.standings <= _ASIDE
+        return seen_aside and not (self.in_participants or self.is_organizer)
 
 
 def counts(parties: Iterable[PartyWire]) -> CountsWire:

@@ -5,9 +5,9 @@ from typing import Any
 
 from ringback_graph import parse
 
-from ringback_enricher.core.readings import members, text
+from ringback_enricher.core.readings import Members, members, text
 
-__all__ = ["ACCOUNTS", "Standing", "standing"]
+__all__ = ["ACCOUNTS", "CLIENTS", "NAMED_ASIDE", "Standing", "standing"]
 
 ACCOUNTS = frozenset({"9e133cac-5238-4d1e-aaa0-d8ff4ca23f4e"})
 """Ids of services that Graph names as it names people: the virtual assistant of conferences."""
@@ -17,22 +17,48 @@ _GATEWAYS = frozenset(
     {"gateway", "mediationServer", "mediationServerCloudConnectorEdition", "skypeForBusinessMicrosoftTeamsGateway"}
 )
 """Behind these are people of another network: the one who is named is the one who speaks."""
+_ACCOUNT_ROLES = frozenset(
+    {"customBot", "responseGroupService", "skypeForBusinessAutoAttendant", "skypeForBusinessCallQueues"}
+)
+_SERVERS = frozenset(
+    {
+        *("skypeForBusinessAudioVideoMcu", "skypeForBusinessApplicationSharingMcu"),
+        *("mediaController", "audioTeleconferencerController"),
+    }
+)
+"""They mix and steer media and have no account: whoever is named there belongs to the call, not to the endpoint."""
 _UNTOLD = frozenset({"", "unknown", "unknownFutureValue"})
 
 
 class Standing(Enum):
     """How whoever is named at an endpoint takes part there."""
 
+    CLIENT = auto()
+    """Through a client of theirs, on a platform that is known."""
     PERSON = auto()
-    """Through a client of theirs."""
+    """Through a client of theirs, as the type of the endpoint says."""
     GATEWAY = auto()
     """Through a gateway that is a service endpoint."""
+    ACCOUNT = auto()
+    """Not at all: what is named is the account of an attendant, a queue or a bot."""
     SERVICE = auto()
-    """Not at all: what is named is the account of an attendant, a queue, a bot or another service."""
+    """Not at all: what is named is the account of another service, unless it is met at a client."""
+    SERVER = auto()
+    """Not at all: what is named beside a media server is not the server's account."""
     VOICEMAIL = auto()
     """Not at all: their voicemail answered."""
     UNTOLD = auto()
     """A service endpoint that tells no role."""
+
+
+CLIENTS = frozenset({Standing.CLIENT, Standing.PERSON})
+NAMED_ASIDE = frozenset({Standing.SERVICE, Standing.SERVER})
+"""Where a person who is named does not take part: they do so elsewhere."""
+_OF_ROLES = {
+    **dict.fromkeys(_VOICEMAIL, Standing.VOICEMAIL),
+    **dict.fromkeys(_ACCOUNT_ROLES, Standing.ACCOUNT),
+    **dict.fromkeys(_SERVERS, Standing.SERVER),
+}
 
 
 def standing(endpoint: Any) -> Standing:
@@ -40,9 +66,15 @@ def standing(endpoint: Any) -> Standing:
 
     A role that nobody knows yet is a service's, as only services have roles.
     """
-    role = text(members(members(endpoint).get("userAgent")).get("role"))
+    agent = members(members(endpoint).get("userAgent"))
+    role = text(agent.get("role"))
     if role is None or role in _UNTOLD:
-        return Standing.UNTOLD if parse.is_service(endpoint) else Standing.PERSON
+        return Standing.UNTOLD if parse.is_service(endpoint) else _client(agent)
     if role in _GATEWAYS:
         return Standing.GATEWAY if parse.is_service(endpoint) else Standing.PERSON
-    return Standing.VOICEMAIL if role in _VOICEMAIL else Standing.SERVICE
+    return _OF_ROLES.get(role, Standing.SERVICE)
+
+
+def _client(agent: Members) -> Standing:
+    platform = text(agent.get("platform"))
+    return Standing.PERSON if platform is None or platform in _UNTOLD else Standing.CLIENT

@@ -11,11 +11,11 @@ from ringback_graph.parse import Identity, Kind
 from ringback_enricher.core.emergency import is_emergency_number
 from ringback_enricher.core.parties import Party, merged
 from ringback_enricher.core.readings import Members
-from ringback_enricher.core.roles import Standing, standing
+from ringback_enricher.core.roles import CLIENTS, NAMED_ASIDE, Standing, standing
 
 __all__ = ["Named", "Roster"]
 
-_MAY_BE_VOICEMAIL = frozenset({Standing.PERSON, Standing.UNTOLD})
+_MAY_BE_VOICEMAIL = CLIENTS | {Standing.UNTOLD}
 """Endpoints without a role: the list tells what they do not."""
 _SHORT = 10
 """Characters with `+`: extensions and emergency numbers are shorter, numbers with a country's code and area longer."""
@@ -28,8 +28,14 @@ class Named(NamedTuple):
     standing: Standing
 
     def attending(self) -> Party | None:
-        """The party, unless its voicemail answered in its place."""
-        return None if self.standing is Standing.VOICEMAIL else self.party
+        """The party, unless its voicemail answered in its place, or a service names somebody who is none.
+
+        Known once all sides of all sessions are.
+        """
+        if self.standing is Standing.VOICEMAIL:
+            return None
+        aside = self.standing in NAMED_ASIDE and self.party is not None and self.party.kind() is Kind.USER
+        return None if aside else self.party
 
 
 class Roster:
