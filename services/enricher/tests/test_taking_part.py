@@ -201,18 +201,31 @@ def test_whoever_is_listed_as_a_voicemail_alone_was_not_there(
         ((ALICE,), (), False),
         ((ALICE, BOB), (ALICE,), True),
         ((ALICE,), (ALICE, BOB), True),
-        ((ALICE,), (ALICE, "another"), True),
+        ((ALICE,), (ALICE, "another"), False),
         ((), (), True),
         ((), (ALICE,), True),
+        ((), (ALICE, "another"), False),
     ],
-    ids=["booked it", "no list", "joined unlisted", "listed", "sessions lack", "no sessions", "no sessions but a list"],
+    ids=[
+        "booked it",
+        "no list",
+        "joined unlisted",
+        "listed",
+        "sessions lack",
+        "no sessions",
+        "no sessions, one listed",
+        "no sessions, two listed",
+    ],
 )
 def test_an_organizer_who_did_not_join_did_not_take_part(
     attending: tuple[str, ...],
     listed: tuple[str, ...],
     took_part: bool,  # noqa: FBT001 - a table's column
 ) -> None:
-    """Who is neither listed nor in a session was not there, where every listed participant has a session."""
+    """Who is neither listed nor in a session was not there, unless one person alone is shown and sessions lack.
+
+    Graph's list is of the participants in the call, and a call is between two.
+    """
     sessions = (session(f"s-{each}", side({"id": each}), service()) for each in attending)
     record = derived(*sessions, listed=listed, organizer_v2=organizer(BOB))
     bob = record["parties"][0]
@@ -220,3 +233,14 @@ def test_an_organizer_who_did_not_join_did_not_take_part(
     others = {*attending, *listed} - {BOB}
     assert record["counts"]["people"] == len(others) + took_part
     assert record["counts"]["parties"] == len(others) + 1
+
+
+def test_a_queue_without_a_session_does_not_make_an_organizer_join() -> None:
+    """Two people with their sessions are listed, and a queue without one; beside one person, it was the organizer."""
+    people = [organizer(each) for each in (ALICE, "another")]
+    queue = {"identity": {"applicationInstance": {"id": "queue"}}}
+    sessions = [session(f"s-{each}", side({"id": each}), service()) for each in (ALICE, "another")]
+    record = derived(*sessions, participants_v2=[*people, queue], organizer_v2=organizer(BOB))
+    assert (record["counts"]["people"], record["counts"]["applications"]) == (2, 1)
+    alone = derived(sessions[0], participants_v2=[people[0], queue], organizer_v2=organizer(BOB))
+    assert alone["counts"]["people"] == 2

@@ -16,6 +16,7 @@ _USER = Kind.USER.value
 _ASIDE = frozenset({Standing.UNTOLD, Standing.SERVER})
 _CALLERS = frozenset({Kind.PHONE, Kind.GUEST})
 """Their ids or Graph's own words leave no doubt that nobody's resource account is meant."""
+_PEOPLE = _CALLERS | {Kind.USER}
 
 
 def relation(tenant_id: str | None, call_tenant: str) -> str:
@@ -86,15 +87,19 @@ class Party:
         known = self.identity.kind
         return Kind.APPLICATION if known not in _CALLERS and self._is_service() else known
 
-    def took_part(self, *, sessions_are_whole: bool) -> bool:
+    def took_part(self, *, all_are_told: bool) -> bool:
         """Whether a session shows the party, or Graph lists it; not if nothing but its voicemail answered.
 
-        An organizer who is not listed did not join (Graph: organizer_v2 may be who booked the meeting), but that is
-        only sure where the sessions are whole: early versions lack some.
+        An organizer is named whether they joined or not (Graph: organizer_v2 may be who booked the meeting): who is
+        neither listed nor in a session did not, where all who took part are told.
         """
         if self.session_count > 0 or self.is_listed_voicemail or Standing.VOICEMAIL in self.standings:
             return self.session_count > 0
-        return self.in_participants or not sessions_are_whole
+        return self.in_participants or not all_are_told
+
+    def is_present_person(self) -> bool:
+        """Whether somebody, not an application, is listed or in a session."""
+        return self.took_part(all_are_told=True) and self.kind() in _PEOPLE
 
     def joined_ms(self) -> int | None:
         """Time in the call: the union of its sessions; None if no session has both ends."""
@@ -106,7 +111,7 @@ class Party:
             reached = max(reached, end)
         return total // 1000
 
-    def wire(self, call_tenant: str, *, sessions_are_whole: bool) -> PartyWire:
+    def wire(self, call_tenant: str, *, all_are_told: bool) -> PartyWire:
         """The party as the record carries it."""
         identity = self.identity
         return {
@@ -115,7 +120,7 @@ class Party:
             "relation": relation(identity.tenant_id, call_tenant),
             "isOrganizer": self.is_organizer,
             "inParticipants": self.in_participants,
-            "tookPart": self.took_part(sessions_are_whole=sessions_are_whole),
+            "tookPart": self.took_part(all_are_told=all_are_told),
             "countryCode": country_of(identity.phone) if identity.phone else None,
             "platforms": sorted(self.platforms),
             "connectionTypes": sorted(self.connection_types),

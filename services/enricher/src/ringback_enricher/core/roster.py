@@ -72,9 +72,19 @@ class Roster:
 
     def wires(self, call_tenant: str) -> list[PartyWire]:
         """The parties as the record carries them, once every session has told them about itself."""
-        seen = [bool(party.standings) for party in self.parties if party.in_participants]
-        whole = all(seen) and any(party.session_count for party in self.parties)
-        return [party.wire(call_tenant, sessions_are_whole=whole) for party in self.parties]
+        told = self._tells_everybody()
+        return [party.wire(call_tenant, all_are_told=told) for party in self.parties]
+
+    def _tells_everybody(self) -> bool:
+        """Whether nobody took part but those who are listed or in a session.
+
+        `participants_v2` is of those in the call, and early versions may lack sessions. A call is between two people:
+        who shows one alone, and no session of somebody who is listed, leaves open whether another was there.
+        """
+        if sum(party.is_present_person() for party in self.parties) > 1:
+            return True
+        met = (bool(party.standings) or party.is_listed_voicemail for party in self.parties if party.in_participants)
+        return all(met) and any(party.session_count for party in self.parties)
 
     def missing_participants(self) -> int:
         """Parties seen in sessions that Graph's list omits; without a list nothing was omitted."""
