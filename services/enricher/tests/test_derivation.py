@@ -287,6 +287,32 @@ def test_emergency_numbers_are_those_of_the_tenants_countries(
     assert record["emergencySuspected"] is suspected
 
 
+def _with_extension(kind: str, caller: dict[str, Any], callee: dict[str, Any], **more: Any) -> bool:
+    """Whether an emergency call is suspected in a call of this type and these sides, of a tenant in Germany."""
+    graph = {"id": "c", "type": kind, "sessions": [session("s", caller, callee)]} | more
+    return derive(graph, Occasion(TENANT, CALL, None, "2026-11-02T09:55:01Z", ("DE",)), TABLES)["emergencySuspected"]
+
+
+@pytest.mark.parametrize("spelled", ["110", "tel:110", "4:112", "***"])
+def test_who_calls_was_not_dialled(spelled: str) -> None:
+    """An extension of a private exchange has the digits of an emergency number; whoever calls it may need help."""
+    phone, alice = side({"id": spelled}), side({"id": ALICE})
+    attendant = side({"id": BOB}, userAgent={"role": "skypeForBusinessAutoAttendant"})
+    server = service() | {"associatedIdentity": {"id": ALICE}}
+    listed = [{"id": spelled, "identity": {"phone": {"id": spelled}}}]
+    booked = {"organizer_v2": listed[0]}
+    assert not _with_extension("peerToPeer", phone, alice)
+    assert not _with_extension("peerToPeer", phone, service(), participants_v2=listed)
+    assert not _with_extension("groupCall", phone, attendant, participants_v2=listed)
+    assert not _with_extension("groupCall", phone, service(), participants_v2=listed, **booked)
+    assert _with_extension("peerToPeer", alice, phone)
+    assert _with_extension("groupCall", alice, phone, participants_v2=listed)
+    assert _with_extension("groupCall", phone, service(), participants_v2=listed)
+    assert _with_extension("groupCall", phone, server, participants_v2=listed)
+    assert _with_extension("groupCall", alice, service(), participants_v2=listed)
+    assert _with_extension("peerToPeer", alice, phone, **booked)
+
+
 @pytest.mark.parametrize(
     ("of_session", "of_segments", "rating", "words"),
     [
@@ -314,6 +340,32 @@ def test_feedback_counts_wherever_it_stands(
         == record["parties"][0].get("feedbackRating")
         == (worst_rating([rating]) if rating else None)
     )
+
+
+def test_feedback_of_nobody_known_counts_too() -> None:
+    """Whose it is is not told; that somebody was dissatisfied is."""
+    bad = {"rating": "bad", "text": "no sound"}
+    record = derived({"id": "c", "sessions": [session("s", side({"id": ALICE}), side(None, feedback=bad))]})
+    callee = record["sessions"][0].get("callee")
+    assert callee is not None
+    assert (callee.get("party"), callee.get("feedbackText"), record.get("worstFeedback")) == (None, "no sound", "bad")
+    assert [party.get("feedbackRating") for party in record["parties"]] == [None]
+
+
+@pytest.mark.parametrize("missing", [None, {}, "odd"])
+def test_a_side_that_the_session_lacks_is_that_of_its_first_segment(missing: Any) -> None:
+    """Its party, its platform and its feedback; a segment without that side says nothing."""
+    one = session("s", side(None), service()) | {"caller": missing}
+    rated = side({"id": ALICE}, "iOS", feedback={"rating": "bad"})
+    one["segments"] = [{}, {"caller": rated}, {"caller": side({"id": BOB})}]
+    if missing == "odd":
+        one["segments"].insert(0, {"caller": "odd"})
+    record = derived({"id": "c", "sessions": [one]})
+    caller = record["sessions"][0].get("caller")
+    assert caller is not None
+    assert (caller.get("party"), caller.get("platform"), record.get("worstFeedback")) == (0, "iOS", "bad")
+    (alice,) = record["parties"]
+    assert (alice.get("id"), alice["sessionCount"], alice.get("feedbackRating")) == (ALICE, 1, "bad")
 
 
 def test_the_site_is_that_of_the_longest_prefix() -> None:

@@ -312,12 +312,14 @@ class CallFacts(Event):
     counts: Counts = member(C0, "How many of which kind took part.")
     quality: Quality = member(C0, "Verdict and stream counts.")
     worst_feedback: str | None = member(
-        C1, "The worst rating any party gave, open enumeration.", opens=OpenAs.LABEL, default=None
+        C1, "The worst rating given at any side, open enumeration.", opens=OpenAs.LABEL, default=None
     )
     platforms: list[str] = member(C0, "Client platforms seen, sorted.")
     connection_types: list[str] = member(C0, "Connection types seen, sorted.")
     sites: list[str] = member(C1, "Sites seen, sorted.")
-    emergency_suspected: bool = member(C1, "Whether a party is an emergency number; for audit, not for alarms.")
+    emergency_suspected: bool = member(
+        C1, "Whether a party that may have been dialled is an emergency number; for audit, not for alarms."
+    )
     anomalies: Anomalies = member(C0, "Oddities of Graph's data, counted.")
 
 

@@ -151,6 +151,14 @@ def _emergency_numbers() -> Iterator[Json]:
     spelled = ("+112", "tel:112", "tel:+911", " 112 ", "0112", "1120", "+49112", "4:112", "4:tel:112")
     yield from (listing({"phone": {"id": number}}) for number in ("*", "**", "***", "****", "*****", *spelled))
     yield listing({"user": {"id": ALICE}}, {"phone": {"id": "112"}})
+    phone, server = side({"id": "112"}), service() | {"associatedIdentity": {"id": ALICE}}
+    attendant = side({"id": BOB}, userAgent={"role": "skypeForBusinessAutoAttendant"})
+    for kind, other, organizer in product(
+        ("peerToPeer", "groupCall"), (side({"id": ALICE}), service(), server, attendant), (None, "112")
+    ):
+        named: Json = {"type": kind, "organizer_v2": organizer and {"identity": {"phone": {"id": organizer}}}}
+        yield call(session("s", phone, other), **named)
+        yield call(session("s", other, phone), **named)
 
 
 def _endpoints() -> Iterator[Json]:

@@ -14,17 +14,15 @@ from ringback_enricher.core.roster import Named
 __all__ = ["endpoint"]
 
 
-def endpoint(
-    value: Any, of_segments: Iterable[Any], named: Named, call_tenant: str, readings: Readings
-) -> EndpointWire | None:
+def endpoint(of_segments: Iterable[Any], named: Named, call_tenant: str, readings: Readings) -> EndpointWire | None:
     """Derive a caller or callee; its kind and relation are its party's, whose identity all mentions together made.
 
     `of_segments` is the same side of each of the session's segments, for what was said there. Graph pairs a
     service endpoint with a client's user agent at times: both kinds of members are read from either.
     """
-    if not isinstance(value, dict):
+    if not isinstance(named.endpoint, dict):
         return None
-    side = members(value)
+    side = members(named.endpoint)
     agent, cores = members(side.get("userAgent")), side.get("cpuCoresCount")
     feedback = feedback_of((side, *of_segments))
     party, service = named.party, named.standing not in CLIENTS

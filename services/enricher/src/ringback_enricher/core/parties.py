@@ -49,6 +49,7 @@ class Party:
 
     __slots__ = (
         "connection_types",
+        "has_called",
         "identity",
         "in_participants",
         "index",
@@ -61,6 +62,7 @@ class Party:
         "spans",
         "standings",
         "verdicts",
+        "was_called",
     )
 
     def __init__(self, index: int, identity: Identity) -> None:
@@ -69,6 +71,8 @@ class Party:
         self.is_organizer = False
         self.in_participants = False
         self.is_listed_voicemail = False
+        self.has_called = False
+        self.was_called = False
         self.session_count = 0
         self.standings: set[Standing] = set()
         self.spans: list[tuple[int, int]] = []
@@ -100,6 +104,10 @@ class Party:
     def is_present_person(self) -> bool:
         """Whether somebody, not an application, is listed or in a session."""
         return self.took_part(all_are_told=True) and self.kind() in _PEOPLE
+
+    def may_be_dialled(self) -> bool:
+        """Whether the party was called, or at least is not known to have called: a number as organizer has."""
+        return self.was_called or not (self.has_called or self.is_organizer)
 
     def joined_ms(self) -> int | None:
         """Time in the call: the union of its sessions; None if no session has both ends."""

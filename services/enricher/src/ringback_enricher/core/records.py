@@ -1,5 +1,6 @@
 """From Graph's JSON to the restricted record: where every derivation meets, and where a derived field is added."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -59,7 +60,7 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
     found = ordered(objects(graph.get("sessions")))
     roster = Roster(graph)
     # All sides before any session: a session's kind and relation are its party's, which a later session may complete.
-    named = [(roster.side(session.get("caller")), roster.side(session.get("callee"))) for session in found]
+    named = [roster.sides(session) for session in found]
     sessions = [
         session_of(session, ordinal, named[ordinal], occasion.tenant_id, streams, readings)
         for ordinal, session in enumerate(found)
@@ -81,7 +82,7 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
         "sessionCount": len(sessions),
         "counts": counts(parties),
         "quality": _quality(sessions, streams, tables.rules),
-        "worstFeedback": worst_rating(chain.from_iterable(party.ratings for party in roster.parties)),
+        "worstFeedback": worst_rating(_ratings(sessions)),
         "platforms": sorted(set(chain.from_iterable(party["platforms"] for party in parties))),
         "connectionTypes": sorted(set(chain.from_iterable(party["connectionTypes"] for party in parties))),
         "sites": sorted(set(chain.from_iterable(party["sites"] for party in parties))),
@@ -101,6 +102,12 @@ def derive(graph: Members, occasion: Occasion, tables: Tables) -> CallRecordWire
         "joinWebUrl": text(graph.get("joinWebUrl")),
         "graph": graph,
     }
+
+
+def _ratings(sessions: list[SessionWire]) -> Iterator[str]:
+    """Every rating, whether it is known whose it is or not."""
+    sides = (side for session in sessions for side in (session.get("caller"), session.get("callee")) if side)
+    return (rating for side in sides if (rating := side.get("feedbackRating")) is not None)
 
 
 def _quality(sessions: list[SessionWire], streams: Streams, rules: Rules) -> QualityWire:

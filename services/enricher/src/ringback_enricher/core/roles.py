@@ -7,7 +7,7 @@ from ringback_graph import parse
 
 from ringback_enricher.core.readings import Members, members, text
 
-__all__ = ["ACCOUNTS", "CLIENTS", "NAMED_ASIDE", "Standing", "standing"]
+__all__ = ["ACCOUNTS", "CLIENTS", "NAMED_ASIDE", "REACHED", "Standing", "standing"]
 
 ACCOUNTS = frozenset({"9e133cac-5238-4d1e-aaa0-d8ff4ca23f4e"})
 """Ids of services that Graph names as it names people: the virtual assistant of conferences."""
@@ -54,6 +54,8 @@ class Standing(Enum):
 CLIENTS = frozenset({Standing.CLIENT, Standing.PERSON})
 NAMED_ASIDE = frozenset({Standing.SERVICE, Standing.SERVER})
 """Where a person who is named does not take part: they do so elsewhere."""
+REACHED = CLIENTS | {Standing.ACCOUNT, Standing.GATEWAY, Standing.VOICEMAIL}
+"""Where whoever is named is whom a caller has reached, not a conference that callers and called are in alike."""
 _OF_ROLES = {
     **dict.fromkeys(_VOICEMAIL, Standing.VOICEMAIL),
     **dict.fromkeys(_ACCOUNT_ROLES, Standing.ACCOUNT),

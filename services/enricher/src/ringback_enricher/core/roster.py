@@ -10,8 +10,8 @@ from ringback_graph.parse import Identity, Kind
 
 from ringback_enricher.core.emergency import is_emergency_number
 from ringback_enricher.core.parties import Party, merged
-from ringback_enricher.core.readings import Members
-from ringback_enricher.core.roles import CLIENTS, NAMED_ASIDE, Standing, standing
+from ringback_enricher.core.readings import Members, members, objects
+from ringback_enricher.core.roles import CLIENTS, NAMED_ASIDE, REACHED, Standing, standing
 
 __all__ = ["Named", "Roster"]
 
@@ -26,6 +26,8 @@ class Named(NamedTuple):
 
     party: Party | None
     standing: Standing
+    endpoint: Any
+    """The side itself; that of the first segment where the session lacks it."""
 
     def attending(self) -> Party | None:
         """The party, unless its voicemail answered in its place, or a service names somebody who is none.
@@ -50,6 +52,7 @@ class Roster:
         self.parties: list[Party] = []
         self._known: dict[str, Party] = {}
         self._alike: dict[tuple[str, Kind], deque[Party]] = {}
+        self._is_peer_to_peer = record.get("type") == "peerToPeer"
         organizer = parse.organizer(record)
         if organizer is not None:
             self._added(organizer).is_organizer = True
@@ -57,18 +60,28 @@ class Roster:
             self._list(identity)
         self._lists_participants = any(party.in_participants for party in self.parties)
 
+    def sides(self, session: Members) -> tuple[Named, Named]:
+        """Who is named as a session's caller and callee, of whom each is told what it is to the other."""
+        caller, callee = (self.side(_endpoint(session, side)) for side in ("caller", "callee"))
+        reached = callee.party is not None and callee.standing in REACHED
+        if callee.party is not None:
+            callee.party.was_called = True
+        if caller.party is not None and (reached or self._is_peer_to_peer):
+            caller.party.has_called = True
+        return caller, callee
+
     def side(self, endpoint: Any) -> Named:
-        """Who is named as a session's caller or callee; no party for a mere service and for whoever is not named."""
+        """Who is named at an endpoint; no party for a mere service and for whoever is not named."""
         identity, how = parse.endpoint_identity(endpoint), standing(endpoint)
         if identity is None or identity.kind is Kind.SERVICE:
-            return Named(None, how)
+            return Named(None, how, endpoint)
         key = _key(identity)
         found = self._next_alike(identity) if key is None else self._known.get(key)
         party = self._added(identity) if found is None else self._completed(found, identity)
         if identity.is_voicemail or (party.is_listed_voicemail and how in _MAY_BE_VOICEMAIL):
             how = Standing.VOICEMAIL
         party.standings.add(how)
-        return Named(party, how)
+        return Named(party, how, endpoint)
 
     def wires(self, call_tenant: str) -> list[PartyWire]:
         """The parties as the record carries them, once every session has told them about itself."""
@@ -93,8 +106,12 @@ class Roster:
         return sum(party.session_count > 0 and not party.in_participants for party in self.parties)
 
     def emergency_suspected(self, countries: tuple[str, ...]) -> bool:
-        """Whether a party is an emergency number of one of these countries."""
-        numbers = (party.identity.phone for party in self.parties)
+        """Whether a party is an emergency number of one of these countries, and may have been dialled.
+
+        Who calls somebody was not dialled: it is an extension of a private exchange. In a group call everybody is the
+        caller of a session with the conference, whoever was dialled as well.
+        """
+        numbers = (party.identity.phone for party in self.parties if party.may_be_dialled())
         return any(is_emergency_number(number, countries) for number in numbers if number)
 
     def _list(self, identity: Identity) -> None:
@@ -146,6 +163,15 @@ class Roster:
     def _know(self, party: Party, identity: Identity) -> None:
         if (key := _key(identity)) is not None:
             self._known.setdefault(key, party)
+
+
+def _endpoint(session: Members, side: str) -> Any:
+    """A side of a session, or that of its first segment that has one: Graph puts the same endpoint on both."""
+    endpoint: Any = session.get(side)
+    if members(endpoint):
+        return endpoint
+    of_segments = (members(each.get(side)) for each in objects(session.get("segments")))
+    return next((found for found in of_segments if found), endpoint)
 
 
 def _key(identity: Identity) -> str | None:

@@ -27,8 +27,8 @@ def session_of(
     _check_segments(segments, readings)
     span = readings.elapsed(session.get("startDateTime"), session.get("endDateTime"))
     callers, callees = ([each.get(side) for each in segments] for side in ("caller", "callee"))
-    caller = endpoint(session.get("caller"), callers, named[0], call_tenant, readings)
-    callee = endpoint(session.get("callee"), callees, named[1], call_tenant, readings)
+    caller = endpoint(callers, named[0], call_tenant, readings)
+    callee = endpoint(callees, named[1], call_tenant, readings)
     _attend(sides.caller, caller, span)
     if sides.callee is not sides.caller:
         _attend(sides.callee, callee, span)
