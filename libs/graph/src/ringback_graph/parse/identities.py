@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, cast
 
 from ringback_graph.parse.scalars import text
@@ -218,6 +219,8 @@ def _kind(members: dict[str, object], key: str | None, told: Kind | None) -> Kin
     return Kind.USER if is_object or members.get("userPrincipalName") else Kind.UNKNOWN
 
 
+# A record names the same few over and over: a hit costs a tenth of what the shapes do.
+@lru_cache(maxsize=4096)
 def _shape(key: str) -> Kind | None:
     """The kind that an id tells by itself; a GUID, with `8:orgid:` or `8:` or without, tells none."""
     if is_guid(key) or (key[:2] == "8:" and is_guid(plain_id(key))):

@@ -2,7 +2,7 @@
 
 from collections import deque
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ringback_events.wire import PartyWire
 from ringback_graph import parse
@@ -62,7 +62,7 @@ class Roster:
 
     def sides(self, session: Members) -> tuple[Named, Named]:
         """Who is named as a session's caller and callee, of whom each is told what it is to the other."""
-        caller, callee = (self.side(_endpoint(session, side)) for side in ("caller", "callee"))
+        caller, callee = self.side(_endpoint(session, "caller")), self.side(_endpoint(session, "callee"))
         reached = callee.party is not None and callee.standing in REACHED
         if callee.party is not None:
             callee.party.was_called = True
@@ -168,8 +168,8 @@ class Roster:
 def _endpoint(session: Members, side: str) -> Any:
     """A side of a session, or that of its first segment that has one: Graph puts the same endpoint on both."""
     endpoint: Any = session.get(side)
-    if members(endpoint):
-        return endpoint
+    if endpoint and type(endpoint) is dict:
+        return cast("Members", endpoint)
     of_segments = (members(each.get(side)) for each in objects(session.get("segments")))
     return next((found for found in of_segments if found), endpoint)
 
