@@ -93,7 +93,7 @@ def test_a_version_whose_marker_never_comes_lets_the_commit_go_on() -> None:
 
 
 def test_sessions_in_hand_are_bounded() -> None:
-    """Whatever comes without markers: the oldest version goes first, and one alone that is too large goes too."""
+    """Whatever comes without markers: the oldest version goes first."""
     assembler = SessionAssembler(hold=50)
     for call in range(40):
         for ordinal in range(2):
@@ -103,10 +103,43 @@ def test_sessions_in_hand_are_bounded() -> None:
     assert assembler.resume_from(80) == 30
     whole = assembler.add(marker(39, sessions=2), 80)
     assert whole is not None
+
+
+def test_a_version_that_waits_alone_is_never_too_large() -> None:
+    """However low the bound: others give way to it, it is given whole, and the bound counts again."""
+    assembler = SessionAssembler(hold=50)
+    assembler.add(session(1), 0)
     for ordinal in range(60):
-        assembler.add(session(99, ordinal), 81 + ordinal)
-    assert assembler.in_hand <= 50
-    assert assembler.add(marker(99, sessions=60), 150) is None
+        assembler.add(session(99, ordinal), 1 + ordinal)
+    assert (assembler.in_hand, assembler.given_up, assembler.resume_from(61)) == (60, 1, 1)
+    whole = assembler.add(marker(99, sessions=60), 61)
+    assert whole is not None
+    assert [each.ordinal for each in whole.sessions] == list(range(60))
+    assert assembler.in_hand == 0
+
+
+def test_the_version_being_added_stays_though_it_began_first() -> None:
+    """A meeting that began before a dead version is not given up for it."""
+    assembler = SessionAssembler(hold=50)
+    events = [session(1, ordinal) for ordinal in range(40)]
+    events[20:20] = [session(2, ordinal) for ordinal in range(20)]
+    for offset, event in enumerate(events):
+        assembler.add(event, offset)
+    assert assembler.add(marker(1, sessions=40), 60) is not None
+    assert assembler.given_up == 1
+
+
+@pytest.mark.parametrize("meetings", [[10_001], [7_000, 7_000], [30_000, 30_000]], ids=str)
+def test_the_largest_meetings_are_given_whole(meetings: list[int]) -> None:
+    """As Ringback publishes them: 500 pages of 60 sessions at most; and two of them one among the other."""
+    assembler = SessionAssembler()
+    longest = range(max(meetings))
+    events = [session(call, ordinal) for ordinal in longest for call, size in enumerate(meetings) if ordinal < size]
+    for offset, event in enumerate(events):
+        assembler.add(event, offset)
+    wholes = [assembler.add(marker(call, size), len(events) + call) for call, size in enumerate(meetings)]
+    assert [whole and len(whole.sessions) for whole in wholes] == meetings
+    assert assembler.given_up == 0
 
 
 def test_a_call_forgotten_while_it_waits_is_counted() -> None:
@@ -137,12 +170,12 @@ def test_offsets_that_go_back_are_no_trap() -> None:
 def test_bounds_hold_and_nothing_unwhole_is_given(
     events: list[tuple[int, int, int]], remember: int, span: int, hold: int
 ) -> None:
-    """Whatever comes: never more in hand, never further behind than said; what is given is whole and of one version."""
+    """Whatever comes: no more in hand than `hold`, or one version; never further behind; what is given is whole."""
     assembler = SessionAssembler(remember, span=span, hold=hold)
     for offset, (call, version, ordinal) in enumerate(events):
         event = marker(call, 3, version) if ordinal == 3 else session(call, ordinal, version)
         whole = assembler.add(event, offset)
-        assert assembler.in_hand <= hold
+        assert assembler.in_hand <= max(hold, 3)
         assert offset - span <= assembler.resume_from(offset + 1) <= offset + 1
         if whole is not None:
             assert [(each.ordinal, each.version) for each in whole.sessions] == [

@@ -74,12 +74,13 @@ def test_a_broken_value_is_told_and_passed(publish: Publish, value: bytes | None
 def test_what_bounds_gave_up_is_counted_through_rebalances(publish: Publish) -> None:
     """One number to alarm on, whichever partitions are read; bounds are those of the assemblers that it is given."""
     reader: SessionReader[int] = SessionReader(lambda: SessionAssembler(hold=1))
-    given_by(reader, 0, 0, publish("a")[:2])
-    given_by(reader, 1, 0, publish("b")[:2])
+    unfinished = [*publish("a")[:1], *publish("b")[:1]]
+    given_by(reader, 0, 0, unfinished)
+    given_by(reader, 1, 0, unfinished)
     assert reader.given_up == 2
     reader.forget()
-    given_by(reader, 1, 0, publish("b")[:2])
-    given_by(reader, 1, 0, publish("b")[:1])  # goes back
+    given_by(reader, 1, 0, unfinished)
+    given_by(reader, 1, 0, unfinished[:1])  # goes back
     assert reader.given_up == 3
 
 

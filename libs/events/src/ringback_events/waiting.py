@@ -59,3 +59,7 @@ class WaitingSessions:
     def first(self) -> tuple[int, CallKey] | None:
         """The lowest offset that has to be read again, and its call; None while nothing waits."""
         return self._first_offsets[0] if self._first_offsets else None
+
+    def oldest_but(self, call: CallKey) -> CallKey | None:
+        """The call whose sessions began first, this one left out; None while no other waits."""
+        return next((other for _, other in self._first_offsets[:2] if other != call), None)
