@@ -53,6 +53,17 @@ def test_a_rebalance_forgets_everything(publish: Publish) -> None:
     assert len(whole.sessions) == 2
 
 
+def test_an_incremental_rebalance_forgets_what_is_revoked_alone(publish: Publish) -> None:
+    """The reading of a partition that is kept goes on where it is: what waits in it is neither lost nor committed."""
+    reader: SessionReader[int] = SessionReader()
+    given_by(reader, 0, 10, publish("a")[:2])
+    given_by(reader, 1, 10, publish("b")[:2])
+    reader.forget([1, 7])
+    assert reader.commits() == {0: 10}
+    assert [each.call_id for each in given_by(reader, 0, 12, publish("a")[2:])] == ["a"]
+    assert [each.call_id for each in given_by(reader, 1, 10, publish("b"))] == ["b"]
+
+
 def test_a_reading_that_goes_back_begins_anew(publish: Publish) -> None:
     """A log made anew, or a client that seeks back: nothing of the reading before is taken for this one."""
     reader: SessionReader[int] = SessionReader()

@@ -1,6 +1,6 @@
 """Reads whole sessions from all assigned partitions, and says what may be committed; pure, for any Kafka client."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -34,7 +34,7 @@ class _Reading:
 class SessionReader(Generic[Partition]):
     """One assembler for each assigned partition, made when its first record comes.
 
-    A loop reads a batch, acts on what is whole, then commits `commits()`, and calls `forget()` when Kafka revokes
+    A loop reads a batch, acts on what is whole, then commits `commits()`, and calls `forget(revoked)` when Kafka revokes
     partitions, before any of them can be assigned again. What was acted on may come once more after a rebalance or a
     kill, never less: act by (version, revision), as the consumer rule says.
 
@@ -76,13 +76,19 @@ class SessionReader(Generic[Partition]):
             for partition, reading in self._readings.items()
         }
 
-    def forget(self) -> None:
-        """Forget every partition: what waits in them is read again from what was committed, by whoever is assigned."""
-        self._given_up = self.given_up
-        self._readings.clear()
+    def forget(self, partitions: Iterable[Partition] | None = None) -> None:
+        """Forget partitions: what waits in them is read again from what was committed, by whoever is assigned.
+
+        Args:
+            partitions: those that are revoked or lost, or None for all. An incremental rebalance (`cooperative-sticky`,
+                KIP-848) takes some and lets the reading of the others go on where it is: to forget those as well would
+                lose what waits in them.
+        """
+        for partition in list(self._readings) if partitions is None else partitions:
+            if (reading := self._readings.pop(partition, None)) is not None:
+                self._given_up += reading.assembler.given_up
 
     def _begin(self, partition: Partition) -> _Reading:
-        before = self._readings.get(partition)
-        self._given_up += before.assembler.given_up if before else 0
+        self.forget([partition])
         reading = self._readings[partition] = _Reading(self._make())
         return reading
