@@ -150,6 +150,21 @@ def test_a_call_forgotten_while_it_waits_is_counted() -> None:
     assert (assembler.in_hand, assembler.given_up, assembler.resume_from(8)) == (5, 3, 3)
 
 
+def test_a_marker_that_finds_sessions_missing_is_counted() -> None:
+    """Once for each version, however often its marker comes, and not again where a bound had ended it."""
+    assembler = SessionAssembler(span=100)
+    for offset, event in enumerate([marker(1, sessions=2), session(2), marker(2, sessions=2), marker(2, sessions=2)]):
+        assert assembler.add(event, offset) is None
+    assert (assembler.short, assembler.given_up, assembler.resume_from(4)) == (2, 0, 4)
+    for event in (session(2, 0), session(2, 1), marker(2, sessions=2)):
+        whole = assembler.add(event, 5)
+    assert whole is not None  # its publisher came back
+    assembler.add(session(3), 10)
+    assembler.add(session(4), 111)
+    assembler.add(marker(3), 112)
+    assert (assembler.short, assembler.given_up) == (2, 1)
+
+
 def test_offsets_that_go_back_are_no_trap() -> None:
     """A client that seeks back: the lowest offset that waits is still the one to commit."""
     assembler = SessionAssembler()

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_events.consume import SessionAssembler, SessionReader, SessionsOfVersion
+from ringback_events.consume import SessionAssembler, SessionReader, SessionsOfVersion, newer
 from ringback_events.project import project
 from ringback_testing.properties import examples
 
@@ -80,6 +80,30 @@ def test_a_broken_value_is_told_and_passed(publish: Publish, value: bytes | None
         reader.read(0, 7, value)
     assert reader.commits() == {0: 8}
     assert len(given_by(reader, 0, 8, publish("a"))) == 1
+    assert reader.short == 0
+
+
+def test_what_a_broken_value_cost_is_counted_through_rebalances(publish: Publish) -> None:
+    """Its version's marker finds a session missing: one number to alarm on, whichever partitions are read."""
+    reader: SessionReader[int] = SessionReader()
+    first, _, marker = publish("a")
+    for number in (1, 2):
+        reader.read(0, 7, first)
+        with pytest.raises(ValueError, match="EOF"):
+            reader.read(0, 8, b"{")
+        assert reader.read(0, 9, marker) is None
+        assert (reader.short, reader.given_up, reader.commits()) == (number, 0, {0: 10})
+        reader.forget()
+        assert reader.short == number
+
+
+def test_an_older_version_may_come_after_a_rebalance(publish: Publish) -> None:
+    """A reader keeps nothing beyond a rebalance: `newer` says of what it gives that it is older than what is held."""
+    reader: SessionReader[int] = SessionReader()
+    [held] = given_by(reader, 0, 0, publish("a", version=2))
+    reader.forget([0])
+    [late] = given_by(reader, 0, 3, publish("a", version=1))
+    assert not newer(late, held)
 
 
 def test_what_bounds_gave_up_is_counted_through_rebalances(publish: Publish) -> None:

@@ -24,11 +24,12 @@ class SessionsOfVersion:
 
 @dataclass(slots=True)
 class _Newest:
-    """The newest version seen of a call, and whether its sessions were given."""
+    """The newest version seen of a call: whether its sessions were given, or some are known to be lost."""
 
     version: int
     revision: int
     is_given: bool = False
+    is_short: bool = False
 
 
 class SessionAssembler:
@@ -37,9 +38,12 @@ class SessionAssembler:
     Where the reading of a partition begins anew (after a rebalance, its log made anew, the group's offset set), make a
     new one: it keeps offsets of the reading before. `SessionReader` does so.
 
-    Repeats and older versions are dropped, an unfinished version gives way to a newer one. A marker that finds sessions
-    missing (reading began between them, or they were given up) gives nothing: they come again only with the next
-    version or a replay, and what is older than that marker stays dropped.
+    Repeats and versions older than one it has in mind are dropped, an unfinished version gives way to a newer one. A
+    marker that finds sessions missing (reading began between them, one could not be read, or they were given up) gives
+    nothing, which is counted: they come again only with the next version or a replay, and what is older than that
+    marker stays dropped.
+
+    A new one has nothing in mind: what it gives first may be older than what one before it has given.
 
     A marker may never come: its publisher died, and the call was never published again. Two bounds keep such a version
     from holding the commit and the memory for ever. A publisher that comes back writes the whole version again, so what
@@ -65,12 +69,20 @@ class SessionAssembler:
         self._remember, self._span, self._hold = remember, span, hold
         self._newest: OrderedDict[CallKey, _Newest] = OrderedDict()
         self._waiting = WaitingSessions()
-        self._given_up = 0
+        self._given_up = self._short = 0
 
     @property
     def given_up(self) -> int:
         """How many unfinished versions a bound has ended so far: worth an alarm, for their calls lack sessions."""
         return self._given_up
+
+    @property
+    def short(self) -> int:
+        """How many versions' markers found sessions missing that no bound had ended: one could not be read, retention
+        had removed some, or reading began between them. The last may be so right after a start or a rebalance, for
+        versions that were given before it; at any other time it is worth an alarm, too.
+        """
+        return self._short
 
     @property
     def in_hand(self) -> int:
@@ -115,6 +127,8 @@ class SessionAssembler:
     def _finish(self, call: CallKey, newest: _Newest, marker: SessionsCompleted) -> SessionsOfVersion | None:
         sessions = self._waiting.pop(call)
         if len(sessions) != marker.session_count:
+            self._short += not newest.is_short
+            newest.is_short = True
             return None
         newest.is_given = True
         return SessionsOfVersion(*call, marker.version, marker.revision, sessions)
@@ -131,3 +145,5 @@ class SessionAssembler:
         if call in self._waiting:
             self._waiting.pop(call)
             self._given_up += 1
+            if (newest := self._newest.get(call)) is not None:
+                newest.is_short = True

@@ -36,7 +36,7 @@ class SessionReader(Generic[Partition]):
 
     A loop reads a batch, acts on what is whole, then commits `commits()`, and calls `forget(revoked)` when Kafka revokes
     partitions, before any of them can be assigned again. What was acted on may come once more after a rebalance or a
-    kill, never less: act by (version, revision), as the consumer rule says.
+    kill, an older version behind a newer one included, never less: compare with `newer`, as the consumer rule says.
 
     Args:
         make: makes an assembler, for other bounds than the usual ones, which hold for each partition.
@@ -45,12 +45,17 @@ class SessionReader(Generic[Partition]):
     def __init__(self, make: Callable[[], SessionAssembler] = SessionAssembler) -> None:
         self._make = make
         self._readings: dict[Partition, _Reading] = {}
-        self._given_up = 0
+        self._given_up = self._short = 0
 
     @property
     def given_up(self) -> int:
         """Unfinished versions that a bound has ended, of all partitions so far; see `SessionAssembler`."""
         return self._given_up + sum(reading.assembler.given_up for reading in self._readings.values())
+
+    @property
+    def short(self) -> int:
+        """Versions whose marker found sessions missing, of all partitions so far; see `SessionAssembler`."""
+        return self._short + sum(reading.assembler.short for reading in self._readings.values())
 
     def read(self, partition: Partition, offset: int, value: bytes | str | None) -> SessionsOfVersion | None:
         """Take the next record of a partition; returns the sessions of a version when this record makes them whole.
@@ -61,7 +66,7 @@ class SessionReader(Generic[Partition]):
             value: of the record.
 
         Raises:
-            ValueError: the value breaks the contract; note it and go on, its version will not become whole.
+            ValueError: the value breaks the contract; note it and go on, its version will not become whole (`short` counts it).
         """
         reading = self._readings.get(partition)
         if reading is None or offset < reading.next_offset:
@@ -87,6 +92,7 @@ class SessionReader(Generic[Partition]):
         for partition in list(self._readings) if partitions is None else partitions:
             if (reading := self._readings.pop(partition, None)) is not None:
                 self._given_up += reading.assembler.given_up
+                self._short += reading.assembler.short
 
     def _begin(self, partition: Partition) -> _Reading:
         self.forget([partition])
