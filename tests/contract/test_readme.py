@@ -1,12 +1,12 @@
 import asyncio
 import json
-import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from ringback_testing.kit_readme import blocks
 
 pytestmark = pytest.mark.contract
 
@@ -17,10 +17,8 @@ EXAMPLES = ROOT / "contracts" / "examples"
 @pytest.fixture
 def documented() -> dict[str, Any]:
     """The names that the README's Python blocks define, run one after the other as a reader would."""
-    text = (ROOT / "libs" / "events" / "README.md").read_text("utf-8")
     names: dict[str, Any] = {"__name__": "documented"}
-    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(block, names)  # noqa: S102 - to run the documentation is the point
+    exec(blocks(), names)  # noqa: S102 - to run the documentation is the point
     return names
 
 
@@ -65,17 +63,17 @@ async def test_the_readmes_session_loop_acts_on_whole_versions_and_commits_what_
     async def act(one: Any) -> None:
         whole.append(one.call_id)
 
-    sessions = documented["Sessions"](group, act)
-    await sessions.take(batch(10, published(*SESSION)))
+    sessions = documented["Sessions"](act)
+    await sessions.take(group, batch(10, published(*SESSION)))
     assert (group.commits, whole) == ([{PLACE: 10}], [])
-    await sessions.take(batch(11, b"{", published(*MARKER), published(*SESSION)))
+    await sessions.take(group, batch(11, b"{", published(*MARKER), published(*SESSION)))
     assert (group.commits[1:], whole) == ([{PLACE: 14}], ["e523d2ed-2966-4b6b-925b-754a88034cc5"])
 
 
 async def test_the_readmes_printer_prints(documented: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     """The example's action says which session was poor."""
-    sessions = documented["Sessions"](Group(), documented["print_poor"])
-    await sessions.take(batch(0, published(*SESSION, verdict="poor"), published(*MARKER)))
+    sessions = documented["Sessions"](documented["print_poor"])
+    await sessions.take(Group(), batch(0, published(*SESSION, verdict="poor"), published(*MARKER)))
     assert capsys.readouterr().out == "e523d2ed-2966-4b6b-925b-754a88034cc5 v3 session 0\n"
 
 
@@ -87,7 +85,7 @@ async def test_an_action_of_the_readmes_loop_that_fails_ends_it_before_the_commi
         raise RuntimeError("the database is away")
 
     with pytest.raises(RuntimeError, match="the database is away"):
-        await documented["Sessions"](group, act).take(batch(0, published(*SESSION), published(*MARKER)))
+        await documented["Sessions"](act).take(group, batch(0, published(*SESSION), published(*MARKER)))
     assert group.commits == []
 
 
@@ -99,9 +97,14 @@ async def test_a_rebalance_waits_for_the_batch_of_the_readmes_loop(documented: d
         await goes_on.wait()
         whole.append(one.call_id)
 
-    sessions = documented["Sessions"](group, act)
+    sessions = documented["Sessions"](act)
     other = published(*SESSION, callId="c2")
-    hand = asyncio.create_task(sessions.take(batch(0, published(*SESSION), published(*MARKER), other)))
+
+    async def take(records: dict[TopicPartition, list[Any]]) -> None:
+        async with sessions.turn:
+            await sessions.take(group, records)
+
+    hand = asyncio.create_task(take(batch(0, published(*SESSION), published(*MARKER), other)))
     await asyncio.sleep(0)
     revoked = asyncio.create_task(sessions.on_partitions_revoked({PLACE}))
     await asyncio.sleep(0.01)
@@ -109,9 +112,9 @@ async def test_a_rebalance_waits_for_the_batch_of_the_readmes_loop(documented: d
     goes_on.set()
     await asyncio.gather(hand, revoked)
     assert group.commits == [{PLACE: 2}]
-    await sessions.take({PLACE._replace(partition=8): batch(5, other)[PLACE]})
+    await take({PLACE._replace(partition=8): batch(5, other)[PLACE]})
     assert group.commits[-1] == {PLACE._replace(partition=8): 5}  # nothing of what somebody else may have now
-    await sessions.take(batch(2, other, published(*MARKER, callId="c2")))
+    await take(batch(2, other, published(*MARKER, callId="c2")))
     assert (group.commits[-1][PLACE], whole[1:]) == (4, ["c2"])
 
 

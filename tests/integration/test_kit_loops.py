@@ -16,6 +16,7 @@ from ringback_events.topics import SESSIONS
 from ringback_local.kafka import Broker
 from ringback_testing import eventually
 from ringback_testing.fixtures import MakeTopics
+from ringback_testing.kit_readme import blocks
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(200)]
 
@@ -49,10 +50,8 @@ class Members:
 
     def start(self, name: str, loop: str, *, fails: bool = False) -> subprocess.Popen[bytes]:
         """Start a member whose action prints the call, or fails."""
-        text = (ROOT / "libs" / "events" / "README.md").read_text("utf-8")
-        blocks = [each.partition("if __name__")[0] for each in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
         program = self._folder / f"{name}.py"
-        program.write_text("".join(blocks) + PROGRAM.replace("{loop}", loop), "utf-8")
+        program.write_text(blocks() + PROGRAM.replace("{loop}", loop), "utf-8")
         with (self._folder / f"{name}.out").open("wb") as out, (self._folder / f"{name}.err").open("wb") as errors:
             environment = self._environment | {"FAILS": "yes" if fails else ""}
             process = subprocess.Popen([sys.executable, program], env=environment, stdout=out, stderr=errors)

@@ -78,9 +78,10 @@ class SessionAssembler:
 
     @property
     def short(self) -> int:
-        """How many versions' markers found sessions missing that no bound had ended: one could not be read, retention
-        had removed some, or reading began between them. The last may be so right after a start or a rebalance, for
-        versions that were given before it; at any other time it is worth an alarm, too.
+        """How many versions that no bound had ended lacked sessions when their marker came.
+
+        One could not be read, retention had removed some, or reading began between them. The last may be so right after
+        a start or a rebalance, for versions that were given before it; at any other time it is worth an alarm, too.
         """
         return self._short
 

@@ -34,9 +34,10 @@ class _Reading:
 class SessionReader(Generic[Partition]):
     """One assembler for each assigned partition, made when its first record comes.
 
-    A loop reads a batch, acts on what is whole, then commits `commits()`, and calls `forget(revoked)` when Kafka revokes
-    partitions, before any of them can be assigned again. What was acted on may come once more after a rebalance or a
-    kill, an older version behind a newer one included, never less: compare with `newer`, as the consumer rule says.
+    A loop reads a batch, acts on what is whole, then commits `commits()`, and calls `forget(revoked)` when Kafka
+    revokes partitions, before any of them can be assigned again. What was acted on may come once more after a rebalance
+    or a kill, an older version behind a newer one included, never less: compare with `newer`, as the consumer rule
+    says.
 
     Args:
         make: makes an assembler, for other bounds than the usual ones, which hold for each partition.
@@ -66,7 +67,8 @@ class SessionReader(Generic[Partition]):
             value: of the record.
 
         Raises:
-            ValueError: the value breaks the contract; note it and go on, its version will not become whole (`short` counts it).
+            ValueError: the value breaks the contract; note it and go on, its version will not become whole (`short`
+                counts it).
         """
         reading = self._readings.get(partition)
         if reading is None or offset < reading.next_offset:
