@@ -7,6 +7,12 @@ from ringback_local.demo.judge import Expected, Key, Stored
 
 __all__ = ["explained"]
 
+_UNTOLD = (
+    "{} were told of by no notification that was answered 2xx, for Graph had no subscription then, or nobody "
+    "answered it: nobody asks for such calls yet (back-fill is not built)."
+)
+"""No more is known of a call without an accepted notification: a webhook that was away looks like no subscription."""
+
 
 def explained(
     ordered: int, expected: Mapping[Key, Expected], stored: Mapping[Key, Stored], refused: AbstractSet[Key]
@@ -25,9 +31,7 @@ def explained(
     missing = ended - stored.keys() - silent
     kinds = {
         "{} had not ended when the day was cut short.": ordered - len(ended),
-        "{} ended while Graph had no subscription to tell: nobody asks for such calls yet (back-fill is not built).": (
-            len(silent)
-        ),
+        _UNTOLD: len(silent),
         "{} are dead letters: `ringback dlq ls` says why.": len(missing & refused),
         "{} were told of and are neither stored nor dead letters: lost.": len(missing - refused),
         "{} more are in Graph alone: their only notification was forged on purpose, and dropped.": len(
