@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.rules import CQD_2026_1
 from ringback_events.wire import CallRecordWire
 from ringback_graph_simulator import names
+from ringback_graph_simulator.hours import working_moment
 from ringback_graph_simulator.plans import plan_call
 from ringback_graph_simulator.records import Records
 from ringback_graph_simulator.workday import WorkdayOrder
@@ -34,7 +36,8 @@ def _calls(sites: Path) -> list[CallRecordWire]:
 
 def _derived(records: Records, tables: Tables, shape: str, number: int) -> CallRecordWire:
     call = f"call-{number}"
-    plan = plan_call(TENANT, call, shape, f"day/{number}", end=NOW, trouble=ORDER.trouble)
+    end = working_moment(number / CALLS, ORDER.days, NOW)
+    plan = plan_call(TENANT, call, shape, f"day/{number}", end=end, trouble=ORDER.trouble)
     parts: dict[str, Any] = {"sessions": list(records.sessions(plan, 2)), "participants_v2": []}
     graph = {**records.header(plan, 2, NOW), **parts}
     return derive(graph, Occasion(TENANT, call, None, "2026-11-30T10:00:00Z"), tables)
@@ -73,6 +76,10 @@ def test_the_map_knows_every_building_of_the_simulator(tmp_path: Path) -> None:
     assert [prefix for prefix, site in placed.items() if site is None] == ["192.168.178"]
 
 
-def test_the_week_has_days_and_hours() -> None:
-    """The order asks for five working days."""
-    assert ORDER.days == 5
+def test_the_week_has_days_and_hours(calls: list[CallRecordWire]) -> None:
+    """Calls ended on five working days, in many hours of each: what an analyst groups by is there."""
+    ends = [datetime.fromisoformat(call["endDateTime"] or "") for call in calls]
+    hours = Counter((end.date(), end.hour) for end in ends)
+    days = Counter(day for day, _ in hours)
+    assert sorted(day.weekday() for day in days) == [0, 1, 2, 3, 4]
+    assert min(days.values()) >= 10, days
