@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -111,6 +112,15 @@ def test_the_notification_becomes_a_request_for_its_record() -> None:
         [message] = take(orjson.dumps({"value": [ours]}), arrival, proof).messages
         asked = FetchRequest.model_validate_json(message.value or b"")
         assert (asked.tenant_id, asked.call_id) == (item["tenantId"], item["resourceData"]["id"])
+
+
+def test_an_empty_name_of_the_folder_names_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`GRAPH_DATA=` in a shell: what happens to lie in the current folder is not taken for Microsoft's."""
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "notification.json").write_text('{"somebody": "else"}')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRAPH_DATA", "")
+    assert {"somebody": "else"} not in documents("notification")
 
 
 def _derived(graph: dict[str, Any]) -> CallRecord:

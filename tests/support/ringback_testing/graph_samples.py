@@ -57,4 +57,4 @@ def _masked(link: str) -> str:
 
 
 def _data() -> Path:
-    return Path(os.environ.get("GRAPH_DATA", _BESIDE))
+    return Path(os.environ.get("GRAPH_DATA") or _BESIDE)
