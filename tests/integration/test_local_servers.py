@@ -1,5 +1,9 @@
 """The servers everything else is tested on: they start, break on demand, and come back with their data."""
 
+import asyncio
+import subprocess
+import sys
+
 import asyncpg
 import psutil
 import pytest
@@ -26,6 +30,18 @@ async def test_the_contract_topics_hold_what_is_written(
     assert fetch.startswith(topic_prefix)
     assert len(topics) == len(contract.ALL_TOPICS)
     assert sorted(record.value for record in records) == sorted(written)
+
+
+async def test_the_newest_events_of_a_topic_are_shown(kafka: Broker, topics: dict[str, str], topic_prefix: str) -> None:
+    """The `topic` command of a run: the last ones by time, one a line, whatever partition they lie in."""
+    written = [b"%d" % number for number in range(60)]
+    await _produce(kafka, topics[contract.CALLS.name], written, compression_type="zstd")
+    command = [sys.executable, "-m", "ringback_local.last", kafka.bootstrap_servers, topic_prefix]
+    for name, shows in ((contract.CALLS.name, 3), (contract.RECORDS.name, 0)):
+        shown = await asyncio.to_thread(subprocess.run, [*command, name, "-n", "3"], check=False, capture_output=True)
+        assert (shown.returncode, shown.stderr) == (0, b"")
+        lines = shown.stdout.splitlines()
+        assert (len(lines), set(lines) <= set(written[-20:])) == (shows, True)  # in one millisecond no order is known
 
 
 async def test_a_killed_broker_comes_back_on_its_port_with_its_records(kafka_broker: KafkaBroker) -> None:

@@ -1,6 +1,8 @@
-"""How to reach what was started: every way is printed, and the two commands of a run work as they are printed."""
+"""How to reach what was started: every way is printed, and the commands of a run work as they are printed."""
 
+import ast
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from ringback_local.commands import write_commands
 from ringback_local.kafka import Broker
 from ringback_local.postgres import Postgres
 from ringback_local.postgres.wheel import psql
-from ringback_local.reach import STALL, Reach, ways
+from ringback_local.reach import _POOR, STALL, Reach, ways
 from ringback_local.server_health import broker_health, postgres_health
 from ringback_local.specs import Addresses
 from ringback_local.supervised import State
@@ -34,29 +36,44 @@ print(sys.argv[1:], {{name: value for name, value in os.environ.items() if name[
 
 
 def test_every_way_is_named() -> None:
-    """The operator's command, psql, a topic, webhook, metrics of each service, tenants, Graph, logs."""
-    told = "\n".join(ways(Reach(ADDRESSES, Path("/somewhere/run-1"), TENANTS)))
-    for way in (
-        "/somewhere/run-1/ringback status",
-        '/somewhere/run-1/psql -c "SELECT',
-        "kcat -b 127.0.0.1:18001 -t x.callrecords.open.calls.v1",
-        "http://127.0.0.1:18004/graph/notifications",
-        *(f"{name} http://127.0.0.1:{port}/metrics" for name, port in ADDRESSES.admin_ports.items()),
-        *TENANTS,
-        "https://localhost:18002",
-        "http://127.0.0.1:18003",
-        "/somewhere/run-1",
-    ):
-        assert way in told, way
-    assert "postgresql://" not in told
+    """The operator's command, psql, a topic, webhook, metrics of each service, tenants, Graph, logs; and no other."""
+    assert ways(Reach(ADDRESSES, Path("/somewhere/run-1"), TENANTS)) == [
+        "ringback    /somewhere/run-1/ringback status",
+        "            /somewhere/run-1/ringback lookup CALL_ID",
+        "            /somewhere/run-1/ringback dlq ls",
+        f'PostgreSQL  /somewhere/run-1/psql -c "{_POOR}"',
+        "Kafka       /somewhere/run-1/topic callrecords.open.calls.v1",
+        "            127.0.0.1:18001",
+        "webhook     http://127.0.0.1:18004/graph/notifications",
+        "metrics     store http://127.0.0.1:18005/metrics",
+        "            enricher http://127.0.0.1:18006/metrics",
+        "            webhook http://127.0.0.1:18007/metrics",
+        "            keeper http://127.0.0.1:18008/metrics",
+        f"tenants     {TENANTS[0]}",
+        f"            {TENANTS[1]}",
+        "Graph       https://localhost:18002, the simulator; its control API: http://127.0.0.1:18003",
+        "logs        /somewhere/run-1",
+        STALL,
+    ]
 
 
-def test_a_way_can_be_copied_as_it_stands() -> None:
-    """Behind a name there is one command or one address on a line, and nothing else; sentences stand alone."""
-    lines = ways(Reach(ADDRESSES, Path("/somewhere/run-1"), TENANTS))
-    commands = [line[12:] for line in lines if "/somewhere/run-1/" in line]
-    assert [command.split()[0].rpartition("/")[2] for command in commands] == ["ringback"] * 3 + ["psql"]
-    assert all("also" not in command for command in commands)
+def test_a_way_can_be_copied_as_it_stands(tmp_path: Path) -> None:
+    """A shell runs each command of the folder, whatever the clone is called, and each is given what it should be."""
+    folder = tmp_path / "My Clone's" / "run-1"
+    folder.mkdir(parents=True)
+    for name in ("ringback", "psql", "topic"):
+        (folder / name).write_text(SHOWS_ITS_SETTINGS)
+        (folder / name).chmod(0o755)
+    lines = [line[12:] for line in ways(Reach(ADDRESSES, folder, TENANTS))]
+    commands = [line for line in lines if shlex.split(line)[0].startswith(f"{folder}/")]
+    shown = [subprocess.run(["sh", "-c", line], check=True, capture_output=True, text=True).stdout for line in commands]
+    assert [ast.literal_eval(each.partition(" {")[0]) for each in shown] == [
+        ["status"],
+        ["lookup", "CALL_ID"],
+        ["dlq", "ls"],
+        ["-c", _POOR],
+        ["callrecords.open.calls.v1"],
+    ]
 
 
 def test_a_stall_is_explained() -> None:
@@ -94,7 +111,19 @@ def test_the_commands_of_a_run_know_where_it_is_and_nothing_of_another(tmp_path:
     assert _run(tmp_path / "psql", exported, "-c", "SELECT 1").startswith(
         "['postgresql://u:pw@127.0.0.1/x', '-c', 'SELECT 1']"
     )
-    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ringback", "psql")} == {0o700}
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ringback", "psql", "topic")} == {0o700}
+
+
+def test_the_topic_command_of_a_run_says_what_is_missing(tmp_path: Path, programs: Path) -> None:
+    """It takes a topic of the contract and finds Kafka by itself; where Kafka has ended, a sentence says so."""
+    write_commands(tmp_path, ADDRESSES, programs / "ringback", programs / "psql")
+    calls = "callrecords.open.calls.v1"
+    told = subprocess.run([tmp_path / "topic", calls], check=False, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (1, "Kafka does not answer: KafkaConnectionError.\n")
+    told = subprocess.run([tmp_path / "topic", "no.topic"], check=False, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (2, "There is no topic no.topic.\n")
+    asked = subprocess.run([tmp_path / "topic"], check=False, capture_output=True, text=True)
+    assert (asked.returncode, "usage: topic [-h] [-n N]" in asked.stderr) == (2, True)
 
 
 def test_the_operators_own_command_takes_the_settings_of_a_run(tmp_path: Path) -> None:

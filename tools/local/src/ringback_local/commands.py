@@ -1,7 +1,8 @@
-"""The two commands in a run's folder: `ringback` and `psql` as they speak to that run, whatever the shell exports."""
+"""The commands in a run's folder: `ringback`, `psql` and `topic` speak to that run, whatever the shell exports."""
 
 import os
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,10 @@ done
 
 
 def write_commands(folder: Path, addresses: Addresses, ringback: Path, psql: Path) -> None:
-    """Write both into the folder of a run, beside the file with its connection string, for its owner alone.
+    """Write all into the folder of a run, beside the file with its connection string, for its owner alone.
+
+    `topic` prints the newest events of a topic of the contract with the Kafka client of this environment: a machine
+    need not have another.
 
     Args:
         folder: of the run; `store-dsn` is in it.
@@ -36,6 +40,8 @@ def write_commands(folder: Path, addresses: Addresses, ringback: Path, psql: Pat
     }
     _write(folder / "ringback", shlex.quote(str(ringback)), settings)
     _write(folder / "psql", f'{shlex.quote(str(psql))} "$(cat {shlex.quote(str(dsn))})"', {})
+    tail = (sys.executable, "-m", "ringback_local.last", addresses.bootstrap_servers, addresses.topic_prefix)
+    _write(folder / "topic", shlex.join(tail), {})
 
 
 def _write(path: Path, command: str, settings: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """How to reach what was started, as lines for a terminal. Pure."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ _POOR = "SELECT call_id, start_date_time, sites FROM callrecords.call WHERE qual
 
 @dataclass(frozen=True)
 class Reach:
-    """What is up: its addresses, its folder with the two commands in it, the ids of its tenants."""
+    """What is up: its addresses, its folder with the commands in it, the ids of its tenants."""
 
     addresses: Addresses
     folder: Path
@@ -29,19 +30,22 @@ class Reach:
 
 
 def ways(reach: Reach) -> list[str]:
-    """One line for each way in, and what to know about waiting; no line holds a password."""
-    addresses, folder = reach.addresses, reach.folder
+    """One line for each way in, and what to know about waiting; no line holds a password.
+
+    A command can be copied into a shell as it stands: it needs nothing that is not in the folder of the run.
+    """
+    addresses = reach.addresses
+    ringback, psql, topic = (shlex.quote(str(reach.folder / name)) for name in ("ringback", "psql", "topic"))
     metrics = (f"{name} http://127.0.0.1:{port}/metrics" for name, port in addresses.admin_ports.items())
-    calls = addresses.topic_prefix + topics.CALLS.name
     return [
-        *_aligned("ringback", (f"{folder}/ringback {what}" for what in ("status", "lookup <call id>", "dlq ls"))),
-        f'PostgreSQL  {folder}/psql -c "{_POOR}"',
-        f"Kafka       kcat -b {addresses.bootstrap_servers} -t {calls} -C -o -5 -e",
+        *_aligned("ringback", (f"{ringback} {what}" for what in ("status", "lookup CALL_ID", "dlq ls"))),
+        f'PostgreSQL  {psql} -c "{_POOR}"',
+        *_aligned("Kafka", (f"{topic} {topics.CALLS.name}", addresses.bootstrap_servers)),
         f"webhook     {addresses.webhook_url}/notifications",
         *_aligned("metrics", metrics),
         *_aligned("tenants", reach.tenants),
         f"Graph       {addresses.graph_url}, the simulator; its control API: {addresses.control_url}",
-        f"logs        {folder}",
+        f"logs        {shlex.quote(str(reach.folder))}",
         STALL,
     ]
 
