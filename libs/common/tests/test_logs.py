@@ -79,7 +79,7 @@ PEOPLE = (
 @pytest.mark.parametrize(
     "wrapped",
     [str, str.encode, ValueError, lambda x: OSError(2, x), lambda x: (x, 1), lambda x: [x], lambda x: {x},
-     lambda x: {"k": x}, lambda x: (("deep", x),), lambda x: Holder(x)],  # noqa: PLW0108 - the class is below
+     lambda x: {"k": x}, lambda x: {x: 1}, lambda x: (("deep", x),), lambda x: Holder(x)],  # noqa: PLW0108 - the class is below
 )  # fmt: skip
 def test_no_person_and_no_secret_comes_in_by_an_argument(canary: str, wrapped: Callable[[str], object]) -> None:
     """Plain, as bytes, in an error, in whatever holds it, by %s, %r and by name."""
@@ -88,8 +88,27 @@ def test_no_person_and_no_secret_comes_in_by_an_argument(canary: str, wrapped: C
         record("aiokafka", "about %s and %r", value, value),
         record("aiokafka", "about %(it)s", {"it": value}),
         record("aiokafka", "about %d", value),
+        record("aiokafka", "about %s", value),
+        record("aiokafka", "all of %s, and %(it)s", {"it": 1, canary: value}),
+        record("aiokafka", "%d for %s", float("inf"), value),
+        record("aiokafka", "%c for %s", 2**40, value),
     ):
         assert canary not in json.loads(logs.JsonFormatter("test").format(made))["message"]
+
+
+def test_a_line_that_cannot_be_written_prints_nothing_of_it(capfd: pytest.CaptureFixture[str]) -> None:
+    """Python's own way is to print the template with all raw arguments to standard error."""
+    logs.configure("test")
+    logging.getLogger("aiokafka").warning("wait %d for %s", float("inf"), "Abbie")
+    logging.getLogger("ringback_common.x").warning("A sentence.", extra={"ringback_fields": {(1, "Abbie"): 1}})
+    wrote = capfd.readouterr()
+    assert "Abbie" not in wrote.out + wrote.err
+    assert wrote.err == ""
+    lines = [json.loads(line) for line in wrote.out.splitlines()]
+    assert [line["message"] for line in lines] == [
+        "wait (withheld) for (withheld)", "A log line could not be written.",
+    ]  # fmt: skip
+    assert lines[1]["error_class"] == "TypeError"
 
 
 def test_a_list_that_holds_itself_ends() -> None:

@@ -35,6 +35,15 @@ class _Shown(str):
         return str(self)
 
 
+class _ByName(dict[str, Any]):
+    """Arguments by name; a template that writes all of them at once gets their class, for names may be people's."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "dict"
+
+
 def allow(values: Iterable[str]) -> None:
     """Let these texts stand in lines: configuration of the process, such as the names of its brokers.
 
@@ -46,6 +55,8 @@ def allow(values: Iterable[str]) -> None:
 def filled(template: str, arguments: object) -> str:
     """A library's template with its arguments, each as `shown` gives it; never a bare template.
 
+    Whatever an argument does when it is written, nothing is raised: `logging` would print all of them as they came.
+
     Args:
         template: the first argument of the library's call.
         arguments: the rest, as `logging.LogRecord.args` has them: a tuple, a mapping, or nothing.
@@ -53,16 +64,19 @@ def filled(template: str, arguments: object) -> str:
     if not arguments:
         return _PLACEHOLDER.sub(WITHHELD, template)
     try:
-        return template % _safe(arguments)
-    except (TypeError, ValueError, KeyError):  # a number's place, and what came was withheld; or one too many
+        return template % _safe(template, arguments)
+    except Exception:  # noqa: BLE001 - a number's place and a withheld text, one too many, an infinite number, a hostile one
         return _PLACEHOLDER.sub(WITHHELD, template)
 
 
-def _safe(arguments: object) -> Any:
-    if isinstance(arguments, Mapping):
-        given = cast("Mapping[str, object]", arguments)
-        return {name: shown(value) for name, value in given.items()}
-    return tuple(shown(value) for value in cast("tuple[object, ...]", arguments))
+def _safe(template: str, arguments: object) -> Any:
+    """What `%` may take: `logging` hands a lone mapping over as the arguments, be it meant by name or as a value."""
+    if isinstance(arguments, tuple):
+        return tuple(shown(value) for value in cast("tuple[object, ...]", arguments))
+    if not (isinstance(arguments, Mapping) and "%(" in template):
+        return (shown(arguments),)
+    given = cast("Mapping[str, object]", arguments)
+    return _ByName({name: shown(value) for name, value in given.items()})
 
 
 def shown(value: object, *, deep: bool = False) -> Any:

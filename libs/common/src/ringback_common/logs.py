@@ -51,10 +51,28 @@ class JsonFormatter(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render one record; of a library's arguments only what the allow-list of values knows."""
+        """Render one record; of a library's arguments only what the allow-list of values knows.
+
+        One that cannot be rendered gives a line that says so: nothing is raised, and nothing of it is printed.
+        """
+        try:
+            return _text(self._line(record))
+        except Exception as failure:  # noqa: BLE001 - whatever a record holds, its arguments are nobody's to read
+            return _text(
+                {
+                    "time": _instant(record.created),
+                    "level": logging.getLevelName(logging.WARNING),
+                    "process": self._process,
+                    "logger": record.name,
+                    "message": "A log line could not be written.",
+                    "error_class": type(failure).__name__,
+                }
+            )
+
+    def _line(self, record: logging.LogRecord) -> dict[str, Any]:
         ours = hasattr(record, _RESERVED)
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "time": _instant(record.created),
             "level": record.levelname if ours else logging.getLevelName(min(record.levelno, logging.WARNING)),
             "process": self._process,
             "logger": record.name,
@@ -69,7 +87,7 @@ class JsonFormatter(logging.Formatter):
         context = trace.get_current_span().get_span_context()
         if context.is_valid:
             line["trace_id"] = f"{context.trace_id:032x}"
-        return json.dumps(line, ensure_ascii=True, default=str)
+        return line
 
 
 class OnceAWhile(logging.Filter):
@@ -96,6 +114,14 @@ class OnceAWhile(logging.Filter):
         self._said[sentence] = (record.created, 0)
         setattr(record, _LEFT_OUT, left_out)
         return True
+
+
+def _text(line: dict[str, Any]) -> str:
+    return json.dumps(line, ensure_ascii=True, default=str)
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _scrubbed(message: str) -> str:
@@ -154,6 +180,7 @@ def configure(process: str, level: str = "INFO", stream: TextIO | None = None) -
         level: least level of our own lines.
         stream: another place than standard output, for a command whose answer goes there.
     """
+    logging.raiseExceptions = False  # it prints a record's raw arguments; `JsonFormatter` says instead what went wrong
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter(process))
     handler.addFilter(OnceAWhile())
