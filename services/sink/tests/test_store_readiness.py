@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
-from ringback_common.errors import ConfigError
+from ringback_common.errors import ConfigError, RingbackError
 from ringback_sink.store.adapters import database
 from ringback_sink.store.adapters.database import Database
-from ringback_sink.store.adapters.failures import translated
+from ringback_sink.store.adapters.failures import StoreUnavailable, translated
 from ringback_testing import eventually
 
 
@@ -17,7 +17,7 @@ from ringback_testing import eventually
 async def followed(dsn: str) -> AsyncIterator[Database]:
     """A database that answered once, and is asked ten times a second."""
     asked = Database(dsn)
-    asked.away = None
+    asked._unanswered = None
     following = asyncio.create_task(asked.follow(0.1))
     try:
         yield asked
@@ -52,6 +52,74 @@ async def test_while_a_transaction_asks_nobody_else_does(monkeypatch: pytest.Mon
     async with followed("postgresql://u:hush@127.0.0.1:1/d") as asked, asked._turn:
         await asyncio.sleep(0.4)
         assert asked.away is None
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Database:
+    """A database whose connection answers whatever it is asked."""
+    asked = Database("postgresql://u:hush@127.0.0.1:1/d")
+
+    async def connected() -> Connection:
+        return Connection()
+
+    monkeypatch.setattr(asked, "_connected", connected)
+    return asked
+
+
+class Connection:
+    """Takes every statement and begins every transaction."""
+
+    async def execute(self, _statement: str) -> None:
+        """Done."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Begun."""
+        yield
+
+    def terminate(self) -> None:
+        """Gone."""
+
+
+@pytest.mark.parametrize(
+    "refusal", [asyncpg.DiskFullError, asyncpg.LockNotAvailableError, asyncpg.ReadOnlySQLTransactionError]
+)
+async def test_a_store_that_takes_no_write_is_not_ready_although_it_answers(
+    answering: Database, refusal: type[asyncpg.PostgresError]
+) -> None:
+    """A full disk, a lock or a server that takes no writes leaves reading as it was; the next write ends it."""
+    following = asyncio.create_task(answering.follow(0.01))
+    with pytest.raises(StoreUnavailable):
+        async with answering.transaction():
+            raise refusal("of Abbie")
+    await asyncio.sleep(0.1)
+    assert answering.away == f"The store is away (SQLSTATE {refusal.sqlstate})."
+    async with answering.transaction():
+        pass
+    assert answering.away is None
+    following.cancel()
+
+
+async def test_a_write_that_nobody_has_in_hand_any_more_is_forgotten(
+    answering: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its partition went to another process: no further attempt will say that the store takes writes."""
+    monkeypatch.setattr(database, "_REFUSAL_STANDS", 0.1)
+    following = asyncio.create_task(answering.follow(0.01))
+    with pytest.raises(StoreUnavailable):
+        async with answering.transaction():
+            raise asyncpg.DiskFullError
+    await eventually(lambda: answering.away is None)
+    following.cancel()
+
+
+async def test_data_that_is_refused_shows_that_the_store_is_there(answering: Database) -> None:
+    """What it says about a row it says after it has taken the connection and the statement."""
+    for said in (asyncpg.DiskFullError, asyncpg.NumericValueOutOfRangeError):
+        with pytest.raises(RingbackError):
+            async with answering.transaction():
+                raise said
+    assert answering.away is None
 
 
 def test_a_missing_right_names_role_object_and_grant() -> None:

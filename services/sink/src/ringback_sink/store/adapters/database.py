@@ -11,7 +11,7 @@ from ringback_common.errors import ConfigError, RingbackError, Transient
 from ringback_common.grants import role_of
 
 from ringback_sink.schema import REVISION
-from ringback_sink.store.adapters.failures import StoreUnavailable, translated
+from ringback_sink.store.adapters.failures import MissingPartition, Refused, StoreUnavailable, translated
 from ringback_sink.store.core.statements import INCOMING
 from ringback_sink.store.telemetry import UNAVAILABLE
 
@@ -23,6 +23,9 @@ _CONNECT_SECONDS = 10.0
 _COMMAND_SECONDS = 90.0
 _CLOSE_SECONDS = 3.0
 _ASK_EVERY, _ANSWER_SECONDS = 5.0, 5.0
+_REFUSAL_STANDS = 180.0
+"""Seconds since the last write that was not taken. While one waits it is tried again within 115 (10 to connect, 90 for
+a command, 15 between attempts); later nobody has it in hand, and whether a connection answers is all that is known."""
 _SESSION = {
     "application_name": "ringback-sink-store",
     "lock_timeout": "10s",
@@ -38,18 +41,24 @@ _log = logs.logger(__name__)
 
 
 class Database:
-    """Hands out the connection; one user at a time.
-
-    Attributes:
-        away: why the store cannot be used right now, or None; for readiness.
-    """
+    """Hands out the connection; one user at a time."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._role = role_of(dsn)
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
-        self.away: str | None = "The store has not answered yet."
+        self._unanswered: str | None = "The store has not answered yet."
+        self._not_taken: tuple[float, str] | None = None
+
+    @property
+    def away(self) -> str | None:
+        """Why the store cannot be used right now, or None; for readiness.
+
+        A write that was not taken says more than a connection that answers: a full disk, a lock or a server that takes
+        no writes leaves reading as it was.
+        """
+        return self._not_taken[1] if self._not_taken is not None else self._unanswered
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
@@ -69,20 +78,33 @@ class Database:
                         yield connection
             except StoreUnavailable as failure:
                 UNAVAILABLE.labels(failure.sqlstate[:2] if failure.sqlstate else "none").inc()
-                self.away = f"The store is away ({failure})."
+                self._not_taken = asyncio.get_running_loop().time(), f"The store is away ({failure})."
                 self._forget()
+                raise
+            except (Refused, MissingPartition):
+                self._took_part()  # it has judged the data
                 raise
             except asyncio.CancelledError:
                 self._forget()  # cut off on the way in or out, it may still stand in the transaction
                 raise
-            self.away = None
+            self._took_part()
+
+    def _took_part(self) -> None:
+        self._not_taken = self._unanswered = None
 
     async def follow(self, every: float = _ASK_EVERY) -> None:
-        """For ever: ask PostgreSQL whether it is there while no transaction does, so that readiness follows it."""
+        """For ever: ask PostgreSQL whether it is there while no transaction does, so that readiness follows it.
+
+        That a connection answers does not take back what a write has met, unless that write is nobody's any more.
+        """
         while True:
             await asyncio.sleep(every)
-            if not self._turn.locked():
-                self.away = await self._answers()
+            if self._turn.locked():
+                continue
+            self._unanswered = await self._answers()
+            since = self._not_taken[0] if self._not_taken is not None else 0.0
+            if asyncio.get_running_loop().time() - since >= _REFUSAL_STANDS:
+                self._not_taken = None
 
     async def _answers(self) -> str | None:
         """None if a connection answers within five seconds; else why it does not."""
@@ -136,7 +158,7 @@ class Database:
                 f"The store's schema is at revision {found or 'none'} and this release needs {REVISION}: "
                 "run `ringback-sink migrate`."
             )
-        self.away = None
+        self._took_part()
 
 
 async def connect(dsn: str, **options: Any) -> Connection:
