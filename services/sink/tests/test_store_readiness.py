@@ -122,6 +122,27 @@ async def test_data_that_is_refused_shows_that_the_store_is_there(answering: Dat
     assert answering.away is None
 
 
+@pytest.mark.parametrize("failure", [asyncpg.InterfaceError("of Abbie"), AttributeError("of Abbie")])
+async def test_no_failure_ends_the_asking(
+    answering: Database, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """Of one that nobody foresaw the class is told, and PostgreSQL is asked again by another connection."""
+    failing, forgotten = [failure], list[bool]()
+
+    async def execute(_self: Connection, _statement: str) -> None:
+        if failing:
+            raise failing[0]
+
+    monkeypatch.setattr(Connection, "execute", execute)
+    monkeypatch.setattr(answering, "_forget", lambda: forgotten.append(True))
+    following = asyncio.create_task(answering.follow(0.01))
+    await eventually(lambda: answering.away == f"The store is away ({type(failure).__name__}).")
+    assert forgotten
+    failing.clear()
+    await eventually(lambda: answering.away is None)
+    following.cancel()
+
+
 def test_a_missing_right_names_role_object_and_grant() -> None:
     """Of PostgreSQL's sentence alone; what it adds may quote rows."""
     refused = asyncpg.InsufficientPrivilegeError("permission denied for table call")

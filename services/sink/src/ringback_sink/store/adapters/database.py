@@ -107,14 +107,17 @@ class Database:
                 self._not_taken = None
 
     async def _answers(self) -> str | None:
-        """None if a connection answers within five seconds; else why it does not."""
+        """None if a connection answers within five seconds; else why it does not, whatever was raised.
+
+        A failure of any kind is an answer: if it ended `follow`, readiness would stay for ever as it was.
+        """
         try:
             async with asyncio.timeout(_ANSWER_SECONDS), self._turn:
                 with translated(self._role):
                     await (await self._connected()).execute("SELECT 1")
-        except (RingbackError, TimeoutError) as failure:
+        except Exception as failure:  # noqa: BLE001 - of what is not ours the class alone, its message may quote data
             self._forget()
-            said = type(failure).__name__ if isinstance(failure, TimeoutError) else str(failure)
+            said = str(failure) if isinstance(failure, RingbackError) else type(failure).__name__
             return f"The store is away ({said})."
         return None
 
