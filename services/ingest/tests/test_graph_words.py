@@ -1,6 +1,7 @@
 """A failing subscription's line has Graph's own sentence, bounded and without data."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import cast
 
@@ -31,6 +32,8 @@ REAL = [
         "Application 8f3b6f2c-2f0e-4a87-9a76-0a5e4b4d9c11 of Abbie Wilkins is missing CallRecords.Read.All",
         "Application … of … is missing CallRecords.Read.All",
     ),
+    ("Subscription validation request timed out.",) * 2,
+    ("Response must exactly match validationToken query parameter.",) * 2,
     ("Subscription limit of 100 reached for 'contoso.com'.", "Subscription limit of 100 reached for …."),
 ]
 PEOPLE = (
@@ -60,6 +63,23 @@ def test_a_long_sentence_is_cut_and_shows_it() -> None:
     assert len(kept) <= 200
     assert kept.startswith("The request is not authorized. The request")
     assert kept.endswith("…")
+
+
+def test_a_word_that_is_cut_off_is_left_out() -> None:
+    """Its beginning may be a word of the vocabulary."""
+    assert without_data("x " * 995 + "denied notabbie.wilkins " * 9) == "… denied …"
+
+
+@pytest.mark.parametrize("marks", ["'", "(", ".", '"', ")(", "'x", ". "])
+def test_no_run_of_marks_takes_long(marks: str) -> None:
+    """Whoever answers for Graph must not stop the keeper: ten times the marks take ten times as long at most."""
+
+    def seconds(count: int) -> float:
+        began = time.process_time()
+        without_data("x" + marks * count + "x")
+        return time.process_time() - began
+
+    assert min(seconds(20_000) for _ in range(3)) < 0.1 + 20 * min(seconds(2_000) for _ in range(3))
 
 
 @given(st.text(max_size=2000))
