@@ -61,3 +61,10 @@ def test_what_passes_by_itself_is_a_warning(gate: TenantGate, caplog: pytest.Log
     told = line(caplog)
     assert (told["level"], told["reason"]) == ("WARNING", why)
     assert told["call_id"] == (None if why == "throttled" else CALLS[0] if why == "silent" else CALLS[4])
+
+
+@pytest.mark.parametrize("call", ["abbie.wilkins@contoso.com", "Abbie Wilkins", "+49301234567", CALLS[0] + "/abbie"])
+def test_no_person_comes_in_by_a_call_id(gate: TenantGate, caplog: pytest.LogCaptureFixture, call: str) -> None:
+    """What a notification names may be anything; only an id of Graph's is repeated."""
+    gate.silent("t", call)
+    assert line(caplog)["call_id"] is None

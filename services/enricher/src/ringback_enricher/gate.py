@@ -6,6 +6,7 @@ from datetime import timedelta
 from ringback_common import logs
 from ringback_common.clock import Clock, scaled
 from ringback_common.metrics import ENRICHER_TENANTS_PAUSED
+from ringback_stream.refusals import known_id
 
 from ringback_enricher.core.tenants import (
     OPEN,
@@ -163,4 +164,5 @@ class TenantGate:
     def _say_paused(self, tenant_id: str, why: str, call_id: str | None, code: str) -> None:
         """The tenant's own operator has to act for some reasons; the others pass when Graph is well."""
         write = _log.error if why in OPERATORS_TO_MEND else _log.warning
-        write("A tenant is paused; others go on.", tenant_id=tenant_id, reason=why, call_id=call_id, code=code or None)
+        call = known_id(call_id) if call_id is not None else None
+        write("A tenant is paused; others go on.", tenant_id=tenant_id, reason=why, call_id=call, code=code or None)
