@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -28,13 +29,18 @@ A_PARTY = """
 """
 
 
+async def migrated_to(revision: str, database: str) -> None:
+    """A store of an earlier release, without the indices that `migrate` makes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ringback_sink.migrate.REVISION", revision)
+        patch.setattr("ringback_sink.indices.INDICES", ())
+        await migrate(database, START)
+
+
 @pytest.fixture
-async def older(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["asyncpg.Connection[Any]"]:
+async def older(database: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
     """A store of the release before, with a call in it."""
-    monkeypatch.setattr("ringback_sink.migrate.REVISION", "0008")
-    monkeypatch.setattr("ringback_sink.indices.INDICES", ())
-    await migrate(database, START)
-    monkeypatch.undo()
+    await migrated_to("0008", database)
     eyes = await asyncpg.connect(database)
     await eyes.execute(A_VERSION, "c")
     await eyes.execute(A_PARTY, "c", "Zoë")
@@ -92,6 +98,76 @@ async def test_writers_are_not_blocked_while_indices_are_made(older: "asyncpg.Co
     await migrating
     await present(older)
     await holding.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks are asked for half a second at a time, not two."""
+    for name in ("ringback_sink.migrate.LOCK_TIMEOUT", "ringback_sink.locks.LOCK_TIMEOUT"):
+        monkeypatch.setattr(name, "500ms")
+    monkeypatch.setattr("ringback_sink.locks._PAUSE", 0.3)
+
+
+@asynccontextmanager
+async def held(database: str, statement: str) -> AsyncIterator[None]:
+    """What a statement has locked stays so: an analysis of a large table, or a report that reads it."""
+    holding = await asyncpg.connect(database)
+    async with holding.transaction():
+        await holding.execute(statement)
+        yield
+    await holding.close()
+
+
+async def goes_on_while(migrating: "asyncio.Task[None]", database: str) -> None:
+    """Somebody writes for three seconds, beside a migration that waits, and no write takes long."""
+    writer, loop = await asyncpg.connect(database), asyncio.get_running_loop()
+    until, number = loop.time() + 3, 0
+    while loop.time() < until:
+        async with asyncio.timeout(2):
+            await writer.execute(A_PARTY, f"beside {number}", "Zoë")
+        number += 1
+        await asyncio.sleep(0.02)
+    assert not migrating.done()
+    await writer.close()
+
+
+ANALYSIS = "LOCK TABLE callrecords.{} IN SHARE UPDATE EXCLUSIVE MODE"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("revision", "statement"),
+    [
+        ("0008", ANALYSIS.format("participant")),
+        ("0006", "SELECT count(*) FROM callrecords.participant"),
+        ("0006", ANALYSIS.format("dead_letter")),
+    ],
+    ids=["index", "column", "comment"],
+)
+async def test_writers_do_not_queue_behind_a_migration_that_waits(database: str, revision: str, statement: str) -> None:
+    """Be it for an index of a table by month, for a new column, or for a comment on a table that nobody writes to."""
+    await migrated_to(revision, database)
+    async with held(database, statement):
+        migrating = asyncio.create_task(migrate(database, START))
+        await goes_on_while(migrating, database)
+    await migrating
+    eyes = await asyncpg.connect(database)
+    assert {index.name for index in INDICES} <= await present(eyes)
+    await eyes.close()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_writers_do_not_queue_while_an_index_becomes_part_of_its_table_s(
+    older: "asyncpg.Connection[Any]", database: str
+) -> None:
+    """A report that reads the partition has its index locked; an interrupted run had made that."""
+    (by_name,) = (index for index in INDICES if index.name == "participant_by_name")
+    await older.execute(f"CREATE INDEX participant_2026_11_by_name ON callrecords.participant_2026_11 {by_name.on}")
+    async with held(database, "SELECT count(*) FROM callrecords.participant_2026_11"):
+        migrating = asyncio.create_task(migrate(database, START))
+        await goes_on_while(migrating, database)
+    await migrating
+    assert "participant_by_name" in await present(older)
 
 
 async def test_what_an_interrupted_run_left_is_made_anew(older: "asyncpg.Connection[Any]", database: str) -> None:

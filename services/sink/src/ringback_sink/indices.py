@@ -1,14 +1,16 @@
 """Indices for the questions of docs/store.md and of a help desk, made while the store goes on writing.
 
 PostgreSQL makes an index without blocking writers outside a transaction only, and of a table by month partition by
-partition. So `migrate` makes them after its transaction; a run that was interrupted is taken up by the next one.
+partition. So `migrate` makes them after its transactions; a run that was interrupted is taken up by the next one. What
+makes the table's own, and a partition's a part of it, takes a moment, and a lock that `locks` asks for briefly.
 """
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ringback_common import logs
 
+from ringback_sink.locks import briefly
 from ringback_sink.store.adapters.database import Connection
 from ringback_sink.store.core.months import CHILD_TABLES
 
@@ -91,27 +93,27 @@ async def make_missing(connection: Connection) -> None:
         if states.get(index.name):
             continue
         _log.info("An index is made; the store may go on writing.", table=index.table, value=index.name)
-        async for statement in _steps(connection, index, states):
-            await connection.execute(statement)
+        if index.by_month:
+            await _make_by_month(connection, index, states)
+        else:
+            await _make(connection, index.name, index.table, index.on, states)
 
 
-async def _steps(connection: Connection, index: Index, states: dict[str, bool]) -> AsyncGenerator[str]:
-    if not index.by_month:
-        for statement in _concurrently(index.name, index.table, index.on, states):
-            yield statement
-        return
-    yield f"CREATE INDEX IF NOT EXISTS {index.name} ON ONLY callrecords.{index.table} {index.on}"
+async def _make_by_month(connection: Connection, index: Index, states: dict[str, bool]) -> None:
+    """The table's own, which holds nothing, then each partition's, which becomes a part of it."""
+    if index.name not in states:
+        await briefly(connection, f"CREATE INDEX {index.name} ON ONLY callrecords.{index.table} {index.on}")
     attached = {row[0] for row in await connection.fetch(_ATTACHED, f"callrecords.{index.name}")}
     for row in await connection.fetch(_PARTITIONS, f"callrecords.{index.table}"):
         if row[0] not in attached:
             partition = row[0].removeprefix("callrecords.")
-            for statement in _concurrently(index.of(partition), partition, index.on, states):
-                yield statement
-            yield f"ALTER INDEX callrecords.{index.name} ATTACH PARTITION callrecords.{index.of(partition)}"
+            await _make(connection, index.of(partition), partition, index.on, states)
+            attach = f"ALTER INDEX callrecords.{index.name} ATTACH PARTITION callrecords.{index.of(partition)}"
+            await briefly(connection, attach)
 
 
-def _concurrently(name: str, table: str, on: str, states: dict[str, bool]) -> Iterator[str]:
-    """An index that was begun and not finished is in nobody's way but its own."""
-    if states.get(name) is False:
-        yield f"DROP INDEX CONCURRENTLY callrecords.{name}"
-    yield f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON callrecords.{table} {on}"
+async def _make(connection: Connection, name: str, table: str, on: str, states: dict[str, bool]) -> None:
+    """Concurrently: it waits for whoever writes, and nobody waits behind it."""
+    if states.get(name) is False:  # begun and not finished: in nobody's way but its own
+        await connection.execute(f"DROP INDEX CONCURRENTLY callrecords.{name}")
+    await connection.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON callrecords.{table} {on}")

@@ -5,24 +5,25 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from ringback_common import logs
 from ringback_common.clock import SystemClock
 from ringback_common.grants import Duty, role_of
 from ringback_common.process import begin
 from ringback_common.settings import load
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ringback_sink.comments import SCHEMA, comments
 from ringback_sink.indices import make_missing
+from ringback_sink.locks import LOCK_TIMEOUT, briefly, until_free
 from ringback_sink.schema import REVISION
 from ringback_sink.settings import MigrateProcess
 from ringback_sink.store.adapters.database import Connection, connect
@@ -35,6 +36,8 @@ __all__ = ["alembic_config", "migrate", "serve"]
 _LOCK = 7_463_728_401
 """Any constant: the name of the advisory lock that lets one migration run at a time."""
 _ASK_AGAIN = 0.2
+_UNHURRIED = {"statement_timeout": "0", "lock_timeout": "0"}
+"""An index takes what it takes."""
 
 _log = logs.logger(__name__)
 
@@ -56,8 +59,9 @@ async def serve(stop: asyncio.Event) -> None:
 async def migrate(dsn: str, now: datetime | None = None) -> None:
     """Apply all missing revisions, make this and the coming months' partitions, refresh the comments, then the indices.
 
-    The first three are one transaction; indices are made outside it, so that a store that is written to goes on. One
-    migration runs at a time: a second one waits, then finds nothing to do.
+    Each revision, each month and the comments are a transaction of their own that waits two seconds at most for a lock
+    and then begins anew; indices are made outside of transactions. So a store that is written to goes on, and what was
+    done stays when the rest is interrupted. One migration runs at a time: a second one waits, then finds nothing to do.
 
     Args:
         dsn: libpq connection string of a role that may create the schema.
@@ -69,7 +73,12 @@ async def migrate(dsn: str, now: datetime | None = None) -> None:
         OSError: PostgreSQL cannot be reached.
     """
     async with _alone(dsn) as alone:
-        await _bring_up(dsn, now or datetime.now(UTC))
+        await briefly(alone, "CREATE SCHEMA IF NOT EXISTS callrecords")
+        await _upgrade(dsn)
+        for month in months_ahead(now or datetime.now(UTC)):
+            for table in CHILD_TABLES:
+                await briefly(alone, f"SELECT callrecords.make_month('{table}', '{month.isoformat()}')")
+        await _comment(alone)
         await make_missing(alone)
 
 
@@ -80,7 +89,7 @@ async def _alone(dsn: str) -> AsyncGenerator[Connection]:
     The lock is asked for again and again instead of waited for: PostgreSQL's waiting is a transaction, which the
     other's making of an index would wait for.
     """
-    connection = await connect(dsn, server_settings={"statement_timeout": "0"})  # an index takes what it takes
+    connection = await connect(dsn, server_settings=_UNHURRIED)
     try:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - PostgreSQL tells by asking
             await asyncio.sleep(_ASK_AGAIN)
@@ -89,21 +98,25 @@ async def _alone(dsn: str) -> AsyncGenerator[Connection]:
         await connection.close()
 
 
-async def _bring_up(dsn: str, now: datetime) -> None:
+async def _upgrade(dsn: str) -> None:
+    """Each revision for itself: what one has locked is free before the next waits."""
     async with _transaction(dsn) as connection:
-        await connection.execute(text("CREATE SCHEMA IF NOT EXISTS callrecords"))
-        await connection.run_sync(_upgrade)
-        for month in months_ahead(now):
-            for table in CHILD_TABLES:
-                await connection.execute(
-                    text("SELECT callrecords.make_month(:parent, :month)"), {"parent": table, "month": month}
-                )
-        await _comment(connection)
+        missing = await connection.run_sync(_missing)
+    for revision in missing:
+
+        async def attempt(revision: str = revision) -> None:
+            async with _transaction(dsn) as connection:
+                await connection.run_sync(_apply, revision)
+
+        await until_free(attempt)
 
 
 @asynccontextmanager
 async def _transaction(dsn: str) -> AsyncGenerator[AsyncConnection]:
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(dsn), poolclass=NullPool)
+    async def made() -> Connection:
+        return await connect(dsn, server_settings={"lock_timeout": LOCK_TIMEOUT})
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=made, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             yield connection
@@ -122,10 +135,17 @@ def alembic_config() -> Config:
     return config
 
 
-def _upgrade(connection: SyncConnection) -> None:
+def _missing(connection: SyncConnection) -> list[str]:
+    """The revisions between what the store has and this release's, oldest first."""
+    found = MigrationContext.configure(connection, opts={"version_table_schema": "callrecords"}).get_current_revision()
+    steps = ScriptDirectory.from_config(alembic_config()).iterate_revisions(REVISION, found or "base")
+    return [step.revision for step in steps][::-1]
+
+
+def _apply(connection: SyncConnection, revision: str) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, REVISION)
+    command.upgrade(config, revision)
 
 
 _EXISTING = """
@@ -135,18 +155,19 @@ _EXISTING = """
 """
 
 
-async def _comment(connection: AsyncConnection) -> None:
+async def _comment(connection: Connection) -> None:
     """Comments are the models' own words, so they are refreshed instead of repeated in revisions."""
-    existing = cast("list[tuple[str, str, str]]", (await connection.exec_driver_sql(_EXISTING)).all())
-    kinds = {name: "VIEW" if kind == "v" else "TABLE" for name, kind, _ in existing}
-    there = {(name, column) for name, _, column in existing} | {(name, None) for name in kinds}
-    await connection.exec_driver_sql(f"COMMENT ON SCHEMA callrecords IS {_literal(SCHEMA)}")
+    existing = await connection.fetch(_EXISTING)
+    kinds = {row["relname"]: "VIEW" if row["relkind"] == "v" else "TABLE" for row in existing}
+    there = {(row["relname"], row["attname"]) for row in existing} | {(name, None) for name in kinds}
+    statements = [f"COMMENT ON SCHEMA callrecords IS {_literal(SCHEMA)}"]
     for relation, column, sentence in comments():
         if (relation, column) in there:
             what = f'{kinds[relation]} callrecords."{relation}"'
             if column is not None:
                 what = f'COLUMN callrecords."{relation}"."{column}"'
-            await connection.exec_driver_sql(f"COMMENT ON {what} IS {_literal(sentence)}")
+            statements.append(f"COMMENT ON {what} IS {_literal(sentence)}")
+    await briefly(connection, *statements)
 
 
 def _literal(sentence: str) -> str:
