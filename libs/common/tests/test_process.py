@@ -37,6 +37,16 @@ def test_exit_codes(body: str, code: int, said: str) -> None:
     assert "abbie" not in ended.stdout
 
 
+def test_a_process_that_has_to_begin_anew_is_no_error() -> None:
+    """It ends with 1, so that it is started again; ERROR means that an operator must act."""
+    body = "from ringback_common.errors import BeginAnew; raise BeginAnew('not_begun')"
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(body=body)], capture_output=True, text=True, check=False
+    )
+    (line,) = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert (ended.returncode, line["level"], line["reason"]) == (1, "WARNING", "not_begun")
+
+
 LOST = """asyncio.get_running_loop().create_task(lose())
     await asyncio.sleep(0.05)
 async def lose():

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from ringback_common import logs
 from ringback_common.clock import SystemClock
+from ringback_common.errors import BeginAnew
 from ringback_common.settings import KafkaSettings
 from ringback_stream import watchdog
 from ringback_stream.connection import most_listen
 from ringback_stream.watchdog import Standstill, Watched, watch
+
+CALLS = {"running": "e523d2ed-2966-4b6b-925b-754a88034cc5", "ready": "0f6f0d24-9b5e-4d0b-8f6b-0d1f5a3c2b1e"}
 
 
 class Behind:
@@ -43,9 +46,9 @@ class Behind:
         """Whether there is something to come."""
         return self._behind
 
-    def oldest_key(self, _why: str) -> bytes:
-        """Of the record in hand longest."""
-        return b"dc368399-474c-4d40-900c-6265431fd81f|e523d2ed-2966-4b6b-925b-754a88034cc5"
+    def oldest_key(self, why: str) -> bytes:
+        """Another one for each reason."""
+        return f"dc368399-474c-4d40-900c-6265431fd81f|{CALLS[why]}".encode()
 
     def watched(self, *, must_take: bool = False) -> Watched:
         """As the watchdog is given it."""
@@ -102,17 +105,21 @@ async def test_a_step_that_may_begin_and_does_not_is_a_standstill(monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("still", "reason"),
-    [(Behind(unfinished=7), "nothing_taken_in"), (Behind(behind=False, unstarted_since=0.0), "not_begun")],
+    ("still", "reason", "call"),
+    [
+        (Behind(unfinished=7), "nothing_taken_in", CALLS["running"]),
+        (Behind(behind=False, unstarted_since=0.0), "not_begun", CALLS["ready"]),
+    ],
 )
 async def test_a_standstill_gives_a_line_with_reason_and_call(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, still: Behind, reason: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, still: Behind, reason: str, call: str
 ) -> None:
-    """A warning: the process begins anew by itself."""
+    """A warning: the process begins anew by itself. What is due is not what runs."""
     assert await _stands_still(still.watched(must_take=True), monkeypatch)
     (line,) = [json.loads(logs.JsonFormatter("fetch").format(one)) for one in caplog.records]
     assert (line["level"], line["reason"]) == ("WARNING", reason)
-    assert line["call_id"] == "e523d2ed-2966-4b6b-925b-754a88034cc5"
+    assert line["call_id"] == call
+    assert issubclass(Standstill, BeginAnew)
 
 
 async def test_what_may_begin_only_now_is_not_late_however_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:

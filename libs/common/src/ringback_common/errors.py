@@ -4,10 +4,11 @@ RingbackError
 ├── ConfigError          the operator must change something; exit 2, one sentence
 ├── Transient            it may work later; the shell pauses or retries, nothing is committed
 │   └── Throttled        the other side said how long to wait
-└── DeadLetterLimit      this process may be what is wrong: halt until an operator resumes
+├── DeadLetterLimit      this process may be what is wrong: halt until an operator resumes
+└── BeginAnew            this process cannot go on and a new one can; exit 1, nobody has to act
 """
 
-__all__ = ["ConfigError", "DeadLetterLimit", "RingbackError", "Throttled", "Transient"]
+__all__ = ["BeginAnew", "ConfigError", "DeadLetterLimit", "RingbackError", "Throttled", "Transient"]
 
 
 class RingbackError(Exception):
@@ -16,6 +17,10 @@ class RingbackError(Exception):
 
 class ConfigError(RingbackError):
     """A setting, credential or topic is wrong or missing. The message is one sentence that names it."""
+
+
+class BeginAnew(RingbackError):  # noqa: N818 - the taxonomy's word
+    """This process cannot go on, and the one that its orchestrator starts next can. The message is a constant."""
 
 
 class Transient(RingbackError):  # noqa: N818 - the taxonomy's word

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TextIO
 import uvloop
 
 from ringback_common import log_values, logs, traces
-from ringback_common.errors import ConfigError
+from ringback_common.errors import BeginAnew, ConfigError
 from ringback_common.metrics import PROCESS_INFO
 from ringback_common.settings import EnvironmentSettings, ProcessSettings, TelemetrySettings, unread
 
@@ -44,12 +44,18 @@ def begin(process: str, settings: EnvironmentSettings, log_stream: TextIO | None
 
 
 def run(main: Main) -> NoReturn:
-    """Run a process to its end and exit: 0 after SIGTERM or SIGINT, 1 on a bug, 2 on a configuration mistake."""
+    """Run a process to its end and exit: 0 after SIGTERM or SIGINT, 1 on a bug, 2 on a configuration mistake.
+
+    Also 1, and no error, if a new process is all that is needed.
+    """
     try:
         code = uvloop.run(_until_signal(main))
     except ConfigError as mistake:
         sys.stderr.write(f"{mistake}\n")
         raise SystemExit(EXIT_CONFIGURATION) from None
+    except BeginAnew as needed:
+        _log.warning("The process ends to begin anew.", reason=str(needed))
+        raise SystemExit(EXIT_CRASH) from None
     except Exception as failure:  # noqa: BLE001 - the last resort: a bug ends the process, and says where
         _log.error("The process ends on an unexpected failure.", failure=failure)
         raise SystemExit(EXIT_CRASH) from None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ringback_common import logs
 from ringback_common.clock import Clock
-from ringback_common.errors import RingbackError
+from ringback_common.errors import BeginAnew
 from ringback_events.keys import split_call_key
 
 from ringback_stream.assignment import Assignment
@@ -26,7 +26,7 @@ STANDSTILL = 30.0
 _LOOK_EVERY = 1.0
 
 
-class Standstill(RingbackError):  # noqa: N818 - the taxonomy's word
+class Standstill(BeginAnew):
     """The consumer delivers nothing although there is something; a new process will."""
 
 
@@ -67,17 +67,19 @@ async def watch(
             due_since = now
         reading = waits and now - max(still_since, _progressed_at(watched)) >= patience
         if reading or (unstarted is not None and now - max(due_since, unstarted) >= patience):
-            _say(watched.runner, patience, is_reading=reading)
-            raise Standstill("assigned, behind and no progress" if reading else "due, and not begun")
+            why = "nothing_taken_in" if reading else "not_begun"
+            _say(watched.runner, patience, why)
+            raise Standstill(why)
 
 
-def _say(runner: Runner, patience: float, *, is_reading: bool) -> None:
-    """Nobody has to act: the process begins anew. The call is the one in hand longest, if one is."""
-    tenant_id, call_id = split_call_key(runner.oldest_key("running") or runner.oldest_key("ready"))
+def _say(runner: Runner, patience: float, why: str) -> None:
+    """Nobody has to act: the process begins anew. The call is the one that is due, or that is in hand longest."""
+    running = runner.oldest_key("running") if why == "nothing_taken_in" else b""
+    tenant_id, call_id = split_call_key(running or runner.oldest_key("ready"))
     _log.warning(
         "The consumer has stood still; the process ends to begin anew.",
         seconds=patience,
-        reason="nothing_taken_in" if is_reading else "not_begun",
+        reason=why,
         tenant_id=known_id(tenant_id),
         call_id=known_id(call_id),
     )
