@@ -5,13 +5,16 @@ from typing import Any, cast
 
 import pytest
 from ringback_common import logs
-from ringback_common.outcomes import Received
+from ringback_common.outcomes import Drop, Reason, Received
+from ringback_common.settings import KafkaSettings
 from ringback_events.topics import FETCH
+from ringback_stream.aside.writer import AsideWriter
 from ringback_stream.batched import BatchedRunner
-from ringback_stream.flows import LaneKind
+from ringback_stream.flows import BatchedFlow, LaneKind
 from ringback_stream.keyqueue import Item
 from ringback_stream.partitions import Partition
 from ringback_stream.stalls import STALL, Stalls
+from ringback_stream.supervision import FlowSupervisor
 from ringback_stream.watermarks import Ticket
 
 TENANT, CALL = "dc368399-474c-4d40-900c-6265431fd81f", "e523d2ed-2966-4b6b-925b-754a88034cc5"
@@ -28,17 +31,6 @@ class Clock:
         return self.at
 
 
-class Runner:
-    """A runner whose oldest record has this key."""
-
-    def __init__(self, key: bytes = KEY) -> None:
-        self._key = key
-
-    def oldest_key(self, _why: str) -> bytes:
-        """The same for every reason."""
-        return self._key
-
-
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """What was said."""
     return [json.loads(logs.JsonFormatter("fetch").format(one)) for one in caplog.records]
@@ -46,7 +38,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
 
 def look(stalls: Stalls, why: str, age: float, key: bytes = KEY) -> None:
     """Tell of the age of the oldest."""
-    stalls.look(why, age, cast("Any", Runner(key)))
+    stalls.look(why, age, lambda: key)
 
 
 def test_a_stall_gives_a_line_with_reason_and_call(caplog: pytest.LogCaptureFixture) -> None:
@@ -92,3 +84,20 @@ def test_a_batch_tells_the_key_of_its_oldest_record() -> None:
         b"",
         b"",
     )
+
+
+def test_what_waits_to_be_written_is_named_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    """It is with the writer, which no runner asks."""
+    clock = cast("Any", Clock())
+    flow = BatchedFlow("ringback-enricher", (FETCH,), cast("Any", None))
+    supervisor = FlowSupervisor(
+        KafkaSettings(bootstrap_servers="k:9092"), "fetch", flow, cast("Any", None), cast("Any", None), clock
+    )
+    supervisor.writer = AsideWriter(cast("Any", None), clock)
+    for key in (KEY, b"t|later"):
+        record = Received(FETCH.name, 0, 0, 0, key, b"")
+        supervisor.writer.offer(Ticket(Partition(FETCH.name, 0), 0, 1), record, Drop(Reason.NOT_FOUND))
+    clock.at += STALL
+    supervisor._tell_of(BatchedRunner(flow, cast("Any", None), clock))
+    (line,) = lines(caplog)
+    assert (line["reason"], line["tenant_id"], line["call_id"]) == ("writing", TENANT, CALL)

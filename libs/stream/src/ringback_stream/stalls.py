@@ -1,11 +1,12 @@
 """A line for what stays in hand for long: which call, and what it waits for."""
 
+from collections.abc import Callable
+
 from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_events.keys import split_call_key
 
 from ringback_stream.refusals import known_id
-from ringback_stream.runner import Runner
 
 __all__ = ["STALL", "Stalls"]
 
@@ -31,20 +32,20 @@ class Stalls:
         self._clock = clock
         self._said: dict[str, float] = {}
 
-    def look(self, why: str, age: float, runner: Runner) -> None:
+    def look(self, why: str, age: float, key: Callable[[], bytes]) -> None:
         """Take the age of the oldest record in, by what it waits for.
 
         Args:
             why: a word of `Runner.oldest_by_reason`, or `writing`.
             age: seconds; 0 if none waits for that.
-            runner: knows the record.
+            key: the record's; asked only if it is said.
         """
         now = self._clock.monotonic()
         if age < STALL:
             self._said.pop(why, None)
         elif now - self._said.get(why, -_SAY_EVERY) >= _SAY_EVERY:
             self._said[why] = now
-            self._say(why, age, runner.oldest_key(why))
+            self._say(why, age, key())
 
     def _say(self, why: str, age: float, key: bytes) -> None:
         tenant_id, call_id = split_call_key(key)

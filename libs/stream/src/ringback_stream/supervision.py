@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 from aiokafka.errors import KafkaError
@@ -228,7 +229,13 @@ class FlowSupervisor:
         for why in _REASONS:
             age = now - oldest.get(why, now)
             telemetry.child(telemetry.OLDEST_UNFINISHED, group, why).set(age)
-            self._stalls.look(why, age, runner)
+            self._stalls.look(why, age, partial(self._oldest_key, why, runner))
+
+    def _oldest_key(self, why: str, runner: Runner) -> bytes:
+        """What waits to be written is with the writer; a runner knows the rest."""
+        if why == "writing":
+            return self.writer.oldest_key if self.writer is not None else b""
+        return runner.oldest_key(why)
 
     def _new_assignment(self, on_lost: Callable[[], None]) -> Assignment:
         return Assignment(

@@ -39,7 +39,7 @@ class AsideWriter:
         self._clock = clock
         self._waiting: deque[Answered] = deque()
         self._bytes = 0
-        self._oldest: deque[float] = deque()
+        self._oldest: deque[tuple[float, bytes]] = deque()
         self._changed = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
@@ -65,7 +65,7 @@ class AsideWriter:
     def offer(self, ticket: Ticket, received: Received, outcome: Outcome) -> None:
         """Take the decided record."""
         if not self._waiting:
-            self._oldest.append(self._clock.monotonic())
+            self._oldest.append((self._clock.monotonic(), received.key or b""))
         self._waiting.append(Answered(ticket, received, outcome))
         self._bytes += len(received.value or b"")
         if not self._has_room(2):
@@ -85,7 +85,12 @@ class AsideWriter:
     @property
     def oldest_arrival(self) -> float | None:
         """Monotonic time at which the first record of the oldest round was answered."""
-        return self._oldest[0] if self._oldest else None
+        return self._oldest[0][0] if self._oldest else None
+
+    @property
+    def oldest_key(self) -> bytes:
+        """Its key; empty for none."""
+        return self._oldest[0][1] if self._oldest else b""
 
     def resume(self) -> None:
         """Begin rounds again."""
