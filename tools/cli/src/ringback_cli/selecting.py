@@ -8,11 +8,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ringback_common.errors import ConfigError
 from ringback_common.outcomes import Message, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.dead_letters import LetterPlace
-from ringback_events.keys import canonical_id
 from ringback_events.topics import INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS
 
 from ringback_cli.carrying import Deed
@@ -51,14 +49,13 @@ async def select(kafka: KafkaSettings, only: Filter, judge: Judge, now: datetime
         again: also those that were decided about before.
 
     Raises:
-        ConfigError: a topic does not exist, or no letter is of the tenant that is asked for.
+        ConfigError: a topic does not exist.
         Transient: Kafka does not answer.
     """
     decided = {} if again else await decisions(kafka, only.since or now - _KEPT)
-    selection, tenants = Selection(), set[str]()
+    selection = Selection()
     async for received in _letters(kafka, only):
         letter = letter_of(received)
-        tenants.add(letter.tenant_id)
         if not (only.admits(letter) and undecided(letter, decided)):
             continue
         answer = judge(received)
@@ -66,8 +63,6 @@ async def select(kafka: KafkaSettings, only: Filter, judge: Judge, now: datetime
         if not isinstance(answer, Unreleasable):
             selection.places.add(letter.place)
             selection.oldest = min(letter.at, selection.oldest or letter.at)
-    if only.tenant is not None and canonical_id(only.tenant) not in tenants:
-        raise ConfigError(f"No dead letter of that time is of the tenant {only.tenant}: see --tenant.")
     return selection
 
 
