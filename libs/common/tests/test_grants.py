@@ -21,6 +21,12 @@ from ringback_common.grants import Duty, missing_right, role_of
          "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callrecords TO writer."),
         ('permission denied to create temporary tables in database "d"', Duty.WRITE,
          "GRANT TEMPORARY ON DATABASE d TO writer."),
+        ('permission denied for database "ringback"', Duty.READ,
+         "may not connect to the database ringback (SQLSTATE 42501): GRANT CONNECT ON DATABASE ringback TO writer."),
+        ('permission denied for database "ring-back"', Duty.READ, 'GRANT CONNECT ON DATABASE "ring-back" TO writer.'),
+        ("permission denied for database ring-back", Duty.OWN, 'GRANT CREATE ON DATABASE "ring-back" TO writer.'),
+        ("permission denied for sequence call_seq", Duty.WRITE,
+         "GRANT USAGE, SELECT ON SEQUENCE callrecords.call_seq TO writer."),
         ("must be owner of table call", Duty.OWN, "run it as its owner, or GRANT <owner> TO writer."),
     ],
 )  # fmt: skip
@@ -36,7 +42,8 @@ def test_role_object_and_grant_are_named(message: str, duty: Duty, expected: str
 @pytest.mark.parametrize(
     "message",
     ["new row violates row-level security policy", "permission denied for table Abbie Wilkins", "Zugriff verweigert",
-     "permission denied for table x; DETAIL: (abbie@contoso.com)", ""],
+     'permission denied for database "Abbie Wilkins"', "permission denied for table x; DETAIL: (abbie@contoso.com)",
+     ""],
 )  # fmt: skip
 def test_what_is_no_such_sentence_is_not_repeated(message: str) -> None:
     """A sentence of another kind may quote anything."""

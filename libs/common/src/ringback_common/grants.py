@@ -11,11 +11,12 @@ __all__ = ["Duty", "missing_right", "role_of"]
 
 INSUFFICIENT_PRIVILEGE = "42501"
 
-_DENIED = re.compile(
-    r"permission denied for (?P<kind>database|schema|table|view|sequence|function) (?P<name>\w{1,63})\Z"
-)
-_TEMPORARY = re.compile(r'permission denied to create temporary tables in database "(?P<name>\w{1,63})"\Z')
-_OWNER = re.compile(r"must be owner of (?P<kind>table|view|function|schema) (?P<name>\w{1,63})\Z")
+_NAME = r"(?P<name>[\w-]{1,63})"
+_DENIED = re.compile(rf"permission denied for (?P<kind>database|schema|table|view|sequence|function) {_NAME}\Z")
+_CONNECT = re.compile(rf'permission denied for database "{_NAME}"\Z')
+"""Of a role that may not connect PostgreSQL quotes the database; of one that may not create in it, it does not."""
+_TEMPORARY = re.compile(rf'permission denied to create temporary tables in database "{_NAME}"\Z')
+_OWNER = re.compile(rf"must be owner of (?P<kind>table|view|function|schema) {_NAME}\Z")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -53,6 +54,9 @@ def missing_right(message: str, role: str | None, duty: Duty) -> str | None:
     if temporary := _TEMPORARY.match(message):
         told = f"may make no temporary tables in the database {temporary['name']} {code}"
         return f"{who} {told}: GRANT TEMPORARY ON DATABASE {_quoted(temporary['name'])} TO {to}."
+    if refused := _CONNECT.match(message):
+        told = f"may not connect to the database {refused['name']} {code}"
+        return f"{who} {told}: GRANT CONNECT ON DATABASE {_quoted(refused['name'])} TO {to}."
     if denied := _DENIED.match(message):
         told = f"lacks a right on the {denied['kind']} {denied['name']} {code}"
         return f"{who} {told}: {_grant(denied['kind'], denied['name'], duty)} TO {to}."
@@ -67,6 +71,8 @@ def _grant(kind: str, name: str, duty: Duty) -> str:
             return f"GRANT {'CREATE, USAGE' if duty is Duty.OWN else 'USAGE'} ON SCHEMA {_quoted(name)}"
         case "function":
             return "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callrecords"
+        case "sequence":
+            return f"GRANT USAGE, SELECT ON SEQUENCE callrecords.{_quoted(name)}"
         case _:
             return f"GRANT {duty.value} ON callrecords.{_quoted(name)}"
 
