@@ -75,6 +75,10 @@ GROUP BY part."table", part.day ORDER BY part.day, part."table"
 """The sum of the rows' hashes: equal content gives an equal digest, in whatever order it was written."""
 
 
+_PASSING = frozenset({"08", "53", "57"})
+"""Classes of SQLSTATE at connecting: the connection broke, too many of them, PostgreSQL starts or stops."""
+
+
 class Store:
     """One connection for the length of a command."""
 
@@ -88,16 +92,18 @@ class Store:
 
         Raises:
             ConfigError: the DSN is missing or wrong, or the store has not been migrated.
-            Transient: nothing answers there.
+            Transient: nothing answers there, or it takes no connection now.
         """
+        settings = load(StoreAccess)
+        dsn = settings.store.connection_string(settings.profile)
         try:
-            settings = load(StoreAccess)
-            dsn = settings.store.connection_string(settings.profile)
             connection = await asyncpg.connect(dsn, timeout=10, server_settings={"timezone": "UTC"})
             await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
         except (OSError, TimeoutError):
             raise Transient("The store does not answer at RINGBACK_STORE__DSN.") from None
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as refused:
+        except asyncpg.PostgresError as refused:
+            raise _refusal(refused, role_of(dsn)) from None
+        except (asyncpg.InterfaceError, ValueError) as refused:
             raise ConfigError(f"The store refuses the connection: {type(refused).__name__}.") from None
         try:
             yield cls(connection)
@@ -113,6 +119,15 @@ class Store:
     async def rows(self, statement: str, *values: Any) -> list[Row]:
         """All rows of a statement."""
         return [dict(row) for row in await self._connection.fetch(statement, *values)]
+
+
+def _refusal(refused: asyncpg.PostgresError, role: str | None) -> ConfigError | Transient:
+    """What a connection that PostgreSQL refuses means to the operator: mend something, or try again."""
+    if isinstance(refused, asyncpg.InsufficientPrivilegeError):
+        return ConfigError(_lacking(refused, role))
+    if str(refused.sqlstate)[:2] in _PASSING:
+        return Transient(f"The store takes no connection at RINGBACK_STORE__DSN now: SQLSTATE {refused.sqlstate}.")
+    return ConfigError(f"The store refuses the connection: {type(refused).__name__}.")
 
 
 def _lacking(refused: asyncpg.PostgresError, role: str | None) -> str:
