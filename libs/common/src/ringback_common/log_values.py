@@ -1,8 +1,8 @@
 """What of a library's log arguments may stand in a line: values of an allow-list, so that a line says what it is about.
 
-Numbers, classes and errors' classes are code. Of texts only those of a known shape are written: our topics and groups,
-GUIDs, names of protocol messages, and what a process has said to be its own configuration. Anything else is withheld:
-an argument may be a name, an address, a token or a payload.
+Numbers of up to nine digits, classes and errors' classes are code. Of texts only those of a known shape are written:
+our topics and groups, GUIDs, names of protocol messages, and what a process has said to be its own configuration.
+Anything else is withheld: an argument may be a name, an address, a token or a payload.
 """
 
 import errno
@@ -11,19 +11,22 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, cast
 
-__all__ = ["WITHHELD", "allow", "filled", "shown"]
+__all__ = ["WITHHELD", "allow", "filled", "prefixed", "shown", "template_of"]
 
 WITHHELD = "(withheld)"
 
 _MOST_PARTS = 8
 _SHAPES = re.compile(
-    r"[A-Za-z0-9._-]{0,40}callrecords\.(?:open|restricted|internal)\.[a-z0-9-]{1,40}\.v\d{1,3}"  # a topic, prefixed
+    r"callrecords\.(?:open|restricted|internal)\.[a-z0-9-]{1,40}\.v\d{1,3}"  # a topic
     r"|ringback-(?:keeper|enricher|sink-store|sink-store-operations|ingest)"  # a group
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # a call, a tenant, a subscription
     r"|[A-Z][A-Za-z]{2,40}(?:Request|Response|Error|Exception)(?:_v\d{1,3})?"  # a protocol message, a class
 )
 _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-#0+]*\d*(?:\.\d+)?[a-zA-Z]")
+_LARGEST = 10**9
+"""Numbers from here on may be a person's: a telephone number has ten digits and more."""
 _allowed: set[str] = set()
+_prefixes: set[str] = {""}
 
 
 class _Shown(str):
@@ -52,6 +55,16 @@ def allow(values: Iterable[str]) -> None:
     _allowed.update(values)
 
 
+def prefixed(prefix: str) -> None:
+    """Let topics and groups stand in lines with the prefix that the process puts before them, and with no other."""
+    _prefixes.add(prefix)
+
+
+def template_of(message: object) -> str:
+    """The first argument of a library's call; of an exception, or of whatever is no text, its class."""
+    return message if isinstance(message, str) else str(shown(message))
+
+
 def filled(template: str, arguments: object) -> str:
     """A library's template with its arguments, each as `shown` gives it; never a bare template.
 
@@ -74,7 +87,7 @@ def _safe(template: str, arguments: object) -> Any:
     if isinstance(arguments, tuple):
         return tuple(shown(value) for value in cast("tuple[object, ...]", arguments))
     if not (isinstance(arguments, Mapping) and "%(" in template):
-        return (shown(arguments),)
+        return (shown(cast("object", arguments)),)
     given = cast("Mapping[str, object]", arguments)
     return _ByName({name: shown(value) for name, value in given.items()})
 
@@ -86,15 +99,22 @@ def shown(value: object, *, deep: bool = False) -> Any:
         value: an argument of a library's.
         deep: it is a part of another one: a part that has parts itself is named by its class alone.
     """
-    if value is None or isinstance(value, bool | int | float):
-        return value if not isinstance(value, Enum) else _Shown(value.name)
+    if value is None:
+        return None
+    if isinstance(value, bool | int | float) and type(value) in {bool, int, float}:  # others write what they like
+        return value if -_LARGEST < value < _LARGEST else _Shown(WITHHELD)
     if isinstance(value, str):
-        return _Shown(value if _SHAPES.fullmatch(value) or value in _allowed else WITHHELD)
+        text = str.__str__(value)
+        return _Shown(text if _is_known(text) else WITHHELD)
     if isinstance(value, bytes | bytearray):
         return _Shown(WITHHELD)
     if isinstance(value, tuple | list | set | frozenset) and not deep:
         return _parts(cast("Iterable[object]", value))
     return _Shown(_named(cast("object", value)))
+
+
+def _is_known(text: str) -> bool:
+    return text in _allowed or any(_SHAPES.fullmatch(text.removeprefix(prefix)) for prefix in _prefixes)
 
 
 def _parts(values: Iterable[object]) -> _Shown:

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from opentelemetry import trace
 
-from ringback_common.log_values import WITHHELD, filled
+from ringback_common.log_values import WITHHELD, filled, template_of
 from ringback_common.metrics import LOG_FIELDS_WITHHELD, LOG_LINES
 
 __all__ = ["FIELDS", "JsonFormatter", "Logger", "configure", "logger"]
@@ -76,7 +76,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname if ours else logging.getLevelName(min(record.levelno, logging.WARNING)),
             "process": self._process,
             "logger": record.name,
-            "message": str(record.msg) if ours else _scrubbed(filled(str(record.msg), record.args)),
+            "message": str(record.msg) if ours else _scrubbed(filled(template_of(record.msg), record.args)),
         }
         line.update(getattr(record, _RESERVED, {}))
         if left_out := getattr(record, _LEFT_OUT, 0):
@@ -104,7 +104,7 @@ class OnceAWhile(logging.Filter):
         """Whether the record is written."""
         if hasattr(record, _RESERVED):
             return True
-        sentence = (record.name, str(record.msg))
+        sentence = (record.name, template_of(record.msg))
         since, left_out = self._said.get(sentence, (float("-inf"), 0))
         if 0 <= record.created - since < _QUIET_SECONDS:
             self._said[sentence] = (since, left_out + 1)

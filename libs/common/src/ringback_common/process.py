@@ -37,6 +37,7 @@ def begin(process: str, settings: EnvironmentSettings, log_stream: TextIO | None
     logs.configure(process, telemetry.log_level, log_stream)
     if isinstance(settings, ProcessSettings):
         log_values.allow(server.rpartition(":")[0] or server for server in settings.kafka.servers)
+        log_values.prefixed(settings.kafka.topic_prefix)
     traces.configure(process, endpoint=telemetry.otlp_endpoint, ratio=telemetry.trace_ratio)
     PROCESS_INFO.labels(process, version("ringback-common")).set(1)  # all members are released under one version
     for name in unread(os.environ):
