@@ -284,12 +284,15 @@ def test_a_broker_that_does_not_say_where_a_log_begins_holds_the_polls_up_for_tw
 
 
 def test_error_is_for_what_an_operator_must_mend(caplog: pytest.LogCaptureFixture) -> None:
-    """A leader that moves is a warning, a right that is missing an error; so is a move that lasts."""
+    """A leader that moves, and a time limit, is a warning, a right that is missing an error; so is what lasts."""
     clock: Any = SimpleNamespace(at=0.0, monotonic=lambda: clock.at)
-    moving, forbidden = PollFailures("moving", clock), PollFailures("forbidden", clock)
+    moving, late, forbidden = (PollFailures(name, clock) for name in ("moving", "late", "forbidden"))
     moving.note(NotLeaderForPartitionError())
+    late.note(TimeoutError())
     forbidden.note(TopicAuthorizationFailedError())
     clock.at = LASTING
     moving.note(NotLeaderForPartitionError())
+    late.note(TimeoutError())
     told = [(one.levelname, one.__dict__["ringback_fields"]["group"]) for one in caplog.records]
-    assert told == [("WARNING", "moving"), ("ERROR", "forbidden"), ("ERROR", "moving")]
+    passing = [("WARNING", "moving"), ("WARNING", "late"), ("ERROR", "forbidden")]
+    assert told == [*passing, ("ERROR", "moving"), ("ERROR", "late")]

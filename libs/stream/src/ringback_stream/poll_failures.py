@@ -32,14 +32,14 @@ class PollFailures:
         self._said = float("-inf")
 
     def note(self, failure: BaseException) -> None:
-        """A poll has failed; what Kafka calls retriable is an operator's work only if it lasts."""
+        """A poll has failed; what Kafka calls retriable, or a time limit, is an operator's work only if it lasts."""
         now, name = self._clock.monotonic(), type(failure).__name__
         self._first = now if self._first is None else self._first
         self._newest = now, name
         telemetry.child(telemetry.POLL_FAILURES, self._group, name).inc()
         if now - self._said >= _SAY_EVERY:
             self._said = now
-            write = _log.warning if getattr(failure, "retriable", False) and not self.lasting else _log.error
+            write = _log.warning if _may_pass(failure) and not self.lasting else _log.error
             write("A poll failed; trying again.", group=self._group, error_class=name)
 
     def succeeded(self) -> None:
@@ -57,3 +57,8 @@ class PollFailures:
         if self._newest is None or self._clock.monotonic() - self._newest[0] >= _SHOWN_FOR:
             return None
         return self._newest[1]
+
+
+def _may_pass(failure: BaseException) -> bool:
+    """Whether it is of a kind that passes by itself; aiokafka also raises the time limits of asyncio."""
+    return isinstance(failure, TimeoutError) or bool(getattr(failure, "retriable", False))
