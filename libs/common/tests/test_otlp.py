@@ -77,7 +77,8 @@ def _load(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> ProcessSettings:
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["nonsense", "collector:4318", "ftp://h", "http://", "http://:4318", "http://h:port", "http://u:hush@h", "http://h?x=1"],
+    ["nonsense", "collector:4318", "ftp://h", "http://", "http://:4318", "http://h:port", "http://u:hush@h", "http://h?x=1",
+     "http://h ost", "http://h\nost:4318", "http://h:4318\n", " http://h", "http://h/v1/metrics", "http://h/v1/logs/"],
 )  # fmt: skip
 def test_what_is_no_collector_is_refused_at_start(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     """One sentence that names the variable and what it takes, and quotes nothing."""

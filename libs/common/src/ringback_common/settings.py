@@ -109,7 +109,10 @@ appended, as OpenTelemetry's specification says. Without it none are made."""
     def _is_a_collector(cls, endpoint: str | None) -> str | None:
         """Refuse what spans could never reach: it would show as an export that fails for ever."""
         if endpoint is not None and not is_collector(endpoint):
-            raise ValueError("it takes the base URL of a collector such as http://collector:4318, no user and no query")
+            raise ValueError(
+                "it takes the base URL of a collector such as http://collector:4318, "
+                "without user, query, blank or the path of another signal"
+            )
         return endpoint
 
 
