@@ -4,6 +4,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import NoReturn
 
 from ringback_common.process import run
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     `rederive` also ends with 1 when something could not be derived again, or when it was stopped before the end.
     """
     parser = ArgumentParser(prog="ringback-enricher", description="Fetches whole call records and publishes them.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('ringback-enricher')}")
     processes = parser.add_subparsers(dest="process", required=True)
     processes.add_parser("fetch", help="fetch what the lanes ask for, until it is told to stop")
     _rederive_arguments(

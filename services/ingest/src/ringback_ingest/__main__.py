@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import NoReturn
 
 from ringback_common.process import run
@@ -15,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = ArgumentParser(
         prog="ringback-ingest", description="Receives Graph's notifications, keeps its subscriptions."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('ringback-ingest')}")
     parser.add_argument("process", choices=("webhook", "keeper"))
     # Imported by need: the webhook's process must not even load the Graph client.
     if parser.parse_args(arguments).process == "webhook":
