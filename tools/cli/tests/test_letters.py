@@ -151,6 +151,8 @@ def test_a_plan_counts_and_tells_the_time_of_the_busiest_tenant() -> None:
         ("ringback_dlq_timestamp", "1795368862371", datetime(2026, 11, 22, 17, 34, 22, 371_000, UTC)),
         ("ringback_dlq_timestamp", "9" * 30, "9" * 30),
         ("ringback_dlq_offset", "x1", "x1"),
+        ("ringback_dlq_offset", "9223372036854775807", 9223372036854775807),
+        ("ringback_dlq_offset", "7" * 5000, "7" * 5000),
         ("ringback_dlq_offset", "\u0663", "\u0663"),
         ("ringback_dlq_reason", "404", "404"),
         ("ringback_attempt", "3", "3"),

@@ -150,3 +150,12 @@ def test_a_tenant_is_named_by_its_id() -> None:
     assert tenant_id(None) is None
     with pytest.raises(ConfigError, match="--tenant takes the id of a tenant"):
         tenant_id("contoso.onmicrosoft.com")
+
+
+def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON knows neither NaN nor infinity; PostgreSQL has both, as floats and as numerics."""
+    inf = float("inf")
+    row = (float("nan"), -inf, Decimal("Infinity"), Decimal("NaN"), {"deep": [inf, (1.5, float("nan"))]})
+    show("X", ("a", "b", "c", "d", "e"), [row], as_json=True)
+    (told,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert told == {"a": None, "b": None, "c": None, "d": None, "e": {"deep": [None, [1.5, None]]}}

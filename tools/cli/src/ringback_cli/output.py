@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any, TypeVar, cast
 
 import typer
@@ -69,8 +70,19 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, a
 
 
 def document(content: object) -> None:
-    """One JSON document on standard output."""
-    typer.echo(json.dumps(content, default=_plain))
+    """One JSON document on standard output; a number that JSON has no form for is null."""
+    typer.echo(json.dumps(_finite(content), default=_plain, allow_nan=False))
+
+
+def _finite(content: object) -> object:
+    """The same with null for what is no number, or an infinite one, however deep it lies."""
+    if isinstance(content, float):
+        return content if isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {name: _finite(value) for name, value in cast("Mapping[str, object]", content).items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in cast("Sequence[object]", content)]
+    return content
 
 
 def _plain(value: object) -> Any:
@@ -80,6 +92,8 @@ def _plain(value: object) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            return None
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)
 

@@ -14,6 +14,8 @@ __all__ = ["Filter", "Letter", "header_value", "letter_of", "undecided"]
 _NUMBERS = frozenset(PREFIX + name for name in ("partition", "offset", "attempts"))
 _TIME, _DIGITS = PREFIX + "timestamp", 13
 """Epoch milliseconds; with more digits it is no time of this age."""
+_LARGEST = 19
+"""Digits of the greatest offset; what has more is no number of Kafka's, and Python refuses one of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def header_value(name: str, value: str) -> str | int | datetime:
     if not value.isascii() or not value.isdigit():
         return value
     if name in _NUMBERS:
-        return int(value)
+        return int(value) if len(value) <= _LARGEST else value
     return datetime.fromtimestamp(int(value) / 1000, UTC) if name == _TIME and len(value) <= _DIGITS else value
 
 
