@@ -1,6 +1,7 @@
 """Indices are made while the store goes on writing, and an interrupted run is taken up."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 from ringback_sink.indices import INDICES
-from ringback_sink.migrate import migrate
+from ringback_sink.migrate import _LOCK, migrate
+from ringback_testing import eventually
 from ringback_testing.call_records import START
 
 pytestmark = pytest.mark.integration
@@ -188,6 +190,20 @@ async def test_a_long_name_is_stored(older: "asyncpg.Connection[Any]", database:
     await migrate(database, START)
     long = "".join(chr(0x4E00 + number % 20_000) for number in range(0, 60_000, 7))
     await older.execute(A_PARTY, "long", long)
+
+
+async def test_a_migration_that_waits_for_another_says_so(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever looks at a Job that does nothing reads why; once, not five times a second."""
+    caplog.set_level(logging.INFO, "ringback_sink")
+    other = await asyncpg.connect(database)
+    await other.execute(f"SELECT pg_advisory_lock({_LOCK})")
+    migrating = asyncio.create_task(migrate(database, START))
+    waits = "Another migration runs; this one waits for its end."
+    await eventually(lambda: waits in caplog.messages)
+    await asyncio.sleep(0.5)
+    await other.close()
+    await migrating
+    assert caplog.messages.count(waits) == 1
 
 
 async def test_two_migrations_at_once_end(older: "asyncpg.Connection[Any]", database: str) -> None:

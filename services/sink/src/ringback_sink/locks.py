@@ -12,12 +12,13 @@ from ringback_common import logs
 
 from ringback_sink.store.adapters.database import Connection
 
-__all__ = ["LOCK_TIMEOUT", "briefly", "until_free"]
+__all__ = ["LOCK_TIMEOUT", "SAID_EVERY", "briefly", "until_free"]
 
 LOCK_TIMEOUT = "2s"
 _PAUSE = 5.0
 """Seconds in which writers work off what has queued up."""
-_SAID_EVERY = 30.0
+SAID_EVERY = 30.0
+"""Seconds between two lines about one wait."""
 
 _log = logs.logger(__name__)
 
@@ -48,7 +49,7 @@ async def until_free(attempt: Callable[[], Awaitable[None]]) -> None:
         try:
             return await attempt()
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as failure:
-            if loop.time() - said >= _SAID_EVERY:
+            if loop.time() - said >= SAID_EVERY:
                 said = loop.time()
                 _log.warning("A lock is not free; it is asked for again, the store goes on.", sqlstate=failure.sqlstate)
             await asyncio.sleep(_PAUSE)

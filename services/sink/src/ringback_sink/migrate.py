@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from ringback_sink.comments import SCHEMA, comments
 from ringback_sink.indices import make_missing
-from ringback_sink.locks import LOCK_TIMEOUT, briefly, until_free
+from ringback_sink.locks import LOCK_TIMEOUT, SAID_EVERY, briefly, until_free
 from ringback_sink.schema import REVISION
 from ringback_sink.settings import MigrateProcess
 from ringback_sink.store.adapters.database import Connection, connect
@@ -91,7 +91,11 @@ async def _alone(dsn: str) -> AsyncGenerator[Connection]:
     """
     connection = await connect(dsn, server_settings=_UNHURRIED)
     try:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110 - PostgreSQL tells by asking
+        loop, said = asyncio.get_running_loop(), float("-inf")
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            if loop.time() - said >= SAID_EVERY:
+                said = loop.time()
+                _log.info("Another migration runs; this one waits for its end.")
             await asyncio.sleep(_ASK_AGAIN)
         yield connection
     finally:
