@@ -308,7 +308,7 @@ class KeyedRunner:
         self._changed.set()
         telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
         telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
-        self._is_answered(step)
+        self._note_answer(step)
         if step.is_alone:
             await self._publish(step, outcomes)
         else:
@@ -316,7 +316,7 @@ class KeyedRunner:
                 self.admission.shares.served(step.work.tenant)
             await self._settle(step, outcomes, attempts=1)
 
-    def _is_answered(self, step: Step) -> None:
+    def _note_answer(self, step: Step) -> None:
         """The step has an answer: the other side's, whatever that said, or one that it had without it."""
         if not self._was_answered(step):
             if step.is_probe:
@@ -336,7 +336,7 @@ class KeyedRunner:
     async def _failed(self, step: Step, failure: Transient) -> None:
         now, work = self._clock.monotonic(), step.work
         if isinstance(failure, Throttled):
-            self._is_answered(step)
+            self._note_answer(step)
         else:
             self._breaker.failed(now, probe=step.is_probe)
             telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(self.is_cut_off)
