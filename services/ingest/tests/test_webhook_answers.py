@@ -145,24 +145,29 @@ async def test_what_no_subscription_of_ours_sends_is_forged(
 
 
 @pytest.mark.parametrize(
-    ("query", "expected"),
+    ("query", "expected", "line"),
     [
-        (OURS, Status.UNAVAILABLE),
-        (replace(OURS, kid="k3"), Status.UNAVAILABLE),
-        (replace(OURS, kid="k" * 33), Status.ACCEPTED),
-        (replace(OURS, installation="other"), Status.ACCEPTED),
-        (NotificationQuery(), Status.ACCEPTED),
+        (OURS, Status.UNAVAILABLE, {"kid": "k2"}),
+        (replace(OURS, kid="k3"), Status.UNAVAILABLE, {"kid": "k3"}),
+        (replace(OURS, kid="k" * 33), Status.ACCEPTED, {"reason": "not_ours"}),
+        (replace(OURS, installation="other"), Status.ACCEPTED, {"reason": "not_ours"}),
+        (NotificationQuery(), Status.ACCEPTED, {"reason": "not_ours"}),
     ],
     ids=["valid key", "unknown key", "no possible key", "another installation", "nothing"],
 )
 async def test_an_undecodable_body_of_ours_is_sent_again(
-    door: Door, query: NotificationQuery, expected: Status, caplog: pytest.LogCaptureFixture
+    door: Door, query: NotificationQuery, expected: Status, line: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """503 and a line at ERROR if its URL carries our installation's id and a key id, valid or to come; else 202."""
+    """503 and a line at ERROR if its URL carries our installation's id and a key id, valid or to come.
+
+    Else 202 and a warning, which names no key id: anybody may have made it up.
+    """
     before = WEBHOOK_ITEMS.labels("undecodable")._value.get()
     assert await door.post(query, b"\x1f\x8b\x08") is expected
     assert WEBHOOK_ITEMS.labels("undecodable")._value.get() == before + 1
-    assert [record.levelno for record in caplog.records] == [logging.ERROR] * (expected is Status.UNAVAILABLE)
+    level = logging.ERROR if expected is Status.UNAVAILABLE else logging.WARNING
+    assert [record.levelno for record in caplog.records] == [level]
+    assert _fields(caplog) == [{**line, "count": 1}]
 
 
 @pytest.mark.parametrize("cut", [2, 40], ids=["behind its item", "within"])
@@ -176,6 +181,24 @@ async def test_a_cut_body_of_a_key_to_come_is_waited_for_as_its_item_would_be(
     assert await door.post(query, octets) is Status.ACCEPTED
     door.entry.proof = Proof(GONE["withdrawn"](ring), NOW, "test")
     assert await door.post(query, octets) is Status.ACCEPTED
+
+
+async def test_an_undecodable_body_that_is_dropped_writes_one_line_a_minute_for_each_reason(
+    door: Door, ring: KeyRing, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At ERROR, for it may have been ours, with how its key stands and nothing of the body."""
+    query, octets = replace(OURS, kid="k3"), b'{"value":[{"clientState":"k3.SECRET'
+    await door.post(query, octets)
+    caplog.clear()
+    for wait in (WAIT_SECONDS, 1.0, 58.0, 1.0):
+        door.clock.at += wait
+        await door.post(query, octets)
+    door.entry.proof = Proof(GONE["withdrawn"](ring), NOW, "test")
+    await door.post(query, octets)
+    lines = (("unknown", 1), ("unknown", 3), ("withdrawn", 1))
+    assert _fields(caplog) == [{"reason": reason, "kid": "k3", "count": count} for reason, count in lines]
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
+    assert "SECRET" not in caplog.text
 
 
 @pytest.mark.parametrize("octets", [b"[]", b"{}", b'{"value":null}', b'{"value":["x"]}'])
@@ -192,8 +215,7 @@ async def test_a_flood_writes_one_line_a_minute(
         door.clock.at = at
         await door.post(OURS, b"")
         await door.post(replace(OURS, kid="k3"), body(_rotated(item)))
-    fields = [record.__dict__["ringback_fields"] for record in caplog.records]
-    assert fields == [{"kid": kid, "count": count} for count in (1, 3) for kid in ("k2", "k3")]
+    assert _fields(caplog) == [{"kid": kid, "count": count} for count in (1, 3) for kid in ("k2", "k3")]
 
 
 def test_key_ids_remembered_are_bounded() -> None:
@@ -205,6 +227,13 @@ def test_key_ids_remembered_are_bounded() -> None:
         assert unknown.waits(f"forged{number}", 1.0)
     assert len(unknown._first_seen) <= 1024
     assert unknown.waits("k3", WAIT_SECONDS)
+
+
+def _fields(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in record.__dict__["ringback_fields"].items() if value is not None}
+        for record in caplog.records
+    ]
 
 
 def _counts() -> dict[str, float]:

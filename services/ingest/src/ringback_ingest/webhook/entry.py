@@ -102,9 +102,18 @@ class Entry:
         status = answer_to(refused, standing, key_may_come=may_come)
         if unknown:
             (self._alarms.awaiting_key if may_come else self._alarms.unknown_kid)(query.kid)
-        if Refused.UNDECODABLE in refused and status is Status.UNAVAILABLE:
-            self._alarms.undecodable(query.kid)
+        if Refused.UNDECODABLE in refused:
+            self._say_undecodable(query, standing, status)
         return status
+
+    def _say_undecodable(self, query: NotificationQuery, standing: Standing | None, status: Status) -> None:
+        """Graph sends it again, or it is gone; a key id that stands in no URL of ours is anybody's text."""
+        if status is Status.UNAVAILABLE:
+            self._alarms.undecodable(query.kid)
+        elif standing is not None and is_kid(query.kid):
+            self._alarms.undecodable_dropped(standing.value, query.kid)
+        else:
+            self._alarms.undecodable_dropped("not_ours")
 
     def _key_may_come(self, query: NotificationQuery, standing: Standing | None, refused: Sequence[Refused]) -> bool:
         """Whether an unknown key is waited for: one that an item names, or the URL of what cannot be decoded."""

@@ -27,6 +27,17 @@ class Alarms:
         if count := self._due("undecodable"):
             _log.error("A body for a subscription of ours cannot be decoded: answered 503.", kid=kid, count=count)
 
+    def undecodable_dropped(self, reason: str, kid: str | None = None) -> None:
+        """A body, or a part of it, that could not be read was answered 202: nobody sends it again.
+
+        Args:
+            reason: how the key stands that its URL names, or `not_ours`; one of few, for each has its own minute.
+            kid: of a URL that may be ours; without one anybody may have sent it, so it is a warning.
+        """
+        if count := self._due(f"undecodable {reason}"):
+            log = _log.warning if kid is None else _log.error
+            log("A body that cannot be decoded was dropped: answered 202.", reason=reason, kid=kid, count=count)
+
     def awaiting_key(self, kid: str) -> None:
         """Items name a key that may still come."""
         if count := self._due("awaiting_key"):
