@@ -100,7 +100,7 @@ def test_lines_of_the_simulator(tmp_path: Path) -> None:
     """From an offset on, whole lines only; a lifecycle event has no items, an unanswered request the status 0."""
     item = {"item": "i1", "tenantId": "t", "callId": "c", "version": 2, "planted": "duplicate"}
     post = {"kind": "post", "at": 1.0, "end": 2.0, "attempt": 1, "status": None, "lifecycle": False, "items": [item]}
-    post |= {"subscriptionId": "s1", "odd": None}
+    post |= {"subscriptionId": "s1", "odd": None, "url": "http://127.0.0.1:81/graph/notifications"}
     request = {
         "kind": "request", "at": 1.0, "end": 2.0, "tenantId": None, "route": "record", "callId": "c", "page": 1,
         "version": None, "status": None, "insideRetryAfter": False, "overBudget": None, "fault": "f1",
@@ -110,10 +110,19 @@ def test_lines_of_the_simulator(tmp_path: Path) -> None:
     file.write_bytes(old + new + b'{"kind":"po')
     lines = list(lines_since(file, len(old)))
     assert lines == [post, request]
-    assert post_of(post).items == (Item("i1", ("t", "c"), 2, "duplicate"),)
-    assert (post_of(post).subscription, post_of(post).odd, post_of({**post, "odd": "cut"}).odd) == ("s1", "", "cut")
-    assert post_of({**post, "lifecycle": True}).items == ()
+    told = post_of(post, {})
+    assert told.items == (Item("i1", ("t", "c"), 2, "duplicate"),)
+    assert (told.subscription, told.odd, post_of({**post, "odd": "cut"}, {}).odd) == ("s1", "", "cut")
+    assert post_of({**post, "lifecycle": True}, {}).items == ()
     assert request_of(request).status == 0
+
+
+@pytest.mark.parametrize(("port", "process"), [(80, "webhook"), (81, "webhook-2"), (99, "webhook")])
+def test_a_post_is_of_the_webhook_at_its_port(port: int, process: str) -> None:
+    """At a port that is none of theirs a link stands before them."""
+    post = {"at": 1.0, "end": 2.0, "attempt": 1, "status": 202, "lifecycle": True, "items": [], "odd": None}
+    post |= {"subscriptionId": "s", "url": f"http://127.0.0.1:{port}/graph/notifications"}
+    assert post_of(post, {80: "webhook", 81: "webhook-2"}).process == process
 
 
 def test_lines_about_subscriptions() -> None:

@@ -179,6 +179,22 @@ def test_a_webhook_that_dies_again_before_it_answers_has_its_recovery_counted_fr
     assert story.verdict().figures["recovery_seconds"] == pytest.approx(8.0, abs=0.01)
 
 
+def test_of_two_webhooks_each_has_recovered_with_its_own_answer(story: Story) -> None:
+    """The second one was killed, and refuses until 120; that the first goes on answering is no recovery of it."""
+    story.acts.append(Act(105.0, 107.0, "kill", "webhook-2"))
+    for at, status, process in ((106.0, 202, "webhook"), (108.0, 503, "webhook-2"), (119.9, 202, "webhook-2")):
+        story.notified(at, status=status)
+        story.posts[-1] = replace(story.posts[-1], process=process)
+        story.asked(at + 0.01, value=str(at).encode())
+    assert story.verdict().figures["recovery_seconds"] == pytest.approx(14.92, abs=0.01)
+    story.posts[-1] = replace(story.posts[-1], status=503)
+    story.drained = 200.0
+    assert "I9" in story.broken(), "it never answered again"
+    story.posts[-1] = replace(story.posts[-1], process="webhook")
+    story.posts[-2] = replace(story.posts[-2], process="webhook")
+    assert "I9" not in story.broken(), "nobody asked it"
+
+
 def test_a_load_is_no_fault() -> None:
     """Recovery does not begin with the end of what was sent beside."""
     assert fault_over([Act(100.0, 120.0, "flood", "webhook"), Act(101.0, 110.0, "kill", "webhook")], 80.0) == 101.0
@@ -246,8 +262,9 @@ def test_answers_that_graph_no_longer_waits_for(story: Story) -> None:
     assert "I10" in story.broken(**allowed)
     story.acts.append(Act(100.2, 108.0, "freeze", "webhook"))
     assert "I10" not in story.broken(**allowed)
-    story.acts[0] = Act(115.0, 118.0, "freeze", "webhook")
-    assert "I10" in story.broken(**allowed)
+    for elsewhere in (Act(115.0, 118.0, "freeze", "webhook"), Act(100.2, 108.0, "freeze", "webhook-2")):
+        story.acts[0] = elsewhere
+        assert "I10" in story.broken(**allowed)
 
 
 def test_an_answer_that_takes_longer_than_three_seconds_is_late_whatever_it_says(story: Story) -> None:
@@ -300,8 +317,9 @@ def test_a_killed_webhook_held_a_post_that_was_cut_off(story: Story) -> None:
     story.acts = [Act(100.41, 101.0, "kill", "webhook")]
     story.notified(100.4, status=None)
     assert story.verdict().evidence["kills_holding_work"] == 1
-    story.posts[-1] = replace(story.posts[-1], status=202)
-    assert story.verdict().evidence["kills_holding_work"] == 0
+    for spared in ({"status": 202}, {"process": "webhook-2"}):
+        story.posts[-1] = replace(story.posts[-1], **{"status": None, "process": "webhook", **spared})
+        assert story.verdict().evidence["kills_holding_work"] == 0
 
 
 def test_evidence_of_every_ledger(story: Story) -> None:

@@ -62,6 +62,7 @@ class Post:
     Attributes:
         subscription: the id of that of its first item; all have one URL.
         odd: the kind of what is odd in its body, empty if nothing is.
+        process: the webhook whose port its URL names; the first one where it names a link before them.
     """
 
     at: float
@@ -72,6 +73,7 @@ class Post:
     lifecycle: bool = False
     subscription: str = ""
     odd: str = ""
+    process: str = "webhook"
 
     @property
     def accepted(self) -> bool:

@@ -27,8 +27,11 @@ from ringback_faults.ledgers import (
     SentOdd,
     Subscribed,
 )
+from ringback_faults.pairs import service_of
 
 __all__ = ["collect"]
+
+_PORT = "RINGBACK_WEBHOOK__PORT"
 
 
 class _Graph(NamedTuple):
@@ -119,6 +122,7 @@ def _ends(events: Iterable[Event]) -> list[Act]:
 
 async def _graph(stack: Stack, baseline: Baseline) -> _Graph:
     file = stack.simulator.ledger_file
+    webhooks = _webhooks(stack)
     async with aiohttp.ClientSession(stack.simulator.control_url) as control:
         expected = await simulator_ledger.expected_calls(control)
         await simulator_ledger.flushed_size(control, file)
@@ -128,7 +132,7 @@ async def _graph(stack: Stack, baseline: Baseline) -> _Graph:
     odd: list[SentOdd] = []
     for line in simulator_ledger.lines_since(file, baseline.ledger_offset):
         if line["kind"] == "post":
-            posts.append(_own(simulator_ledger.post_of(line), baseline))
+            posts.append(_own(simulator_ledger.post_of(line, webhooks), baseline))
         elif line["kind"] == "request":
             requests.append(simulator_ledger.request_of(line))
         elif line["kind"] == "token":
@@ -139,6 +143,11 @@ async def _graph(stack: Stack, baseline: Baseline) -> _Graph:
             odd.append(simulator_ledger.odd_of(line))
     own = {key: call for key, call in expected.items() if key not in baseline.known}
     return _Graph(tuple(posts), tuple(requests), own, tuple(subscribed), tuple(odd))
+
+
+def _webhooks(stack: Stack) -> dict[int, str]:
+    specs = [process.spec for name, process in stack.processes.items() if service_of(name) == "webhook"]
+    return {int(spec.env[_PORT]): spec.name for spec in specs}
 
 
 def _own(post: Post, baseline: Baseline) -> Post:

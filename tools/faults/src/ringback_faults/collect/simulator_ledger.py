@@ -22,6 +22,8 @@ __all__ = [
     "token_request_of",
 ]
 
+_FIRST_WEBHOOK = "webhook"
+
 
 async def flushed_size(control: aiohttp.ClientSession, file: Path) -> int:
     """Have the simulator write out what it holds back; the size of its file then."""
@@ -44,8 +46,8 @@ def lines_since(file: Path, offset: int) -> Iterator[dict[str, Any]]:
                 yield orjson.loads(line)
 
 
-def post_of(line: Mapping[str, Any]) -> Post:
-    """A line of kind `post`."""
+def post_of(line: Mapping[str, Any], webhooks: Mapping[int, str]) -> Post:
+    """A line of kind `post`; `webhooks` are processes by the port at which each takes POSTs."""
     items = () if line["lifecycle"] else tuple(_item(item) for item in line["items"])
     return Post(
         line["at"],
@@ -56,6 +58,7 @@ def post_of(line: Mapping[str, Any]) -> Post:
         line["lifecycle"],
         line["subscriptionId"],
         line["odd"] or "",
+        webhooks.get(urlsplit(line["url"]).port or 0, _FIRST_WEBHOOK),
     )
 
 

@@ -153,7 +153,8 @@ def _held_work(act: Act, ledgers: Ledgers) -> bool:
         return False
     service = service_of(act.target)
     if service == "webhook":
-        return any(post.status is None and post.at <= act.at + _MOMENT and post.end >= act.at for post in ledgers.posts)
+        own = (post for post in ledgers.posts if post.process == act.target)
+        return any(post.status is None and post.at <= act.at + _MOMENT and post.end >= act.at for post in own)
     group, names = (SINK, {topics.RECORDS.name}) if service == "store" else (ENRICHER, LANES)
     return service in {"store", "enricher"} and unfinished_at(act.at, group, names, ledgers) > 0
 

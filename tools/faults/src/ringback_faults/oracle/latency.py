@@ -6,7 +6,6 @@ With whatever it is answered: Graph waits 10 s at most, and drops an endpoint th
 from collections.abc import Iterator, Mapping, Sequence
 
 from ringback_faults.ledgers import Ledgers, Post
-from ringback_faults.pairs import service_of
 from ringback_faults.row import Expect
 
 __all__ = ["latency_figures", "quantile", "slow_answers"]
@@ -50,8 +49,8 @@ def slow_answers(ledgers: Ledgers, expect: Expect) -> Iterator[str]:
 
 
 def _held(post: Post, ledgers: Ledgers) -> bool:
-    """Whether the webhook was frozen meanwhile, or worked off what had come while it was."""
-    frozen = (act for act in ledgers.acts if act.what == "freeze" and service_of(act.target) == "webhook")
+    """Whether its webhook was frozen meanwhile, or worked off what had come while it was."""
+    frozen = (act for act in ledgers.acts if act.what == "freeze" and act.target == post.process)
     return any(act.at <= post.end and post.at <= act.end + _FIRST_DEADLINE for act in frozen)
 
 

@@ -2,8 +2,8 @@
 
 Recovered is the moment at which the last thing that had waited for more than 5 s got its effect: a fetch request was
 satisfied, a record version was stored. What came in before the fault counts, and so does what came after it and found
-nobody there. A request on a retry tier has the age of its due time. The webhook has recovered with the first POST that
-it answers 2xx.
+nobody there. A request on a retry tier has the age of its due time. A webhook has recovered with the first POST that it
+answers 2xx; of two each for itself, for Graph tells each of other tenants.
 """
 
 from collections import Counter
@@ -58,16 +58,19 @@ def _episodes(ledgers: Ledgers) -> Iterator[tuple[float, float]]:
 
 
 def _unanswered(ledgers: Ledgers) -> Iterator[float]:
-    """From each death of the webhook to its next 2xx, if it was asked at all, or to its next death.
+    """From each death of a webhook to its next 2xx, if it was asked at all, or to its next death.
 
-    Who dies of its first acknowledgement, again and again, never answers: that is the fault, and no slow recovery.
+    To the end of all work if it gave none. Who dies of its first acknowledgement, again and again, never answers: that
+    is the fault, and no slow recovery.
     """
-    answered = sorted(post.end for post in ledgers.posts if post.accepted)
-    deaths = [act.at for act in ledgers.acts if act.what in _SUDDEN and service_of(act.target) == "webhook"]
-    for at in deaths:
-        end = next((end for end in answered if end > at), None)
-        if end is not None:
-            yield min([end, *(next_death for next_death in deaths if next_death > at)]) - at
+    deaths = [act for act in ledgers.acts if act.what in _SUDDEN and service_of(act.target) == "webhook"]
+    for death in deaths:
+        asked = [post for post in ledgers.posts if post.process == death.target and post.end > death.at]
+        answered = (post.end for post in asked if post.accepted)
+        again = (other.at for other in deaths if other.target == death.target and other.at > death.at)
+        if asked:
+            end = min(answered, default=ledgers.drained or ledgers.faulted)
+            yield max(0.0, min([end, *again]) - death.at)
 
 
 def _waits(ledgers: Ledgers, done: Mapping[Place, float]) -> list[tuple[float, float]]:
