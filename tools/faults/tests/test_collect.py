@@ -151,9 +151,12 @@ def test_secrets_of_a_run_are_searched_for_in_what_was_printed_since(tmp_path: P
     (tmp_path / "client-secret-1").write_text(secret)
     (tmp_path / "client-state-keys.json").write_bytes(orjson.dumps({"active": "local", "keys": [{"secret": key}]}))
     (tmp_path / "webhook.log").write_text(f"old {secret}\n")
-    canaries, sizes = secrets_of(tmp_path), log_sizes(tmp_path)
+    folders = [tmp_path]
+    canaries, sizes = secrets_of(folders), log_sizes(folders)
     assert set(canaries.values()) == {secret, key}
-    assert leaks_since(sizes, tmp_path, canaries) == ()
+    assert leaks_since(sizes, folders, canaries) == ()
     with (tmp_path / "webhook.log").open("a") as log:
         log.write(f"new {key}\n")
-    assert leaks_since(sizes, tmp_path, canaries) == ("client-state-keys.json 0 stands in webhook.log (plain)",)
+    place = tmp_path.name
+    finding = f"{place}/client-state-keys.json 0 stands in {place}/webhook.log (plain)"
+    assert leaks_since(sizes, folders, canaries) == (finding,)

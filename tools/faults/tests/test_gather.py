@@ -2,15 +2,20 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from ringback_events import topics
 from ringback_faults import arena
 from ringback_faults.collect import gather
+from ringback_faults.collect.baseline import run_folders
+from ringback_faults.collect.gather import leaks_of
 from ringback_faults.collect.kafka_ledger import KafkaLedger
 from ringback_faults.collect.kept import Kept
+from ringback_faults.collect.leaks import log_sizes, secrets_of
 from ringback_faults.collect.people import People
 from ringback_faults.ledgers import Act, Ledgers
 from ringback_faults.row import Row
@@ -43,18 +48,51 @@ async def test_what_was_removed_and_what_was_planted_have_their_places_in_the_le
     monkeypatch.setattr(
         gather, "_graph", _answering(SimpleNamespace(posts=(), requests=(), expected={}, subscribed=(), odd=()))
     )
-    monkeypatch.setattr(gather, "_leaks", lambda *_: ())
+    monkeypatch.setattr(gather, "leaks_of", lambda *_: ())
     monkeypatch.setattr(gather, "_tenant_budget", lambda _: 1500)
     monkeypatch.setattr(gather.store_dump, "connected", _opening(None))
     for name in ("stored_calls", "stored_versions", "writes_since"):
         monkeypatch.setattr(gather.store_dump, name, _answering({} if name == "stored_calls" else ()))
-    world: Any = SimpleNamespace(stack=SimpleNamespace(bootstrap_servers="", dsn="", events=[]))
+    world: Any = SimpleNamespace(stack=SimpleNamespace(bootstrap_servers="", dsn="", events=[]), beside=None)
     baseline: Any = SimpleNamespace(ends={}, known=frozenset(), last_write=0, starts={}, events=0)
     acts = [planted(9.0, 3, "undecodable"), planted(12.0, 3)]
     ledgers = await gather.collect(world, baseline, acts, (), 0.0, 0.0, None, KEPT)
     assert KEPT in given
     assert ledgers.removed == {(FETCH, 0, 8)}
     assert ledgers.planted == {(FETCH, 0, 3): "undecodable", (FETCH, 0, 10): ""}
+
+
+@pytest.mark.parametrize("folder", ["own", "beside"])
+@pytest.mark.parametrize("printed", ["gone", "kept", "other", "Grace Hopper"])
+def test_logs_of_all_installations_are_searched_for_all_secrets_and_people(
+    tmp_path: Path, folder: str, printed: str
+) -> None:
+    """Those of a key that left the file while the row went on, too, and those of an installation beside it."""
+    own, beside = tmp_path / "own", tmp_path / "beside"
+    for run_folder, secret in ((own, "gone"), (beside, "other")):
+        run_folder.mkdir()
+        _put_key(run_folder, secret)
+        (run_folder / "webhook.log").write_text(f"before {_long(secret)}\n")
+    world: Any = SimpleNamespace(stack=SimpleNamespace(run_folder=own), beside=SimpleNamespace(run_folder=beside))
+    folders = run_folders(world)
+    baseline: Any = SimpleNamespace(logs=log_sizes(folders), secrets=secrets_of(folders))
+    _put_key(own, "kept")
+    people = People()
+    people.canaries["displayName 0"] = "Grace Hopper"
+    assert leaks_of(world, baseline, [People(), people]) == ()
+    with (tmp_path / folder / "webhook.log").open("a") as log:
+        log.write(f"now {_long(printed)}\n")
+    (found,) = leaks_of(world, baseline, [People(), people])
+    assert f"stands in {folder}/webhook.log" in found
+
+
+def _long(word: str) -> str:
+    return word if " " in word else word * 8
+
+
+def _put_key(run_folder: Path, secret: str) -> None:
+    key = {"kid": secret, "secret": _long(secret)}
+    (run_folder / "client-state-keys.json").write_bytes(orjson.dumps({"active": secret, "keys": [key]}))
 
 
 async def test_what_the_scene_kept_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,16 @@ def _restricted(**party: Any) -> _Record:
     return _Record(topics.RECORDS.name, orjson.dumps({"parties": [party]}))
 
 
+def test_people_of_an_installation_with_a_prefix_are_found_in_its_topics() -> None:
+    """Another one's topics are not its own."""
+    people = People("other.")
+    for record in (_restricted(displayName=NAME), _Record(topics.CALLS.name, NAME.encode())):
+        people.see(record._replace(topic=f"other.{record.topic}"))
+    assert [found.partition(" (")[0] for found in people.leaks()] == [
+        f"displayName 0 stands in other.{topics.CALLS.name}"
+    ]
+
+
 def _seen(*records: _Record) -> People:
     people = People()
     for record in records:

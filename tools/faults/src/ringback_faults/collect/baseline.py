@@ -15,12 +15,12 @@ from ringback_local.servers import StartFailed
 from ringback_local.stack import Stack
 
 from ringback_faults.collect import simulator_ledger, store_dump
-from ringback_faults.collect.leaks import log_sizes
+from ringback_faults.collect.leaks import log_sizes, secrets_of
 from ringback_faults.collect.topic_dump import OFFSETS_TOPIC, READ_TOPICS, ends_of, partitions_of, reading
 from ringback_faults.contract import GROUPS
 from ringback_faults.ledgers import Key
 
-__all__ = ["Baseline", "Installation", "mark", "subscribed"]
+__all__ = ["Baseline", "Installation", "mark", "run_folders", "subscribed"]
 
 _SUBSCRIBED_SECONDS = 60.0
 
@@ -31,6 +31,11 @@ class Installation(Protocol):
     @property
     def stack(self) -> Stack:
         """The running installation."""
+        ...
+
+    @property
+    def beside(self) -> Stack | None:
+        """Another one on its servers."""
         ...
 
 
@@ -44,7 +49,8 @@ class Baseline:
         known: calls of earlier rows.
         ledger_offset: size of the simulator's ledger in bytes.
         last_write: newest note of the store's triggers.
-        logs: sizes of the log files in bytes.
+        logs: sizes of the log files in bytes, those of an installation beside this one included.
+        secrets: what stood in the files of secrets, likewise: a row may replace it.
         events: how many starts and deaths of processes the stack had seen.
     """
 
@@ -54,7 +60,13 @@ class Baseline:
     ledger_offset: int
     last_write: int
     logs: Mapping[Path, int]
+    secrets: Mapping[str, str]
     events: int
+
+
+def run_folders(world: Installation) -> list[Path]:
+    """Where processes write: those of the installation, then those of the one beside it."""
+    return [stack.run_folder for stack in (world.stack, world.beside) if stack is not None]
 
 
 async def mark(world: Installation) -> Baseline:
@@ -80,7 +92,8 @@ async def mark(world: Installation) -> Baseline:
         known=known,
         ledger_offset=offset,
         last_write=last_write,
-        logs=log_sizes(stack.run_folder),
+        logs=log_sizes(run_folders(world)),
+        secrets=secrets_of(run_folders(world)),
         events=len(stack.events),
     )
 

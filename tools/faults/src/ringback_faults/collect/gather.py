@@ -10,10 +10,10 @@ from ringback_local.stack import Stack
 from ringback_local.supervised import Event
 
 from ringback_faults.collect import simulator_ledger, store_dump
-from ringback_faults.collect.baseline import Baseline, Installation
-from ringback_faults.collect.kafka_ledger import kafka_ledger
+from ringback_faults.collect.baseline import Baseline, Installation, run_folders
+from ringback_faults.collect.kafka_ledger import kafka_ledger, people_of
 from ringback_faults.collect.kept import Kept, place_counted_on, removed_places
-from ringback_faults.collect.leaks import leaks_since, secrets_of
+from ringback_faults.collect.leaks import leaks_since, secrets_ever
 from ringback_faults.collect.people import People
 from ringback_faults.ledgers import (
     GRAPHS_BUDGET,
@@ -29,7 +29,7 @@ from ringback_faults.ledgers import (
 )
 from ringback_faults.pairs import service_of
 
-__all__ = ["collect"]
+__all__ = ["collect", "leaks_of"]
 
 _PORT = "RINGBACK_WEBHOOK__PORT"
 
@@ -61,6 +61,7 @@ async def collect(
     stack = world.stack
     graph = await _graph(stack, baseline)
     kafka = await kafka_ledger(stack.bootstrap_servers, baseline.ends, kept)
+    people = [kafka.people, *([await people_of(world.beside)] if world.beside else ())]
     keys = {*graph.expected, *(record.key for record in kafka.records if record.key and record.key[1])} - baseline.known
     async with store_dump.connected(stack.dsn) as connection:
         calls = await store_dump.stored_calls(connection, keys)
@@ -84,17 +85,22 @@ async def collect(
         acts=tuple(sorted((*acts, *_ends(stack.events[baseline.events :])), key=lambda act: act.at)),
         planted=_planted(acts, kept),
         removed=removed_places(kept),
-        searched=len(kafka.people.canaries),
-        leaks=_leaks(stack, baseline, kafka.people),
+        searched=sum(len(each.canaries) for each in people),
+        leaks=leaks_of(world, baseline, people),
         tenant_budget=_tenant_budget(stack),
         subscribed=graph.subscribed,
         odd=graph.odd,
     )
 
 
-def _leaks(stack: Stack, baseline: Baseline, people: People) -> tuple[str, ...]:
-    canaries = secrets_of(stack.run_folder) | people.canaries
-    return (*leaks_since(baseline.logs, stack.run_folder, canaries), *people.leaks())
+def leaks_of(world: Installation, baseline: Baseline, people: Sequence[People]) -> tuple[str, ...]:
+    """Every finding, in the logs of an installation beside this one, too; each knows only its own people's topics."""
+    folders = run_folders(world)
+    canaries = secrets_ever(baseline.secrets, folders)
+    for number, each in enumerate(people, start=1):
+        canaries |= {f"{name} of installation {number}": text for name, text in each.canaries.items()}
+    found = (leak for each in people for leak in each.leaks())
+    return (*leaks_since(baseline.logs, folders, canaries), *found)
 
 
 def _tenant_budget(stack: Stack) -> int:

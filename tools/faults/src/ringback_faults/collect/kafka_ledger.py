@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from ringback_events.topics import ALL_TOPICS
+from ringback_local.stack import Stack
 
 from ringback_faults.collect.group_offsets import decode
 from ringback_faults.collect.kept import Kept, begins_of, commits_counted_on, counted_on, origin_counted_on, records_of
@@ -20,7 +21,7 @@ from ringback_faults.collect.topic_dump import (
 )
 from ringback_faults.ledgers import Commit, Generation, TopicRecord
 
-__all__ = ["KafkaLedger", "kafka_ledger"]
+__all__ = ["KafkaLedger", "kafka_ledger", "people_of"]
 
 _Offsets = Mapping[TopicPartition, int]
 
@@ -52,6 +53,18 @@ async def kafka_ledger(bootstrap: str, began: _Offsets, kept: Sequence[Kept]) ->
     commits = commits_counted_on(kept, (one for one in states if isinstance(one, Commit) and one.topic in _OURS))
     generations = tuple(state for state in states if isinstance(state, Generation))
     return KafkaLedger(tuple(records), commits, generations, people)
+
+
+async def people_of(stack: Stack) -> People:
+    """The people of an installation, and where they stand in its topics, whatever else these hold."""
+    prefix, bootstrap = stack.addresses.topic_prefix, stack.bootstrap_servers
+    names = [prefix + topic.name for topic in READ_TOPICS]
+    people, everything = People(prefix), dict[TopicPartition, int]()
+    async with reading(bootstrap) as consumer:
+        ends = await ends_of(consumer, await partitions_of(bootstrap, names))
+        async for record in records_between(consumer, everything, ends):
+            people.see(record)
+    return people
 
 
 async def _all_of(consumer: Any, began: _Offsets, kept: Sequence[Kept], ends: _Offsets) -> AsyncIterator[Any]:

@@ -18,20 +18,26 @@ _DEAD = frozenset({topics.INTERNAL_DEAD_LETTERS.name, topics.RESTRICTED_DEAD_LET
 
 
 class People:
-    """Takes records as they are read; keeps the open ones' bytes until they are searched."""
+    """Takes records as they are read; keeps the open ones' bytes until they are searched.
 
-    def __init__(self) -> None:
+    Args:
+        prefix: of the names of the installation's topics.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self.canaries: dict[str, str] = {}
         """By what it is and a number; they did enter, for they are taken from what was published."""
         self._outputs: dict[str, list[bytes]] = {}
 
     def see(self, record: Any) -> None:
         """Take a record of any topic."""
-        if record.topic == topics.RECORDS.name:
+        name = record.topic.removeprefix(self._prefix)
+        if name == topics.RECORDS.name:
             self._meet(record.value)
-        elif record.topic in _OPEN:
+        elif name in _OPEN:
             self._outputs.setdefault(record.topic, []).extend((record.value or b"", *_values(record)))
-        elif record.topic in _DEAD:
+        elif name in _DEAD:
             self._outputs.setdefault(f"headers of {record.topic}", []).extend(_values(record))
 
     def leaks(self) -> tuple[str, ...]:
