@@ -16,9 +16,9 @@ __all__ = ["tell_apart"]
 async def tell_apart(scene: Scene, within: float = 60.0) -> None:
     """Wait until the installation beside has finished, and look whose records are in whose topics and whose store.
 
-    How many `calls` Graph told it of, and how many `records` and `rows` of both were looked at, is the evidence. None
-    may be `lost` of the calls or `foreign` of the others: of a tenant of the other one. Nor may it be `unfinished`, or
-    any of the product's groups be one that is `not_its_own`.
+    How many `calls` Graph told it of, and how many `records` of how many `topics` and `rows` of how many `tables` of
+    either were looked at, is the evidence. None may be `lost` of the calls or `foreign` of the others: of a tenant of
+    the other one. Nor may it be `unfinished`, or any of the product's groups be one that is `not_its_own`.
     """
     at = time.time()
     async with open_beside_scene(scene) as other:
@@ -32,6 +32,8 @@ async def tell_apart(scene: Scene, within: float = 60.0) -> None:
             "not_its_own": await _not_its_own(other),
             "calls": len(owed),
             "lost": sum(stored.get(key, 0) < version for key, version in owed.items()),
+            "topics": min(one.topics for one in seen),
+            "tables": min(one.tables for one in seen),
             "records": min(one.records for one in seen),
             "rows": min(one.rows for one in seen),
             "foreign": sum(one.foreign for one in seen),
