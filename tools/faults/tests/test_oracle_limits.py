@@ -3,12 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from ringback_faults.actions.limits import weight_of
 from ringback_faults.ledgers import Act
 from ringback_faults.oracle.evidence import evidence_of
 from ringback_faults.oracle.index import index_of
+from ringback_faults.oracle.limits import limit_figures
 
-from .conftest import KEY, Story
+from .conftest import FETCH, KEY, Story
 
 
 def _line(route: str, size: int, **facts: Any) -> dict[str, Any]:
@@ -58,6 +60,30 @@ def test_a_record_above_the_limit_is_refused_for_its_size_and_passes_nowhere() -
 def test_a_record_above_the_limit_that_was_published_is_told(story: Story) -> None:
     """Whatever else became of it."""
     assert _figures(story, calls_above=KEY[1])["limit_passed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("killed", "across"),
+    [(100.07, 1), (100.03, 0), (100.2, 0)],
+    ids=["while it was read", "before it was asked for", "when it was published"],
+)
+def test_a_death_struck_a_record_at_the_limit_that_was_in_hand(story: Story, killed: float, across: int) -> None:
+    """Accepted at 100.02, asked for at 100.05, published at 100.1."""
+    story.acts = [Act(99.0, 100.0, "limit records", "graph", {"calls_at": KEY[1], "calls_above": ""})]
+    story.acts.append(Act(killed, 105.0, "kill", "enricher"))
+    ledgers = story.ledgers()
+    assert limit_figures(ledgers, index_of(ledgers))["limit_across_kill"] == across
+
+
+def test_a_record_that_was_refused_after_a_death_was_in_hand_as_well(story: Story) -> None:
+    """That it is refused is the finding; the death struck it all the same."""
+    story.acts = [Act(99.0, 100.0, "limit records", "graph", {"calls_at": KEY[1], "calls_above": ""})]
+    story.acts.append(Act(100.07, 105.0, "kill", "enricher"))
+    asked = next(record for record in story.records if record.topic == FETCH)
+    story.records = [asked]
+    story.refused(106.0, asked, "too_large")
+    ledgers = story.ledgers()
+    assert limit_figures(ledgers, index_of(ledgers))["limit_across_kill"] == 1
 
 
 def test_a_row_without_such_records_has_no_such_figures(story: Story) -> None:

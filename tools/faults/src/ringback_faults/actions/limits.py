@@ -10,6 +10,8 @@ from ringback_common.settings import LimitsSettings
 from ringback_graph_simulator.plans import plan_call
 from ringback_graph_simulator.records import Records
 
+from ringback_faults.actions import processes
+from ringback_faults.actions.processes import Service
 from ringback_faults.actions.registry import action
 from ringback_faults.collect.simulator_ledger import flushed_size, lines_since
 from ringback_faults.ledgers import Act
@@ -22,7 +24,7 @@ _SETTING = "RINGBACK_LIMITS__RECORD_BYTES"
 _SESSIONS = 70
 """More than a page of sessions. Its participants are not: each read ends with the request for them."""
 _READ_SECONDS = 60.0
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS, _BEGUN_SECONDS = 0.5, 0.05
 _OK = 200
 _LAST = "participants"
 _READ = frozenset({"record", "sessions", _LAST})
@@ -34,19 +36,25 @@ Pair = tuple[str, str]
 
 
 @action("limit records")
-async def limit_records(scene: Scene, copies: int = 4) -> None:
+async def limit_records(scene: Scene, copies: int = 4, kill: Service | None = None) -> None:
     """Meetings of exactly the limit and of one byte more, by turns, of all tenants in turn, announced together.
 
     What a read of one weighs is not computed but weighed: one that is not filled up is announced first, and the
     simulator's ledger tells the bytes of the replies that it was read by. `exact` and `above` are how many of the
     others weighed what they were to weigh when they were read, `calls_at` and `calls_above` their calls.
+
+    With `kill` that process dies as soon as Graph has given a first answer about one of those at the limit.
     """
     at, limit = time.time(), _limit(scene)
     [sample] = await _announced(scene, [0])
     padding = limit - (await _weights(scene, [sample]))[sample]
+    begin = await flushed_size(scene.control, scene.stack.simulator.ledger_file)
     made = await _announced(scene, [padding, padding + 1] * copies)
-    weights = await _weights(scene, made)
     whole, above = made[0::2], made[1::2]
+    if kill is not None:
+        await _begun(scene, frozenset(whole), begin)
+        await processes.kill(scene, kill)
+    weights = await _weights(scene, made)
     detail: dict[str, float | str] = {
         "exact": sum(weights[pair] == limit for pair in whole),
         "above": sum(weights[pair] == limit + 1 for pair in above),
@@ -81,6 +89,19 @@ def _meeting() -> dict[str, Any]:
     plan = plan_call("limits", str(uuid.UUID(int=0)), "meeting", "limits", end=_END, sessions=_SESSIONS)
     people = {"participants_v2": records.participants(plan, 1), "sessions": list(records.sessions(plan, 1))}
     return {**records.header(plan, 1, plan.end), **people}
+
+
+async def _begun(scene: Scene, pairs: frozenset[Pair], begin: int) -> None:
+    """Wait until one of these is being read, by the ledger from that byte on; raises TimeoutError if none ever is."""
+    file = scene.stack.simulator.ledger_file
+    async with asyncio.timeout(_READ_SECONDS):
+        while not any(_is_read_of(line, pairs) for line in lines_since(file, begin)):
+            await asyncio.sleep(_BEGUN_SECONDS)
+            await flushed_size(scene.control, file)
+
+
+def _is_read_of(line: Mapping[str, Any], pairs: frozenset[Pair]) -> bool:
+    return line["kind"] == "request" and line["route"] in _READ and (line["tenantId"], line["callId"]) in pairs
 
 
 async def _weights(scene: Scene, pairs: Iterable[Pair]) -> dict[Pair, int]:

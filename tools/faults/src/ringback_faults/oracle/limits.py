@@ -4,6 +4,7 @@ An act `limit records` names the calls of either kind in its detail, `calls_at` 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 
 from ringback_events import topics
 
@@ -22,7 +23,8 @@ def limit_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
 
     `limit_lacking` are the calls at the limit that do not stand on all three topics and in the store, `limit_kept`
     those above it that are no dead letter for their size, and `limit_passed` those above it of which anything was
-    published or stored.
+    published or stored. `limit_across_kill`, of which a row demands some, are calls at the limit that were accepted and
+    asked for before a death, and settled after it: published, or refused.
     """
     if not any(act.what == LIMIT for act in ledgers.acts):
         return {}
@@ -30,8 +32,18 @@ def limit_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
     return {
         "limit_lacking": _count(_topics(key, index) != _PUBLISHED or key not in ledgers.calls for key in whole),
         "limit_kept": _count(_REASON not in map(reason_of, index.letters.get(key, ())) for key in above),
+        "limit_across_kill": _count(_was_struck(key, ledgers, index) for key in whole),
         "limit_passed": _count(bool(_topics(key, index)) or key in ledgers.calls for key in above),
     }
+
+
+def _was_struck(key: Key, ledgers: Ledgers, index: Index) -> bool:
+    """Whether a process that was killed had it in hand."""
+    accepted = min((end for item, _, end in index.accepted if item.key == key), default=inf)
+    asked = min((one.at for one in ledgers.requests if (one.tenant_id, one.call_id) == key), default=inf)
+    settled = [record.at for by_call in (index.published, index.letters) for record in by_call.get(key, ())]
+    first = min(settled, default=-inf)
+    return any(act.what == "kill" and max(accepted, asked) < act.at < first for act in ledgers.acts)
 
 
 def _count(marks: Iterable[bool]) -> float:
