@@ -7,8 +7,10 @@ import orjson
 import yaml
 from ringback_faults.actions.addresses import mistyped
 from ringback_faults.actions.keys import changed_file
+from ringback_faults.actions.own_posts import client_state, forged
 from ringback_faults.collect.simulator_ledger import kid_of
 from ringback_ingest.client_state import NotificationQuery, keys_of, new_keys_file
+from ringback_ingest.client_state import client_state as signed
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HELD: Any = orjson.loads(new_keys_file("old", bytes(32)))
@@ -38,6 +40,16 @@ def test_a_mistyped_file_differs_in_the_notification_urls_alone() -> None:
     for one, before in zip(wrong["tenants"], right, strict=True):
         assert {**one, "notification_url": "http://w/n"} == before
         assert one["notification_url"].startswith("http://127.0.0.1:9/")
+
+
+def test_a_forger_who_knows_the_key_signs_as_the_product_does() -> None:
+    """Else the webhook would refuse what is sent with a withdrawn key for another reason."""
+    (key,) = HELD["keys"]
+    ring = keys_of(orjson.dumps(HELD), "KEYS")
+    assert client_state(key, "T", "callrecords") == signed(ring.active, "T", "callrecords")
+    url = NotificationQuery("callrecords", "old", "local").added_to("http://w/n")
+    (item,) = orjson.loads(forged({"id": "s", "tenantId": "T", "notificationUrl": url}, key))["value"]
+    assert (item["clientState"], item["tenantId"]) == (client_state(key, "T", "callrecords"), "T")
 
 
 def test_the_key_is_read_off_the_url_as_the_product_writes_it() -> None:

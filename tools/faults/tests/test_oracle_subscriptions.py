@@ -111,18 +111,43 @@ def test_calls_go_on_while_an_address_is_mistyped(story: Story) -> None:
     assert subscriptions_of(told(story, acts=(MISTYPED,), posts=posts))["accepted_mistyped"] == 1
 
 
+def _odd(story: Story, *sent: SentOdd, **statuses: int | None) -> dict[str, float]:
+    """Figures of these POSTs with nothing genuine, and of a POST of each kind with what it was answered."""
+    posts = tuple(replace(post(102.0, "a"), odd=kind, status=status) for kind, status in statuses.items())
+    late = (Act(104.0, 106.0, "read late", "webhook"),)
+    return oddities_of(replace(story.ledgers(), posts=posts, odd=sent, acts=late))
+
+
 def test_odd_posts_are_counted_by_kind(story: Story) -> None:
     """And those that hold nothing genuine by whether they were answered."""
-    posts = tuple(replace(post(102.0, "a"), odd=kind) for kind in ("cut", "cut", "utf16", ""))
-    sent = (SentOdd(102.0, 202), SentOdd(103.0, None))
-    figures = oddities_of(replace(story.ledgers(), posts=posts, odd=sent))
-    assert figures == {"odd_posts": 3, "odd_cut": 2, "odd_utf16": 1, "odd_answered": 1, "odd_unanswered": 1}
+    figures = _odd(story, SentOdd(102.0, 202), SentOdd(103.0, None), cut=503, utf16=202, alone=202)
+    assert [figures[f"odd_{name}"] for name in ("posts", "cut", "utf16", "alone")] == [3, 1, 1, 1]
+    assert (figures["odd_answered"], figures["odd_unanswered"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("at", "status", "refused"), [(103.9, 503, 1), (105.0, 503, 0), (106.1, 503, 1), (103, 202, 0)]
+)
+def test_nothing_genuine_is_refused_only_while_a_key_may_come(
+    story: Story, at: float, status: int, refused: int
+) -> None:
+    """Graph would send for four hours what is of no use."""
+    assert _odd(story, SentOdd(at, status))["odd_refused"] == refused
+
+
+@pytest.mark.parametrize(("status", "figures"), [(503, (2, 0)), (202, (0, 2)), (None, (0, 0))])
+def test_what_cannot_be_read_to_its_end_is_sent_again(
+    story: Story, status: int | None, figures: tuple[int, int]
+) -> None:
+    """Of these two kinds alone; what only another parser reads is taken."""
+    seen = _odd(story, cut=status, noJsonBeside=status, utf16=202, byteOrderMark=202)
+    assert (seen["odd_sent_again"], seen["odd_let_through"]) == figures
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.row)
 def test_a_row_without_its_fault_fails_for_its_evidence(story: Story, row: Row) -> None:
     """Each figure that it demands is missing of a run in which nothing happened."""
-    verdict = check(story.ledgers(), row.expect, row.judged)
+    verdict = check(replace(story.ledgers(), searched=1), row.expect, row.judged)
     assert len(verdict.missing) == len(row.expect.evidence)
     assert not verdict.clean
 

@@ -18,9 +18,11 @@ from ringback_local.run_folder import write_private
 from ringback_local.servers import StartFailed
 
 from ringback_faults.actions.members import KEYS_FILE
+from ringback_faults.actions.own_posts import UNREADABLE, forged, not_refused
 from ringback_faults.actions.registry import action
 from ringback_faults.collect.simulator_ledger import kid_of
 from ringback_faults.ledgers import Act
+from ringback_faults.oracle.oddities import READ_LATE
 from ringback_faults.scene import Scene
 
 __all__ = ["changed_file", "rotate_key", "withdraw_key"]
@@ -42,6 +44,9 @@ async def rotate_key(scene: Scene, before: list[str], after: list[str], late: fl
     The keeper and the webhooks `before` read it; then the five minutes pass in which no new key signs, by the keeper's
     wall clock; once Graph has a subscription with the new key of every tenant, and `late` seconds more, the webhooks
     `after` read it. The act `rotate key` ends when the key may sign, the act `read late` when all have read it.
+
+    Before they read it, each of these gets a body for each new subscription of which nothing can be read: `odd` is how
+    many it answered, `odd_taken` how many of them with anything but 503, though their key may still come.
     """
     at, kid, clocks = time.time(), _new_kid(scene), scene.world.clocks
     if clocks is None:
@@ -54,24 +59,39 @@ async def rotate_key(scene: Scene, before: list[str], after: list[str], late: fl
         clocks.shift("keeper", _CLOCK_SECONDS)
         await _signed(scene, kid)
         await asyncio.sleep(late)
+        odd, taken = await _unreadable(scene, after, kid)
         await _all_read(scene, after, file, kid)
     finally:
         clocks.shift("keeper", 0)
     scene.note(Act(at, may_sign, "rotate key", "keeper", {"kid": kid, "readers": len(before) + 1.0}))
-    scene.note(Act(may_sign, time.time(), "read late", "webhook", {"readers": float(len(after))}))
+    read_late = {"readers": float(len(after)), "odd": odd, "odd_taken": taken}
+    scene.note(Act(may_sign, time.time(), READ_LATE, "webhook", read_late))
+
+
+async def _unreadable(scene: Scene, webhooks: Iterable[str], kid: str) -> tuple[float, float]:
+    """How many bodies were answered for subscriptions with this key, and how many of them were not refused."""
+    posts = [(one["notificationUrl"], UNREADABLE) for one in _with_key(await _listed(scene), kid)]
+    told = [await not_refused(scene, webhook, posts) for webhook in webhooks]
+    return sum(answered for answered, _ in told), sum(taken for _, taken in told)
 
 
 @action("withdraw key")
 async def withdraw_key(scene: Scene) -> None:
     """The key of our own subscriptions is gone from the file, unlisted, and another stands there.
 
-    Ends when Graph has a subscription with that key of every tenant.
+    Ends when Graph has a subscription with that key of every tenant. Once the file was read the webhook gets a
+    notification of each tenant that is signed with the key that is gone: `forged` is how many it answered,
+    `forged_taken` how many of them with anything but 503.
     """
-    at, kid = time.time(), _new_kid(scene)
+    at, kid, held = time.time(), _new_kid(scene), _held_by(scene, "webhook")
+    old = next(key for key in held["keys"] if key["kid"] == held["active"])
+    posts = [(one["notificationUrl"], forged(one, old)) for one in _with_key(await _listed(scene), old["kid"])]
     file = orjson.dumps({"active": kid, "keys": [_new_key(kid)]})
     await _all_read(scene, ["webhook", "keeper"], file, kid)
+    answered, taken = await not_refused(scene, "webhook", posts)
     await _signed(scene, kid)
-    scene.note(Act(at, time.time(), "withdraw key", "keeper", {"kid": kid, "readers": 2.0}))
+    detail: dict[str, float | str] = {"kid": kid, "readers": 2.0, "forged": answered, "forged_taken": taken}
+    scene.note(Act(at, time.time(), "withdraw key", "keeper", detail))
 
 
 def changed_file(held: Mapping[str, Any], kid: str, now: datetime) -> bytes:
