@@ -58,8 +58,12 @@ def post_of(line: Mapping[str, Any], webhooks: Mapping[int, str]) -> Post:
         line["lifecycle"],
         line["subscriptionId"],
         line["odd"] or "",
-        webhooks.get(urlsplit(line["url"]).port or 0, _FIRST_WEBHOOK),
+        webhooks.get(_port_of(line["url"]), _FIRST_WEBHOOK),
     )
+
+
+def _port_of(url: str) -> int:
+    return urlsplit(url).port or 0
 
 
 def _item(item: Mapping[str, Any]) -> Item:
