@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -14,7 +15,7 @@ from ringback_faults.mutants.table import show
 from ringback_faults.mutants.trials import trials
 from ringback_faults.report import Verdict
 from ringback_faults.result import Result
-from ringback_faults.row import Row
+from ringback_faults.row import Row, read_rows
 
 ROOT = Path(__file__).resolve().parents[3]
 MUTANTS = read_mutants(ROOT / "tests/fault/mutants")
@@ -44,9 +45,22 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
-def test_there_are_thirty_mutants() -> None:
-    """The fourteen of the design and sixteen of our own, each with a number of its own."""
-    assert [mutant.mutant for mutant in MUTANTS] == [f"M{number}" for number in range(1, 31)]
+def test_there_are_thirty_two_mutants() -> None:
+    """The fourteen of the design and eighteen of our own, each with a number of its own."""
+    assert [mutant.mutant for mutant in MUTANTS] == [f"M{number}" for number in range(1, 33)]
+
+
+@pytest.mark.parametrize("mutant", [each for each in MUTANTS if each.exceeds], ids=lambda mutant: mutant.mutant)
+def test_a_figure_that_shows_a_bug_is_bounded_by_its_row(mutant: Mutant) -> None:
+    """Just so: else the bug would be caught by what no run of the row is red for."""
+    (row,) = (row for row in read_rows(ROOT / "tests/fault/rows") if row.row == mutant.row)
+    assert mutant.exceeds.items() <= row.expect.at_most.items()
+
+
+def test_a_bug_that_nothing_shows_is_refused() -> None:
+    """By an invariant or by a figure."""
+    with pytest.raises(ValueError, match="neither caught_by nor exceeds"):
+        Mutant.model_validate({**_mutant("a", "b").model_dump(), "caught_by": []})
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mutant)
@@ -174,7 +188,7 @@ def test_two_loads_of_one_row_are_refused() -> None:
         trials([_sent_to("R1", 1), _sent_to("R1", 2, load={"calls": 7})], ROWS)
 
 
-def _result(anomalies: dict[str, int], error: str = "", **more: tuple[str, ...]) -> Result:
+def _result(anomalies: dict[str, int], error: str = "", **more: Any) -> Result:
     verdict = None if error else Verdict(anomalies, ("why",), **more)
     return Result("R1", "f", "plain", 5, 20.0, verdict, "", error)
 
@@ -195,6 +209,16 @@ def test_a_bug_is_caught_by_a_named_invariant_with_evidence(result: Result, caug
     outcome = outcome_of(_mutant("a", "b"), result, 33.0)
     assert outcome.caught is caught
     assert outcome.by == (("I1",) if result.verdict and result.verdict.anomalies.get("I1") else ())
+
+
+@pytest.mark.parametrize(("early", "by"), [(2, ("signed_early",)), (0, ()), (None, ())])
+def test_a_bug_is_caught_by_a_figure_that_is_too_high(early: float | None, by: tuple[str, ...]) -> None:
+    """A figure that is missing shows nothing."""
+    result = _result({"I1": 0}, evidence={} if early is None else {"signed_early": early})
+    mutant = _mutant("a", "b").model_copy(update={"exceeds": {"signed_early": 0.0}})
+    outcome = outcome_of(mutant, result, 33.0)
+    assert (outcome.by, outcome.caught) == (by, bool(by))
+    assert outcome.wanted == ("I1", "signed_early")
 
 
 def _unseen() -> Outcome:

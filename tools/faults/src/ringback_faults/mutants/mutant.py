@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ringback_common.errors import ConfigError
 
 from ringback_faults.report import INVARIANTS
@@ -49,12 +49,14 @@ class Mutant(_Model):
     """A planted bug.
 
     Attributes:
-        mutant: M1 to M30.
+        mutant: M1 to M32.
         bug: what it does wrong, in one sentence for people.
         why: what the ledgers show of it.
         patches: the bug itself.
         row: the row of the regular suite that has to see it.
         caught_by: the invariants of which at least one has to be broken then, most telling first.
+        exceeds: figures that the row bounds by `at_most`, and these bounds: one that is above shows the bug as well.
+            For bugs that break a rule of the product before anything is lost.
         load: members of the row's load that are smaller here, e.g. {"calls": 60}; applied to its control, too.
         drain_seconds: after so long nobody waits any more for what the bug has lost.
     """
@@ -64,9 +66,16 @@ class Mutant(_Model):
     why: str
     patches: Annotated[tuple[Patch, ...], Field(min_length=1)]
     row: Annotated[str, Field(pattern=r"^R[0-9]{1,2}[a-z]?$")]
-    caught_by: Annotated[tuple[Annotated[str, AfterValidator(_known)], ...], Field(min_length=1)]
+    caught_by: tuple[Annotated[str, AfterValidator(_known)], ...] = ()
+    exceeds: Mapping[str, float] = Field(default_factory=dict)
     load: Mapping[str, Any] = Field(default_factory=dict)
     drain_seconds: Annotated[float, Field(gt=0)] = 12.0
+
+    @model_validator(mode="after")
+    def _is_caught_by_something(self) -> "Mutant":
+        if not (self.caught_by or self.exceeds):
+            raise ValueError("neither caught_by nor exceeds says what shows the bug")
+        return self
 
 
 def read_mutant(file: Path) -> Mutant:

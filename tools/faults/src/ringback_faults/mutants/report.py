@@ -19,7 +19,7 @@ class Outcome:
 
     Attributes:
         fault: of the row it was planted in.
-        wanted: the invariants of which one has to be broken.
+        wanted: the invariants and figures of which one has to be broken, or too high.
         by: those of them that are.
         seconds: until it was judged, the opening of its world included.
         missing: the evidence of the fault that was not there: then nothing is proven, whatever is broken.
@@ -75,6 +75,7 @@ def outcome_of(mutant: Mutant, result: Result, seconds: float) -> Outcome:
     """Whether the row's verdict shows the bug."""
     verdict = result.verdict
     anomalies = {} if verdict is None else {name: count for name, count in verdict.anomalies.items() if count}
+    evidence: Mapping[str, float] = {} if verdict is None else verdict.evidence
     return Outcome(
         mutant=mutant.mutant,
         bug=mutant.bug,
@@ -82,8 +83,11 @@ def outcome_of(mutant: Mutant, result: Result, seconds: float) -> Outcome:
         fault=result.fault,
         seed=result.seed,
         seconds=seconds,
-        wanted=mutant.caught_by,
-        by=tuple(name for name in mutant.caught_by if name in anomalies),
+        wanted=(*mutant.caught_by, *mutant.exceeds),
+        by=(
+            *(name for name in mutant.caught_by if name in anomalies),
+            *(name for name, most in mutant.exceeds.items() if evidence.get(name, most) > most),
+        ),
         anomalies=anomalies,
         findings=() if verdict is None else verdict.findings,
         missing=() if verdict is None else verdict.missing,
