@@ -16,6 +16,7 @@ def test_a_figure_of_a_group_is_read_over_all_its_topics() -> None:
         'removed_total{group="g-operations",topic="a"} 5.0\nremoved_created{group="g",topic="a"} 7.0\n'
     )
     assert metric_sum(text, "removed_total", "g") == 5
+    assert metric_sum(text, "removed_total") == 10
     assert metric_sum("", "removed_total", "g") == 0
 
 

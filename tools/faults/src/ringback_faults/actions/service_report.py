@@ -100,7 +100,8 @@ async def metrics_of(scene: Scene, process: str) -> str:
         return ""
 
 
-def metric_sum(text: str, metric: str, group: str) -> float:
-    """The sum of a metric over all topics of a group; 0 if the text has no such line."""
-    line = rf'^{metric}\{{[^}}]*\bgroup="{group}"[^}}]*\}} (\S+)$'
+def metric_sum(text: str, metric: str, group: str | None = None) -> float:
+    """The sum of a metric over all topics of a group, or of every group; 0 if the text has no such line."""
+    of_group = "" if group is None else rf'\bgroup="{group}"[^}}]*'
+    line = rf"^{metric}\{{[^}}]*{of_group}\}} (\S+)$"
     return sum(float(value) for value in re.findall(line, text, re.MULTILINE))

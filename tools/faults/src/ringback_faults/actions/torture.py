@@ -1,41 +1,45 @@
-"""The installation beside, tortured: its enrichers are killed, its topics flooded, its groups' offsets set back."""
+"""The installation beside, tortured: its enricher is killed, its topics are flooded, its groups' offsets set back."""
 
 import asyncio
 import time
 
 from ringback_local.servers import StartFailed
 
-from ringback_faults.actions.busy import READY_SECONDS
 from ringback_faults.actions.deliveries import flood
 from ringback_faults.actions.offsets import reset_offsets
 from ringback_faults.actions.processes import kill
 from ringback_faults.actions.registry import action
+from ringback_faults.actions.service_report import metric_sum, metrics_of
 from ringback_faults.collect.baseline import subscribed
 from ringback_faults.ledgers import Act
 from ringback_faults.oracle.beside import CALM, TORTURE
 from ringback_faults.scene import Scene, open_beside_scene
 
-__all__ = ["torture"]
+__all__ = ["done_besides", "torture"]
 
 _SETTLED_SECONDS = 2.0
 """Between the calm and the torture: what came last in the calm is stored by then, and is no part of what comes next."""
 _AMONG = 40
 """Calls that the flood is about: an enricher has some to read at any moment, and never many of one."""
+_FILLED_SECONDS = 8.0
+"""Of the flood, before the store's offsets are set back: there is something to be stored again by then."""
+_ASSIGNED, _ASSIGNED_SECONDS = "ringback_stream_assigned_partitions", 60.0
 
 
 @action("torture")
-async def torture(
-    scene: Scene, calm: float, seconds: float, rate: int = 30, kills: int = 3, every: float = 3.0
-) -> None:
+async def torture(scene: Scene, calm: float, seconds: float, rate: int = 30, kills: int = 2) -> None:
     """Leave both installations alone for a while, then torture the one beside; the row's own is left alone throughout.
+
+    The row's own calls have to go on ending all the time. The calm is what they are compared with, so it has to begin
+    when the processes are warm.
 
     Args:
         scene: where.
-        calm: seconds in which nothing is done: what the row's own installation is compared with later.
+        calm: seconds in which nothing is done.
         seconds: for which notifications flood the other one.
         rate: of the flood, a second.
-        kills: deaths of its enricher, each while it holds work, most of them before it is ready again.
-        every: seconds between two.
+        kills: deaths of its enricher, each once it has its partitions again, some 20 s after the one before; both
+            groups' offsets are set back meanwhile.
     """
     async with open_beside_scene(scene) as other:
         await subscribed(other.stack)
@@ -46,20 +50,47 @@ async def torture(
         at = time.time()
         async with asyncio.TaskGroup() as group:
             group.create_task(_flooded(other, rate, seconds))
-            group.create_task(_killed(other, kills, every))
-            group.create_task(_set_back(other, "store"))
-        scene.note(Act(at, time.time(), TORTURE, "beside", _figures(other.acts)))
+            group.create_task(_store_set_back(other))
+            deaths = group.create_task(_killed_again_and_again(other, kills))
+        detail = {"kills": float(kills), "kills_holding_work": float(deaths.result()), **done_besides(other.acts)}
+        scene.note(Act(at, time.time(), TORTURE, "beside", detail))
 
 
 async def _flooded(other: Scene, rate: int, seconds: float) -> None:
     await flood(other, rate=rate, seconds=seconds, among=_AMONG)
 
 
-async def _killed(other: Scene, kills: int, every: float) -> None:
-    """Over and over, and once it has got over the last one, back to the beginning."""
-    await kill(other, "enricher", times=kills, every=every, ready=False)
-    await other.stack.ready("enricher", READY_SECONDS)
-    await _set_back(other, "enricher")
+async def _killed_again_and_again(other: Scene, kills: int) -> int:
+    """How many deaths struck work; once it has got over the first one, the enricher is set back to the beginning."""
+    struck = 0
+    for number in range(kills):
+        struck += await _killed(other)
+        if number == 0:
+            await _set_back(other, "enricher")
+    return struck
+
+
+async def _killed(other: Scene) -> bool:
+    """Kill the enricher, and wait until the next one is ready; whether it had partitions, and work of theirs."""
+    assigned = await _has_partitions(other)
+    await kill(other, "enricher")
+    death = next(act for act in reversed(other.acts) if act.what == "kill")
+    return assigned and float(death.detail["held"]) > 0
+
+
+async def _has_partitions(other: Scene) -> bool:
+    """Wait for it: after a death the group keeps them for the dead member until its session ends."""
+    deadline = time.monotonic() + _ASSIGNED_SECONDS
+    while not metric_sum(await metrics_of(other, "enricher"), _ASSIGNED):
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.1)
+    return True
+
+
+async def _store_set_back(other: Scene) -> None:
+    await asyncio.sleep(_FILLED_SECONDS)
+    await _set_back(other, "store")
 
 
 async def _set_back(other: Scene, process: str) -> None:
@@ -70,14 +101,19 @@ async def _set_back(other: Scene, process: str) -> None:
         other.note(Act(time.time(), time.time(), "not set back", process))
 
 
-def _figures(acts: list[Act]) -> dict[str, float | str]:
-    """What was done to it, for the row's own evidence."""
-    kills = [act for act in acts if act.what == "kill"]
+def done_besides(acts: list[Act]) -> dict[str, float | str]:
+    """What was done to the other one besides its deaths, for the row's own evidence.
+
+    `resets` are those that were set while it was flooded, `last_reset` is when the last one was, Unix seconds: a text,
+    for evidence adds up the numbers of a detail.
+    """
+    (flooded,) = (act for act in acts if act.what == "flood")
     resets = [act for act in acts if act.what == "reset offsets"]
+    written = [float(act.detail["written"]) for act in resets]
+    meanwhile = [at for at in written if flooded.at <= at <= flooded.end]
     return {
-        "kills": len(kills),
-        "kills_holding_work": sum(bool(act.detail["held"]) for act in kills),
-        "resets": len(resets),
+        "resets": float(len(meanwhile)),
         "records_again": sum(float(act.detail["records"]) for act in resets),
-        "sent": sum(float(act.detail["sent"]) for act in acts if act.what == "flood"),
+        "sent": float(flooded.detail["sent"]),
+        "last_reset": f"{max(written, default=0.0):.6f}",
     }

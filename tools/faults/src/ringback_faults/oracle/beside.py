@@ -1,8 +1,8 @@
 """I15 beside another installation: whatever is done to that one, this one serves its calls as ever. Pure.
 
 An act `calm` is a time in which nothing was done, an act `torture` one in which the other installation was tortured.
-Both share a broker, and no more than that may be seen: no group of this one changes hands, and its items are stored as
-soon as before, or within a second.
+Both share a broker and this machine, and no more than that may be felt: no group of this one changes hands, and its
+items are stored nearly as soon as before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +13,14 @@ from ringback_faults.oracle.behind import CALM
 from ringback_faults.oracle.index import Index
 from ringback_faults.oracle.latency import quantile
 
-__all__ = ["CALM", "TORTURE", "beside_figures", "slowed_down"]
+__all__ = ["CALM", "TORTURE", "after_resets_of", "beside_figures", "slowed_down"]
 
 TORTURE = "torture"
-_LEAST_ALLOWED, _TIMES_ALLOWED = 1.0, 2.0
-"""Seconds that a quantile may always be, and times its baseline."""
-_SHARES = {"p95": 0.95, "p99": 0.99}
+_TIMES_ALLOWED = 2.0
+"""Of p95 in the calm, for p95 while the other one is tortured."""
+_P99_ALLOWED = 1.2
+"""Seconds; twice the 0.59 and 0.64 that two cores had, where p95 was 1.4 times its baseline of 0.24 and 0.26."""
+_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _NOT_FOUND = 404
 
 
@@ -34,6 +36,14 @@ def beside_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
     return {**counts, **quantiles, "own_generations": float(_generations(ledgers))}
 
 
+def after_resets_of(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
+    """`items_after_resets`: accepted after the last offsets of the other one were set back; {} without a torture."""
+    tortures = [act for act in ledgers.acts if act.what == TORTURE]
+    accepted = [at for _, _, at in index.accepted]
+    after = (at for act in tortures for at in accepted if float(act.detail.get("last_reset", "inf")) < at <= act.end)
+    return {"items_after_resets": float(sum(1 for _ in after))} if tortures else {}
+
+
 def slowed_down(ledgers: Ledgers, index: Index) -> Iterator[str]:
     """A sentence for each quantile above what it may be, one where nobody was there, one for groups that changed."""
     figures = beside_figures(ledgers, index)
@@ -41,10 +51,8 @@ def slowed_down(ledgers: Ledgers, index: Index) -> Iterator[str]:
         return
     if not (figures[f"items_{CALM}"] and figures[f"items_{TORTURE}"]):
         yield "nothing was accepted in the calm, or while the installation beside was tortured"
-    for name in _SHARES:
-        found, baseline = figures[f"{name}_{TORTURE}"], figures[f"{name}_{CALM}"]
-        allowed = max(_LEAST_ALLOWED, _TIMES_ALLOWED * baseline)
-        if found > allowed:
+    for name, allowed in {"p95": _TIMES_ALLOWED * figures[f"p95_{CALM}"], "p99": _P99_ALLOWED}.items():
+        if (found := figures[f"{name}_{TORTURE}"]) > allowed:
             yield f"{name} beside the tortured installation is {found:.2f} s, {allowed:.2f} s may be"
     if figures["own_generations"]:
         yield f"groups changed hands {figures['own_generations']:.0f} times, though nothing was done to their members"

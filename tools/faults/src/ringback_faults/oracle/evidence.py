@@ -8,6 +8,7 @@ from ringback_events import topics
 
 from ringback_faults.ledgers import Act, Ledgers, Request
 from ringback_faults.oracle.behind import ahead_of
+from ringback_faults.oracle.beside import after_resets_of
 from ringback_faults.oracle.growth import growth_of
 from ringback_faults.oracle.index import ASIDES, DEAD_LETTERS, ENRICHER, LANES, RETRIES, SINK, Index
 from ringback_faults.oracle.limits import limit_figures
@@ -39,6 +40,7 @@ def evidence_of(ledgers: Ledgers, index: Index) -> dict[str, float]:
         **growth_of(ledgers.samples),
         **strikes_of(ledgers),
         **ahead_of(ledgers),
+        **after_resets_of(ledgers, index),
         **log_ends_of(ledgers, index),
         **limit_figures(ledgers, index),
         **members_of(ledgers.samples),
