@@ -23,8 +23,8 @@ def oddities_of(ledgers: Ledgers) -> dict[str, float]:
 
     `odd_posts` of all kinds, `odd_<kind>` of each that there was, by the sender's name for it. Of those with nothing
     genuine in them `odd_answered` and `odd_unanswered` are how many got an answer and how many none, `odd_refused` how
-    many were answered 503 while every key was known. Of those that cannot be read to their end `odd_sent_again` were
-    answered 503, `odd_let_through` were answered 2xx.
+    many were answered 503 while every key was known. Of those that cannot be read to their end `odd_spoiled_answered`
+    got an answer, `odd_let_through` 2xx.
     """
     kinds = Counter(post.odd for post in ledgers.posts if post.odd)
     spoiled = [post for post in ledgers.posts if post.odd in _SPOILED]
@@ -35,7 +35,7 @@ def oddities_of(ledgers: Ledgers) -> dict[str, float]:
         "odd_answered": float(answered),
         "odd_unanswered": float(len(ledgers.odd) - answered),
         "odd_refused": float(sum(one.status == _UNAVAILABLE for one in _of_known_keys(ledgers))),
-        "odd_sent_again": float(sum(post.status == _UNAVAILABLE for post in spoiled)),
+        "odd_spoiled_answered": float(sum(post.status is not None for post in spoiled)),
         "odd_let_through": float(sum(post.accepted for post in spoiled)),
     }
 
