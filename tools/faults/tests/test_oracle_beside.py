@@ -29,13 +29,13 @@ def test_calls_that_are_stored_as_soon_as_before_are_no_anomaly(story: Story) ->
 
 @pytest.mark.parametrize(
     ("baseline", "took", "findings"),
-    [(0.2, 0.39, 0), (0.2, 0.41, 1), (0.7, 1.19, 0), (0.7, 1.21, 1), (0.2, 1.21, 2)],
+    [(0.2, 0.39, 0), (0.2, 0.41, 1), (0.8, 1.49, 0), (0.8, 1.51, 1), (0.2, 1.51, 2)],
     ids=["twice", "more than twice", "at the bound", "above the bound", "both"],
 )
 def test_p95_may_be_twice_its_baseline_and_p99_has_a_bound(
     story: Story, baseline: float, took: float, findings: int
 ) -> None:
-    """Here there is one item, which is both; a slow calm allows p99 no more than 1.2 s."""
+    """Here there is one item, which is both; a slow calm allows p99 no more than 1.5 s."""
     _tortured(story, baseline)
     story.versions[0] = story.versions[0].__class__(story.versions[0].key, 1, 1, 100.02 + took)
     assert story.verdict().anomalies["I15"] == findings

@@ -18,8 +18,8 @@ __all__ = ["CALM", "TORTURE", "after_resets_of", "beside_figures", "slowed_down"
 TORTURE = "torture"
 _TIMES_ALLOWED = 2.0
 """Of p95 in the calm, for p95 while the other one is tortured."""
-_P99_ALLOWED = 1.2
-"""Seconds; twice the 0.59 and 0.64 that two cores had, where p95 was 1.4 times its baseline of 0.24 and 0.26."""
+_P99_ALLOWED = 1.5
+"""Seconds; twice the 0.59 to 0.79 of three runs on two busy cores, in which p95 was 1.3 to 1.4 times its baseline."""
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _NOT_FOUND = 404
 
