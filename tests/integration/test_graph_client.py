@@ -149,7 +149,7 @@ async def test_a_meeting_of_150_sessions_and_a_webinar_of_400_participants_arriv
     assert all(request["overBudget"] is None for request in await control.requests())
 
 
-@pytest.mark.parametrize(("shape", "requests"), [("peerToPeer", 1), ("meeting", 2)])
+@pytest.mark.parametrize(("shape", "requests"), [("peerToPeer", 1), ("smallMeeting", 2)])
 async def test_a_small_record_costs_one_request_or_two_and_no_refusal(
     graph: GraphClient, control: Control, tenant: Tenant, shape: str, requests: int
 ) -> None:
