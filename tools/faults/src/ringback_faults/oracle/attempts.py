@@ -4,8 +4,9 @@ Counted in the simulator's ledger and on the topics, held against the failure ta
 place, so many deferrals for each reason. A process that is interrupted, or hands over, may begin a count anew.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ringback_events import topics
 
@@ -31,21 +32,33 @@ _DEFERRALS = {
 }
 """Reason → how often a request may be put off for it; what waits for its tenant, for the bulk lane, or for a read of
 its call that goes on, is not counted."""
+_AS_WITNESS = 1
+"""The call may be asked for once more to learn whether it is its tenant alone that Graph does not answer."""
 _SERVER, _OK = 500, 200
-_WELL = 4
-"""Other calls that Graph serves for one that it fails, while it is well."""
+_LATELY, _WELL = 20, 0.25
+"""Of so many reads this share may fail while Graph is well. A breaker that looks at as many opens at twice of it, and
+what fails while it is open is held against nobody: a count of requests does not show that, for a read may have many.
+"""
+
+
+class _Read(NamedTuple):
+    """One read of a call by its last request."""
+
+    key: Key
+    at: float
+    failed: bool
 
 
 def endless_tries(ledgers: Ledgers, index: Index) -> Iterator[str]:
     """A sentence for each call that Graph failed, while it served others, more often than its requests were due."""
     failures: dict[Key, list[float]] = {}
-    for failure in _lone_failures(ledgers.requests):
-        failures.setdefault((failure.tenant_id, failure.call_id or ""), []).append(failure.at)
+    for read in _lone_failures(ledgers.requests):
+        failures.setdefault(read.key, []).append(read.at)
     for key, moments in failures.items():
         lanes = index.lanes.get(key, ())
         for tries, at in enumerate(moments, start=1):
             taken_in = max(1, sum(record.at <= at for record in lanes))  # those of earlier rows are in no ledger
-            due = _IN_PLACE * taken_in * (1 + _interruptions(at, ledgers))
+            due = _IN_PLACE * taken_in * (1 + _interruptions(at, ledgers)) + _AS_WITNESS
             if tries > due:
                 yield f"{key[1]} was tried {len(moments)} times though it alone failed; {due} were due at {at:.3f}"
                 break
@@ -62,18 +75,39 @@ def endless_deferrals(ledgers: Ledgers, index: Index) -> Iterator[str]:
                 yield f"a request of {key[1]} was put off {times} times for {reason.decode()}, {due} are allowed"
 
 
-def _lone_failures(requests: Sequence[Request]) -> Iterator[Request]:
-    """Failures of a call, the first and each since whose last one Graph served others, and failed hardly any."""
-    served, failed, seen = 0, 0, dict[Key, tuple[int, int]]()
+def _lone_failures(requests: Sequence[Request]) -> Iterator[_Read]:
+    """Reads that failed while hardly any other did, and others were served since the call's last one failed."""
+    before, served, seen = deque[bool](maxlen=_LATELY), 0, dict[Key, int]()
+    for read in sorted(_reads(requests), key=lambda one: one.at):
+        if read.failed:
+            if served > seen.get(read.key, -1) and sum(before) <= _LATELY * _WELL:
+                yield read
+            seen[read.key] = served
+        served += not read.failed
+        before.append(read.failed)
+
+
+def _reads(requests: Sequence[Request]) -> Iterator[_Read]:
+    """Every read of a call; it begins with the record itself, or after one that failed."""
+    going_on: dict[Key, _Read] = {}
     for request in sorted(requests, key=lambda one: one.end):
-        key = request.tenant_id, request.call_id or ""
-        if request.call_id and (request.status >= _SERVER or request.status == 0):
-            well, badly = seen.get(key, (-1, failed))
-            if served - well > _WELL * (failed - badly):
-                yield request
-            failed += 1
-            seen[key] = served, failed
-        served += bool(request.call_id) and request.status == _OK
+        if not request.call_id:
+            continue
+        key = request.tenant_id, request.call_id
+        before = going_on.pop(key, None)
+        if before is not None and request.route == "record":
+            yield before
+        read = _Read(key, request.end, failed=_is_failure(request))
+        if read.failed:
+            yield read
+        else:
+            going_on[key] = read
+    yield from going_on.values()
+
+
+def _is_failure(request: Request) -> bool:
+    """No answer, one that says Graph failed, or one that the simulator spoilt."""
+    return request.status == 0 or request.status >= _SERVER or (request.status == _OK and request.fault is not None)
 
 
 def _interruptions(until: float, ledgers: Ledgers) -> int:
