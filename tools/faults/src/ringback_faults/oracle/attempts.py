@@ -32,17 +32,22 @@ _DEFERRALS = {
 }
 """Reason → how often a request may be put off for it; what waits for its tenant, for the bulk lane, or for a read of
 its call that goes on, is not counted."""
-_AS_WITNESS = 1
-"""The call may be asked for once more to learn whether it is its tenant alone that Graph does not answer."""
+_SILENT = 5
+"""Calls of a tenant that fail one after the other before the enricher asks for one of them again, out of turn, to learn
+whether Graph answers this tenant at all (ARCHITECTURE.md, silence)."""
 _SERVER, _OK = 500, 200
-_LATELY, _WELL = 20, 0.25
-"""Of so many reads this share may fail while Graph is well. A breaker that looks at as many opens at twice of it, and
-what fails while it is open is held against nobody: a count of requests does not show that, for a read may have many.
-"""
+_WINDOW, _MOST_FAILED = 20, 5
+"""Graph is well while at most 5 of the last 20 reads failed. The circuit breaker opens when more than half of its last
+20 failed, and no failure counts for a call while it is open. Reads, not requests: one read may send many."""
 
 
 class _Read(NamedTuple):
-    """One read of a call by its last request."""
+    """One read of a call.
+
+    Attributes:
+        at: when its last request ended.
+        failed: whether that request failed.
+    """
 
     key: Key
     at: float
@@ -58,7 +63,7 @@ def endless_tries(ledgers: Ledgers, index: Index) -> Iterator[str]:
         lanes = index.lanes.get(key, ())
         for tries, at in enumerate(moments, start=1):
             taken_in = max(1, sum(record.at <= at for record in lanes))  # those of earlier rows are in no ledger
-            due = _IN_PLACE * taken_in * (1 + _interruptions(at, ledgers)) + _AS_WITNESS
+            due = _IN_PLACE * taken_in * (1 + _interruptions(at, ledgers))
             if tries > due:
                 yield f"{key[1]} was tried {len(moments)} times though it alone failed; {due} were due at {at:.3f}"
                 break
@@ -76,37 +81,44 @@ def endless_deferrals(ledgers: Ledgers, index: Index) -> Iterator[str]:
 
 
 def _lone_failures(requests: Sequence[Request]) -> Iterator[_Read]:
-    """Reads that failed while hardly any other did, and others were served since the call's last one failed."""
-    before, served, seen = deque[bool](maxlen=_LATELY), 0, dict[Key, int]()
+    """Reads that failed while Graph was well: it served others since the call's last failure, and the tenant lately."""
+    last = deque[bool](maxlen=_WINDOW)
+    served, served_before = 0, dict[Key, int]()
+    failing: dict[str, set[Key]] = {}
     for read in sorted(_reads(requests), key=lambda one: one.at):
+        of_tenant = failing.setdefault(read.key[0], set())
         if read.failed:
-            if served > seen.get(read.key, -1) and sum(before) <= _LATELY * _WELL:
+            others = served > served_before.get(read.key, -1)
+            if others and sum(last) <= _MOST_FAILED and len(of_tenant) < _SILENT:
                 yield read
-            seen[read.key] = served
-        served += not read.failed
-        before.append(read.failed)
+            served_before[read.key] = served
+            of_tenant.add(read.key)
+        else:
+            served += 1
+            of_tenant.clear()
+        last.append(read.failed)
 
 
 def _reads(requests: Sequence[Request]) -> Iterator[_Read]:
-    """Every read of a call; it begins with the record itself, or after one that failed."""
-    going_on: dict[Key, _Read] = {}
+    """Every read of a call, a request for the record and those that follow it until the next one or a failure."""
+    open_reads: dict[Key, _Read] = {}
     for request in sorted(requests, key=lambda one: one.end):
         if not request.call_id:
             continue
         key = request.tenant_id, request.call_id
-        before = going_on.pop(key, None)
-        if before is not None and request.route == "record":
-            yield before
+        earlier = open_reads.pop(key, None)
+        if earlier is not None and request.route == "record":
+            yield earlier
         read = _Read(key, request.end, failed=_is_failure(request))
         if read.failed:
             yield read
         else:
-            going_on[key] = read
-    yield from going_on.values()
+            open_reads[key] = read
+    yield from open_reads.values()
 
 
 def _is_failure(request: Request) -> bool:
-    """No answer, one that says Graph failed, or one that the simulator spoilt."""
+    """No answer, a 5xx, or an answer of 200 that a fault of the simulator garbled or cut off."""
     return request.status == 0 or request.status >= _SERVER or (request.status == _OK and request.fault is not None)
 
 
