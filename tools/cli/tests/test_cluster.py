@@ -1,4 +1,4 @@
-"""Making topics on a cluster that is not whole yet."""
+"""Making a topic on a cluster that has no controller yet."""
 
 from typing import Any, cast
 
@@ -10,22 +10,19 @@ from ringback_events.topics import FETCH
 
 
 class Headless:
-    """A cluster whose nodes have not found a controller; asked for one, aiokafka's client ends with this error."""
+    """An admin client of aiokafka, connected to a cluster without a controller."""
 
     async def describe_cluster(self) -> dict[str, Any]:
-        """As aiokafka gives it."""
+        """The metadata of the cluster, as far as it is used."""
         return {"controller_id": -1}
 
     async def create_topics(self, _: object) -> None:
-        """As aiokafka fails."""
+        """Fails as aiokafka 0.14 does."""
         raise AttributeError("'NoneType' object has no attribute 'nodeId'")
-
-    alter_configs = create_topics
 
 
 async def test_a_cluster_without_a_controller_is_one_clear_sentence() -> None:
-    """An operator tries again; nothing was made."""
+    """The operator reads what to do, not an AttributeError of the client."""
     cluster = Cluster(cast("Any", Headless()), KafkaSettings(bootstrap_servers="kafka:9092"))
-    for act in (cluster.create, cluster.configure):
-        with pytest.raises(Transient, match="Kafka has no controller now"):
-            await act(FETCH, 3)
+    with pytest.raises(Transient, match="Kafka has no controller yet"):
+        await cluster.create(FETCH, 3)

@@ -1,4 +1,4 @@
-"""When a Kafka node counts as there."""
+"""When a Kafka node that was started counts as ready."""
 
 import asyncio
 import struct
@@ -29,11 +29,11 @@ async def _node(reply: bytes) -> AsyncGenerator[int]:
 
 
 @pytest.mark.parametrize(
-    ("reply", "there"),
+    ("reply", "ready"),
     [(_reply(7), True), (_reply(-1), False), (_reply(7)[:-4], False), (b"\x00\x00", False), (b"", False)],
     ids=["with a controller", "without one", "cut", "no length", "closed"],
 )
-async def test_a_node_is_there_when_it_knows_a_controller(reply: bytes, *, there: bool) -> None:
-    """Else who makes a topic right after the start finds nobody to ask, and aiokafka ends with an AttributeError."""
+async def test_a_node_is_ready_when_it_names_a_controller(reply: bytes, *, ready: bool) -> None:
+    """Without one, making a topic right after the start ends with an AttributeError of aiokafka."""
     async with _node(reply) as port:
-        assert await asyncio.to_thread(answers, port) is there
+        assert await asyncio.to_thread(answers, port) is ready

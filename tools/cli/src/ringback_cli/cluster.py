@@ -63,7 +63,7 @@ class Cluster:
         }
 
     async def create(self, topic: Topic, replication: int) -> None:
-        """Make a topic as the contract says."""
+        """Make a topic as the contract says; raises Transient while the cluster has no controller."""
         name = full_name(self._kafka, topic.name)
         await self._require_controller()
         new = NewTopic(name, topic.partitions, replication, topic_configs=wanted_configs(topic, replication))
@@ -74,16 +74,18 @@ class Cluster:
     async def configure(self, topic: Topic, replication: int) -> None:
         """Set all settings of a topic; Kafka replaces them as a whole, so every one of ours is given."""
         name, configs = full_name(self._kafka, topic.name), wanted_configs(topic, replication)
-        await self._require_controller()
         resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=configs)
         for answer in await self._admin.alter_configs([resource]):
             for entry in answer.resources:
                 _raise_for(entry[0])
 
     async def _require_controller(self) -> None:
-        """Raise Transient where the cluster has none, as for a moment after its start: aiokafka has no error for it."""
+        """Raise Transient if the cluster has none, as shortly after its start.
+
+        Without this, aiokafka's `create_topics` ends with an AttributeError.
+        """
         if (await self._admin.describe_cluster())["controller_id"] < 0:
-            raise Transient("Kafka has no controller now, so no topic can be made or changed; try again.")
+            raise Transient("Kafka has no controller yet, so no topic can be made. Try again when its nodes are up.")
 
     async def _configs(self, names: set[str]) -> dict[str, dict[str, str]]:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(names)]

@@ -28,8 +28,8 @@ start and four times all topics of the contract)."""
 def answers(port: int) -> bool:
     """Whether a broker on this port processes requests and knows a controller.
 
-    It answers as soon as it is registered, for a moment before it has read the cluster's metadata: whoever asks for a
-    topic to be made then has nobody to send that to.
+    It answers as soon as it is registered, but only after it has read the cluster's metadata does it name a controller,
+    and without one no topic can be made.
     """
     reply = ask(port, _METADATA, _LARGEST_REPLY)
     if len(reply) < _LENGTH.size or len(reply) != _LENGTH.size + _LENGTH.unpack_from(reply)[0]:
