@@ -42,6 +42,8 @@ NEEDED = tuple(
     )
 )
 WANTED_RATE = 15_000
+ALLOWED = 5.0
+"""Seconds that the services allow."""
 WITHIN = 0.5
 _TOO_LARGE = 3 * 1024 * 1024
 
@@ -60,11 +62,16 @@ WELL, OTHER = neighbours(2)
 
 @dataclass
 class Rig:
-    """A flow that puts aside, and who is paused."""
+    """A flow that puts aside, and who is paused.
+
+    A record leaves after `ALLOWED`, so that a machine which stands still for a second moves
+    nothing; what is about leaving itself takes `WITHIN`.
+    """
 
     step: KeyStep
     paused: set[str] = field(default_factory=lambda: {"sick"})
     quota: Callable[[str], float] = lambda _: 1000.0
+    within: float = ALLOWED
 
     def __post_init__(self) -> None:
         aside = Aside(
@@ -75,7 +82,7 @@ class Rig:
             is_paused=self.paused.__contains__,
             may_ask=lambda received: (received.key or b"").decode().partition("|")[0] not in self.paused,
             quota=self.quota,
-            within=WITHIN,
+            within=self.within,
         )
         lanes = (
             Lane(FETCH),
@@ -214,7 +221,7 @@ async def test_a_slow_read_leaves_its_partition_and_its_copy_is_answered_by_it(
     await make_topics(*NEEDED)
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
     step = Slow()
-    rig = Rig(step)
+    rig = Rig(step, within=WITHIN)
     await send_all(settings, [fetch(f"{OTHER}|slow"), fetch(f"{WELL}|1")])
     async with running(settings, rig.flow):
 
@@ -233,7 +240,7 @@ async def test_what_a_crash_writes_twice_is_bounded(kafka: Broker, topic_prefix:
     """Behind a record that is in hand so many are moved and no more; when it has gone, the rest follows."""
     await make_topics(*NEEDED)
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
-    rig = Rig(Slow())
+    rig = Rig(Slow(), within=WITHIN)
     await send_all(settings, [fetch(f"{OTHER}|slow")])
     await load(settings, LARGEST_SPAN + 5000)
     async with running(settings, rig.flow) as process:
