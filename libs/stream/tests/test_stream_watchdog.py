@@ -19,7 +19,7 @@ CALLS = {"running": "e523d2ed-2966-4b6b-925b-754a88034cc5", "ready": "0f6f0d24-9
 class Behind:
     """A consumer, its assignment and its runner: a partition, records to come, nothing in hand, nothing taken in."""
 
-    partitions = (0,)
+    partitions: tuple[int, ...] = (0,)
 
     def __init__(self, *, behind: bool = True, unfinished: int = 0, unstarted_since: float | None = None) -> None:
         self._behind = behind
@@ -56,6 +56,16 @@ class Behind:
         return Watched(itself, itself, itself, must_take=must_take)
 
 
+class Frozen(SystemClock):
+    """A clock that jumps when the process goes on after it was stopped."""
+
+    asleep = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds, those in which nothing ran included."""
+        return super().monotonic() + self.asleep
+
+
 async def _listens() -> bool:
     return True
 
@@ -73,6 +83,31 @@ async def test_time_in_which_no_broker_listens_does_not_count(monkeypatch: pytes
     assert not watching.done()
     there.set()
     await asyncio.sleep(0.15)
+    assert not watching.done()
+    with pytest.raises(Standstill):
+        await asyncio.wait_for(watching, 5)
+
+
+async def test_a_process_that_was_frozen_has_not_stood_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGSTOP for a minute: the last record was accepted before it, and the next look finds more to come."""
+    monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
+    clock = Frozen()
+    watching = asyncio.create_task(watch(Behind().watched(), clock, _listens, patience=0.3))
+    await asyncio.sleep(0.05)
+    clock.asleep = 60.0
+    await asyncio.sleep(0.1)
+    assert not watching.done()
+    with pytest.raises(Standstill):
+        await asyncio.wait_for(watching, 5)
+
+
+async def test_a_group_may_take_its_time_to_assign_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that is back loads the group, and the other members join: twice the patience, not for ever."""
+    monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
+    joining = Behind()
+    joining.partitions = ()
+    watching = asyncio.create_task(watch(joining.watched(), SystemClock(), _listens, patience=0.3))
+    await asyncio.sleep(0.45)
     assert not watching.done()
     with pytest.raises(Standstill):
         await asyncio.wait_for(watching, 5)

@@ -49,27 +49,38 @@ async def watch(
     """Look every second, for ever; `listens` tells whether Kafka is there.
 
     A step that hangs is no standstill: it turns liveness red. Neither is a partition whose head waits in Kafka, for its
-    due time, for its tenant, for a Graph that is away or for room.
+    due time, for its tenant, for a Graph that is away or for room; nor time in which this process did not run.
+    A group that has not assigned partitions yet has twice the patience: to join takes a dead member's session, 15 s,
+    and 20 s in which the other members may come.
 
     Raises:
         Standstill: assigned, behind, and nothing taken in for `patience` seconds of Kafka's presence; or a step may
             begin, and none has begun or ended for as long.
     """
-    still_since = due_since = clock.monotonic()
+    reading, starting, looked_at = _Stopwatch(), _Stopwatch(), clock.monotonic()
     while True:
         await asyncio.sleep(_LOOK_EVERY)
         waits = _waits_for_records(watched) and await listens()
-        now = clock.monotonic()
-        if not waits:
-            still_since = now
-        unstarted = watched.runner.unstarted_since
-        if unstarted is None:  # what had to wait until now is not late
-            due_since = now
-        reading = waits and now - max(still_since, _progressed_at(watched)) >= patience
-        if reading or (unstarted is not None and now - max(due_since, unstarted) >= patience):
-            why = "nothing_taken_in" if reading else "not_begun"
+        now, unstarted = clock.monotonic(), watched.runner.unstarted_since
+        reading.add(now - looked_at, stuck=waits and _progressed_at(watched) <= looked_at)
+        starting.add(now - looked_at, stuck=unstarted is not None and unstarted <= looked_at)
+        looked_at = now
+        longest = patience if watched.assignment.watermarks.partitions else 2 * patience
+        if reading.seconds >= longest or starting.seconds >= patience:
+            why = "nothing_taken_in" if reading.seconds >= longest else "not_begun"
             _say(watched.runner, patience, why)
             raise Standstill(why)
+
+
+class _Stopwatch:
+    """Seconds for which every look has found the same thing stuck."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def add(self, elapsed: float, *, stuck: bool) -> None:
+        """Count the time since the last look. A process that was frozen counts one look, not its sleep."""
+        self.seconds = self.seconds + min(elapsed, 2 * _LOOK_EVERY) if stuck else 0.0
 
 
 def _say(runner: Runner, patience: float, why: str) -> None:
