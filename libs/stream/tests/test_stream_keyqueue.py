@@ -269,3 +269,18 @@ def test_what_came_while_a_step_ran_is_not_given_back() -> None:
     assert sorted(waiting.overtaken(lambda ticket: ticket.offset == 1)) == [b"a|1", b"a|2"]
     assert offsets(waiting.begin(b"a|1", 1.0)) == [2]
     assert waiting.overtaken(lambda _: False) == []
+
+
+def test_what_waits_behind_a_read_that_goes_on_alone_may_be_overtaken() -> None:
+    """A drain does not wait for such a read; of any other step it does, and then sees what waited."""
+    waiting = queue(interval=2.0)
+    waiting.offer(item("a|1", 0), 0.0)
+    work = waiting.next(0.0)
+    assert work is not None
+    waiting.detach(work)
+    assert waiting.overtaken(lambda _: True) == []
+    waiting.offer(item("a|1", 2), 0.5)
+    assert waiting.overtaken(lambda _: False) == []
+    assert waiting.overtaken(lambda _: True) == [b"a|1"]
+    taken = waiting.take_back(waiting.first_waiting(b"a|1"))
+    assert [each.ticket.offset for each in taken.items] == [2]

@@ -219,6 +219,18 @@ async def test_a_drain_waits_for_what_a_read_has_found_and_not_for_the_read() ->
     assert rig.topics() == [FETCH_RETRY_10S.name]
 
 
+async def test_a_drain_puts_aside_what_came_behind_a_read_that_goes_on_alone() -> None:
+    """It was overtaken: given back it would repeat what was finished above it. The read itself is not waited for."""
+    gate = Gate()
+    async with running_aside(gate, within=0.3) as rig:
+        rig.offer(0, "t|1")
+        await eventually(lambda: rig.finished == [0])
+        rig.offer(1, "t|1")
+        await rig.runner.drain(5.0)
+        assert rig.finished == [0, 1]
+        assert rig.topics() == [FETCH_RETRY_10S.name, FETCH_ASIDES[0].name]
+
+
 async def test_a_drain_after_a_halt_waits_for_nobody() -> None:
     """Neither the runner nor the writer runs any more: what they had would only use up the time."""
     async with running_aside(Gate()) as rig:

@@ -207,11 +207,16 @@ class KeyQueue:
         return None
 
     def overtaken(self, is_overtaken: Callable[[Ticket], bool]) -> list[bytes]:
-        """Keys that wait with a record of which this is true, or that came while a step ran for its key; due or not."""
+        """Keys that wait with a record of which this is true, or that came while a step ran for its key; due or not.
+
+        What waits behind a step will be asked for again, unless the step no longer counts: nobody waits for its end.
+        """
         return [
             name
             for name, key in self._keys.items()
-            if not key.running and (key.came_meanwhile or any(is_overtaken(item.ticket) for item in key.waiting))
+            if key.waiting
+            and not (key.running and key.counts)
+            and (key.came_meanwhile or any(is_overtaken(item.ticket) for item in key.waiting))
         ]
 
     def is_held(self, name: bytes, now: float) -> bool:
