@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ringback_faults.ledgers import Act, Commit, Generation, Item, Post, Sample
+from ringback_events.topics import FETCH_ASIDE
+from ringback_faults.ledgers import Act, Commit, Generation, Item, Post, Sample, TopicRecord
 from ringback_faults.oracle import check, fault_over
 from ringback_faults.oracle.index import ENRICHER
 from ringback_faults.oracle.poison import HEADERS
@@ -27,6 +28,29 @@ def test_planted_poison_ends_where_it_was_planned(story: Story) -> None:
     """The one dead letter of its reason, and nothing else."""
     _poisoned(story)
     assert story.broken() == set()
+
+
+def _poisoned_aside(story: Story) -> TopicRecord:
+    """Poison on a lane that exceeded its tenant's share; returns the copy on the lane for such requests."""
+    record = story.put(FETCH, 101.0, b"\xff", {"ce_source": b"x", "ce_id": b"poison"})
+    story.planted[record.topic, record.partition, record.offset] = "undecodable"
+    return story.put(FETCH_ASIDE.name, 101.1, b"\xff", record.headers)
+
+
+def test_planted_poison_that_was_put_aside_ends_as_its_copy(story: Story) -> None:
+    """Nobody had read it when it was moved, byte for byte; the dead letter says where it stood then."""
+    story.refused(101.2, _poisoned_aside(story), "undecodable")
+    assert story.verdict().anomalies["I6"] == 0
+
+
+def test_planted_poison_that_was_put_aside_and_vanished_or_is_refused_for_another_reason(story: Story) -> None:
+    """As if it had stayed; and a healthy record on that lane is none of the planted."""
+    copy = _poisoned_aside(story)
+    assert story.verdict().anomalies["I6"] == 1
+    story.refused(101.2, copy, "schema_invalid")
+    assert story.verdict().anomalies["I6"] == 2
+    story.refused(101.3, story.put(FETCH_ASIDE.name, 101.1, b"{}", copy.headers), "undecodable")
+    assert story.verdict().anomalies["I6"] == 3
 
 
 def test_poison_that_vanished(story: Story) -> None:

@@ -1,11 +1,11 @@
 """I6: the dead letters are what was planted, octet for octet, with all their headers, and nothing else. Pure."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from ringback_faults.ledgers import Act, Ledgers, TopicRecord
-from ringback_faults.oracle.index import DEAD_LETTERS, Index, Place, origin_of, reason_of
+from ringback_faults.oracle.index import ASIDES, DEAD_LETTERS, Index, Place, origin_of, place_of, reason_of
 
 __all__ = ["HEADERS", "Wanted", "garbled_letters", "missing_letters", "surplus_letters"]
 
@@ -27,8 +27,10 @@ _NEVER_KEPT = frozenset({"traceparent"})
 
 def missing_letters(ledgers: Ledgers, index: Index, expected: Mapping[str, Wanted]) -> Iterator[str]:
     """A sentence for each planted poison without its dead letter, and for each reason with too few of them."""
+    moved = _moved(ledgers)
     for place, reason in ledgers.planted.items():
-        found = {reason_of(letter) for letter in index.letters_of.get(place, ())}
+        stood = (place, *moved.get(place, ()))
+        found = {reason_of(letter) for where in stood for letter in index.letters_of.get(where, ())}
         if reason and reason not in found:
             yield f"poison at {place} is not among the dead letters as {reason}, but as {sorted(found) or 'nothing'}"
     counts = _counts(ledgers, index)
@@ -88,12 +90,25 @@ def _range(wanted: Wanted) -> tuple[int, int]:
     return (wanted, wanted) if isinstance(wanted, int) else wanted
 
 
+def _moved(ledgers: Ledgers) -> Mapping[Place, Sequence[Place]]:
+    """Where planted poison stood besides: on a lane for what exceeds its tenant's share, byte for byte, unread."""
+    copies: defaultdict[tuple[bytes | None, bytes | None], list[Place]] = defaultdict(list)
+    for record in ledgers.records:
+        if record.topic in ASIDES:
+            copies[record.raw_key, record.digest].append(place_of(record))
+    planted = [record for record in ledgers.records if place_of(record) in ledgers.planted]
+    return {place_of(one): copies.get((one.raw_key, one.digest), ()) for one in planted}
+
+
 def _counts(ledgers: Ledgers, index: Index) -> Counter[str]:
     """Reason → how many calls have such a dead letter (records, where the key names none), planted poison left out."""
+    planted = dict(ledgers.planted)
+    for place, copies in _moved(ledgers).items():
+        planted |= dict.fromkeys(copies, planted[place])
     seen = {
         (reason_of(letter), letter.key if letter.key and letter.key[1] else origin)
         for origin, letters in index.letters_of.items()
         for letter in letters
-        if ledgers.planted.get(origin, "") != reason_of(letter)
+        if planted.get(origin, "") != reason_of(letter)
     }
     return Counter(reason for reason, _ in seen)
