@@ -101,8 +101,10 @@ async def test_a_process_that_was_frozen_has_not_stood_still(monkeypatch: pytest
         await asyncio.wait_for(watching, 5)
 
 
-async def test_a_group_may_take_its_time_to_assign_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broker that is back loads the group, and the other members join: twice the patience, not for ever."""
+async def test_a_group_may_take_its_time_to_assign_partitions(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker that is back loads the group, and the other members join: twice the patience, as the line says."""
     monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
     joining = Behind()
     joining.partitions = ()
@@ -111,6 +113,8 @@ async def test_a_group_may_take_its_time_to_assign_partitions(monkeypatch: pytes
     assert not watching.done()
     with pytest.raises(Standstill):
         await asyncio.wait_for(watching, 5)
+    (line,) = [json.loads(logs.JsonFormatter("fetch").format(one)) for one in caplog.records]
+    assert line["seconds"] == 0.6
 
 
 async def _stands_still(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> bool:

@@ -67,8 +67,8 @@ async def watch(
         looked_at = now
         longest = patience if watched.assignment.watermarks.partitions else 2 * patience
         if reading.seconds >= longest or starting.seconds >= patience:
-            why = "nothing_taken_in" if reading.seconds >= longest else "not_begun"
-            _say(watched.runner, patience, why)
+            why, limit = ("nothing_taken_in", longest) if reading.seconds >= longest else ("not_begun", patience)
+            _say(watched.runner, limit, why)
             raise Standstill(why)
 
 
@@ -83,13 +83,13 @@ class _Stopwatch:
         self.seconds = self.seconds + min(elapsed, 2 * _LOOK_EVERY) if stuck else 0.0
 
 
-def _say(runner: Runner, patience: float, why: str) -> None:
+def _say(runner: Runner, limit: float, why: str) -> None:
     """Nobody has to act: the process begins anew. The call is the one that is due, or that is in hand longest."""
     running = runner.oldest_key("running") if why == "nothing_taken_in" else b""
     tenant_id, call_id = split_call_key(running or runner.oldest_key("ready"))
     _log.warning(
         "The consumer has stood still; the process ends to begin anew.",
-        seconds=patience,
+        seconds=limit,
         reason=why,
         tenant_id=known_id(tenant_id),
         call_id=known_id(call_id),
