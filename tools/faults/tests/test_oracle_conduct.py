@@ -38,7 +38,7 @@ def _poisoned_aside(story: Story) -> TopicRecord:
 
 
 def test_planted_poison_that_was_put_aside_ends_as_its_copy(story: Story) -> None:
-    """Nobody had read it when it was moved, byte for byte; the dead letter says where it stood then."""
+    """It was moved unread and byte for byte; the dead letter names the place of the copy."""
     story.refused(101.2, _poisoned_aside(story), "undecodable")
     assert story.verdict().anomalies["I6"] == 0
 

@@ -207,9 +207,10 @@ class KeyQueue:
         return None
 
     def overtaken(self, is_overtaken: Callable[[Ticket], bool]) -> list[bytes]:
-        """Keys that wait with a record of which this is true, or that came while a step ran for its key; due or not.
+        """Waiting keys that a drain must not give back: this is true of a record, or a finished step ran when it came.
 
-        What waits behind a step will be asked for again, unless the step no longer counts: nobody waits for its end.
+        While a step runs for a key, what waits for it is left out until the step has ended. A step that goes on alone
+        is the exception: a drain does not wait for it.
         """
         return [
             name

@@ -91,7 +91,7 @@ def _range(wanted: Wanted) -> tuple[int, int]:
 
 
 def _moved(ledgers: Ledgers) -> Mapping[Place, Sequence[Place]]:
-    """Where planted poison stood besides: on a lane for what exceeds its tenant's share, byte for byte, unread."""
+    """The copies of each planted poison on the lanes for what exceeds a tenant's share: moved unread, byte for byte."""
     copies: defaultdict[tuple[bytes | None, bytes | None], list[Place]] = defaultdict(list)
     for record in ledgers.records:
         if record.topic in ASIDES:
