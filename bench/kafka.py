@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psutil
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from ringback_events.partition import partition_for
 from ringback_events.topics import Topic
+from ringback_local.kafka import clients
 from ringback_local.topics import create_contract_topics, delete_topics
 
 from bench.contestant import Ran
@@ -71,12 +72,11 @@ class Lanes:
         partitions = [
             TopicPartition(self.prefix + topic.name, number) for topic in topics for number in range(topic.partitions)
         ]
-        consumer: Any = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        async with clients.consumer(self.bootstrap) as consumer:
 
-        async def held() -> int:
-            return sum((await consumer.end_offsets(partitions)).values())
+            async def held() -> int:
+                return sum((await consumer.end_offsets(partitions)).values())
 
-        async with consumer:
             yield held
 
 

@@ -8,9 +8,8 @@ from contextlib import AsyncExitStack, ExitStack
 import aiohttp
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer
 from ringback_events.topics import FETCH, LIFECYCLE
-from ringback_local.kafka import Broker
+from ringback_local.kafka import Broker, clients
 from ringback_local.ports import lease_ports
 from ringback_local.simulator import RunningSimulator
 from ringback_local.topics import create_contract_topics
@@ -79,9 +78,7 @@ async def start_webhook(
             }
             running = await processes("webhook", ["ringback-ingest", "webhook"], env)
             reader = await opened.enter_async_context(
-                AIOKafkaConsumer(
-                    *topics.values(), bootstrap_servers=servers, auto_offset_reset="earliest", fetch_max_wait_ms=20
-                )
+                clients.consumer(servers, *topics.values(), auto_offset_reset="earliest", fetch_max_wait_ms=20)
             )
             public = PublicPort(running, port, topics, reader)
             await eventually(public.accepts)

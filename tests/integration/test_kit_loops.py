@@ -11,9 +11,9 @@ from pathlib import Path
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from ringback_events.topics import SESSIONS
-from ringback_local.kafka import Broker
+from ringback_local.kafka import Broker, clients
 from ringback_testing import eventually
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.kit_readme import blocks
@@ -86,13 +86,9 @@ class Members:
 
     async def commits(self) -> list[int]:
         """What the group has committed in the partitions used; 0 where nothing is."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._servers, group_id=self._group, enable_auto_commit=False)
-        await consumer.start()
         places = [TopicPartition(self._topic, partition) for partition in PARTITIONS]
-        try:
+        async with clients.consumer(self._servers, group_id=self._group) as consumer:
             return [await consumer.committed(place) or 0 for place in places]
-        finally:
-            await consumer.stop()
 
 
 @pytest.fixture

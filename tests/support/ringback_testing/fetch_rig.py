@@ -31,6 +31,7 @@ from ringback_events.topics import (
     STATUS,
     Topic,
 )
+from ringback_local.kafka import clients
 from ringback_local.topics import create_contract_topics
 
 from ringback_testing.processes import ProcessFactory, RunningProcess
@@ -155,9 +156,7 @@ async def open_fetching(
         "RINGBACK_TIME_SCALE": "60",
     } | env
     names = [prefix + topic.name for topic in READ]
-    reader = AIOKafkaConsumer(
-        *names, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", fetch_max_wait_ms=50
-    )
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all") as producer, reader:
+    reading = clients.consumer(bootstrap_servers, *names, auto_offset_reset="earliest", fetch_max_wait_ms=50)
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all") as producer, reading as reader:
         running = await process("fetch", ["ringback-enricher", "fetch"], env=whole)
         yield Fetching(prefix, running, producer, reader)

@@ -29,7 +29,7 @@ from ringback_events.topics import (
     STATUS,
     Topic,
 )
-from ringback_local.kafka import Broker
+from ringback_local.kafka import Broker, clients
 from ringback_local.simulator import RunningSimulator
 
 from ringback_testing.processes import RunningProcess
@@ -183,8 +183,8 @@ async def fetching(
     await make_topics(*(topic.name for topic in _TOPICS))
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, acks="all")
     names = [topic_prefix + topic.name for topic in _TOPICS]
-    reader = AIOKafkaConsumer(*names, bootstrap_servers=kafka.bootstrap_servers, auto_offset_reset="earliest")
-    async with aiohttp.ClientSession() as http, producer, reader:
+    reading = clients.consumer(kafka.bootstrap_servers, *names, auto_offset_reset="earliest")
+    async with aiohttp.ClientSession() as http, producer, reading as reader:
         rig = SimulatedFetching(topic_prefix, simulator, http, producer, reader)
         environment = {
             "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,

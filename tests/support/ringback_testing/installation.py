@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -17,6 +17,7 @@ from ringback_events.keys import call_key
 from ringback_events.partition import partition_for
 from ringback_events.topics import ALL_TOPICS, CALLS, FETCH, RECORDS, Topic
 from ringback_local.demo.collect import ledger
+from ringback_local.kafka import clients
 from ringback_local.run_folder import tenants_of
 from ringback_local.stack import Stack, StackOptions
 
@@ -189,9 +190,9 @@ def _traced(collector: SpanCollector) -> dict[str, str]:
     }
 
 
-def _reader(stack: Stack, prefix: str) -> AIOKafkaConsumer:
+def _reader(stack: Stack, prefix: str) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
     names = [prefix + topic.name for topic in ALL_TOPICS]
-    return AIOKafkaConsumer(*names, bootstrap_servers=stack.bootstrap_servers, auto_offset_reset="earliest")
+    return clients.consumer(stack.bootstrap_servers, *names, auto_offset_reset="earliest")
 
 
 def seed_of_neighbours(tenants: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from ringback_local.kafka import clients
 
 from ringback_testing.transcript import TRANSCRIPT
 
@@ -13,12 +14,8 @@ async def dump_topic(bootstrap_servers: str, name: str) -> list[Any]:
 
     They come ordered by partition and offset.
     """
-    consumer = AIOKafkaConsumer(name, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
+    async with clients.consumer(bootstrap_servers, name, auto_offset_reset="earliest") as consumer:
         records = await _read_to_end(consumer)
-    finally:
-        await consumer.stop()
     TRANSCRIPT.said(f"headers on {name}", headers_of(records))
     return records
 

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_common.health import Health
 from ringback_common.outcomes import Message, Outcome, Received
 from ringback_common.settings import KafkaSettings, ProcessSettings
 from ringback_events.topics import Topic
+from ringback_local.kafka import clients
 from ringback_stream.connection import full_name
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.producer import Producer
@@ -117,15 +117,8 @@ async def committed(settings: ProcessSettings, group: str, topic: str) -> dict[i
 
 async def set_offsets(settings: ProcessSettings, group: str, topic: Topic, offset: int) -> None:
     """Commit one offset for every partition of a topic, as an operator may while the group has no member."""
-    consumer = cast("Any", AIOKafkaConsumer)(
-        bootstrap_servers=settings.kafka.bootstrap_servers,
-        group_id=full_name(settings.kafka, group),
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    try:
-        places = [TopicPartition(full_name(settings.kafka, topic.name), number) for number in range(topic.partitions)]
+    places = [TopicPartition(full_name(settings.kafka, topic.name), number) for number in range(topic.partitions)]
+    group_id = full_name(settings.kafka, group)
+    async with clients.consumer(settings.kafka.bootstrap_servers, group_id=group_id) as consumer:
         consumer.assign(places)
         await consumer.commit(dict.fromkeys(places, offset))
-    finally:
-        await consumer.stop()

@@ -5,11 +5,13 @@ import asyncio
 import logging
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from ringback_events.topics import Topic, topic
+
+from ringback_local.kafka import clients
 
 __all__ = ["last", "main"]
 
@@ -22,15 +24,9 @@ async def last(bootstrap_servers: str, topic: Topic, count: int, prefix: str = "
     Raises:
         KafkaError: Kafka does not answer.
     """
-    consumer = cast("Any", AIOKafkaConsumer)(
-        bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
-    try:
-        await consumer.start()
+    async with clients.consumer(bootstrap_servers, auto_offset_reset="earliest") as consumer:
         places = [TopicPartition(prefix + topic.name, number) for number in range(topic.partitions)]
         return _newest(await _tails(consumer, places, count), count)
-    finally:
-        await consumer.stop()
 
 
 async def _tails(consumer: Any, places: Sequence[TopicPartition], count: int) -> list[Any]:

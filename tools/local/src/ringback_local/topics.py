@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 from ringback_events.topics import ALL_TOPICS, Topic, topic
+
+from ringback_local.kafka import clients
 
 __all__ = ["create_contract_topics", "delete_topics"]
 
@@ -43,14 +45,9 @@ async def create_contract_topics(
 async def _wait_usable(bootstrap_servers: str, prefix: str, wanted: Iterable[Topic]) -> None:
     """Wait until every partition answers for its offsets: a broker acknowledges a topic before it has made its logs."""
     partitions = [TopicPartition(prefix + one.name, number) for one in wanted for number in range(one.partitions)]
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, request_timeout_ms=_USABLE_MS, retry_backoff_ms=_RETRY_MS
-    )
-    await consumer.start()
-    try:
+    options = {"request_timeout_ms": _USABLE_MS, "retry_backoff_ms": _RETRY_MS}
+    async with clients.consumer(bootstrap_servers, **options) as consumer:
         await consumer.end_offsets(partitions)
-    finally:
-        await consumer.stop()
 
 
 async def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:

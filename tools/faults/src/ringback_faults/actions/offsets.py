@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, cast
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+from ringback_local.kafka import clients
 from ringback_local.servers import StartFailed
 
 from ringback_faults.actions.absence import Consuming, group_of, partitions_of, without_members
@@ -90,13 +91,5 @@ async def _set_back(scene: Scene, group: str, parts: list[TopicPartition]) -> tu
     return sum(ends[part] - begins[part] for part in parts), written
 
 
-@asynccontextmanager
-async def _client_of(scene: Scene, group: str) -> AsyncGenerator[Any]:
-    consumer = cast("Any", AIOKafkaConsumer)(
-        bootstrap_servers=scene.stack.bootstrap_servers, group_id=group, enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()
+def _client_of(scene: Scene, group: str) -> AbstractAsyncContextManager[Any]:
+    return clients.consumer(scene.stack.bootstrap_servers, group_id=group)

@@ -3,11 +3,10 @@
 import asyncio
 import re
 import time
-from typing import Any, cast
 
 import aiohttp
-from aiokafka import AIOKafkaConsumer
 from ringback_events import topics
+from ringback_local.kafka import clients
 
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
@@ -27,20 +26,16 @@ async def slow_reader(scene: Scene, seconds: float = 12.0, per_second: float = 5
     watches lags against retention sees.
     """
     at, read = time.time(), 0
-    consumer = cast("Any", AIOKafkaConsumer)(
-        topics.CALLS.name, bootstrap_servers=scene.stack.bootstrap_servers, group_id=_GROUP,
-        enable_auto_commit=False, auto_offset_reset="latest", max_poll_records=1,
-    )  # fmt: skip
-    await consumer.start()
-    try:
+    async with clients.consumer(
+        scene.stack.bootstrap_servers, topics.CALLS.name, group_id=_GROUP, auto_offset_reset="latest",
+        max_poll_records=1,
+    ) as consumer:  # fmt: skip
         while time.time() < at + seconds:
             async with asyncio.timeout(seconds + 30):
                 await consumer.getone()
             await consumer.commit()
             read += 1
             await asyncio.sleep(1 / per_second)
-    finally:
-        await consumer.stop()
     behind = sum((await scene.lags.of(_GROUP, (topics.CALLS.name,))).values())
     scene.note(Act(at, time.time(), "slow reader", _GROUP, {"read": read, "behind": behind}))
 

@@ -2,16 +2,17 @@
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
 from ringback_events.topics import Topic
 from ringback_local.demo.canonical import children_of
+from ringback_local.kafka import clients
 
 from ringback_faults.contents import contents_of_call, contents_of_graph, contents_of_record, contents_of_session
 from ringback_faults.contract import split_key
@@ -43,22 +44,9 @@ _MARK = re.compile(rb"mark-v([0-9]{1,9})")
 _LONGEST_NUMBER = 19
 
 
-@asynccontextmanager
-async def reading(bootstrap: str) -> AsyncGenerator[Any]:
+def reading(bootstrap: str) -> AbstractAsyncContextManager[Any]:
     """A consumer of no group."""
-    consumer = cast("Any", AIOKafkaConsumer)(
-        bootstrap_servers=bootstrap,
-        group_id=None,
-        enable_auto_commit=False,
-        check_crcs=False,
-        max_partition_fetch_bytes=4 << 20,
-        fetch_max_wait_ms=20,
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()
+    return clients.consumer(bootstrap, check_crcs=False, max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=20)
 
 
 async def partitions_of(bootstrap: str, names: Iterable[str]) -> list[TopicPartition]:

@@ -8,12 +8,13 @@ from typing import Any, cast
 import aiohttp
 import asyncpg
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from ringback_events import topics
 from ringback_events.keys import split_call_key
 
 from ringback_local.demo.canonical import children_of
 from ringback_local.demo.judge import Children, Expected, Key, Stored
+from ringback_local.kafka import clients
 
 __all__ = ["Dump", "dump", "expected_calls", "ledger", "stored_calls"]
 
@@ -110,12 +111,8 @@ class Dump:
 
 async def dump(bootstrap: str, topic: str) -> Dump:
     """Read a topic from its beginning to its end as of now."""
-    consumer = cast("Any", AIOKafkaConsumer)(
-        bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=1 << 20
-    )
     held = Dump()
-    await consumer.start()
-    try:
+    async with clients.consumer(bootstrap, max_partition_fetch_bytes=1 << 20) as consumer:
         partitions = [TopicPartition(topic, part) for part in range(topics.topic(topic).partitions)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -124,8 +121,6 @@ async def dump(bootstrap: str, topic: str) -> Dump:
             for batch in (await consumer.getmany(timeout_ms=500)).values():
                 for record in batch:
                     _note(held, record)
-    finally:
-        await consumer.stop()
     return held
 
 

@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
+
+from ringback_local.kafka import clients
 
 __all__ = ["ENRICHER", "SINK", "Lags"]
 
@@ -27,13 +29,11 @@ class Lags:
     async def connect(cls, bootstrap: str, prefix: str = "") -> AsyncGenerator["Lags"]:
         """Two connections, held while the demo runs; `prefix` is the installation's, of its topics and its groups."""
         admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
-        consumer = cast("Any", AIOKafkaConsumer)(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
         await admin.start()
-        await consumer.start()
         try:
-            yield cls(admin, consumer, prefix)
+            async with clients.consumer(bootstrap) as consumer:
+                yield cls(admin, consumer, prefix)
         finally:
-            await consumer.stop()
             await admin.close()
 
     async def of(self, group: str, names: Sequence[str]) -> dict[str, int]:
