@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from socket import create_server, socket
@@ -55,6 +55,15 @@ def network() -> Generator[Network]:
         yield opened
 
 
+def _asked(client: subprocess.Popen[str], times: int) -> Iterator[str]:
+    """What the client says to each ping: TCP doubles its pauses, so a healed connection may be silent once more."""
+    assert client.stdin is not None
+    assert client.stdout is not None
+    for _ in range(times):
+        client.stdin.write("\n")
+        yield client.stdout.readline()
+
+
 @pytest.mark.parametrize("direction", ["out", "in", "both"])
 def test_a_cut_is_silent_and_heals(network: Network, direction: str) -> None:
     """The connection stands and nothing comes through; what was sent into an open direction has arrived."""
@@ -72,8 +81,7 @@ def test_a_cut_is_silent_and_heals(network: Network, direction: str) -> None:
         assert client.stdout.readline() == "silence\n"
         assert echo.heard == (2 if direction == "in" else 1)
         network.heal()
-        client.stdin.write("\n")
-        assert client.stdout.readline() == "ping\n"
+        assert "ping\n" in _asked(client, times=5)
 
 
 def test_another_peer_is_not_cut(network: Network) -> None:
