@@ -53,7 +53,7 @@ async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_
     broker = kafka_broker()
     settings = settings_for(broker.bootstrap_servers, "")
     await _create(broker, FETCH.name)
-    producer = GroupCommitProducer(settings.kafka, deadline=0.5)
+    producer = GroupCommitProducer(settings.kafka, deadline=2.0)
     await producer.start()
     await eventually(lambda: producer.accepting)
     await producer.write([fetch("t|warm")])
@@ -65,7 +65,7 @@ async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_
         began = time.monotonic()
         with pytest.raises(Refused):
             await producer.write([fetch("t|2")])
-        assert time.monotonic() - began < 0.4  # at once: less than the deadline
+        assert time.monotonic() - began < 1.5  # at once: less than the deadline
     finally:
         broker.resume()
     await eventually(lambda: producer.accepting)
@@ -78,7 +78,7 @@ async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_
 async def test_a_bug_in_the_background_is_told(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:
     """What is not Kafka's ends the background work; whoever watches hears of it, instead of a 503 for ever."""
     await make_topics(*NEEDED)
-    producer = GroupCommitProducer(settings_for(kafka.bootstrap_servers, topic_prefix).kafka, deadline=0.5)
+    producer = GroupCommitProducer(settings_for(kafka.bootstrap_servers, topic_prefix).kafka, deadline=2.0)
     await producer.start()
     await eventually(lambda: producer.accepting)
     with pytest.raises(Transient):

@@ -266,15 +266,15 @@ async def test_a_newcomer_neither_delays_nor_is_delayed_by_those_who_wait() -> N
     await asyncio.sleep(0.1)
     for name in ("slow", "quick", "late"):
         await budget.acquire(ticket(name, "warm"))
-    budget.throttled(ticket("slow"), 1.0)
+    budget.throttled(ticket("slow"), 2.5)
     budget.throttled(ticket("quick"), 0.4)
-    budget.throttled(ticket("late"), 0.7)
+    budget.throttled(ticket("late"), 1.4)
     began = clock.monotonic()
-    async with asyncio.timeout(3), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         for name in ("slow", "quick", "late"):
             group.create_task(pass_as(name, ticket(name)))
     assert list(done) == ["quick", "late", "slow"]
-    assert done["quick"] < 0.6
+    assert done["quick"] < 1.2
 
 
 async def test_a_long_retry_after_sends_waiters_away_and_a_short_one_makes_them_wait() -> None:

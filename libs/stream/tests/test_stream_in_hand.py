@@ -109,7 +109,7 @@ async def test_small_steps_pass_while_large_ones_wait_for_each_other() -> None:
         async with budget.hold() as second:
             waiting = asyncio.create_task(second.take(55))
             await asyncio.sleep(0)
-            async with asyncio.timeout(1), budget.hold() as small:
+            async with asyncio.timeout(20), budget.hold() as small:
                 await small.take(5)
             assert not waiting.done()
             large.shrink(0)
@@ -124,7 +124,7 @@ async def test_the_reserve_is_left_when_room_appears_later() -> None:
             await other.take(35)
             await large.take(60)
             large.shrink(30)  # 5 of the shared part are free
-        async with asyncio.timeout(1), budget.hold() as next_one:
+        async with asyncio.timeout(20), budget.hold() as next_one:
             await next_one.take(60)
 
 
@@ -153,7 +153,7 @@ async def test_bytes_come_back_at_once_when_a_waiting_step_is_cut_off() -> None:
         await asyncio.sleep(0)
         cut.cancel()
         one.shrink(0)
-        async with asyncio.timeout(1), budget.hold() as four:
+        async with asyncio.timeout(20), budget.hold() as four:
             await four.take(10)
 
 

@@ -15,6 +15,7 @@ from ringback_stream.keyed import KeyedRunner
 from ringback_stream.partitions import Partition
 from ringback_stream.settlement import Settlement
 from ringback_stream.watermarks import Ticket, Watermark
+from ringback_testing import eventually
 
 PARTITION = Partition(FETCH.name, 0)
 _LATER = Received(FETCH.name, 0, 99, 0, b"t|99", b"")
@@ -168,11 +169,11 @@ async def test_a_slot_ends_with_the_answer_and_not_with_the_ack() -> None:
     runner, running = await _two_keys(flow, kafka)
     await asyncio.sleep(0.05)
     _offer(runner, 1)
+    await eventually(lambda: len(begun) == 2)
     await asyncio.sleep(0.05)
     assert begun == [b"t|1", b"t|2"]
     kafka.acked.set()
-    await asyncio.sleep(0.05)
-    assert begun == [b"t|1", b"t|2", b"t|1"]
+    await eventually(lambda: begun == [b"t|1", b"t|2", b"t|1"])
     await _end(running)
 
 
@@ -190,6 +191,7 @@ async def test_what_waits_for_kafka_is_bounded_in_bytes() -> None:
     await asyncio.sleep(0.05)
     assert begun == [b"t|1"]
     kafka.acked.set()
+    await eventually(lambda: len(begun) == 2)
     await asyncio.sleep(0.05)
     assert begun == [b"t|1", b"t|2"]
     await _end(running)

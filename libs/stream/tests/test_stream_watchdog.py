@@ -120,7 +120,7 @@ async def test_a_group_may_take_its_time_to_assign_partitions(
 async def _stands_still(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> bool:
     monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
     try:
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(1.5):
             await watch(watched, SystemClock(), _listens, patience=0.1)
     except Standstill:
         return True

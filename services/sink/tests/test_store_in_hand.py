@@ -12,6 +12,7 @@ from ringback_common.settings import LimitsSettings
 from ringback_sink.store import handlers
 from ringback_sink.store.adapters.calls import Written
 from ringback_sink.store.handlers import ROWS, RecordsStep
+from ringback_testing import eventually
 from ringback_testing.call_records import call_record, received
 
 MIB = 1024 * 1024
@@ -47,6 +48,7 @@ async def test_two_transactions_are_in_hand_only_if_both_fit(
     limits = LimitsSettings(record_bytes=4 * MIB, in_hand_bytes=mib * MIB)
     fake: Any = calls
     step = asyncio.create_task(RecordsStep(fake, SystemClock(), limits)([padded("a"), padded("b")]))
+    await eventually(lambda: len(prepared) >= 1 + beside)
     await asyncio.sleep(0.2)
     assert len(prepared) == 1 + beside
     calls.may.set()

@@ -188,9 +188,9 @@ async def test_a_machine_carries_three_installations_at_a_time(tmp_path: Path) -
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.1), slots(every=every, folder=tmp_path):
                         raise AssertionError("there was no room")
-        async with asyncio.timeout(2), slots(folder=tmp_path):
+        async with asyncio.timeout(20), slots(folder=tmp_path):
             pass
-    async with asyncio.timeout(2), slots(every=True, folder=tmp_path):
+    async with asyncio.timeout(20), slots(every=True, folder=tmp_path):
         pass
 
 
