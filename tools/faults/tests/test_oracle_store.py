@@ -163,6 +163,32 @@ def test_what_the_process_itself_put_off_excuses_a_repeat_if_it_was_another_requ
     assert story.broken() == broken
 
 
+@pytest.mark.parametrize(
+    ("headers", "read_by", "moved", "broken"),
+    [
+        ({"ringback_read": b"a1.1.0"}, 100.9, True, set[str]()),
+        ({"ringback_read": b"a1.1.0"}, 100.3, True, {"I3"}),
+        ({"ringback_read": b"a1.1.0"}, 100.9, False, {"I3"}),
+        ({}, 100.9, True, {"I3"}),
+    ],
+    ids=["by the next process", "by the same one", "no other process", "no read went on"],
+)
+def test_the_copy_of_a_read_that_went_on_excuses_a_repeat_at_another_process(
+    story: Story, *, headers: dict[str, bytes], read_by: float, moved: bool, broken: set[str]
+) -> None:
+    """The request was answered for by the copy before its read published; only that process knows what it did."""
+    story.asked(100.02, topic=RETRY, ringback_attempt=b"1", ringback_due=b"100100", **headers)
+    story.committed(100.04)
+    (copy,) = [commit for commit in story.commits if commit.topic == RETRY]
+    story.commits = [commit for commit in story.commits if commit is not copy]
+    story.commits.append(replace(copy, at=read_by))
+    if moved:
+        story.generations.append(Generation(100.4, ENRICHER, 2, 1))
+    story.read(100.6)
+    story.published(100.7)
+    assert story.broken() == broken
+
+
 def test_a_marked_repeat_was_asked_for(story: Story) -> None:
     """A replay carries its mark and is no repeat."""
     story.published(100.5)

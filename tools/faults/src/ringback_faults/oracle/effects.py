@@ -15,7 +15,7 @@ from ringback_events import topics
 from ringback_faults.ledgers import Request, TopicRecord
 from ringback_faults.oracle.index import LANES, Index, Place, place_of
 
-__all__ = ["NEVER", "Effects", "due_of", "effects_of", "standing_of"]
+__all__ = ["NEVER", "READ", "Effects", "due_of", "effects_of", "standing_of"]
 
 NEVER = inf
 READ = "ringback_read"

@@ -4,8 +4,9 @@ In the store always. On a topic an event id may stand again for a reason only: t
 held unfinished work of that call (as many publications as it may have held requests of it), or Graph notified again and
 another process, which could not know of the first publication, was asked. The latter is told by the commits: a request
 came after the first was read, or before it and the hand-over left it to the next process (whoever hands over takes in
-nothing more while its last steps read). What a process itself put off is no further request unless there were two to
-begin with. `ringback_replay` marks what is repeated on purpose.
+nothing more while its last steps read), or it is the copy of a read that went on: only the process of that read knows
+what it published (ADR 0039). What a process itself put off is no further request unless there were two to begin with.
+`ringback_replay` marks what is repeated on purpose.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ringback_faults.ledgers import Act, Key, Ledgers, TopicRecord
-from ringback_faults.oracle.effects import due_of
+from ringback_faults.oracle.effects import READ, due_of
 from ringback_faults.oracle.index import ENRICHER, RETRIES, Index, place_of
 from ringback_faults.row import Repeats
 
@@ -108,7 +109,10 @@ def _asked_again(key: Key, before: float, at: float, ledgers: Ledgers, index: In
     reads = [read.at for read in index.reads.get(key, ()) if read.at <= before]
     since = reads[-1] if reads else before
     later = [_is_put_off(request) for request in requests if since < request.at <= at]
-    done = [_covered(r, moved, index) for r in requests if r.at <= before and not _covered(r, before, index)]
+    open_then = [request for request in requests if request.at <= before and not _covered(request, before, index)]
+    done = [_covered(request, moved, index) for request in open_then]
+    if any(READ in request.headers and not ended for request, ended in zip(open_then, done, strict=True)):
+        return True
     return False in later or (True in later and done.count(True) > 1) or set(done) == {True, False}
 
 
