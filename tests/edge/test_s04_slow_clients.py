@@ -18,7 +18,6 @@ pytestmark = [pytest.mark.edge, pytest.mark.timeout(300), pytest.mark.asyncio(lo
 
 SLOW = 2000
 CLOSED_SECONDS = 10.0
-"""The promise, reported; a test fails only past twice that: on a busy machine a client sees its end late."""
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n".encode()
 
 Dribble = Callable[[], Iterator[bytes]]
@@ -122,7 +121,7 @@ async def test_a_slow_client_is_closed_within_ten_seconds(unharmed: PublicPort) 
     """However it dribbles: silence, a head, a body, a trailer, on after its refusal, or late with all of them."""
     dribbled = await asyncio.gather(*(_dribble(unharmed, sloth) for sloth in SLOTHS.values()))
     took = dict(zip(SLOTHS, dribbled, strict=True))
-    assert {name: seconds for name, (seconds, _) in took.items() if seconds > 2 * CLOSED_SECONDS} == {}
+    assert {name: seconds for name, (seconds, _) in took.items() if seconds > CLOSED_SECONDS} == {}
     assert {answer.status for _, octets in dribbled for answer in answers_in(octets)} == {404, 408}
 
 
@@ -141,7 +140,7 @@ async def test_two_thousand_slow_clients_cost_honest_ones_little(unharmed: Publi
         f" (alone {baseline * 1000:.1f} ms, wanted {bound * 1000:.0f} ms);"
         f" longest kept {longest:.1f} s; memory +{memory.growth / MIB:.0f} MiB"
     )
-    assert longest <= 2 * CLOSED_SECONDS
+    assert longest <= CLOSED_SECONDS
     assert burdened <= 3 * bound
     assert memory.growth < 96 * MIB
     await eventually(lambda: psutil.Process(unharmed.process.pid).num_fds() < 100, 15)
@@ -159,7 +158,7 @@ async def test_forged_posts_hold_no_connections(unharmed: PublicPort) -> None:
         await ours.send(post(body(item(unharmed.call("honest"))), path=PATH))
         assert status(await ours.answer()) == 202
     assert held < 400
-    assert max(task.result() for task in kept) < 8.0
+    assert max(task.result() for task in kept) < 6.0
 
 
 async def _kept(port: PublicPort, octets: bytes, wait: float) -> float:

@@ -26,9 +26,9 @@ from ringback_testing.webhook import post, status
 pytestmark = [pytest.mark.edge, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 TIMES, CONNECTIONS = 1000, 20
-APART = 1.0
-"""Seconds between two requests of a call: its steps begin 2 s apart (ADR 0020), and a request may be later than its
-step, the first by a token and a TLS handshake. Without the rule a hundredth of it lies between them."""
+APART = 1.5
+"""Seconds between two requests of a call: its steps begin 2 s apart (ADR 0020), and the first request comes later than
+its step, by a token and a TLS handshake."""
 MOST_FETCHES = 12
 """At most 256 of a partition are in hand, so 1,000 take four turns of a step each, and a slow machine some more."""
 TABLES = ("call", "call_version", "participant", "session", "stream")

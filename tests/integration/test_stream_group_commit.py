@@ -78,7 +78,7 @@ async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_
 async def test_a_bug_in_the_background_is_told(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:
     """What is not Kafka's ends the background work; whoever watches hears of it, instead of a 503 for ever."""
     await make_topics(*NEEDED)
-    producer = GroupCommitProducer(settings_for(kafka.bootstrap_servers, topic_prefix).kafka, deadline=2.0)
+    producer = GroupCommitProducer(settings_for(kafka.bootstrap_servers, topic_prefix).kafka, deadline=0.5)
     await producer.start()
     await eventually(lambda: producer.accepting)
     with pytest.raises(Transient):

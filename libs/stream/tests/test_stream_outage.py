@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -40,17 +41,14 @@ def refusing() -> str:
 
 
 async def test_a_failed_refresh_of_metadata_is_followed_by_a_pause() -> None:
-    """Whoever asks again as soon as it is answered, as aiokafka's sender does, asks ten times a second."""
+    """Aiokafka's sender asks again as soon as it is answered: at most ten times a second, and not much less often."""
     client = Client(KafkaSettings(bootstrap_servers=refusing()))
     aiokafka = client.producer.client
-    asked = 0
+    began = time.monotonic()
     try:
-        async with asyncio.timeout(0.55):
-            while True:
-                await aiokafka._metadata_update(aiokafka.cluster, [])
-                asked += 1
-    except TimeoutError:
-        assert 1 <= asked <= 6
+        for _ in range(4):
+            await aiokafka._metadata_update(aiokafka.cluster, [])
+        assert 0.4 <= time.monotonic() - began < 2
     finally:
         await client.producer.stop()
 

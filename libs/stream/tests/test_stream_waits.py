@@ -71,7 +71,7 @@ def member(topic: Topic, clock: MovedClock, process: str = "fetch") -> SharedWai
 
 
 async def written(waits: SharedWaits) -> None:
-    """Let it write what it was told, or drop what has passed, until nothing is left."""
+    """Run it until nothing waits to be written: an entry is written, or dropped once its time has passed."""
     writing = asyncio.create_task(waits.run())
     async with asyncio.timeout(10):
         while waits._unwritten:

@@ -2,11 +2,11 @@
 
 In the store always. On a topic an event id may stand again for a reason only: the harness ended or froze a process that
 held unfinished work of that call (as many publications as it may have held requests of it), or Graph notified again and
-another process, which could not know of the first publication, was asked. The latter is told by the commits: a request
-came after the first was read, or before it and the hand-over left it to the next process (whoever hands over takes in
-nothing more while its last steps read), or it is the copy of a read that went on: only the process of that read knows
-what it published (ADR 0039). What a process itself put off is no further request unless there were two to begin with.
-`ringback_replay` marks what is repeated on purpose.
+another process, which could not know of the first publication, was asked. The latter follows from the commits: a
+request came after the first was read; or before it, and a rebalance left it to the next process (one that gives up its
+partitions accepts nothing more while its last steps read); or a rebalance left the copy of a read that went on, whose
+result only the process of that read knows (ADR 0039). What a process itself put off is no further request unless there
+were two to begin with. `ringback_replay` marks what is repeated on purpose.
 """
 
 from collections import Counter, defaultdict
@@ -109,10 +109,10 @@ def _asked_again(key: Key, before: float, at: float, ledgers: Ledgers, index: In
     reads = [read.at for read in index.reads.get(key, ()) if read.at <= before]
     since = reads[-1] if reads else before
     later = [_is_put_off(request) for request in requests if since < request.at <= at]
-    open_then = [request for request in requests if request.at <= before and not _covered(request, before, index)]
-    done = [_covered(request, moved, index) for request in open_then]
-    if any(READ in request.headers and not ended for request, ended in zip(open_then, done, strict=True)):
+    waiting = [request for request in requests if request.at <= before and not _covered(request, before, index)]
+    if any(READ in request.headers and not _covered(request, moved, index) for request in waiting):
         return True
+    done = [_covered(request, moved, index) for request in waiting]
     return False in later or (True in later and done.count(True) > 1) or set(done) == {True, False}
 
 

@@ -12,10 +12,10 @@ __all__ = ["consumer"]
 
 @asynccontextmanager
 async def consumer(bootstrap_servers: str, *names: str, **options: Any) -> AsyncGenerator[Any]:
-    """A consumer that commits only what it is told to; without a `group_id` it is of no group.
+    """A started consumer without automatic commits; without a `group_id` it is of no group.
 
-    Its end is no cancellation, though a fetch of it has failed a moment ago: see `stop_reader`. So it is when the event
-    loop stood still for longer than a request may take, as that of a whole session of tests does between two of them.
+    It is closed by `stop_reader`: `AIOKafkaConsumer.stop` raises CancelledError if a fetch has just failed, e.g.
+    because the event loop stood still for longer than a request may take, as it does between two tests of a session.
     """
     client: Any = AIOKafkaConsumer(*names, bootstrap_servers=bootstrap_servers, enable_auto_commit=False, **options)
     try:
