@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1, RULES_NUMBER
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
-from ringback_enricher.core.sites import SiteMap
 from ringback_events.project import project
 from ringback_events.tokens import TokenKeys, TokenPolicy, Tokens
 
@@ -161,8 +161,8 @@ def record(seed: int, people: int = 5) -> dict[str, Any]:
     }
 
 
-TABLES = Tables(CQD_2026_1, SiteMap([("10.1.0.0/16", "Berlin"), ("10.2.0.0/16", "Paris")]), RULES_NUMBER)
-OCCASION = Occasion(TENANT, "5f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "2026-11-02T10:00:00Z", "2026-11-02T10:00:01Z")
+TABLES = RuleSet(CQD_2026_1, SiteMap([("10.1.0.0/16", "Berlin"), ("10.2.0.0/16", "Paris")]), RULES_NUMBER)
+CONTEXT = RecordContext(TENANT, "5f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "2026-11-02T10:00:00Z", "2026-11-02T10:00:01Z")
 TOKENS = Tokens(
     TokenKeys.model_validate({"active": "b1", "keys": {"b1": {"key": "A" * 64}}}),
     TokenPolicy.MONTHLY,
@@ -179,7 +179,7 @@ def _project(derived: Any) -> Any:
 
 STAGES: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     ("decode", orjson.loads, "encoded"),
-    ("derive", lambda graph: derive(graph, OCCASION, TABLES), "decode"),
+    ("derive", lambda graph: derive(graph, CONTEXT, TABLES), "decode"),
     ("publish (all below)", _publish, "derive"),
     ("  project and tokens", _project, "derive"),
     ("  encode restricted", orjson.dumps, "derive"),

@@ -15,7 +15,7 @@ PEOPLE = 5
 REQUESTS_A_RECORD = 2
 """Sessions, then participants with the version: Graph is likely to refuse both at once."""
 _TENANT = "8f4e2a10-6c1b-4f0e-9d55-3a2b1c0d9e8f"
-_OCTETS = 45_000
+_BYTES = 45_000
 _MOST_SESSIONS = 40
 
 
@@ -29,9 +29,9 @@ def _of_size(records: Records, seed: str) -> bytes:
     """The smallest record of this seed with at least 45,000 octets: people join until it is large enough."""
     for sessions in range(PEOPLE, _MOST_SESSIONS):
         body = orjson.dumps(graph_record(records, seed, sessions))
-        if len(body) >= _OCTETS:
+        if len(body) >= _BYTES:
             return body
-    raise RuntimeError(f"no record of {_OCTETS} octets with seed {seed}")
+    raise RuntimeError(f"no record of {_BYTES} octets with seed {seed}")
 
 
 def first_answer(body: bytes) -> bytes:

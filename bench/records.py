@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from ringback_common.outcomes import Received
-from ringback_enricher.core.records import Occasion, derive
+from ringback_enricher.core.derive.record import RecordContext, derive
 from ringback_events.headers import VersionHeaders
 from ringback_events.keys import call_key
 from ringback_events.topics import RECORDS
@@ -40,7 +40,7 @@ def records(load: str, calls: int, version: int) -> Iterator[Received]:
 
 def _form(graph: dict[str, Any], version: int, *, whole: bool) -> list[bytes]:
     """An encoded record, cut where the call's id belongs."""
-    derived: Any = derive(graph | {"version": version}, Occasion(_TENANT, CALL, _TIME, _TIME), TABLES)
+    derived: Any = derive(graph | {"version": version}, RecordContext(_TENANT, CALL, _TIME, _TIME), TABLES)
     if not whole:
         derived |= {"sessions": [], "sessionCount": 0, "graph": {"id": CALL, "version": version}}
     return orjson.dumps(derived).split(CALL.encode())

@@ -15,7 +15,7 @@ from ringback_events.keys import call_key, control_key
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import CONTROL, FETCH
 from ringback_events.wire import FetchRequestWire
-from ringback_stream.producer import Producer
+from ringback_stream.publish.producer import Producer
 
 from bench.kafka import Lanes
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from ringback_enricher.adapters.files import read_sites
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
 from ringback_events.wire import CallRecordWire
 from ringback_graph_simulator import names
 from ringback_graph_simulator.hours import working_moment
@@ -29,18 +29,18 @@ ORDER = WorkdayOrder.of(dict(order_of(1, [TENANT], CALLS, 75.0)), seed=1)
 
 def _calls(sites: Path) -> list[CallRecordWire]:
     """As many calls as the order's shapes give, derived with the sites of the demo."""
-    tables, records = Tables(CQD_2026_1, read_sites(sites), revision=1), Records(seed=1)
+    tables, records = RuleSet(CQD_2026_1, read_sites(sites), revision=1), Records(seed=1)
     shapes = random.Random(1).choices(list(ORDER.shapes), list(ORDER.shapes.values()), k=CALLS)  # noqa: S311
     return [_derived(records, tables, shape, number) for number, shape in enumerate(shapes)]
 
 
-def _derived(records: Records, tables: Tables, shape: str, number: int) -> CallRecordWire:
+def _derived(records: Records, tables: RuleSet, shape: str, number: int) -> CallRecordWire:
     call = f"call-{number}"
     end = working_moment(number / CALLS, ORDER.days, NOW)
     plan = plan_call(TENANT, call, shape, f"day/{number}", end=end, trouble=ORDER.trouble)
     parts: dict[str, Any] = {"sessions": list(records.sessions(plan, 2)), "participants_v2": []}
     graph = {**records.header(plan, 2, NOW), **parts}
-    return derive(graph, Occasion(TENANT, call, None, "2026-11-30T10:00:00Z"), tables)
+    return derive(graph, RecordContext(TENANT, call, None, "2026-11-30T10:00:00Z"), tables)
 
 
 @pytest.fixture(scope="module")

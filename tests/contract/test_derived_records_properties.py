@@ -4,10 +4,10 @@ import orjson
 import pytest
 from hypothesis import given
 from ringback_common.outcomes import Received, Reject
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
 from ringback_sink.store.core.plan import plan, prepare
 from ringback_sink.store.core.record import decode
 from ringback_sink.store.core.rows import CHILD_COLUMNS
@@ -17,15 +17,15 @@ from ringback_testing.properties import examples
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(400)]  # a failure is shrunk for up to 5 min
 
-OCCASION = Occasion(TENANT, CALL, "2026-11-02T09:55:00Z", "2026-11-02T09:55:01Z")
-TABLES = Tables(CQD_2026_1, SiteMap((("10.0.0.0/8", 'Köln, "Dom"\\'),)), revision=1)
+CONTEXT = RecordContext(TENANT, CALL, "2026-11-02T09:55:00Z", "2026-11-02T09:55:01Z")
+TABLES = RuleSet(CQD_2026_1, SiteMap((("10.0.0.0/8", 'Köln, "Dom"\\'),)), revision=1)
 
 
 @examples(80)
 @given(records())
 def test_whatever_the_enricher_derives_the_store_can_read(drawn: Json) -> None:
     """No record of Graph's types is rejected by the store for its form; every party, session and stream is a row."""
-    wire = derive(orjson.loads(orjson.dumps(drawn)), OCCASION, TABLES)
+    wire = derive(orjson.loads(orjson.dumps(drawn)), CONTEXT, TABLES)
     stages = publication(wire, lambda _: lambda _: None, replay=False, canary=False)
     assert not isinstance(stages, Reject)
     message = stages[0][0]

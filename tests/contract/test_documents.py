@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ringback_common.outcomes import Reason
-from ringback_enricher.core.rules import CQD_2026_1
+from ringback_enricher.core.derive.rules import CQD_2026_1
 from ringback_graph.tenants import read_tenants
 from ringback_local.pages import pages
 from ringback_local.settings_page import settings

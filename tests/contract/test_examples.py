@@ -7,9 +7,9 @@ import cramjam
 import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_events.catalogue import EVENTS
 from ringback_events.examples import projected_examples
 from ringback_events.project import project
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.contract
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 EXAMPLES = sorted((CONTRACTS / "examples").glob("*/*.json"))
-TABLES = Tables(CQD_2026_1, SiteMap([("10.150.0.0/16", "Zürich HQ")]), revision=1)
+TABLES = RuleSet(CQD_2026_1, SiteMap([("10.150.0.0/16", "Zürich HQ")]), revision=1)
 CASES = {"guest-and-phone", "nulls", "peer-to-peer", "repeated-session-id", "unicode", "unknown-enum-members"}
 
 
@@ -82,8 +82,8 @@ DERIVED = sorted(CASES - {"nulls"})
 def test_an_example_is_what_is_derived_of_its_graph(case: str) -> None:
     """Nothing in it is invented but what Graph says: the parties, the receivers, the counts and verdicts follow."""
     told = example("record", case)
-    occasion = Occasion(told["tenantId"], told["callId"], told["receivedAt"], told["fetchedAt"])
-    assert derive(told["graph"], occasion, TABLES) == told
+    context = RecordContext(told["tenantId"], told["callId"], told["receivedAt"], told["fetchedAt"])
+    assert derive(told["graph"], context, TABLES) == told
 
 
 def test_a_stream_is_received_by_the_side_it_goes_to() -> None:

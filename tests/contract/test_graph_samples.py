@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 import pytest
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_events.fetch import FetchRequest
 from ringback_events.record import CallRecord
 from ringback_graph_simulator.metadata import derive_table, shipped_table, violations
@@ -21,7 +21,7 @@ from ringback_testing.graph_samples import SAMPLES, documents, form, metadata_do
 
 pytestmark = pytest.mark.contract
 
-TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
+TABLES = RuleSet(CQD_2026_1, SiteMap(), revision=1)
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 KINDS = {
     "callrecord-expanded": "callRecords.callRecord",
@@ -154,8 +154,8 @@ def _values(document: dict[str, Any]) -> set[str]:
 
 
 def _derived(graph: dict[str, Any]) -> CallRecord:
-    occasion = Occasion("8f4e2a10-6c1b-4f0e-9d55-3a2b1c0d9e8f", graph["id"], None, "2026-03-10T12:00:00Z")
-    return CallRecord.model_validate(derive(graph, occasion, TABLES))
+    context = RecordContext("8f4e2a10-6c1b-4f0e-9d55-3a2b1c0d9e8f", graph["id"], None, "2026-03-10T12:00:00Z")
+    return CallRecord.model_validate(derive(graph, context, TABLES))
 
 
 def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,14 +11,14 @@ import pytest
 from ringback_common.errors import ConfigError
 from ringback_common.outcomes import Message, Reason, Received, Reject
 from ringback_common.settings import LimitsSettings
+from ringback_enricher.core.derive.record import derive
 from ringback_enricher.core.publishing import Stages, publication
-from ringback_enricher.core.records import derive
 from ringback_events.topics import CALLS, RECORDS
 from ringback_graph_simulator.plans import SHAPES, plan_call
 from ringback_graph_simulator.records import Records
 from ringback_sink.store.core.record import decode
 
-from bench.enricher_core import OCCASION, TABLES, TOKENS, record
+from bench.enricher_core import CONTEXT, TABLES, TOKENS, record
 from bench.paged_graph import json_bytes
 
 SESSIONS = 400
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 def simulated(shape: str) -> dict[str, Any]:
     """A meeting of the simulator, whole."""
     records = Records(seed=1)
-    plan = plan_call("t", OCCASION.call_id, shape, "sizes", end=time.time(), sessions=SESSIONS)
+    plan = plan_call("t", CONTEXT.call_id, shape, "sizes", end=time.time(), sessions=SESSIONS)
     parts = {"participants_v2": records.participants(plan, 1), "sessions": list(records.sessions(plan, 1))}
     return {**records.header(plan, 1, plan.end), **parts}
 
@@ -40,7 +40,7 @@ MEETINGS = {"bench": lambda: record(1, SESSIONS)} | {
 
 def published(graph: dict[str, Any], largest: int | None = None) -> Stages | Reject:
     """What is published of it."""
-    return publication(derive(graph, OCCASION, TABLES), TOKENS, replay=False, canary=False, largest=largest)
+    return publication(derive(graph, CONTEXT, TABLES), TOKENS, replay=False, canary=False, largest=largest)
 
 
 def restricted(stages: Stages | Reject) -> Message:

@@ -6,7 +6,7 @@ import pytest
 import ringback_graph_simulator as simulator
 import yaml
 from ringback_common.outcomes import Reason, Received, Reject
-from ringback_enricher.core.requests import KNOWN_VERSION, LOOKS
+from ringback_enricher.core.requests.pending_fetch import KNOWN_VERSION, LOOKS
 from ringback_events.catalogue import EVENTS
 from ringback_events.enumerations import GRAPH, enumerations, strings
 from ringback_events.headers import RUN, VersionHeaders, audit_headers, fetch_request_headers, lifecycle_headers
@@ -26,7 +26,7 @@ from ringback_events.topics import (
     Topic,
 )
 from ringback_stream import lanes
-from ringback_stream.dead_letters import dead_letter
+from ringback_stream.consume.dead_letters import dead_letter
 
 pytestmark = pytest.mark.contract
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ringback_ingest.client_state import CALL_RECORDS, NotificationQuery, client_state, keys_of
 from ringback_ingest.webhook.core.genuine import Proof
-from ringback_ingest.webhook.core.notifications import Arrival, Refused, take
+from ringback_ingest.webhook.core.notifications import Arrival, RefusalReason, take
 from ringback_testing.public_port import KEYS, QUERY, TENANT, body, item
 
 pytestmark = pytest.mark.edge
@@ -94,7 +94,7 @@ def test_nothing_but_compare_digest_decides(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert _taken(item("call")) == (1, [])
     patched(verdict=False)
-    assert _taken(item("call")) == (0, [Refused.FORGED])
+    assert _taken(item("call")) == (0, [RefusalReason.FORGED])
     patched(verdict=True)
     assert _taken(item("call", clientState="k2.forged")) == (1, [])
     assert seen == [(len(_state()), len(_state())), (len("k2.forged"), len(_state()))]
@@ -104,7 +104,7 @@ def _state() -> str:
     return client_state(keys_of(KEYS, "KEYS").active, TENANT, CALL_RECORDS)
 
 
-def _taken(notification: object) -> tuple[int, list[Refused]]:
+def _taken(notification: object) -> tuple[int, list[RefusalReason]]:
     proof = Proof(keys_of(KEYS, "KEYS"), datetime.now(UTC), "test")
     taken = take(body(notification), Arrival(NotificationQuery.of(QUERY), "2026-11-22T12:00:00Z"), proof)
     return len(taken.messages), taken.refused

@@ -27,7 +27,7 @@ def _nothing() -> Iterator[bytes]:
     return iter(())
 
 
-def _head_octets() -> Iterator[bytes]:
+def _head_bytes() -> Iterator[bytes]:
     return (bytes([octet]) for octet in HEAD)
 
 
@@ -43,7 +43,7 @@ def _blank_lines() -> Iterator[bytes]:
 def _late_head() -> Iterator[bytes]:
     """Says nothing for as long as a connection may, then begins a head as if the time began with it."""
     yield from islice(cycle([b""]), 9)
-    yield from _head_octets()
+    yield from _head_bytes()
 
 
 def _late_with_everything() -> Iterator[bytes]:
@@ -55,7 +55,7 @@ def _late_with_everything() -> Iterator[bytes]:
     yield from cycle([b" "])
 
 
-def _body_octets() -> Iterator[bytes]:
+def _body_bytes() -> Iterator[bytes]:
     yield HEAD + b"Content-Length: 1000\r\n\r\n"
     yield from cycle([b" "])
 
@@ -77,12 +77,12 @@ def _refused_and_going_on() -> Iterator[bytes]:
 
 SLOTHS: dict[str, Dribble] = {
     "nothing at all": _nothing,
-    "octets of a head": _head_octets,
+    "octets of a head": _head_bytes,
     "headers without end": _head_lines,
     "blank lines": _blank_lines,
     "a head begun late": _late_head,
     "late with everything": _late_with_everything,
-    "octets of a body": _body_octets,
+    "octets of a body": _body_bytes,
     "chunks of one octet": _chunks,
     "trailers without end": _trailers,
     "a body after its refusal": _refused_and_going_on,

@@ -60,12 +60,12 @@ async def test_nothing_a_client_says_writes_a_line(webhook: PublicPort, texts: l
     hostile += [item("c", resourceData={"@odata.type": texts[0], "id": texts[1], texts[2]: texts[3]})]
     assert (await webhook.post(body(*hostile))).status == 202
     raw = texts[4].replace("\r", "").replace("\n", "").encode("utf-8", "replace")
-    for octets_sent in (
+    for bytes_sent in (
         post(body(), path="/graph/").replace(b"/graph/", b"/" + raw, 1),
         post(body()).replace(b"Host: h", b"Host: h\r\nUser-Agent: " + raw + b"\r\ntraceparent: " + raw, 1),
         post(body()).replace(b"POST", raw[:20], 1),
     ):
-        await webhook.exchange(octets_sent)
+        await webhook.exchange(bytes_sent)
     _judge(webhook.process)
 
 

@@ -136,7 +136,7 @@ def test_a_half_close_ends_one_direction_only(link: Link) -> None:
 
 def test_slices_arrive_whole(link: Link) -> None:
     """Many small packets are still the same octets."""
-    link.poison(up=Toxic(slice_octets=500))
+    link.poison(up=Toxic(slice_bytes=500))
     with connect(link) as client:
         client.sendall(PAYLOAD)
         assert everything(client, len(PAYLOAD)) == PAYLOAD

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from ringback_common.clock import iso
 from ringback_common.outcomes import Received, Reject
-from ringback_enricher.core.requests import Request, accept
+from ringback_enricher.core.requests.pending_fetch import PendingFetch, accept
 from ringback_events import topics
 from ringback_faults.actions.poison_kinds import Poison, of_lanes, of_records
 from ringback_sink.store.core.record import decode
@@ -29,7 +29,7 @@ def test_the_enricher_refuses_it(poison: Poison) -> None:
     """At the door, or the guard of links does."""
     read = accept(_received(topics.FETCH.name, poison), _NOW)
     if poison.reason in _LEFT_TO_OTHERS:
-        assert isinstance(read, Request)
+        assert isinstance(read, PendingFetch)
     else:
         assert isinstance(read, Reject)
         assert read.reason == poison.reason

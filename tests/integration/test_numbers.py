@@ -10,10 +10,10 @@ from multidict import CIMultiDict
 from ringback_common.clock import SystemClock
 from ringback_common.outcomes import Emit, Received
 from ringback_common.settings import LimitsSettings
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
 from ringback_events.record import CallRecord
 from ringback_graph.client import json_object
 from ringback_graph.transport import Reply
@@ -25,7 +25,7 @@ from ringback_testing.graph_records import TENANT, meeting
 
 pytestmark = pytest.mark.integration
 
-TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
+TABLES = RuleSet(CQD_2026_1, SiteMap(), revision=1)
 NUMBERS: dict[str, object] = {
     "9223372036854775807": 2**63 - 1,
     "-9223372036854775808": -(2**63),
@@ -62,7 +62,7 @@ def published(told: str, call: str) -> Received:
     octets = orjson.dumps(with_numbers(meeting()) | {"id": call}).replace(b'"NUMBER"', told.encode())
     graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), octets))
     assert graph is not None
-    record = derive(graph, Occasion(TENANT, call, None, "2026-11-02T10:00:00Z"), TABLES)
+    record = derive(graph, RecordContext(TENANT, call, None, "2026-11-02T10:00:00Z"), TABLES)
     stages = publication(record, lambda _: lambda _: None, replay=False, canary=False)
     assert isinstance(stages, tuple)
     message = stages[0][0]

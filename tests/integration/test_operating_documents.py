@@ -19,7 +19,7 @@ from ringback_events.topics import (
     RESTRICTED_DEAD_LETTERS,
 )
 from ringback_local.kafka import Broker
-from ringback_stream.dead_letters import dead_letter
+from ringback_stream.consume.dead_letters import dead_letter
 from ringback_testing import dump_topic
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.streaming import send_all, settings_for

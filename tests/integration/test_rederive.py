@@ -16,10 +16,10 @@ from aiokafka import ConsumerRecord
 from ringback_common.clock import iso
 from ringback_common.outcomes import Message, Reject
 from ringback_common.settings import KafkaSettings
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1, RULES_NUMBER
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import Stages, publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
-from ringback_enricher.core.sites import SiteMap
 from ringback_events.headers import read_headers
 from ringback_events.keys import call_key
 from ringback_events.topics import (
@@ -35,7 +35,7 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_sink.migrate import migrate
-from ringback_stream.producer import Producer
+from ringback_stream.publish.producer import Producer
 from ringback_testing import ProcessFactory, dump_topic, eventually
 from ringback_testing.graph_records import TENANT, meeting
 
@@ -47,7 +47,7 @@ NAMES = [
 ]
 HISTORY = "SELECT version, revision FROM callrecords.call_version GROUP BY 1, 2 ORDER BY 1, 2"
 TABLES = ("call", "call_version", "participant", "session", "stream")
-BEFORE = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "Old Street")]), RULES_NUMBER)
+BEFORE = RuleSet(CQD_2026_1, SiteMap([("10.20.0.0/16", "Old Street")]), RULES_NUMBER)
 NEXT = RULES_NUMBER + 1
 """The revision of a re-derivation, whose offset is 1."""
 FETCHED = datetime.now(UTC) - timedelta(hours=1)
@@ -55,11 +55,11 @@ CALL_COUNT = 40
 
 
 def version_of(
-    call_id: str, version: int = 1, *, tables: Tables = BEFORE, fetched_at: datetime = FETCHED, replay: bool = False
+    call_id: str, version: int = 1, *, tables: RuleSet = BEFORE, fetched_at: datetime = FETCHED, replay: bool = False
 ) -> Stages:
     """What the fetch process publishes of a version of a call."""
-    occasion = Occasion(TENANT, call_id, iso(fetched_at), iso(fetched_at))
-    record = derive(meeting() | {"id": call_id, "version": version}, occasion, tables)
+    context = RecordContext(TENANT, call_id, iso(fetched_at), iso(fetched_at))
+    record = derive(meeting() | {"id": call_id, "version": version}, context, tables)
     stages = publication(record, lambda _: lambda _party: None, replay=replay, canary=False)
     assert not isinstance(stages, Reject)
     return stages
@@ -202,7 +202,7 @@ async def test_after_a_rule_change_every_row_follows(stored: StoredRig) -> None:
 async def test_what_follows_is_what_a_fetch_would_have_published(rig: Rig) -> None:
     """Byte for byte, but for the mark of a re-publication; in the contract's order; the tenant's audit trail tells."""
     await rig.run("--yes", "--why", "CHG-17")
-    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
+    after = RuleSet(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
     expected = version_of(rig.calls[0], 2, tables=after, replay=True)
     (record,), (*_, marker), (call,) = [await _of_revision(rig, topic, NEXT, 0) for topic in (RECORDS, SESSIONS, CALLS)]
     assert _published(record) == _written(expected[0][0])
@@ -244,7 +244,7 @@ async def test_killed_in_the_middle_it_completes_when_run_again(stored: StoredRi
     assert 5 <= len(published) < CALL_COUNT
     begun = await stored.revisions(RECORDS, NEXT)
     half = next(call_id for call_id in stored.calls if call_id not in begun)
-    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
+    after = RuleSet(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
     record, *_ = version_of(half, 2, tables=after, replay=True)
     await stored.publish((record,))
     done = await stored.run("--yes")
@@ -262,7 +262,7 @@ async def test_killed_in_the_middle_it_completes_when_run_again(stored: StoredRi
 
 async def test_a_version_that_comes_meanwhile_stays(stored: StoredRig) -> None:
     """The enricher publishes a newer version before the older one is derived again: the newer one is stored."""
-    after = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
+    after = RuleSet(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), NEXT)
     slow = await stored.start("--yes", "--max-rate", "10")
     await eventually(lambda: _any(stored, NEXT), 30)
     left = set(stored.calls) - {str(subject) for subject in await stored.revisions(RECORDS, NEXT)}
@@ -317,7 +317,7 @@ async def test_what_was_fetched_too_long_ago_is_left_to_end(rig: Rig) -> None:
 
 async def test_what_is_ahead_is_left_alone_and_counted(rig: Rig) -> None:
     """A greater revision than this release's: somebody lowered the offset, or forgot to raise it here."""
-    ahead = Tables(CQD_2026_1, SiteMap(), 9)
+    ahead = RuleSet(CQD_2026_1, SiteMap(), 9)
     await rig.publish(*(version_of(call_id, 2, tables=ahead) for call_id in rig.calls[:3]))
     plan = await rig.run()
     assert (plan["planned"], plan["ahead"]) == (CALL_COUNT - 3, 3)

@@ -12,9 +12,9 @@ from ringback_common.settings import KafkaSettings
 from ringback_enricher.adapters.partitions import PartitionReader
 from ringback_events.topics import RESTRICTED_DEAD_LETTERS
 from ringback_local.topics import create_contract_topics
-from ringback_stream.compacted import open_reader, read_to_end, stop_reader
-from ringback_stream.partitions import Partition
-from ringback_stream.standstill import Standstill
+from ringback_stream.consume.partitions import Partition
+from ringback_stream.shared.compacted import open_reader, read_to_end, stop_reader
+from ringback_stream.shared.read_stalled import ReadStalled
 from ringback_testing.fixtures import KafkaBroker
 from ringback_testing.streaming import settings_for
 
@@ -60,7 +60,7 @@ async def test_a_reading_ends_when_kafka_goes_away_in_its_middle(
     broker = kafka_broker()
     await create_contract_topics(broker.bootstrap_servers, names=(TOPIC.name,))
     await fill(broker.bootstrap_servers)
-    monkeypatch.setattr(Standstill, "SECONDS", 2.0)
+    monkeypatch.setattr(ReadStalled, "SECONDS", 2.0)
     getmany: Any = AIOKafkaConsumer.getmany
 
     async def then_frozen(consumer: AIOKafkaConsumer, *given: Any, **named: Any) -> Any:

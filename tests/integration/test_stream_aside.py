@@ -248,8 +248,8 @@ async def test_what_a_crash_writes_twice_is_bounded(kafka: Broker, topic_prefix:
         assignment = process.stream.supervisors[0].assignment
         most = 0
         while rig.finished("deferred") < LARGEST_SPAN + 5001:
-            watermarks = [assignment.watermarks.of(each) for each in assignment.watermarks.partitions]
-            most = max(most, *(watermark.diverted for watermark in watermarks if watermark is not None))
+            trackers = [assignment.trackers.of(each) for each in assignment.trackers.partitions]
+            most = max(most, *(tracker.deferred_early for tracker in trackers if tracker is not None))
             await asyncio.sleep(0.001)
     assert most <= LARGEST_SPAN
 

@@ -217,7 +217,7 @@ async def test_a_refused_batch_costs_its_record_only_and_the_partition_goes_on(
         return Emit(((Message(RECORDS.name, b"t|same-partition", value),),))
 
     told: list[Outcome] = []
-    async with running(settings, keyed(Recorder(answer), on_settled=told.extend)):
+    async with running(settings, keyed(Recorder(answer), on_applied=told.extend)):
         await send_all(settings, [fetch("t|1", b"huge"), fetch("t|2"), fetch("t|3")])
         letters = await eventually(lambda: dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]))
 
@@ -234,12 +234,12 @@ async def test_a_step_cancelled_before_its_acknowledgement_is_never_told_as_sett
     kafka: Broker, topic_prefix: str, make_topics: MakeTopics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped while its publication cannot be written; redelivered, it is told once, after the publication is there."""
-    monkeypatch.setattr("ringback_stream.consumer.DRAIN_WITHIN", 0.5)
+    monkeypatch.setattr("ringback_stream.consume.consumer.DRAIN_WITHIN", 0.5)
     topics = await make_topics(*(name for name in NEEDED if name != RECORDS.name))
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
     told: list[Outcome] = []
     step = Recorder(lambda _: Emit(((Message(RECORDS.name, b"t|1", b"whole"),),)))
-    flow = keyed(step, on_settled=told.extend)
+    flow = keyed(step, on_applied=told.extend)
     await send_all(settings, [fetch("t|1")])
     async with running(settings, flow):
         await eventually(lambda: step.seen)

@@ -36,15 +36,15 @@ from ringback_events.topics import (
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
 from ringback_local.topics import create_contract_topics
-from ringback_stream.connection import most_listen
+from ringback_stream.consume.keyed_runner import KeyedRunner
+from ringback_stream.consume.offsets import Ticket
+from ringback_stream.consume.outcome_handler import OutcomeHandler
+from ringback_stream.consume.ownership import Ownership
+from ringback_stream.consume.partitions import Partition
 from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
-from ringback_stream.keyed import KeyedRunner
-from ringback_stream.ownership import Ownership
-from ringback_stream.partitions import Partition
-from ringback_stream.run import Stream
-from ringback_stream.settlement import Settlement
-from ringback_stream.watchdog import Standstill, Watched, watch
-from ringback_stream.watermarks import Ticket
+from ringback_stream.process.runtime import StreamRuntime
+from ringback_stream.process.watchdog import ConsumerStuck, WatchedFlow, watch
+from ringback_stream.shared.connection import most_are_reachable
 from ringback_testing import dump_topic, eventually
 from ringback_testing.fixtures import KafkaBroker, MakeTopics
 from ringback_testing.streaming import committed, producing, running, send_all, settings_for
@@ -158,7 +158,7 @@ async def test_a_missing_topic_ends_the_process_with_one_sentence(
     """It names the topic and the command that makes it, before anything is subscribed."""
     await make_topics(*(name for name in NEEDED if name != FETCH.name))
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
-    async with Stream.open(settings, "fetch", health=Health()) as stream:
+    async with StreamRuntime.open(settings, "fetch", health=Health()) as stream:
         with pytest.raises(
             ConfigError, match=rf"{topic_prefix}{FETCH.name} does not exist: run `ringback topics apply`"
         ):
@@ -215,7 +215,7 @@ async def waiting_for_kafka(
         return await satisfied(records)
 
     async def process() -> None:
-        async with Stream.open(settings, "fetch", health=health, stop=stop) as stream:
+        async with StreamRuntime.open(settings, "fetch", health=health, stop=stop) as stream:
             await stream.run(stop, KeyedFlow(group(), (Lane(FETCH),), step, given_up))
 
     task = asyncio.create_task(process())
@@ -342,14 +342,14 @@ async def test_a_stuck_consumer_ends_the_process(kafka: Broker, topic_prefix: st
         (supervisor,) = process.stream.supervisors
         assert supervisor.consumer is not None
         assert supervisor.runner is not None
-        watched = Watched(supervisor.consumer, supervisor.assignment, supervisor.runner, must_take=False)
-        supervisor.consumer.intake.close()  # planted: the intake no longer takes what is delivered
+        watched = WatchedFlow(supervisor.consumer, supervisor.assignment, supervisor.runner, must_take=False)
+        supervisor.consumer.gate.close()  # planted: the intake no longer takes what is delivered
         await send_all(settings, [fetch("t|2")])
 
         async def listens() -> bool:
-            return await most_listen(settings.kafka)
+            return await most_are_reachable(settings.kafka)
 
-        with pytest.raises(Standstill):
+        with pytest.raises(ConsumerStuck):
             async with asyncio.timeout(10):
                 await watch(watched, SystemClock(), listens, patience=1.5)
 
@@ -373,7 +373,7 @@ async def test_a_step_that_hangs_turns_liveness_red_and_a_broker_that_is_away_do
     kafka: Broker, topic_prefix: str, make_topics: MakeTopics, monkeypatch: pytest.MonkeyPatch, kind: type
 ) -> None:
     """Beyond its limit the process asks to be restarted; waiting for Kafka with the answer in hand is no hanging."""
-    monkeypatch.setattr("ringback_stream.consumer.DRAIN_WITHIN", 0.5)
+    monkeypatch.setattr("ringback_stream.consume.consumer.DRAIN_WITHIN", 0.5)
     await make_topics(*(name for name in NEEDED if name != RECORDS.name))
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
     step = Hanging()
@@ -391,7 +391,7 @@ async def test_a_step_that_hangs_turns_liveness_red_and_a_broker_that_is_away_do
         await asyncio.sleep(1.0)  # twice the limit: the answer cannot be written meanwhile
         assert process.health.failing_live() == {}
         (supervisor,) = process.stream.supervisors
-        assert supervisor.assignment.watermarks.unfinished == 1
+        assert supervisor.assignment.trackers.unfinished == 1
 
 
 async def test_ready_work_that_nobody_starts_is_noticed(kafka: Broker) -> None:
@@ -400,8 +400,8 @@ async def test_ready_work_that_nobody_starts_is_noticed(kafka: Broker) -> None:
     flow = KeyedFlow(group(), (Lane(FETCH),), satisfied, given_up)
     record = Received(FETCH.name, 0, 0, 0, b"t|1", b"{}")
     async with producing(settings) as producer:
-        settlement = Settlement(producer, "fetch", flow.group, lambda _: True)
-        runner = KeyedRunner(flow, settlement, clock, lambda _: False)  # planted: it is never run
+        outcome_handler = OutcomeHandler(producer, "fetch", flow.group, lambda _: True)
+        runner = KeyedRunner(flow, outcome_handler, clock, lambda _: False)  # planted: it is never run
         runner.resume()
         assert runner.stuck_since is None
         runner.offer(Ticket(Partition(FETCH.name, 0), 0, 1), record, LaneKind.LIVE)

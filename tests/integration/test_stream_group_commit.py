@@ -12,7 +12,7 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_local.topics import create_contract_topics
-from ringback_stream.group_commit import GroupCommitProducer, Refused
+from ringback_stream.publish.group_commit import GroupCommitProducer, WriteRefused
 from ringback_testing import dump_topic, eventually
 from ringback_testing.fixtures import KafkaBroker, MakeTopics
 from ringback_testing.streaming import settings_for
@@ -34,7 +34,7 @@ async def test_group_commit_acknowledges_many_writers(
     topics = await make_topics(*NEEDED)
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
     producer = GroupCommitProducer(settings.kafka)
-    with pytest.raises(Refused):
+    with pytest.raises(WriteRefused):
         await producer.write([fetch("t|too early")])
     await producer.start()
     await eventually(lambda: producer.accepting)
@@ -63,7 +63,7 @@ async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_
             await producer.write([fetch("t|1")])
         await eventually(lambda: not producer.accepting)
         began = time.monotonic()
-        with pytest.raises(Refused):
+        with pytest.raises(WriteRefused):
             await producer.write([fetch("t|2")])
         assert time.monotonic() - began < 1.5  # at once: less than the deadline
     finally:

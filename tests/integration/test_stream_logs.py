@@ -18,9 +18,9 @@ from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import CONTROL, FETCH, FETCH_BULK, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, STATUS
 from ringback_local.kafka import Broker
 from ringback_local.topics import create_contract_topics
+from ringback_stream.consume.partitions import Partition
 from ringback_stream.flows import KeyedFlow, Lane, LaneKind
-from ringback_stream.partitions import Partition
-from ringback_stream.supervision import FlowSupervisor
+from ringback_stream.process.supervisor import FlowSupervisor
 from ringback_testing import eventually
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.streaming import Recorder, RunningFlow, committed, running, send_all, set_offsets, settings_for
@@ -133,9 +133,9 @@ async def test_a_log_that_is_cut_while_it_is_followed_is_read_from_its_beginning
         assert supervisor is not None
         assert supervisor.consumer is not None
         for place in places(settings):
-            watermark = supervisor.assignment.watermarks.of(Partition(FETCH.name, place.partition))
-            assert watermark is not None
-            watermark.skip_to(5000)
+            tracker = supervisor.assignment.trackers.of(Partition(FETCH.name, place.partition))
+            assert tracker is not None
+            tracker.skip_to(5000)
             supervisor.consumer.client.seek(place, 5000)
         await send_all(settings, requests(80, "new"))
         await eventually(lambda: len(values(step, "new")) == 80, 20)
@@ -208,7 +208,7 @@ async def test_installations_on_one_broker_have_groups_of_their_own(
     same = KeyedFlow(flow.group, flow.lanes, Recorder(lambda _: Emit()), flow.on_exhausted)
     async with running(mine, flow) as process:
         supervisor = await eventually(lambda: joined(process))
-        epoch = supervisor.assignment.watermarks.epoch
+        epoch = supervisor.assignment.trackers.epoch
         async with running(others, same) as other, admin(mine) as client:
             await eventually(lambda: joined(other))
             listed = {name for name, _ in await client.list_consumer_groups()}
@@ -216,4 +216,4 @@ async def test_installations_on_one_broker_have_groups_of_their_own(
             assert flow.group not in listed
         await send_all(mine, requests(10))
         await eventually(lambda: len(step.seen) == 10)
-        assert supervisor.assignment.watermarks.epoch == epoch
+        assert supervisor.assignment.trackers.epoch == epoch

@@ -368,8 +368,8 @@ async def test_a_record_at_the_limit_is_found_and_one_byte_more_is_too_large(
     graph.answer = Record(reply, sessions=130)
     found = await read(graph, tenant)
     assert isinstance(found, Found)
-    assert isinstance(await read(graph, tenant, octets=found.octets), Found)
-    assert await read(graph, tenant, octets=found.octets - 1) == TooLarge("record")
+    assert isinstance(await read(graph, tenant, octets=found.byte_count), Found)
+    assert await read(graph, tenant, octets=found.byte_count - 1) == TooLarge("record")
 
 
 @pytest.mark.parametrize("page_status", [404, 400])
@@ -386,7 +386,7 @@ async def test_a_refusal_about_participants_is_not_held_against_the_record(
     assert [each.status for each in served] == [200, 200, 200, 400, page_status, 200]
     found = await read(graph, tenant, octets=octets)
     assert isinstance(found, Found)
-    assert found.octets == octets
+    assert found.byte_count == octets
     assert await read(graph, tenant, octets=octets - 1) == TooLarge("record")
 
 

@@ -2,10 +2,10 @@
 
 from ringback_common.outcomes import Emit, Reason, Received, Reject
 from ringback_events.topics import FETCH_ASIDE, FETCH_ASIDES, FETCH_BULK
+from ringback_stream.aside.detached_reads import DetachedReads
 from ringback_stream.aside.lanes import AsideLanes
-from ringback_stream.aside.reads import Reads
-from ringback_stream.aside.shares import Shares
-from ringback_stream.partitions import Partition
+from ringback_stream.aside.shares import TenantShares
+from ringback_stream.consume.partitions import Partition
 
 FIRST, SECOND = (Partition(topic.name, 3) for topic in FETCH_ASIDES)
 BULK = Partition(FETCH_BULK.name, 3)
@@ -33,21 +33,23 @@ def note(made: AsideLanes, partition: Partition, *tenants: str) -> None:
         ahead.note(offset, tenant)
 
 
-def starving(made: AsideLanes, partition: Partition, head: int, tenant: str, *hungry: str) -> bool:
+def starving(made: AsideLanes, partition: Partition, next_offset: int, tenant: str, *hungry: str) -> bool:
     """Whether another of these tenants waits behind the head, which is this tenant's."""
-    return made.starving(partition, head, tenant, lambda other: other in hungry, lambda other: other not in hungry)
+    return made.starving(
+        partition, next_offset, tenant, lambda other: other in hungry, lambda other: other not in hungry
+    )
 
 
 def test_a_share_is_what_the_quota_serves_within_its_bounds() -> None:
     """Never below the least, never above the most."""
     quotas = {"small": 3, "usual": 60, "large": 1000}
-    shares = Shares(8, 128, quotas.__getitem__)
+    shares = TenantShares(8, 128, quotas.__getitem__)
     assert [shares.of(tenant) for tenant in quotas] == [8, 60, 128]
 
 
 def test_a_share_that_was_too_much_is_halved_and_grows_with_each_record_served() -> None:
     """Down to the least, and back to what the quota serves, no further."""
-    shares = Shares(8, 128, lambda _: 40)
+    shares = TenantShares(8, 128, lambda _: 40)
     shares.overdue("slow")
     assert (shares.of("slow"), shares.of("other")) == (20, 40)
     for _ in range(5):
@@ -126,7 +128,7 @@ def copy(name: bytes) -> Received:
 
 def test_a_copy_is_answered_as_its_read_has_answered() -> None:
     """Each record of the step by its own answer, however often it comes; before the end there is none."""
-    reads = Reads()
+    reads = DetachedReads()
     first, second = reads.begin(b"t|1", 2)
     assert reads.goes_on(b"t|1")
     assert reads.answer(copy(first)) is None
@@ -139,8 +141,8 @@ def test_a_copy_is_answered_as_its_read_has_answered() -> None:
 
 def test_a_read_that_fails_answers_nothing_and_so_does_another_process() -> None:
     """Their copies are requests like any other."""
-    reads = Reads()
+    reads = DetachedReads()
     (failed,) = reads.begin(b"t|1", 1)
     reads.ended(b"t|1")
-    (elsewhere,) = Reads().begin(b"t|2", 1)
+    (elsewhere,) = DetachedReads().begin(b"t|2", 1)
     assert reads.answer(copy(failed)) is reads.answer(copy(elsewhere)) is None

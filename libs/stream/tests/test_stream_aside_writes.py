@@ -1,6 +1,6 @@
 """How often a request is written and how much of a tenant's quota is used, on a log in memory and virtual time.
 
-Real are Consumer, Intake, AsideDoor, AsideWriter, KeyedRunner and KeyQueue; the tenants' quota is a token bucket.
+Real are Consumer, BackpressureGate, AsidePolicy, AsideWriter, KeyedRunner and KeyQueue; the tenants' quota is a token bucket.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from aiokafka import TopicPartition
 from ringback_common.outcomes import Accounting, Emit, Message, Outcome, Reason, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import FETCH, FETCH_ASIDES
-from ringback_stream.aside.door import AsideDoor
+from ringback_stream.aside.deadlines import AsideTargets
 from ringback_stream.aside.lanes import AsideLanes
-from ringback_stream.aside.leaving import Putting
+from ringback_stream.aside.policy import AsidePolicy
 from ringback_stream.aside.writer import AsideWriter
-from ringback_stream.assignment import Assignment
-from ringback_stream.consumer import Consumer
+from ringback_stream.consume.assignment import Assignment
+from ringback_stream.consume.consumer import Consumer
+from ringback_stream.consume.keyed_runner import KeyedRunner
+from ringback_stream.consume.outcome_handler import OutcomeHandler
+from ringback_stream.consume.partitions import Partition
 from ringback_stream.flows import Aside, KeyedFlow, Lane, LaneKind
-from ringback_stream.keyed import KeyedRunner
-from ringback_stream.partitions import Partition
-from ringback_stream.settlement import Settlement
 from ringback_testing.kafka_in_memory import GroupInMemory, LogInMemory
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
 
@@ -91,13 +91,13 @@ class _World:
         flow = KeyedFlow("g", lanes, self._step, on_exhausted=lambda *_: Emit(), aside=aside)
         self.assignment = Assignment("g", self.clock, str, lambda: None)
         producer: Any = self.producer
-        settlement = Settlement(producer, "s", "g", self.assignment.finish)
-        writer, self.lanes = AsideWriter(settlement, self.clock), AsideLanes(FETCH_ASIDES)
-        putting = Putting(aside, self.lanes, writer)
-        runner = KeyedRunner(flow, settlement, self.clock, self.assignment.watermarks.is_overtaken, putting)
-        door = AsideDoor(aside, runner, self.lanes, writer, self.clock)
+        outcome_handler = OutcomeHandler(producer, "s", "g", self.assignment.finish)
+        writer, self.lanes = AsideWriter(outcome_handler, self.clock), AsideLanes(FETCH_ASIDES)
+        putting = AsideTargets(aside, self.lanes, writer)
+        runner = KeyedRunner(flow, outcome_handler, self.clock, self.assignment.trackers.is_out_of_order, putting)
+        policy = AsidePolicy(aside, runner, self.lanes, writer, self.clock)
         kafka = KafkaSettings(bootstrap_servers="nowhere:1")
-        self.consumer = Consumer(kafka, flow, runner, door, self.assignment, self.clock)
+        self.consumer = Consumer(kafka, flow, runner, policy, self.assignment, self.clock)
         client: Any = self.group
         self.consumer._subscriber.consumer = client
         self.background = [asyncio.ensure_future(each) for each in (runner.run(), writer.run(), self._poll())]
@@ -119,7 +119,7 @@ class _World:
         while True:
             for place in PLACES:
                 await self.consumer._receive(self.group.poll(place, 256, 0))
-            self.consumer.intake.look_again(self.group)
+            self.consumer.gate.look_again(self.group)
             await asyncio.sleep(0.02)
 
     def load(self, tenants: Sequence[str]) -> None:

@@ -8,9 +8,9 @@ import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received
 from ringback_events.topics import FETCH, FETCH_RETRY_10S
-from ringback_stream.aside.door import Wait
+from ringback_stream.aside.policy import WaitInKafka
+from ringback_stream.consume.byte_budget import current_hold
 from ringback_stream.flows import Lane, LaneKind
-from ringback_stream.in_hand import current_hold
 from ringback_testing import eventually
 from ringback_testing.aside_rig import Gate, requested, running_aside
 
@@ -45,8 +45,8 @@ async def test_while_graph_is_away_one_record_is_let_in_to_ask_and_nothing_leave
         await eventually(lambda: rig.runner.is_probing)
         await asyncio.sleep(1.2)
         assert rig.written == []
-        waiting = rig.door.decide(Lane(FETCH), rig.watermark, requested("t|50", 50))
-        assert isinstance(waiting, Wait)
+        waiting = rig.policy.decide(Lane(FETCH), rig.tracker, requested("t|50", 50))
+        assert isinstance(waiting, WaitInKafka)
         away.is_back = True
         await eventually(lambda: not rig.runner.is_cut_off)
         assert rig.written == []
@@ -65,9 +65,9 @@ async def test_while_graph_is_away_a_tenant_without_room_waits_in_kafka() -> Non
         for offset in range(1, 12):
             queue.take_back(queue.first_waiting(f"u{offset}|1".encode()))
         assert not rig.runner.is_probing
-        assert rig.door.decide(Lane(FETCH), rig.watermark, requested("v|1", 50)) is None
-        waiting = rig.door.decide(Lane(FETCH), rig.watermark, requested("t|50", 50))
-        assert isinstance(waiting, Wait)
+        assert rig.policy.decide(Lane(FETCH), rig.tracker, requested("v|1", 50)) is None
+        waiting = rig.policy.decide(Lane(FETCH), rig.tracker, requested("t|50", 50))
+        assert isinstance(waiting, WaitInKafka)
         assert not waiting.may_go_on()
 
 
@@ -81,9 +81,9 @@ async def test_a_key_without_a_slot_keeps_nobody_from_probing() -> None:
         for _ in range(12):
             rig.runner._breaker.failed(rig.runner._clock.monotonic(), probe=False)
         assert rig.runner.is_cut_off
-        assert rig.door.decide(Lane(FETCH), rig.watermark, requested("u|1", 9)) is None
+        assert rig.policy.decide(Lane(FETCH), rig.tracker, requested("u|1", 9)) is None
         rig.offer(9, "u|1")
-        assert isinstance(rig.door.decide(Lane(FETCH), rig.watermark, requested("v|1", 10)), Wait)
+        assert isinstance(rig.policy.decide(Lane(FETCH), rig.tracker, requested("v|1", 10)), WaitInKafka)
 
 
 async def test_nothing_is_written_for_a_read_that_goes_on_while_graph_is_away() -> None:
@@ -94,8 +94,8 @@ async def test_nothing_is_written_for_a_read_that_goes_on_while_graph_is_away() 
         await eventually(lambda: rig.finished == [0])
         for _ in range(12):
             rig.runner._breaker.failed(rig.runner._clock.monotonic(), probe=False)
-        waiting = rig.door.decide(Lane(FETCH_RETRY_10S, LaneKind.RETRY), rig.watermark, rig.copy())
-        assert isinstance(waiting, Wait)
+        waiting = rig.policy.decide(Lane(FETCH_RETRY_10S, LaneKind.RETRY), rig.tracker, rig.copy())
+        assert isinstance(waiting, WaitInKafka)
         assert not waiting.may_go_on()
         gate.open.set()
         await eventually(waiting.may_go_on)
@@ -149,7 +149,7 @@ async def test_what_was_not_answered_does_not_say_that_graph_is_back(key: str) -
         await eventually(lambda: away.asked == [key.encode()], 5)
         await asyncio.sleep(0.05)
         assert rig.runner.is_cut_off
-        assert rig.door.decide(Lane(FETCH), rig.watermark, requested("v|1", 50)) is None
+        assert rig.policy.decide(Lane(FETCH), rig.tracker, requested("v|1", 50)) is None
         away.is_back = True
         rig.offer(50, "v|1")
         await eventually(lambda: not rig.runner.is_cut_off, 0.5)

@@ -1,7 +1,7 @@
 """The whole of the runtime between poll and commit, under every interleaving, against a set of offsets.
 
-Real are Consumer, Intake, AsideDoor, AsideWriter, Assignment, Watermarks, Ownership, KeyedRunner, KeyQueue, Breaker and
-Settlement.
+Real are Consumer, BackpressureGate, AsidePolicy, AsideWriter, Assignment, OffsetTrackers, Ownership, KeyedRunner, KeyQueue, Breaker and
+OutcomeHandler.
 In memory is only what aiokafka does: a broker cannot be told when to answer, and takes real seconds for a rebalance.
 """
 
@@ -18,17 +18,17 @@ from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import FETCH, FETCH_ASIDE, FETCH_ASIDES, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M
-from ringback_stream.aside.door import AsideDoor
+from ringback_stream.aside.deadlines import AsideTargets
 from ringback_stream.aside.lanes import AsideLanes
-from ringback_stream.aside.leaving import Putting
+from ringback_stream.aside.policy import AsidePolicy
 from ringback_stream.aside.writer import AsideWriter
-from ringback_stream.assignment import Assignment
-from ringback_stream.consumer import GIVE_UP_WITHIN, Consumer
+from ringback_stream.consume.assignment import Assignment
+from ringback_stream.consume.consumer import GIVE_UP_WITHIN, Consumer
+from ringback_stream.consume.keyed_runner import KeyedRunner
+from ringback_stream.consume.outcome_handler import OutcomeHandler
+from ringback_stream.consume.ownership import Ownership
+from ringback_stream.consume.partitions import Partition
 from ringback_stream.flows import Aside, Caps, KeyedFlow, Lane, LaneKind
-from ringback_stream.keyed import KeyedRunner
-from ringback_stream.ownership import Ownership
-from ringback_stream.partitions import Partition
-from ringback_stream.settlement import Settlement
 from ringback_testing.kafka_in_memory import Answer, Entry, GroupInMemory, LogInMemory, ProducerInMemory
 from ringback_testing.properties import examples
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
@@ -121,13 +121,13 @@ class World:
         kafka = KafkaSettings(bootstrap_servers="nowhere:1")
         self.assignment = Assignment("model", clock, str, lambda: self.consumer.lost(), Ownership(clock))  # noqa: PLW0108 - it is made below
         producer: Any = self.producer
-        settlement = Settlement(producer, "model", "model", self.assignment.finish)
-        self.writer = AsideWriter(settlement, clock)
+        outcome_handler = OutcomeHandler(producer, "model", "model", self.assignment.finish)
+        self.writer = AsideWriter(outcome_handler, clock)
         lanes = AsideLanes(FETCH_ASIDES, [FETCH_BULK])
-        self.putting = Putting(aside, lanes, self.writer)
-        self.runner = KeyedRunner(flow, settlement, clock, self.assignment.watermarks.is_overtaken, self.putting)
-        door = AsideDoor(aside, self.runner, lanes, self.writer, clock)
-        self.consumer = Consumer(kafka, flow, self.runner, door, self.assignment, clock)
+        self.putting = AsideTargets(aside, lanes, self.writer)
+        self.runner = KeyedRunner(flow, outcome_handler, clock, self.assignment.trackers.is_out_of_order, self.putting)
+        policy = AsidePolicy(aside, self.runner, lanes, self.writer, clock)
+        self.consumer = Consumer(kafka, flow, self.runner, policy, self.assignment, clock)
         client: Any = self.group
         self.consumer._subscriber.consumer = client
         self.background = [
@@ -143,7 +143,7 @@ class World:
     async def _let_in(self) -> None:
         while True:
             await asyncio.sleep(0.02)
-            self.consumer.intake.look_again(self.group)
+            self.consumer.gate.look_again(self.group)
 
     async def _step(self, records: Sequence[Received]) -> Sequence[Outcome]:
         step = Step(records)
@@ -254,8 +254,8 @@ class ConsumerMachine(RuleBasedStateMachine):
     def _is_idle(self, place: TopicPartition) -> bool:
         """Whether nothing of a partition is in hand, and no commit of it is under way or still to be sent."""
         assignment = self.world.assignment
-        watermark = assignment.watermarks.of(Partition(place.topic, place.partition))
-        done = watermark is None or (watermark.unfinished == 0 and watermark.head == self.log.committed.get(place, 0))
+        tracker = assignment.trackers.of(Partition(place.topic, place.partition))
+        done = tracker is None or (tracker.unfinished == 0 and tracker.next_offset == self.log.committed.get(place, 0))
         return done and not assignment._lock.locked()
 
     @rule(place=st.sampled_from(PLACES), count=st.integers(1, 5))
@@ -291,7 +291,7 @@ class ConsumerMachine(RuleBasedStateMachine):
         client: Any = self.world.group
         while places := self.world.group.out_of_range():
             await self.world.consumer.poll_failed(client, OffsetOutOfRangeError(places))
-            if not self.world.consumer.intake.is_open:
+            if not self.world.consumer.gate.is_open:
                 return
         if entries:
             await self.world.consumer._receive(list(entries))
@@ -370,7 +370,7 @@ class ConsumerMachine(RuleBasedStateMachine):
             assert not [step for step in in_time if step.is_cancelled]
         assert not self.world.writer._waiting
         assert self.loop.time() - began < GIVE_UP_WITHIN + 0.1
-        assert self.world.assignment.watermarks.partitions == set()
+        assert self.world.assignment.trackers.partitions == set()
         self.world.group.leave()
 
     def _leaves_at(self) -> dict[bytes, float]:
@@ -399,11 +399,11 @@ class ConsumerMachine(RuleBasedStateMachine):
         end = world.assignment.end
 
         def ended(how: str) -> None:
-            for partition in world.assignment.watermarks.partitions:
-                watermark = world.assignment.watermarks.of(partition)
-                assert watermark is not None
+            for partition in world.assignment.trackers.partitions:
+                tracker = world.assignment.trackers.of(partition)
+                assert tracker is not None
                 at = TopicPartition(partition.topic, partition.number)
-                if self.log.committed.get(at, self.log.begins[at]) <= watermark.highest_finished:
+                if self.log.committed.get(at, self.log.begins[at]) <= tracker.highest_finished:
                     gaps.append(partition)
             end(how)
 
@@ -442,8 +442,8 @@ class ConsumerMachine(RuleBasedStateMachine):
             self.run(self.world.consumer.revoked())
         self.world.group.join(places)
         self.run(self.world.consumer.assigned(places))
-        assert self.world.assignment.watermarks.epoch > self.epochs
-        self.epochs = self.world.assignment.watermarks.epoch
+        assert self.world.assignment.trackers.epoch > self.epochs
+        self.epochs = self.world.assignment.trackers.epoch
 
     # -- what must hold --
 
@@ -459,11 +459,11 @@ class ConsumerMachine(RuleBasedStateMachine):
     def what_is_in_hand_stays_within_its_caps(self) -> None:
         """The unfinished keys per tenant; nothing that could be answered for is older than it may be."""
         for place in PLACES:
-            watermark = self.world.assignment.watermarks.of(Partition(place.topic, place.partition))
-            if watermark is not None:
-                assert watermark.committed <= watermark.lowest_unfinished <= watermark.head
+            tracker = self.world.assignment.trackers.of(Partition(place.topic, place.partition))
+            if tracker is not None:
+                assert tracker.committed <= tracker.lowest_unfinished <= tracker.next_offset
                 if self.world.group.is_member:  # else others may have gone back with a log made anew
-                    assert watermark.committed <= self.log.committed.get(place, self.log.begins[place])
+                    assert tracker.committed <= self.log.committed.get(place, self.log.begins[place])
         runner = self.world.runner
         most = CAPS.largest_share + 2 * CAPS.in_flight_bulk_per_tenant  # a key of bulk's may become a live one
         assert max(runner._queue._tenant_keys.values(), default=0) <= most
@@ -478,16 +478,16 @@ class ConsumerMachine(RuleBasedStateMachine):
     def a_refused_commit_ends_everything(self) -> None:
         """The first refusal means the assignment is somebody else's: nothing of it goes on, not even in the runner."""
         if self.world.group.refused_in == self.world.group.generation:
-            assert self.world.assignment.watermarks.partitions == set()
+            assert self.world.assignment.trackers.partitions == set()
             assert not self.world.runner._running
             assert self.world.runner.oldest_arrival is self.world.writer.oldest_arrival is None
 
     def teardown(self) -> None:
         """Left alone, everything is worked on and every partition is committed to its end."""
         try:
-            self.run(self._settle())
+            self.run(self._apply())
             assert all(self._is_committed(place) for place in PLACES)
-            assert self.world.assignment.watermarks.unfinished == 0
+            assert self.world.assignment.trackers.unfinished == 0
             assert self.world.runner.oldest_arrival is self.world.writer.oldest_arrival is None
         finally:
             for task in self.world.background:
@@ -495,7 +495,7 @@ class ConsumerMachine(RuleBasedStateMachine):
             self.run(asyncio.sleep(0))
             self.loop.close()
 
-    async def _settle(self) -> None:
+    async def _apply(self) -> None:
         world = self.world
         world.group.answers, world.producer.refuses, world.paused_tenants = [], 0, set()
         world.group.gate.set()

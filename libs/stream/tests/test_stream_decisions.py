@@ -6,13 +6,13 @@ import pytest
 from ringback_common.errors import ConfigError, DeadLetterLimit, Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received, Reject
 from ringback_events.topics import ALL_TOPICS
-from ringback_stream.breaker import Breaker, BreakerState
-from ringback_stream.dead_letters import dead_letter
-from ringback_stream.failures import TABLE, Action, Situation, action_for
+from ringback_stream.consume.breaker import Breaker, BreakerState
+from ringback_stream.consume.dead_letters import dead_letter
+from ringback_stream.consume.failures import TABLE, Action, FailureContext, action_for
+from ringback_stream.consume.ownership import Ownership
+from ringback_stream.consume.partitions import Partition
+from ringback_stream.consume.reject_limit import RejectLimit
 from ringback_stream.lanes import due_ms
-from ringback_stream.limit import RejectLimit
-from ringback_stream.ownership import Ownership
-from ringback_stream.partitions import Partition
 
 FETCH = "callrecords.internal.fetch.v1"
 
@@ -31,21 +31,21 @@ class HandClock:
 @pytest.mark.parametrize(
     ("result", "situation", "action"),
     [
-        (Reject(Reason.UNDECODABLE), Situation.ALONE, Action.DEAD_LETTER),
-        (Drop(Reason.TOO_OLD), Situation.ALONE, Action.COUNT),
-        (Emit(), Situation.ALONE, Action.PUBLISH),
-        (Transient("timeout"), Situation.GENERAL, Action.PAUSE),
-        (Transient("timeout"), Situation.ALONE, Action.RETRY),
-        (Transient("timeout"), Situation.EXHAUSTED, Action.GIVE_UP),
-        (Throttled("tenant:x", 3), Situation.GENERAL, Action.WAIT),
-        (ConfigError("no"), Situation.ALONE, Action.EXIT_CONFIGURATION),
-        (ZeroDivisionError(), Situation.GENERAL, Action.EXIT_CRASH),
-        (DeadLetterLimit(), Situation.ALONE, Action.HALT),
-        (asyncio.CancelledError(), Situation.ALONE, Action.REDELIVER),
+        (Reject(Reason.UNDECODABLE), FailureContext.ALONE, Action.DEAD_LETTER),
+        (Drop(Reason.TOO_OLD), FailureContext.ALONE, Action.COUNT),
+        (Emit(), FailureContext.ALONE, Action.PUBLISH),
+        (Transient("timeout"), FailureContext.GENERAL, Action.PAUSE),
+        (Transient("timeout"), FailureContext.ALONE, Action.RETRY),
+        (Transient("timeout"), FailureContext.EXHAUSTED, Action.GIVE_UP),
+        (Throttled("tenant:x", 3), FailureContext.GENERAL, Action.WAIT),
+        (ConfigError("no"), FailureContext.ALONE, Action.EXIT_CONFIGURATION),
+        (ZeroDivisionError(), FailureContext.GENERAL, Action.EXIT_CRASH),
+        (DeadLetterLimit(), FailureContext.ALONE, Action.HALT),
+        (asyncio.CancelledError(), FailureContext.ALONE, Action.REDELIVER),
     ],
-    ids=lambda value: value.value if isinstance(value, (Action, Situation)) else type(value).__name__,
+    ids=lambda value: value.value if isinstance(value, (Action, FailureContext)) else type(value).__name__,
 )
-def test_the_failure_table(result: Outcome | BaseException, situation: Situation, action: Action) -> None:
+def test_the_failure_table(result: Outcome | BaseException, situation: FailureContext, action: Action) -> None:
     """Every row of the design's table leads to what it says."""
     assert action_for(result, situation) is action
 

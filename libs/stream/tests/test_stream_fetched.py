@@ -12,8 +12,8 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
-from ringback_stream.consumer import Consumer
-from ringback_stream.fetched import free_what_is_thrown_away
+from ringback_stream.consume.consumer import Consumer
+from ringback_stream.consume.fetched import release_discarded
 
 PLACE = TopicPartition("t", 0)
 
@@ -41,7 +41,7 @@ def fetched(read: int) -> PartitionRecords:
 def consumer(result: Any) -> Any:
     """A consumer that has fetched this."""
     made = SimpleNamespace(_fetcher=SimpleNamespace(_records={PLACE: result}))
-    free_what_is_thrown_away(made)
+    release_discarded(made)
     return made
 
 

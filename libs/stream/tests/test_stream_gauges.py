@@ -8,9 +8,9 @@ from ringback_common.outcomes import Emit, Outcome, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import FETCH
 from ringback_stream import telemetry
+from ringback_stream.consume.byte_budget import ByteBudget
 from ringback_stream.flows import KeyedFlow, Lane
-from ringback_stream.in_hand import InHand
-from ringback_stream.supervision import FlowSupervisor
+from ringback_stream.process.supervisor import FlowSupervisor
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
 
 GROUP = "gauges"
@@ -33,10 +33,10 @@ def test_how_long_the_oldest_claim_has_waited_for_bytes_is_told() -> None:
     """A step finds no room for four seconds, then it does: the gauge, told every second, rises and is 0 again."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         loop = cast("VirtualTimeLoop", runner.get_loop())
-        assert runner.run(_looks(InHand(10, 10, first=10), VirtualClock(loop))) == [(10, 0), (10, 3.5), (0, 0)]
+        assert runner.run(_looks(ByteBudget(10, 10, first=10), VirtualClock(loop))) == [(10, 0), (10, 3.5), (0, 0)]
 
 
-async def _looks(budget: InHand, clock: VirtualClock) -> list[tuple[float, float]]:
+async def _looks(budget: ByteBudget, clock: VirtualClock) -> list[tuple[float, float]]:
     flow = KeyedFlow(GROUP, (Lane(FETCH),), step, lambda *_: Emit(), in_hand=budget)
     supervisor = FlowSupervisor(NOWHERE, "fetch", flow, UNUSED, UNUSED, clock)
     telling = asyncio.create_task(supervisor._tell(supervisor.assignment))
@@ -82,6 +82,6 @@ async def _look_after(seconds: float) -> tuple[float, float]:
     return told()
 
 
-async def _pass(budget: InHand) -> None:
+async def _pass(budget: ByteBudget) -> None:
     async with budget.hold():
         return

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ringback_stream.in_hand import Hold, InHand, current_hold
+from ringback_stream.consume.byte_budget import ByteBudget, ByteLease, current_hold
 from ringback_testing.virtual_time import VirtualTimeLoop
 
 LARGEST = 50
@@ -29,23 +29,23 @@ def test_it_is_never_exceeded_and_every_step_ends(
 ) -> None:
     """Steps that grow, are cut off, shrink and end in any order: all that were not cut off end."""
     cut &= set(range(len(steps)))
-    ended = asyncio.run(_run(InHand(LARGEST + shared, LARGEST, first, kept), LARGEST + shared, steps, cut))
+    ended = asyncio.run(_run(ByteBudget(LARGEST + shared, LARGEST, first, kept), LARGEST + shared, steps, cut))
     assert ended >= set(range(len(steps))) - cut
 
 
-async def _run(budget: InHand, total: int, steps: Sequence[Sequence[int]], cut: set[int]) -> set[int]:
+async def _run(budget: ByteBudget, total: int, steps: Sequence[Sequence[int]], cut: set[int]) -> set[int]:
     ended = set[int]()
 
     async def step(number: int, sizes: Sequence[int]) -> None:
         async with budget.hold() as hold:
             for size in sizes:
                 await hold.take(size)
-                assert budget.octets <= total
+                assert budget.byte_count <= total
                 await asyncio.sleep(0)
             assert hold.granted >= min(sum(sizes), LARGEST)
             hold.shrink(sum(sizes) // 2)
             await asyncio.sleep(0)
-            assert budget.octets <= total
+            assert budget.byte_count <= total
         ended.add(number)
 
     tasks = [asyncio.create_task(step(number, sizes)) for number, sizes in enumerate(steps)]
@@ -60,13 +60,13 @@ async def _run(budget: InHand, total: int, steps: Sequence[Sequence[int]], cut: 
             task.result()
         task.cancel()
     await asyncio.wait(tasks)
-    assert budget.octets == 0
+    assert budget.byte_count == 0
     return ended
 
 
 async def test_one_at_the_limit_passes_alone() -> None:
     """A budget of one largest step: the second begins when the first has ended."""
-    budget, order = InHand(LARGEST, LARGEST, 1), list[str]()
+    budget, order = ByteBudget(LARGEST, LARGEST, 1), list[str]()
 
     async def step(name: str) -> None:
         async with budget.hold() as hold:
@@ -81,7 +81,7 @@ async def test_one_at_the_limit_passes_alone() -> None:
 
 async def test_whoever_waits_longest_for_bytes_is_served_first() -> None:
     """A large claim is not passed by the small ones of other steps that have begun."""
-    budget, order = InHand(100, 50), list[str]()
+    budget, order = ByteBudget(100, 50), list[str]()
     async with budget.hold() as one, budget.hold() as other, budget.hold() as third:
         await one.take(40)
         await other.take(20)  # of the reserve
@@ -96,14 +96,14 @@ async def test_whoever_waits_longest_for_bytes_is_served_first() -> None:
     assert order == ["large", "small"]
 
 
-async def _note(hold: Hold, octets: int, name: str, order: list[str]) -> None:
+async def _note(hold: ByteLease, octets: int, name: str, order: list[str]) -> None:
     await hold.take(octets)
     order.append(name)
 
 
 async def test_small_steps_pass_while_large_ones_wait_for_each_other() -> None:
     """One has the reserve, a second waits for it: a step that begins needs neither."""
-    budget = InHand(total=100, largest=60, first=5, kept=10)
+    budget = ByteBudget(total=100, largest=60, first=5, kept=10)
     async with budget.hold() as large:
         await large.take(60)
         async with budget.hold() as second:
@@ -118,7 +118,7 @@ async def test_small_steps_pass_while_large_ones_wait_for_each_other() -> None:
 
 async def test_the_reserve_is_left_when_room_appears_later() -> None:
     """What grows no more moves to the shared part as soon as others have left it, and the next large step goes on."""
-    budget = InHand(total=100, largest=60, first=5)
+    budget = ByteBudget(total=100, largest=60, first=5)
     async with budget.hold() as large:
         async with budget.hold() as other:
             await other.take(35)
@@ -130,22 +130,22 @@ async def test_the_reserve_is_left_when_room_appears_later() -> None:
 
 async def test_whoever_waits_to_begin_gets_what_the_reserve_s_new_owner_leaves() -> None:
     """Else it would wait until some step ends: while one large read is all that is in hand, for minutes."""
-    budget = InHand(total=100, largest=60, first=5)
+    budget = ByteBudget(total=100, largest=60, first=5)
     async with budget.hold() as large:
         await large.take(38)  # 2 of the shared part are free
         begun = asyncio.Event()
         small = asyncio.create_task(_begin(budget, begun))
         await asyncio.sleep(0)
-        assert budget.octets == 38
+        assert budget.byte_count == 38
         await large.take(20)  # it moves to the reserve with all that it has: the shared part is empty
-        assert budget.octets == 58 + 5
+        assert budget.byte_count == 58 + 5
         begun.set()
         await small
 
 
 async def test_bytes_come_back_at_once_when_a_waiting_step_is_cut_off() -> None:
     """What stood behind it is served."""
-    budget = InHand(60, 50)
+    budget = ByteBudget(60, 50)
     async with budget.hold() as one, budget.hold() as two, budget.hold() as three:
         await one.take(10)
         await two.take(5)  # of the reserve
@@ -168,7 +168,7 @@ def test_the_oldest_claim_is_as_old_as_its_wait() -> None:
 
 
 async def _ages_of_beginning() -> list[float]:
-    budget = InHand(10, 10, first=10)
+    budget = ByteBudget(10, 10, first=10)
     async with AsyncExitStack() as full:
         await full.enter_async_context(budget.hold())
         ages = [budget.oldest_claim]
@@ -185,13 +185,13 @@ async def _ages_of_beginning() -> list[float]:
     return [*ages, budget.oldest_claim]
 
 
-async def _begin(budget: InHand, gate: asyncio.Event) -> None:
+async def _begin(budget: ByteBudget, gate: asyncio.Event) -> None:
     async with budget.hold():
         await gate.wait()
 
 
 async def _ages_of_growing() -> list[float]:
-    budget = InHand(60, 50)
+    budget = ByteBudget(60, 50)
     async with budget.hold() as one, budget.hold() as two, budget.hold() as three, budget.hold() as four:
         await one.take(10)
         await two.take(5)  # of the reserve
@@ -211,7 +211,7 @@ async def _ages_of_growing() -> list[float]:
 
 async def test_a_step_finds_its_own_bytes() -> None:
     """Each task has its own; outside of a step there are no bounds."""
-    budget = InHand(100, 50)
+    budget = ByteBudget(100, 50)
 
     async def step() -> bool:
         async with budget.hold() as hold:
@@ -225,4 +225,4 @@ async def test_a_step_finds_its_own_bytes() -> None:
 def test_the_largest_must_fit() -> None:
     """Else it would wait for ever."""
     with pytest.raises(ValueError, match="fit"):
-        InHand(49, 50)
+        ByteBudget(49, 50)

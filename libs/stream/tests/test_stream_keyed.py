@@ -8,13 +8,13 @@ from ringback_common.clock import SystemClock
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received
 from ringback_events.topics import FETCH
-from ringback_stream.breaker import Breaker
+from ringback_stream.consume.breaker import Breaker
+from ringback_stream.consume.byte_budget import ByteBudget, current_hold
+from ringback_stream.consume.keyed_runner import KeyedRunner
+from ringback_stream.consume.offsets import OffsetTracker, Ticket
+from ringback_stream.consume.outcome_handler import OutcomeHandler
+from ringback_stream.consume.partitions import Partition
 from ringback_stream.flows import Caps, KeyedFlow, Lane, LaneKind
-from ringback_stream.in_hand import InHand, current_hold
-from ringback_stream.keyed import KeyedRunner
-from ringback_stream.partitions import Partition
-from ringback_stream.settlement import Settlement
-from ringback_stream.watermarks import Ticket, Watermark
 from ringback_testing import eventually
 
 PARTITION = Partition(FETCH.name, 0)
@@ -27,7 +27,7 @@ def _given_up(_record: Received, _attempts: int) -> Outcome:
 
 def _offer(runner: KeyedRunner, offset: int) -> None:
     record = Received(FETCH.name, 0, offset, 0, f"t|{offset}".encode(), b"")
-    assert runner.refusal(Watermark(0), record, LaneKind.LIVE) is None
+    assert runner.refusal(OffsetTracker(0), record, LaneKind.LIVE) is None
     runner.offer(Ticket(PARTITION, offset, 1), record, LaneKind.LIVE)
 
 
@@ -37,13 +37,15 @@ async def _with_an_open_breaker(
     """A runner, and the task it runs in, of which every step has failed until it lets nothing more in."""
     nobody: Any = None
     flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up)
-    runner = KeyedRunner(flow, Settlement(nobody, "s", "g", lambda _ticket: True), SystemClock(), lambda _ticket: False)
+    runner = KeyedRunner(
+        flow, OutcomeHandler(nobody, "s", "g", lambda _ticket: True), SystemClock(), lambda _ticket: False
+    )
     running = asyncio.create_task(runner.run())
     runner.resume()
     for offset in range(12):
         _offer(runner, offset)
     async with asyncio.timeout(5):
-        while runner.refusal(Watermark(0), _LATER, LaneKind.LIVE) is None:
+        while runner.refusal(OffsetTracker(0), _LATER, LaneKind.LIVE) is None:
             await asyncio.sleep(0.01)
     return runner, running
 
@@ -59,7 +61,7 @@ async def test_an_assignment_lost_while_the_breaker_is_open_leaves_the_next_one_
         return [Emit()] * len(records)
 
     runner, running = await _with_an_open_breaker(step)
-    may_go_on = runner.refusal(Watermark(0), _LATER, LaneKind.LIVE)
+    may_go_on = runner.refusal(OffsetTracker(0), _LATER, LaneKind.LIVE)
     assert may_go_on is not None
     assert not may_go_on()
     runner.drop()
@@ -67,10 +69,10 @@ async def test_an_assignment_lost_while_the_breaker_is_open_leaves_the_next_one_
     assert may_go_on()
     runner.resume()
     _offer(runner, 20)
-    assert runner.refusal(Watermark(0), _LATER, LaneKind.LIVE) is not None
+    assert runner.refusal(OffsetTracker(0), _LATER, LaneKind.LIVE) is not None
     async with asyncio.timeout(5):
         await answered.wait()
-    assert runner.refusal(Watermark(0), _LATER, LaneKind.LIVE) is None
+    assert runner.refusal(OffsetTracker(0), _LATER, LaneKind.LIVE) is None
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -117,9 +119,9 @@ async def test_a_record_that_alone_is_throttled_leaves_its_partition_at_once() -
         deferred.append((record.offset, retry_after))
         return Drop(Reason.CANARY)
 
-    settlement = Settlement(nobody, "s", "g", lambda ticket: finished.append(ticket.offset) is None)
+    outcome_handler = OutcomeHandler(nobody, "s", "g", lambda ticket: finished.append(ticket.offset) is None)
     flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, on_throttled=defer)
-    runner = KeyedRunner(flow, settlement, SystemClock(), lambda _ticket: False)
+    runner = KeyedRunner(flow, outcome_handler, SystemClock(), lambda _ticket: False)
     running = asyncio.create_task(runner.run())
     runner.resume()
     for offset in range(3):
@@ -143,8 +145,8 @@ class _SlowKafka:
 
 
 async def _two_keys(flow: KeyedFlow, kafka: Any) -> tuple[KeyedRunner, asyncio.Task[None]]:
-    settlement = Settlement(kafka, "s", "g", lambda _ticket: True)
-    runner = KeyedRunner(flow, settlement, SystemClock(), lambda _ticket: False)
+    outcome_handler = OutcomeHandler(kafka, "s", "g", lambda _ticket: True)
+    runner = KeyedRunner(flow, outcome_handler, SystemClock(), lambda _ticket: False)
     running = asyncio.create_task(runner.run())
     runner.resume()
     for offset in (1, 2):
@@ -186,7 +188,7 @@ async def test_what_waits_for_kafka_is_bounded_in_bytes() -> None:
         await current_hold().take(900)
         return [Emit(((Message("t", b"k", b"v" * 500),),))] * len(records)
 
-    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, in_hand=InHand(1000, 1000, 600))
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, in_hand=ByteBudget(1000, 1000, 600))
     _, running = await _two_keys(flow, kafka)
     await asyncio.sleep(0.05)
     assert begun == [b"t|1"]
@@ -205,7 +207,7 @@ async def test_waiting_for_bytes_is_no_hang() -> None:
         await current_hold().take(900)
         return [Emit(((Message("t", b"k", b"v" * 500),),))] * len(records)
 
-    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, in_hand=InHand(2100, 1000, 100))
+    flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up, in_hand=ByteBudget(2100, 1000, 100))
     runner, running = await _two_keys(flow, kafka)
     _offer(runner, 3)
     await asyncio.sleep(0.3)
@@ -240,7 +242,7 @@ async def test_a_hold_that_ends_while_the_runner_looks_ends_all_the_same() -> No
     nobody: Any = None
     clock = _Clock()
     flow = KeyedFlow("g", (Lane(FETCH),), step, _given_up)
-    runner = KeyedRunner(flow, Settlement(nobody, "s", "g", lambda _ticket: True), clock, lambda _ticket: False)
+    runner = KeyedRunner(flow, OutcomeHandler(nobody, "s", "g", lambda _ticket: True), clock, lambda _ticket: False)
     running = asyncio.create_task(runner.run())
     runner.resume()
     _offer(runner, 0)

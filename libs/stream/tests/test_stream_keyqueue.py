@@ -5,10 +5,10 @@ from itertools import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringback_common.outcomes import Received
+from ringback_stream.consume.key_queue import Item, KeyQueue, TakenBack, Work
+from ringback_stream.consume.offsets import Ticket
+from ringback_stream.consume.partitions import Partition
 from ringback_stream.flows import Caps, LaneKind
-from ringback_stream.keyqueue import Item, KeyQueue, TakenBack, Work
-from ringback_stream.partitions import Partition
-from ringback_stream.watermarks import Ticket
 
 TOPIC = "callrecords.internal.fetch.v1"
 
@@ -263,12 +263,12 @@ def test_what_came_while_a_step_ran_is_not_given_back() -> None:
     work = waiting.next(0.0)
     assert work is not None
     waiting.offer(item("a|1", 2), 0.5)
-    assert waiting.overtaken(lambda _: False) == []
+    assert waiting.out_of_order(lambda _: False) == []
     waiting.finish(work, 1.0)
-    assert waiting.overtaken(lambda _: False) == [b"a|1"]
-    assert sorted(waiting.overtaken(lambda ticket: ticket.offset == 1)) == [b"a|1", b"a|2"]
+    assert waiting.out_of_order(lambda _: False) == [b"a|1"]
+    assert sorted(waiting.out_of_order(lambda ticket: ticket.offset == 1)) == [b"a|1", b"a|2"]
     assert offsets(waiting.begin(b"a|1", 1.0)) == [2]
-    assert waiting.overtaken(lambda _: False) == []
+    assert waiting.out_of_order(lambda _: False) == []
 
 
 def test_what_waits_behind_a_read_that_goes_on_alone_may_be_overtaken() -> None:
@@ -278,9 +278,9 @@ def test_what_waits_behind_a_read_that_goes_on_alone_may_be_overtaken() -> None:
     work = waiting.next(0.0)
     assert work is not None
     waiting.detach(work)
-    assert waiting.overtaken(lambda _: True) == []
+    assert waiting.out_of_order(lambda _: True) == []
     waiting.offer(item("a|1", 2), 0.5)
-    assert waiting.overtaken(lambda _: False) == []
-    assert waiting.overtaken(lambda _: True) == [b"a|1"]
+    assert waiting.out_of_order(lambda _: False) == []
+    assert waiting.out_of_order(lambda _: True) == [b"a|1"]
     taken = waiting.take_back(waiting.first_waiting(b"a|1"))
     assert [each.ticket.offset for each in taken.items] == [2]

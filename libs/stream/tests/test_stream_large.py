@@ -3,7 +3,7 @@
 from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_stream.large import large_batch
+from ringback_stream.publish.large_batch import large_batch
 
 HEADERS = st.lists(st.tuples(st.text(max_size=80), st.none() | st.binary(max_size=300)), max_size=5)
 

@@ -22,16 +22,16 @@ from ringback_common.outcomes import Emit, Message, Outcome, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import FETCH
-from ringback_stream import control
-from ringback_stream.aside.door import PausingDoor
-from ringback_stream.assignment import Assignment
-from ringback_stream.client import Client
-from ringback_stream.consumer import Consumer
-from ringback_stream.control import ControlTable
+from ringback_stream.aside.policy import PausingPolicy
+from ringback_stream.consume.assignment import Assignment
+from ringback_stream.consume.consumer import Consumer
+from ringback_stream.consume.keyed_runner import KeyedRunner
+from ringback_stream.consume.outcome_handler import OutcomeHandler
 from ringback_stream.flows import KeyedFlow, Lane
-from ringback_stream.keyed import KeyedRunner
-from ringback_stream.producer import Producer
-from ringback_stream.settlement import Settlement
+from ringback_stream.publish.client import Client
+from ringback_stream.publish.producer import Producer
+from ringback_stream.shared import control
+from ringback_stream.shared.control import ControlTable
 
 
 def refusing() -> str:
@@ -97,9 +97,9 @@ async def a_consumer(client: Silent) -> AsyncGenerator[Consumer]:
     flow = KeyedFlow("group", (Lane(FETCH),), step, on_exhausted=lambda _record, _attempts: Emit())
     assignment = Assignment("group", clock, lambda topic: topic, lambda: None, None)
     producer = Producer(kafka)
-    settlement = Settlement(producer, "test", "group", assignment.finish)
-    runner = KeyedRunner(flow, settlement, clock, assignment.watermarks.is_overtaken)
-    consumer = Consumer(kafka, flow, runner, PausingDoor(runner), assignment, clock)
+    outcome_handler = OutcomeHandler(producer, "test", "group", assignment.finish)
+    runner = KeyedRunner(flow, outcome_handler, clock, assignment.trackers.is_out_of_order)
+    consumer = Consumer(kafka, flow, runner, PausingPolicy(runner), assignment, clock)
     consumer._subscriber.consumer = client
     try:
         yield consumer

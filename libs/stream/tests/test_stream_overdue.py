@@ -10,9 +10,9 @@ from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received
 from ringback_events.topics import FETCH, FETCH_ASIDE, FETCH_ASIDES, FETCH_BULK, FETCH_RETRY_10S
 from ringback_stream.aside import writer
+from ringback_stream.consume.byte_budget import current_hold
+from ringback_stream.consume.partitions import Partition
 from ringback_stream.flows import Lane, LaneKind
-from ringback_stream.in_hand import current_hold
-from ringback_stream.partitions import Partition
 from ringback_testing import eventually
 from ringback_testing.aside_rig import Gate, deferred, requested, running_aside
 
@@ -25,7 +25,7 @@ async def test_a_read_goes_on_while_its_copy_stands_for_it() -> None:
         await eventually(lambda: rig.finished == [0])
         assert rig.topics() == [FETCH_RETRY_10S.name]
         copy = rig.copy()
-        waiting = rig.door.decide(Lane(FETCH_RETRY_10S, LaneKind.RETRY), rig.watermark, copy)
+        waiting = rig.policy.decide(Lane(FETCH_RETRY_10S, LaneKind.RETRY), rig.tracker, copy)
         assert isinstance(waiting, Emit)
         assert waiting.accounting is Accounting.DEFERRED
         gate.open.set()
@@ -68,14 +68,14 @@ async def test_reads_that_take_long_leave_their_tenant_s_share_to_others_until_t
         for offset in range(2):
             rig.offer(offset, f"t|{offset}")
         await eventually(lambda: len(rig.finished) == 2)
-        assert rig.admission.has_room(requested("t|9"), LaneKind.LIVE)
+        assert rig.admission.has_capacity(requested("t|9"), LaneKind.LIVE)
         for offset in range(2, 3):
             rig.offer(offset, f"t|{offset}")
         await eventually(lambda: len(rig.finished) == 3)
-        assert not rig.admission.has_room(requested("t|9"), LaneKind.LIVE)
-        assert rig.admission.has_room(requested("u|9"), LaneKind.LIVE)
+        assert not rig.admission.has_capacity(requested("t|9"), LaneKind.LIVE)
+        assert rig.admission.has_capacity(requested("u|9"), LaneKind.LIVE)
         gate.open.set()
-        await eventually(lambda: rig.admission.has_room(requested("t|9"), LaneKind.LIVE))
+        await eventually(lambda: rig.admission.has_capacity(requested("t|9"), LaneKind.LIVE))
 
 
 async def test_bulk_is_taken_in_as_its_slots_become_free_and_halves_nobody_s_share() -> None:
@@ -83,15 +83,15 @@ async def test_bulk_is_taken_in_as_its_slots_become_free_and_halves_nobody_s_sha
     gate = Gate()
     async with running_aside(gate, in_flight_bulk=2, largest_share=40) as rig:
         for offset in range(2):
-            assert rig.admission.has_room(requested("t|9"), LaneKind.BULK)
+            assert rig.admission.has_capacity(requested("t|9"), LaneKind.BULK)
             rig.offer(offset, f"t|{offset}", LaneKind.BULK)
-        assert not rig.admission.has_room(requested("t|9"), LaneKind.BULK)
+        assert not rig.admission.has_capacity(requested("t|9"), LaneKind.BULK)
         rig.offer(2, "t|2", LaneKind.BULK)
         await eventually(lambda: len(rig.finished) == 3)
         assert sorted(rig.topics()) == sorted([FETCH_RETRY_10S.name, FETCH_RETRY_10S.name, FETCH_BULK.name])
         assert rig.admission.shares.of("t") == 40
         gate.open.set()
-        await eventually(lambda: rig.admission.has_room(requested("t|9"), LaneKind.BULK))
+        await eventually(lambda: rig.admission.has_capacity(requested("t|9"), LaneKind.BULK))
 
 
 async def test_a_flow_is_told_of_the_deferrals_of_a_read_that_went_on_alone() -> None:
@@ -143,7 +143,7 @@ async def test_a_read_that_fails_after_all_leaves_its_copy_to_be_read() -> None:
         copy = rig.copy()
         gate.set()
         await eventually(lambda: rig.answer_of(copy) is None)
-        assert rig.admission.has_room(copy, LaneKind.RETRY)
+        assert rig.admission.has_capacity(copy, LaneKind.RETRY)
     assert rig.topics() == [FETCH_RETRY_10S.name]
 
 
@@ -192,8 +192,8 @@ async def test_a_tenant_that_is_told_to_wait_has_no_room_and_its_records_leave()
     async with running_aside(step) as rig:
         rig.offer(0, "t|1")
         await eventually(lambda: rig.finished == [0])
-        assert not rig.admission.has_room(requested("t|9", 9), LaneKind.LIVE)
-        assert rig.admission.has_room(requested("u|9", 9), LaneKind.LIVE)
+        assert not rig.admission.has_capacity(requested("t|9", 9), LaneKind.LIVE)
+        assert rig.admission.has_capacity(requested("u|9", 9), LaneKind.LIVE)
         assert not rig.admission.is_starving("t", bulk=False)
     assert rig.topics() == [FETCH_ASIDE.name]
 
@@ -304,6 +304,6 @@ async def test_what_ends_at_the_door_is_expected_on_no_lane() -> None:
     async with running_aside(Gate(), largest_share=0, least_share=0) as rig:
         rig.lanes.begin({Partition(topic.name, 0): 0 for topic in FETCH_ASIDES})
         rig.ends = Drop(Reason.TOO_OLD)
-        assert rig.door.decide(Lane(FETCH), rig.watermark, requested("v|1")) == rig.ends
+        assert rig.policy.decide(Lane(FETCH), rig.tracker, requested("v|1")) == rig.ends
         known = [rig.lanes.of(Partition(topic.name, 0)) for topic in FETCH_ASIDES]
         assert not any(ahead.knows("v") for ahead in known if ahead is not None)

@@ -21,14 +21,14 @@ from ringback_common.metrics import catalogue
 from ringback_common.outcomes import Emit, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import FETCH, FETCH_BULK
-from ringback_stream.aside.door import PausingDoor
-from ringback_stream.assignment import Assignment
-from ringback_stream.consumer import Consumer
+from ringback_stream.aside.policy import PausingPolicy
+from ringback_stream.consume.assignment import Assignment
+from ringback_stream.consume.consumer import Consumer
+from ringback_stream.consume.keyed_runner import KeyedRunner
+from ringback_stream.consume.outcome_handler import OutcomeHandler
+from ringback_stream.consume.partitions import Partition
+from ringback_stream.consume.poll_failures import LASTING, PollFailures
 from ringback_stream.flows import KeyedFlow, Lane
-from ringback_stream.keyed import KeyedRunner
-from ringback_stream.partitions import Partition
-from ringback_stream.poll_failures import LASTING, PollFailures
-from ringback_stream.settlement import Settlement
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
 
 PLACE = TopicPartition(FETCH.name, 0)
@@ -98,10 +98,10 @@ def polling(client: Client, work: Callable[[Consumer, asyncio.Task[None]], Any])
         flow = KeyedFlow("polls", (Lane(FETCH), Lane(FETCH_BULK)), step, on_exhausted=lambda _record, _attempts: Emit())
         assignment = Assignment("polls", clock, str, lambda: None)
         producer: Any = nobody
-        settlement = Settlement(producer, "polls", "polls", assignment.finish)
-        runner = KeyedRunner(flow, settlement, clock, assignment.watermarks.is_overtaken)
+        outcome_handler = OutcomeHandler(producer, "polls", "polls", assignment.finish)
+        runner = KeyedRunner(flow, outcome_handler, clock, assignment.trackers.is_out_of_order)
         kafka = KafkaSettings(bootstrap_servers="nowhere:1")
-        consumer = Consumer(kafka, flow, runner, PausingDoor(runner), assignment, clock)
+        consumer = Consumer(kafka, flow, runner, PausingPolicy(runner), assignment, clock)
         replaced: Any = client
         consumer._subscriber.consumer = replaced
         task = asyncio.create_task(consumer.poll())
@@ -148,7 +148,7 @@ def test_polls_go_on_without_haste_while_nothing_is_taken_in() -> None:
     client = Backlog(None)
 
     async def work(consumer: Consumer, task: asyncio.Task[None]) -> None:
-        assert not consumer.intake.is_open
+        assert not consumer.gate.is_open
         await asyncio.sleep(10)
         assert not task.done()
         assert 50 <= client.polled <= 101
@@ -225,18 +225,18 @@ def test_a_rebalance_while_the_broker_is_asked_goes_first(meanwhile: str) -> Non
     async def work(consumer: Consumer, _: asyncio.Task[None]) -> None:
         assignment = consumer._assignment
         assignment.begin({ours: 100})
-        consumer.intake.open()
+        consumer.gate.open()
         await asyncio.sleep(0.01)
         if meanwhile != "nothing":
-            consumer.intake.close()
+            consumer.gate.close()
         if meanwhile == "assigned anew":
             assignment.begin({ours: 7})
-            consumer.intake.open()
+            consumer.gate.open()
         client.begins.set()
         await asyncio.sleep(1)
-        watermark = assignment.watermarks.of(ours)
-        assert watermark is not None
-        assert watermark.head == {"nothing": 0, "given up": 100, "assigned anew": 7}[meanwhile]
+        tracker = assignment.trackers.of(ours)
+        assert tracker is not None
+        assert tracker.next_offset == {"nothing": 0, "given up": 100, "assigned anew": 7}[meanwhile]
         assert client.seeks == ([(PLACE, 0)] if meanwhile == "nothing" else [])
         assert consumer.failures.recent is None
 
@@ -250,7 +250,7 @@ def test_a_broker_that_contradicts_itself_is_not_asked_in_a_hurry() -> None:
 
     async def work(consumer: Consumer, _: asyncio.Task[None]) -> None:
         consumer._assignment.begin({Partition(FETCH.name, 0): 0})
-        consumer.intake.open()
+        consumer.gate.open()
         await asyncio.sleep(10)
         assert client.polled <= 101
         assert client.seeks == []
@@ -275,7 +275,7 @@ def test_a_broker_that_does_not_say_where_a_log_begins_holds_the_polls_up_for_tw
 
     async def work(consumer: Consumer, _: asyncio.Task[None]) -> None:
         consumer._assignment.begin({Partition(FETCH.name, 0): 100})
-        consumer.intake.open()
+        consumer.gate.open()
         await asyncio.sleep(2.5)
         assert client.polled == 2
         assert consumer.failures.recent == "TimeoutError"

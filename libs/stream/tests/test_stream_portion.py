@@ -2,7 +2,7 @@
 
 import pytest
 from aiokafka import ConsumerRecord
-from ringback_stream.consumer import _portion
+from ringback_stream.consume.consumer import _portion
 
 KIB = 1024
 

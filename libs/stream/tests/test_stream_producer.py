@@ -8,8 +8,8 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 from ringback_common.outcomes import Message
 from ringback_common.settings import KafkaSettings
-from ringback_stream import producer
-from ringback_stream.producer import Producer, TooLarge
+from ringback_stream.publish import producer
+from ringback_stream.publish.producer import MessageTooLarge, Producer
 
 
 class _Client:
@@ -68,7 +68,7 @@ async def test_a_refused_batch_is_repeated_message_by_message_over_one_connectio
 
 async def test_what_is_refused_alone_is_too_large_and_the_others_are_written(refusing: Producer) -> None:
     """The stage fails, after its other messages were written once each."""
-    with pytest.raises(TooLarge):
+    with pytest.raises(MessageTooLarge):
         await refusing.stages([_messages(b"first", b"large", b"last")])
     assert _Client.taken == [b"first", b"last"]
     await refusing.stop()

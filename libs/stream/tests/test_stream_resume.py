@@ -6,25 +6,25 @@ import pytest
 from aiokafka import TopicPartition
 from ringback_common.clock import SystemClock
 from ringback_events.topics import FETCH
-from ringback_stream.assignment import Assignment
-from ringback_stream.partitions import Partition
-from ringback_stream.watermarks import Taken, Watermark, Watermarks
+from ringback_stream.consume.assignment import Assignment
+from ringback_stream.consume.offsets import OffsetTracker, OffsetTrackers, TakeResult
+from ringback_stream.consume.partitions import Partition
 
 SICK, OTHER = Partition(FETCH.name, 0), Partition(FETCH.name, 1)
 
 
-def taken(marks: Watermarks, partition: Partition, offsets: Sequence[int]) -> Watermark:
+def taken(marks: OffsetTrackers, partition: Partition, offsets: Sequence[int]) -> OffsetTracker:
     """The watermark that has taken these."""
-    watermark = marks.of(partition)
-    assert watermark is not None
-    assert [watermark.take(offset) for offset in offsets] == [Taken.TAKEN] * len(offsets)
-    return watermark
+    tracker = marks.of(partition)
+    assert tracker is not None
+    assert [tracker.take(offset) for offset in offsets] == [TakeResult.TAKEN] * len(offsets)
+    return tracker
 
 
 @pytest.mark.parametrize("oldest", [0, 7, 99])
 def test_a_log_that_ends_below_the_head_is_begun_anew(oldest: int) -> None:
     """Its oldest record is next, and that is committed at once: what the broker has would skip the new records."""
-    marks = Watermarks()
+    marks = OffsetTrackers()
     marks.assign({SICK: 100, OTHER: 100})
     assert marks.resume(SICK, oldest) is None
     assert marks.committable() == {SICK: oldest}
@@ -33,7 +33,7 @@ def test_a_log_that_ends_below_the_head_is_begun_anew(oldest: int) -> None:
 
 def test_work_of_the_old_log_finishes_nothing_in_the_new_one_and_neighbours_go_on() -> None:
     """Though both have a record at that offset."""
-    marks = Watermarks()
+    marks = OffsetTrackers()
     marks.assign({SICK: 0, OTHER: 0})
     taken(marks, SICK, [0, 1])
     taken(marks, OTHER, [0])
@@ -43,7 +43,7 @@ def test_work_of_the_old_log_finishes_nothing_in_the_new_one_and_neighbours_go_o
     taken(marks, SICK, [0])
     assert not marks.finish(old)
     assert not marks.finish(new_log_has_it_too)
-    assert not marks.is_overtaken(old)
+    assert not marks.is_out_of_order(old)
     assert marks.finish(healthy)
     assert marks.finish(marks.ticket(SICK, 0))
     assert marks.committable() == {SICK: 1, OTHER: 1}
@@ -51,7 +51,7 @@ def test_work_of_the_old_log_finishes_nothing_in_the_new_one_and_neighbours_go_o
 
 def test_records_that_retention_removed_are_counted_and_work_in_hand_goes_on() -> None:
     """What was taken below them is still finished first."""
-    marks = Watermarks()
+    marks = OffsetTrackers()
     marks.assign({SICK: 3})
     taken(marks, SICK, [3])
     ticket = marks.ticket(SICK, 3)
@@ -64,7 +64,7 @@ def test_records_that_retention_removed_are_counted_and_work_in_hand_goes_on() -
 
 def test_an_acceptance_that_comes_after_the_restart_is_about_the_old_log() -> None:
     """Else the partition would count as committed at an offset that its log does not have."""
-    marks = Watermarks()
+    marks = OffsetTrackers()
     epoch = marks.assign({SICK: 100})
     marks.resume(SICK, 0)
     assert not marks.accepted(epoch, {SICK: 100})

@@ -9,13 +9,13 @@ from ringback_common.outcomes import Drop, Reason, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import FETCH
 from ringback_stream.aside.writer import AsideWriter
-from ringback_stream.batched import BatchedRunner
+from ringback_stream.consume.batch_runner import BatchedRunner
+from ringback_stream.consume.key_queue import Item
+from ringback_stream.consume.offsets import Ticket
+from ringback_stream.consume.partitions import Partition
+from ringback_stream.consume.stalls import STALL, StallLog
 from ringback_stream.flows import BatchedFlow, LaneKind
-from ringback_stream.keyqueue import Item
-from ringback_stream.partitions import Partition
-from ringback_stream.stalls import STALL, Stalls
-from ringback_stream.supervision import FlowSupervisor
-from ringback_stream.watermarks import Ticket
+from ringback_stream.process.supervisor import FlowSupervisor
 
 TENANT, CALL = "dc368399-474c-4d40-900c-6265431fd81f", "e523d2ed-2966-4b6b-925b-754a88034cc5"
 KEY = f"{TENANT}|{CALL}".encode()
@@ -36,14 +36,14 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [json.loads(logs.JsonFormatter("fetch").format(one)) for one in caplog.records]
 
 
-def look(stalls: Stalls, why: str, age: float, key: bytes = KEY) -> None:
+def look(stalls: StallLog, why: str, age: float, key: bytes = KEY) -> None:
     """Tell of the age of the oldest."""
     stalls.look(why, age, lambda: key)
 
 
 def test_a_stall_gives_a_line_with_reason_and_call(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing below 15 s; then its group, what it waits for, for how long, and the call."""
-    stalls = Stalls("ringback-enricher", cast("Any", Clock()))
+    stalls = StallLog("ringback-enricher", cast("Any", Clock()))
     look(stalls, "running", STALL - 0.1)
     assert lines(caplog) == []
     look(stalls, "running", STALL)
@@ -55,7 +55,7 @@ def test_a_stall_gives_a_line_with_reason_and_call(caplog: pytest.LogCaptureFixt
 def test_it_is_said_once_a_minute_and_reason_and_anew_after_it_ended(caplog: pytest.LogCaptureFixture) -> None:
     """An outage must not bury itself; the next stall is another one."""
     clock = Clock()
-    stalls = Stalls("g", cast("Any", clock))
+    stalls = StallLog("g", cast("Any", clock))
     for second in range(61):
         clock.at = 100.0 + second
         look(stalls, "writing", STALL + second)
@@ -68,7 +68,7 @@ def test_it_is_said_once_a_minute_and_reason_and_anew_after_it_ended(caplog: pyt
 
 def test_no_person_comes_in_by_a_key(caplog: pytest.LogCaptureFixture) -> None:
     """A poisoned key is not repeated."""
-    look(Stalls("g", cast("Any", Clock())), "running", STALL, b"Abbie Wilkins|+49301234567")
+    look(StallLog("g", cast("Any", Clock())), "running", STALL, b"Abbie Wilkins|+49301234567")
     assert "Abbie" not in json.dumps(lines(caplog))
     assert "4930" not in json.dumps(lines(caplog))
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from ringback_common.errors import Transient
 from ringback_events.platform_events import ControlEntry
-from ringback_stream.control import ControlTable
-from ringback_stream.waits import SharedWaits
+from ringback_stream.shared.control import ControlTable
+from ringback_stream.shared.waits import SharedWaits
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -62,7 +62,7 @@ class Topic:
 @pytest.fixture(autouse=True)
 def again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second between two attempts."""
-    monkeypatch.setattr("ringback_stream.waits._AFTER_ERROR", 0.001)
+    monkeypatch.setattr("ringback_stream.shared.waits._AFTER_ERROR", 0.001)
 
 
 def member(topic: Topic, clock: MovedClock, process: str = "fetch") -> SharedWaits:

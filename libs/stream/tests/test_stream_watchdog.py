@@ -9,9 +9,9 @@ from ringback_common import logs
 from ringback_common.clock import SystemClock
 from ringback_common.errors import BeginAnew
 from ringback_common.settings import KafkaSettings
-from ringback_stream import watchdog
-from ringback_stream.connection import most_listen
-from ringback_stream.watchdog import Standstill, Watched, watch
+from ringback_stream.process import watchdog
+from ringback_stream.process.watchdog import ConsumerStuck, WatchedFlow, watch
+from ringback_stream.shared.connection import most_are_reachable
 
 CALLS = {"running": "e523d2ed-2966-4b6b-925b-754a88034cc5", "ready": "0f6f0d24-9b5e-4d0b-8f6b-0d1f5a3c2b1e"}
 
@@ -34,7 +34,7 @@ class Behind:
         return self
 
     @property
-    def watermarks(self) -> "Behind":
+    def trackers(self) -> "Behind":
         """Of the assignment."""
         return self
 
@@ -50,10 +50,10 @@ class Behind:
         """Another one for each reason."""
         return f"dc368399-474c-4d40-900c-6265431fd81f|{CALLS[why]}".encode()
 
-    def watched(self, *, must_take: bool = False) -> Watched:
+    def watched(self, *, must_take: bool = False) -> WatchedFlow:
         """As the watchdog is given it."""
         itself: Any = self
-        return Watched(itself, itself, itself, must_take=must_take)
+        return WatchedFlow(itself, itself, itself, must_take=must_take)
 
 
 class Frozen(SystemClock):
@@ -84,7 +84,7 @@ async def test_time_in_which_no_broker_listens_does_not_count(monkeypatch: pytes
     there.set()
     await asyncio.sleep(0.15)
     assert not watching.done()
-    with pytest.raises(Standstill):
+    with pytest.raises(ConsumerStuck):
         await asyncio.wait_for(watching, 5)
 
 
@@ -97,7 +97,7 @@ async def test_a_process_that_was_frozen_has_not_stood_still(monkeypatch: pytest
     clock.asleep = 60.0
     await asyncio.sleep(0.1)
     assert not watching.done()
-    with pytest.raises(Standstill):
+    with pytest.raises(ConsumerStuck):
         await asyncio.wait_for(watching, 5)
 
 
@@ -111,18 +111,18 @@ async def test_a_group_may_take_its_time_to_assign_partitions(
     watching = asyncio.create_task(watch(joining.watched(), SystemClock(), _listens, patience=0.3))
     await asyncio.sleep(0.45)
     assert not watching.done()
-    with pytest.raises(Standstill):
+    with pytest.raises(ConsumerStuck):
         await asyncio.wait_for(watching, 5)
     (line,) = [json.loads(logs.JsonFormatter("fetch").format(one)) for one in caplog.records]
     assert line["seconds"] == 0.6
 
 
-async def _stands_still(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> bool:
+async def _stands_still(watched: WatchedFlow, monkeypatch: pytest.MonkeyPatch) -> bool:
     monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
     try:
         async with asyncio.timeout(1.5):
             await watch(watched, SystemClock(), _listens, patience=0.1)
-    except Standstill:
+    except ConsumerStuck:
         return True
     except TimeoutError:
         return False
@@ -158,7 +158,7 @@ async def test_a_standstill_gives_a_line_with_reason_and_call(
     (line,) = [json.loads(logs.JsonFormatter("fetch").format(one)) for one in caplog.records]
     assert (line["level"], line["reason"]) == ("WARNING", reason)
     assert line["call_id"] == call
-    assert issubclass(Standstill, BeginAnew)
+    assert issubclass(ConsumerStuck, BeginAnew)
 
 
 async def test_what_may_begin_only_now_is_not_late_however_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ async def test_what_may_begin_only_now_is_not_late_however_long_it_waited(monkey
     waits.unstarted_since = 0.0
     await asyncio.sleep(0.15)
     assert not watching.done()
-    with pytest.raises(Standstill):
+    with pytest.raises(ConsumerStuck):
         await asyncio.wait_for(watching, 5)
 
 
@@ -179,14 +179,14 @@ async def test_kafka_is_there_when_most_of_its_servers_take_a_connection() -> No
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     there, away = f"127.0.0.1:{port}", "127.0.0.1:1"
-    assert await most_listen(KafkaSettings(bootstrap_servers=there))
-    assert await most_listen(KafkaSettings(bootstrap_servers=f"{there}, {away}, {there}"))
-    assert not await most_listen(KafkaSettings(bootstrap_servers=f"{away},{there},{away}"))
+    assert await most_are_reachable(KafkaSettings(bootstrap_servers=there))
+    assert await most_are_reachable(KafkaSettings(bootstrap_servers=f"{there}, {away}, {there}"))
+    assert not await most_are_reachable(KafkaSettings(bootstrap_servers=f"{away},{there},{away}"))
     server.close()
     await server.wait_closed()
-    assert not await most_listen(KafkaSettings(bootstrap_servers=there))
+    assert not await most_are_reachable(KafkaSettings(bootstrap_servers=there))
 
 
 async def test_a_server_without_a_port_is_one_at_kafka_s_own() -> None:
     """As the client takes it; nobody listens there on this machine's discard address."""
-    assert not await most_listen(KafkaSettings(bootstrap_servers="127.0.0.2"))
+    assert not await most_are_reachable(KafkaSettings(bootstrap_servers="127.0.0.2"))

@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 import pytest
 from ringback_common.outcomes import Outcome, Reason, Received
-from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.conversion import Conversions
-from ringback_enricher.core.memory import Published
-from ringback_enricher.core.records import Tables
-from ringback_enricher.core.requests import ATTEMPT, LOOKS, REASON, looks_header
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.derive.record import RuleSet
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
+from ringback_enricher.core.requests.pending_fetch import ATTEMPT, LOOKS, REASON, attempts_header
+from ringback_enricher.core.requests.recent_publications import RecentPublications
 from ringback_enricher.gate import TenantGate
 from ringback_enricher.handlers import Dependencies, FetchStep
 from ringback_enricher.witnesses import Witnesses
@@ -52,7 +52,7 @@ class FakeClock:
 class FakeGraph:
     """Answers what the test says, in turn; the last answer stays."""
 
-    answers: list[Found | Current | Unread | Exception]
+    answers: list[Found | Current | FetchFailure | Exception]
     asked: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
     asked_for: list[str] = field(default_factory=list[str])
     reaches: set[str] = field(default_factory=lambda: {OTHER})
@@ -60,21 +60,21 @@ class FakeGraph:
 
     asked_versions: int = 0
 
-    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:  # noqa: ARG002 - the port has it
+    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | FetchFailure:  # noqa: ARG002 - the port has it
         """Answer one read."""
         self.asked.append((call_id, bulk))
         answer = self._next()
         assert not isinstance(answer, Current)
         return answer
 
-    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | Unread:  # noqa: ARG002 - the same
+    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | FetchFailure:  # noqa: ARG002 - the same
         """Answer one question for the version."""
         self.asked_versions += 1
         answer = self._next()
         assert not isinstance(answer, Found)
         return answer
 
-    def _next(self) -> Found | Current | Unread:
+    def _next(self) -> Found | Current | FetchFailure:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -92,7 +92,7 @@ class Bench:
     """A step, the clock it lives by and the Graph it asks."""
 
     step: FetchStep
-    published: Published
+    published: RecentPublications
     clock: FakeClock
     graph: FakeGraph
     gate: TenantGate
@@ -122,11 +122,13 @@ MakeBench = Callable[..., Bench]
 def make_bench() -> MakeBench:
     """Build a step over these answers of Graph."""
 
-    def make(*answers: Found | Current | Unread | Exception, known: bool = True, time_scale: float = 1.0) -> Bench:
+    def make(
+        *answers: Found | Current | FetchFailure | Exception, known: bool = True, time_scale: float = 1.0
+    ) -> Bench:
         clock, graph, pauses = FakeClock(), FakeGraph(list(answers)), dict[str, timedelta]()
         gate = TenantGate(clock, time_scale, pauses.get)
         tenant, other = (Tenant.model_construct(tenant_id=name, graph_url=GRAPH) for name in (TENANT, OTHER))
-        published = Published(100)
+        published = RecentPublications(100)
         given = Dependencies(
             records=graph,
             tenant=lambda tenant_id: tenant if known and tenant_id == TENANT else None,
@@ -135,7 +137,7 @@ def make_bench() -> MakeBench:
             published=published,
             conversions=Conversions(),
             largest_published=2**30,
-            tables=Tables(CQD_2026_1, SiteMap(), revision=1),
+            tables=RuleSet(CQD_2026_1, SiteMap(), revision=1),
             tokens=lambda _record: lambda party: f"token-{party['index']}",
             clock=clock,
             time_scale=time_scale,
@@ -165,7 +167,7 @@ def _request(
     retried: tuple[tuple[str, bytes], ...] = ()
     if tried is not None:
         times, reason = tried
-        retried = ((ATTEMPT, str(times).encode()), (LOOKS, looks_header({reason: times})), (REASON, reason.encode()))
+        retried = ((ATTEMPT, str(times).encode()), (LOOKS, attempts_header({reason: times})), (REASON, reason.encode()))
     return _received(topic, key or call_key(TENANT, CALL), orjson.dumps(value), (*headers, *retried))
 
 

@@ -15,17 +15,17 @@ from typing import Any
 import orjson
 import pytest
 from multidict import CIMultiDict
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
 from ringback_events.record import CallRecord
 from ringback_events.tokens import TokenKeys, TokenPolicy, Tokens
 from ringback_graph.client import json_object
 from ringback_graph.transport import Reply
 
 TENANT = "11112222-3333-4444-8555-666677778888"
-TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
+TABLES = RuleSet(CQD_2026_1, SiteMap(), revision=1)
 KEYS = TokenKeys.model_validate({"active": "k1", "keys": {"k1": {"key": base64.b64encode(bytes(32)).decode()}}})
 TOKENS = Tokens(KEYS, TokenPolicy.MONTHLY)
 CASES = {
@@ -64,7 +64,7 @@ def _hold(case: dict[str, Any]) -> None:
     sent = octets.replace(old.encode(), new.encode()) if old else octets
     graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), sent))
     assert graph is not None
-    derived = derive(graph, Occasion(TENANT, graph["id"], None, "2026-11-20T10:00:00Z"), TABLES)
+    derived = derive(graph, RecordContext(TENANT, graph["id"], None, "2026-11-20T10:00:00Z"), TABLES)
     stages = publication(derived, TOKENS.for_parties_of, replay=False, canary=False)
     assert isinstance(stages, tuple)
     published = orjson.loads(stages[0][0].value or b"")

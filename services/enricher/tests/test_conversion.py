@@ -12,7 +12,7 @@ from ringback_enricher.conversion import CONVERTING, READING, Conversions
 from ringback_graph.answers import Found
 from ringback_graph.room import Room
 from ringback_graph.tenants import Tenant
-from ringback_stream.in_hand import InHand
+from ringback_stream.consume.byte_budget import ByteBudget
 
 MIB = 1024 * 1024
 
@@ -46,7 +46,7 @@ async def test_large_records_take_turns() -> None:
 
 async def test_the_bytes_of_a_conversion_are_waited_for() -> None:
     """It begins when there is room for what it makes, and not before."""
-    conversions, budget = Conversions(), InHand(CONVERTING * MIB + 10, CONVERTING * MIB)
+    conversions, budget = Conversions(), ByteBudget(CONVERTING * MIB + 10, CONVERTING * MIB)
 
     async def other(begun: asyncio.Event, end: asyncio.Event) -> None:
         async with budget.hold() as hold:
@@ -69,7 +69,7 @@ async def test_the_bytes_of_a_conversion_are_waited_for() -> None:
 @pytest.mark.parametrize("times", [1, 2, 5])
 async def test_a_conversion_that_is_cut_off_is_waited_for(times: int) -> None:
     """Its thread cannot be stopped: until it has ended, its bytes are in hand and its turn is taken."""
-    conversions, done, budget = Conversions(), threading.Event(), InHand()
+    conversions, done, budget = Conversions(), threading.Event(), ByteBudget()
 
     async def convert() -> None:
         async with budget.hold():
@@ -81,30 +81,30 @@ async def test_a_conversion_that_is_cut_off_is_waited_for(times: int) -> None:
     for _ in range(times):
         cut.cancel()
         await asyncio.sleep(0.01)
-    meanwhile = (cut.done(), next_one.done(), budget.octets)
+    meanwhile = (cut.done(), next_one.done(), budget.byte_count)
     done.set()
     assert meanwhile == (False, False, CONVERTING * MIB)
     await asyncio.wait((cut,))
-    assert (cut.cancelled(), budget.octets) == (True, 0)
+    assert (cut.cancelled(), budget.byte_count) == (True, 0)
     assert await next_one
 
 
 async def test_what_is_read_counts_as_the_objects_it_becomes() -> None:
     """Each byte of JSON several times, while it comes in; an attempt that begins anew counts from nothing."""
-    budget, granted = InHand(1000, 1000), list[int]()
+    budget, granted = ByteBudget(1000, 1000), list[int]()
 
     class Reader:
         async def read(self, *_: object, room: Room) -> Found:
             for _ in range(2):
                 room.restart()
                 await room.take(50)
-                granted.append(budget.octets)
+                granted.append(budget.byte_count)
             await room.ahead(100)
-            granted.append(budget.octets)
+            granted.append(budget.byte_count)
             return Found({}, 1, 2, datetime.now(UTC))
 
     reader: Any = Reader()
     async with budget.hold():
         await GraphRecords(reader).read(Tenant.model_construct(), "call", bulk=False)
     assert granted == [READING * 50, READING * 50, READING * 150]
-    assert budget.octets == 0
+    assert budget.byte_count == 0

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from ringback_common.outcomes import Accounting, Emit, Reason, Reject
-from ringback_enricher.core.depth import DEEPEST, is_too_deep
+from ringback_enricher.core.derive.depth import DEEPEST, is_too_deep
 from ringback_testing.graph_records import meeting
 
 READ = 1000

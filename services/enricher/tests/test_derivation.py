@@ -7,10 +7,10 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ringback_enricher.core.feedback import worst_rating
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.derive.feedback import worst_rating
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_events.project import project
 from ringback_events.record import CallRecord
 from ringback_events.wire import CallRecordWire
@@ -30,12 +30,12 @@ from ringback_testing.graph_records import (
 )
 
 SITES = (("10.20.0.0/16", "Berlin"), ("10.20.30.0/24", "Berlin, 3rd floor"), ("2001:db8::/32", "Lab"))
-TABLES = Tables(CQD_2026_1, SiteMap(SITES), revision=1)
+TABLES = RuleSet(CQD_2026_1, SiteMap(SITES), revision=1)
 
 
 def derived(graph: dict[str, Any]) -> CallRecordWire:
     """The restricted record of a synthetic one."""
-    return derive(graph, Occasion(TENANT, CALL, "2026-11-02T09:55:00Z", "2026-11-02T09:55:01Z"), TABLES)
+    return derive(graph, RecordContext(TENANT, CALL, "2026-11-02T09:55:00Z", "2026-11-02T09:55:01Z"), TABLES)
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
@@ -283,14 +283,16 @@ def test_emergency_numbers_are_those_of_the_tenants_countries(
 ) -> None:
     """Masked or not, in any spelling; without countries those known everywhere, so that an extension is none."""
     graph = {"id": "c", "participants_v2": [{"id": number, "identity": {"phone": {"id": number}}}]}
-    record = derive(graph, Occasion(TENANT, CALL, None, "2026-11-02T09:55:01Z", countries), TABLES)
+    record = derive(graph, RecordContext(TENANT, CALL, None, "2026-11-02T09:55:01Z", countries), TABLES)
     assert record["emergencySuspected"] is suspected
 
 
 def _with_extension(kind: str, caller: dict[str, Any], callee: dict[str, Any], **more: Any) -> bool:
     """Whether an emergency call is suspected in a call of this type and these sides, of a tenant in Germany."""
     graph = {"id": "c", "type": kind, "sessions": [session("s", caller, callee)]} | more
-    return derive(graph, Occasion(TENANT, CALL, None, "2026-11-02T09:55:01Z", ("DE",)), TABLES)["emergencySuspected"]
+    return derive(graph, RecordContext(TENANT, CALL, None, "2026-11-02T09:55:01Z", ("DE",)), TABLES)[
+        "emergencySuspected"
+    ]
 
 
 @pytest.mark.parametrize("spelled", ["110", "tel:110", "4:112", "***"])

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from ringback_common.outcomes import Reject
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
 from ringback_events.consume import read_call, read_session_event
 from ringback_events.open import OpenSession
 from ringback_events.record import CallRecord
@@ -22,9 +22,9 @@ from ringback_testing.properties import examples
 
 pytestmark = pytest.mark.timeout(400)  # a failure is shrunk for up to 5 min
 
-TABLES = Tables(CQD_2026_1, SiteMap((("10.0.0.0/8", "Köln, Dom"), ("::/0", "v6"))), revision=1)
+TABLES = RuleSet(CQD_2026_1, SiteMap((("10.0.0.0/8", "Köln, Dom"), ("::/0", "v6"))), revision=1)
 START = "2026-11-02T09:00:00Z"
-OCCASION = Occasion(TENANT, CALL, "2026-11-02T09:55:00Z", "2026-11-02T09:55:01Z")
+CONTEXT = RecordContext(TENANT, CALL, "2026-11-02T09:55:00Z", "2026-11-02T09:55:01Z")
 
 
 def as_read(graph: Json) -> Json:
@@ -34,7 +34,7 @@ def as_read(graph: Json) -> Json:
 
 def published(graph: Json) -> list[tuple[str, Any]]:
     """Everything that is written of a record: topic and value."""
-    stages = publication(derive(graph, OCCASION, TABLES), lambda _: lambda _: None, replay=False, canary=False)
+    stages = publication(derive(graph, CONTEXT, TABLES), lambda _: lambda _: None, replay=False, canary=False)
     assert not isinstance(stages, Reject)
     return [(message.topic, message.value) for stage in stages for message in stage]
 
@@ -45,7 +45,7 @@ def test_whatever_graph_may_send_is_derived_within_the_contract(drawn: Json) -> 
     """Any record of the metadata's types becomes a valid restricted record that holds all Graph said, unchanged."""
     graph = as_read(drawn)
     before = deepcopy(graph)
-    wire = orjson.loads(orjson.dumps(derive(graph, OCCASION, TABLES)))
+    wire = orjson.loads(orjson.dumps(derive(graph, CONTEXT, TABLES)))
     record = CallRecord.model_validate(wire)
     assert graph == before
     assert orjson.dumps(wire["graph"]) == orjson.dumps(before)
@@ -90,7 +90,7 @@ def test_the_order_in_which_graph_serves_sessions_changes_nothing_derived(
     if alike:  # as at a hand-over: same id and start, so that only the sides and the content tell them apart
         sessions = [each | {"id": "s", "startDateTime": START} for each in sessions if isinstance(each, dict)]
     first, second = (
-        orjson.dumps(derive(graph | {"sessions": order}, OCCASION, TABLES) | {"graph": {}})
+        orjson.dumps(derive(graph | {"sessions": order}, CONTEXT, TABLES) | {"graph": {}})
         for order in (sessions, shuffle.sample(sessions, len(sessions)))
     )
     assert first == second

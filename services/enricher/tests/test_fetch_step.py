@@ -8,8 +8,8 @@ import pytest
 from ringback_common.clock import iso
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received, Reject
-from ringback_enricher.adapters.graph import Unread
-from ringback_enricher.core.decisions import longest_waits
+from ringback_enricher.adapters.graph import FetchFailure
+from ringback_enricher.core.requests.decisions import longest_waits
 from ringback_enricher.core.tenants import Signal
 from ringback_events.topics import (
     CALLS,
@@ -24,11 +24,11 @@ from ringback_events.topics import (
 )
 from ringback_testing.graph_records import CALL, TENANT
 
-NOT_FOUND = Unread(Reason.NOT_FOUND)
+NOT_FOUND = FetchFailure(Reason.NOT_FOUND)
 START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
-FORBIDDEN = Unread(Reason.FORBIDDEN, Signal.FORBIDDEN, "AccessDenied")
-REFUSED = Unread(Reason.REFUSED, Signal.REFUSED, "status_400")
-MALFORMED = Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body")
+FORBIDDEN = FetchFailure(Reason.FORBIDDEN, Signal.FORBIDDEN, "AccessDenied")
+REFUSED = FetchFailure(Reason.REFUSED, Signal.REFUSED, "status_400")
+MALFORMED = FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body")
 
 
 def topics_of(outcome: Outcome) -> list[list[str]]:
@@ -55,7 +55,7 @@ async def test_a_found_record_is_published_in_the_promised_order(make_bench: Any
 
 async def test_a_released_request_of_a_refused_record_is_refused_again(make_bench: Any, request_of: Any) -> None:
     """What Graph's answer makes final is final for every request in hand."""
-    outcomes = await make_bench(Unread(Reason.HOSTILE_LINK)).step([request_of(), request_of(source="release")])
+    outcomes = await make_bench(FetchFailure(Reason.HOSTILE_LINK)).step([request_of(), request_of(source="release")])
     assert outcomes == [Reject(Reason.HOSTILE_LINK), Reject(Reason.HOSTILE_LINK)]
 
 
@@ -73,13 +73,19 @@ async def test_a_released_request_of_a_refused_record_is_refused_again(make_benc
         (REFUSED, {"source": "replay"}, FETCH_RETRY_2M, Reason.REFUSED, b"1"),
         (MALFORMED, {}, FETCH_RETRY_2M, Reason.MALFORMED_RECORD, b"1"),
         (MALFORMED, {"tried": (5, Reason.MALFORMED_RECORD)}, FETCH_RETRY_60M, Reason.MALFORMED_RECORD, b"6"),
-        (Unread(Reason.VERSION_UNSTABLE), {}, FETCH_RETRY_2M, Reason.VERSION_UNSTABLE, b"1"),
-        (Unread(Reason.MOVED_TO_BULK), {}, FETCH_BULK, Reason.MOVED_TO_BULK, b"0"),
-        (Unread(Reason.FORBIDDEN, Signal.AUTH_FAILING), {}, FETCH_ASIDE, Reason.TENANT_PAUSED, b"0"),
+        (FetchFailure(Reason.VERSION_UNSTABLE), {}, FETCH_RETRY_2M, Reason.VERSION_UNSTABLE, b"1"),
+        (FetchFailure(Reason.MOVED_TO_BULK), {}, FETCH_BULK, Reason.MOVED_TO_BULK, b"0"),
+        (FetchFailure(Reason.FORBIDDEN, Signal.AUTH_FAILING), {}, FETCH_ASIDE, Reason.TENANT_PAUSED, b"0"),
     ],
 )
 async def test_a_failure_that_may_pass_goes_to_its_tier(
-    make_bench: Any, request_of: Any, answer: Unread, asked: dict[str, Any], topic: Any, reason: Reason, attempt: bytes
+    make_bench: Any,
+    request_of: Any,
+    answer: FetchFailure,
+    asked: dict[str, Any],
+    topic: Any,
+    reason: Reason,
+    attempt: bytes,
 ) -> None:
     """The deferring rows of the failure table: lane, reason and attempt."""
     (outcome,) = await make_bench(answer).step([request_of(**asked)])
@@ -97,14 +103,14 @@ async def test_a_failure_that_may_pass_goes_to_its_tier(
         (NOT_FOUND, {"source": "canary"}, Drop(Reason.CANARY)),
         (FORBIDDEN, {"tried": (6, Reason.FORBIDDEN)}, Reject(Reason.FORBIDDEN, "AccessDenied")),
         (REFUSED, {"tried": (6, Reason.REFUSED)}, Reject(Reason.REFUSED, "status_400")),
-        (Unread(Reason.TOO_LARGE), {}, Reject(Reason.TOO_LARGE)),
+        (FetchFailure(Reason.TOO_LARGE), {}, Reject(Reason.TOO_LARGE)),
         (MALFORMED, {"tried": (6, Reason.MALFORMED_RECORD)}, Reject(Reason.MALFORMED_RECORD, "body")),
-        (Unread(Reason.HOSTILE_LINK), {}, Reject(Reason.HOSTILE_LINK)),
+        (FetchFailure(Reason.HOSTILE_LINK), {}, Reject(Reason.HOSTILE_LINK)),
         (NOT_FOUND, {"age": timedelta(days=31)}, Drop(Reason.TOO_OLD)),
     ],
 )
 async def test_a_failure_that_will_not_pass_is_final(
-    make_bench: Any, request_of: Any, answer: Unread, asked: dict[str, Any], outcome: Outcome
+    make_bench: Any, request_of: Any, answer: FetchFailure, asked: dict[str, Any], outcome: Outcome
 ) -> None:
     """The final rows of the failure table: dead letter or drop, with the reason."""
     assert await make_bench(answer).step([request_of(**asked)]) == [outcome]

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from multidict import CIMultiDict
 from ringback_common.outcomes import Accounting, Reason, Reject
-from ringback_enricher.adapters.graph import GraphRecords, Unread
+from ringback_enricher.adapters.graph import FetchFailure, GraphRecords
 from ringback_graph.auth import Granted, Tokens
 from ringback_graph.budget import Budget, Role, Ticket
 from ringback_graph.client import GraphClient
@@ -61,14 +61,14 @@ class Replicas:
         status, body = (200, meeting()) if first else (404, {"error": {"code": "NotFound"}})
         return Reply(status, CIMultiDict({"Content-Type": "application/json"}), orjson.dumps(body))
 
-    async def read(self) -> Unread:
+    async def read(self) -> FetchFailure:
         """Read the record from here."""
         clock = StoppedClock()
         budget = Unlimited(Role.FETCHER, 1.0, clock)
         client = GraphClient(self, Tokens(Authority(), clock), budget, clock)
         tenant = Tenant.model_construct(tenant_id=TENANT, graph_url="https://graph.example", budget=None)
         answer = await GraphRecords(RecordReader(client)).read(tenant, CALL, bulk=False)
-        assert isinstance(answer, Unread)
+        assert isinstance(answer, FetchFailure)
         return answer
 
 

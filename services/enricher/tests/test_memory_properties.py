@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
-from ringback_enricher.core.memory import Published
-from ringback_enricher.core.requests import Request, accept
+from ringback_enricher.core.requests.pending_fetch import PendingFetch, accept
+from ringback_enricher.core.requests.recent_publications import RecentPublications
 from ringback_events.fetch import FetchRequest
 from ringback_events.headers import VersionHeaders
 from ringback_events.keys import call_key
@@ -51,7 +51,7 @@ def test_only_what_everybody_has_is_spared_and_only_to_live_requests(
     sources: list[str],
 ) -> None:
     """Spared is a version iff a newer or equal one of its call was acked lately; repeats and order do not matter."""
-    memory = Published(most)
+    memory = RecentPublications(most)
     newest: dict[bytes, tuple[int, int]] = {}
     recent: list[bytes] = []
     for key, rank, fate in published:
@@ -64,7 +64,7 @@ def test_only_what_everybody_has_is_spared_and_only_to_live_requests(
             recent = recent[-most:]
     key, rank = asked
     told: list[Any] = [accept(request(source), MADE) for source in sources]
-    assert all(isinstance(each, Request) for each in told)
+    assert all(isinstance(each, PendingFetch) for each in told)
     live = set(sources) <= {"webhook", "eventhub"}
-    assert memory.spares(key, told, rank) is (live and newest.get(key, (0, 0)) >= rank)
+    assert memory.is_duplicate(key, told, rank) is (live and newest.get(key, (0, 0)) >= rank)
     assert memory.holds(key, rank) is (newest.get(key) == rank)

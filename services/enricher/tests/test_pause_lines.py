@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ringback_common import logs
 from ringback_common.outcomes import Reason
-from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.core.tenants import FORBIDDEN_IN_A_ROW, UNEXPECTED_CALLS, Signal
 from ringback_enricher.gate import TenantGate
 
@@ -18,7 +18,7 @@ CALLS = [f"e523d2ed-2966-4b6b-925b-75000000000{number}" for number in range(9)]
 def gate(make_bench: Any, caplog: pytest.LogCaptureFixture) -> TenantGate:
     """A gate whose lines are heard."""
     caplog.set_level(logging.INFO, "ringback_enricher")
-    gate: TenantGate = make_bench(Unread(Reason.NOT_FOUND)).gate
+    gate: TenantGate = make_bench(FetchFailure(Reason.NOT_FOUND)).gate
     return gate
 
 

@@ -5,9 +5,9 @@ import ipaddress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_enricher.core.feedback import worst_rating
-from ringback_enricher.core.phones import country_of
-from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.derive.feedback import worst_rating
+from ringback_enricher.core.derive.phones import country_of
+from ringback_enricher.core.derive.sites import SiteMap
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from ringback_common.outcomes import Message, Reject
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
 from ringback_events.tokens import MasterKey, TokenKeys, TokenPolicy, Tokens
 from ringback_events.topics import RECORDS
 from ringback_testing.graph_payloads import Json, records, spots
@@ -22,8 +22,8 @@ from ringback_testing.properties import examples
 
 pytestmark = pytest.mark.timeout(400)  # a failure is shrunk for up to 5 min
 
-TABLES = Tables(CQD_2026_1, SiteMap((("10.0.0.0/8", "Campus"),)), revision=1)
-OCCASION = Occasion(TENANT, CALL, "2026-11-02T09:55:00Z", "2026-11-02T09:55:01Z")
+TABLES = RuleSet(CQD_2026_1, SiteMap((("10.0.0.0/8", "Campus"),)), revision=1)
+CONTEXT = RecordContext(TENANT, CALL, "2026-11-02T09:55:00Z", "2026-11-02T09:55:01Z")
 KEYS = TokenKeys(active="k1", keys={"k1": MasterKey.model_validate({"key": base64.b64encode(b"k" * 32).decode()})})
 TOKEN = re.compile(r"u1_k1_[a-z2-7]{26}")
 
@@ -107,7 +107,7 @@ def texts(message: Message) -> Iterator[str]:
 def opened(graph: Json, policy: TokenPolicy) -> tuple[Json, list[Message]]:
     """The restricted record and every message of the open tier."""
     stages = publication(
-        derive(graph, OCCASION, TABLES), Tokens(KEYS, policy).for_parties_of, replay=False, canary=False
+        derive(graph, CONTEXT, TABLES), Tokens(KEYS, policy).for_parties_of, replay=False, canary=False
     )
     assert not isinstance(stages, Reject)
     messages = [message for stage in stages for message in stage]

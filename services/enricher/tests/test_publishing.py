@@ -12,11 +12,11 @@ import pytest
 from ringback_common.errors import ConfigError
 from ringback_common.outcomes import Emit, Message, Reason, Reject
 from ringback_enricher.adapters.files import read_sites, read_token_keys
-from ringback_enricher.core.memory import Published
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.requests.recent_publications import RecentPublications
 from ringback_events.headers import VersionHeaders
 from ringback_events.open import OpenCall, OpenSession, SessionsCompleted
 from ringback_events.topics import CALLS, RECORDS
@@ -32,7 +32,9 @@ PERSONAL = (
 @pytest.fixture
 def record() -> CallRecordWire:
     """The derived meeting."""
-    return derive(meeting(), Occasion(TENANT, CALL, None, "2026-11-02T10:00:00Z"), Tables(CQD_2026_1, SiteMap(), 7))
+    return derive(
+        meeting(), RecordContext(TENANT, CALL, None, "2026-11-02T10:00:00Z"), RuleSet(CQD_2026_1, SiteMap(), 7)
+    )
 
 
 def _plan(record: CallRecordWire, *, replay: bool = False, canary: bool = False) -> tuple[tuple[object, ...], ...]:
@@ -94,7 +96,7 @@ def test_a_record_the_topic_would_refuse_is_published_nowhere(record: CallRecord
 def test_a_call_without_sessions_still_gets_its_marker() -> None:
     """A consumer of sessions learns that there are none."""
     graph = {"id": CALL, "version": 1}
-    empty = derive(graph, Occasion(TENANT, CALL, None, "2026-11-02T10:00:00Z"), Tables(CQD_2026_1, SiteMap(), 1))
+    empty = derive(graph, RecordContext(TENANT, CALL, None, "2026-11-02T10:00:00Z"), RuleSet(CQD_2026_1, SiteMap(), 1))
     stages = publication(empty, lambda _: lambda _p: None, replay=False, canary=False)
     assert not isinstance(stages, Reject)
     assert [len(stage) for stage in stages] == [1, 1, 1]
@@ -109,7 +111,7 @@ def acked_call(key: bytes, version: int) -> Emit:
 
 def test_the_memory_is_bounded() -> None:
     """The oldest call is forgotten, and published again when it comes."""
-    memory = Published(2)
+    memory = RecentPublications(2)
     for key in (b"a", b"b", b"c"):
         memory.acked([acked_call(key, 1)])
     assert [memory.holds(key, (1, 1)) for key in (b"a", b"b", b"c")] == [False, True, True]
@@ -117,7 +119,7 @@ def test_the_memory_is_bounded() -> None:
 
 def test_the_memory_never_goes_back() -> None:
     """A forced publication of an older version does not make the newer one look new."""
-    memory = Published(2)
+    memory = RecentPublications(2)
     memory.acked([acked_call(b"a", 3)])
     memory.acked([acked_call(b"a", 2)])
     assert memory.holds(b"a", (3, 1))

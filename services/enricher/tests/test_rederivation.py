@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.outcomes import Drop, Reason, Received, Reject
 from ringback_enricher.__main__ import main
-from ringback_enricher.core.inventory import Inventory, Place, Plan, Selection
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
+from ringback_enricher.core.inventory import Inventory, RecordPosition, RederivationPlan, Selection
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
 from ringback_enricher.core.rederivation import rederive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
 from ringback_enricher.rederive.progress import Progress
-from ringback_enricher.rederive.report import Report
+from ringback_enricher.rederive.report import RederivationReport
 from ringback_events.keys import call_key
 from ringback_events.topics import CALLS, RECORDS, SESSIONS
 from ringback_testing.graph_records import CALL, TENANT, meeting
@@ -27,7 +27,7 @@ from ringback_testing.graph_records import CALL, TENANT, meeting
 FETCHED = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 LARGEST = 2**26
 SINCE = FETCHED - timedelta(days=1)
-AFTER = Tables(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), 5)
+AFTER = RuleSet(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), 5)
 NOWHERE = lambda _tenant: ()  # noqa: E731 - the countries of a tenant that names none
 NOBODY = lambda _record: lambda _party: None  # noqa: E731 - the shape of a tokenizer, without one
 
@@ -38,11 +38,11 @@ noted = st.lists(
 )
 
 
-def planned(records: Noted, revision: int, *, history: bool = False) -> Plan:
+def planned(records: Noted, revision: int, *, history: bool = False) -> RederivationPlan:
     """The plan for records that lie one after the other, each of ten bytes."""
     inventory = Inventory(revision, history=history)
     for offset, (key, version, its_revision, _) in enumerate(records):
-        inventory.note(key, version, its_revision, Place(offset, 1000 + offset, 10))
+        inventory.note(key, version, its_revision, RecordPosition(offset, 1000 + offset, 10))
     for key, version, its_revision, opened in records:
         if opened:
             inventory.note_opened(key, version, its_revision)
@@ -73,10 +73,10 @@ def test_the_plan_is_what_a_plain_search_finds(records: Noted, revision: int, hi
 def test_the_open_calls_are_looked_for_from_the_first_record_that_could_have_one() -> None:
     """The stamp of the oldest record of this release's revision; without one nothing is looked for."""
     inventory = Inventory(2)
-    inventory.note(b"t|a", 1, 1, Place(0, 1000, 1))
+    inventory.note(b"t|a", 1, 1, RecordPosition(0, 1000, 1))
     assert inventory.opened_since_ms is None
-    inventory.note(b"t|b", 1, 2, Place(1, 3000, 1))
-    inventory.note(b"t|a", 1, 2, Place(2, 2000, 1))
+    inventory.note(b"t|b", 1, 2, RecordPosition(1, 3000, 1))
+    inventory.note(b"t|a", 1, 2, RecordPosition(2, 2000, 1))
     assert inventory.opened_since_ms == 2000
 
 
@@ -93,7 +93,7 @@ def test_a_call_takes_less_than_200_bytes() -> None:
     try:
         inventory = Inventory(2)
         for offset, key in enumerate(keys):
-            inventory.note(key, 2, 1, Place(offset + 1_000_000, 1_795_368_862_371, 45_000))
+            inventory.note(key, 2, 1, RecordPosition(offset + 1_000_000, 1_795_368_862_371, 45_000))
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -115,9 +115,9 @@ def test_what_retention_took_before_it_was_read_is_counted() -> None:
 
 def kept(value: bytes | None = None, *, version: bytes = b"3", key: bytes | None = None, **changes: Any) -> Received:
     """The record of the meeting as revision 1 published it, with changes of its members."""
-    before = Tables(CQD_2026_1, SiteMap(), 1)
+    before = RuleSet(CQD_2026_1, SiteMap(), 1)
     record = derive(
-        meeting(), Occasion(TENANT, CALL, "2026-11-02T09:59:00.000000Z", "2026-11-02T10:00:00.000000Z"), before
+        meeting(), RecordContext(TENANT, CALL, "2026-11-02T09:59:00.000000Z", "2026-11-02T10:00:00.000000Z"), before
     )
     told = orjson.dumps(record | changes) if value is None else value
     headers = (("ce_callversion", version), ("ce_callrevision", b"1"))
@@ -126,8 +126,8 @@ def kept(value: bytes | None = None, *, version: bytes = b"3", key: bytes | None
 
 def test_a_record_is_derived_again_as_if_it_were_fetched_today() -> None:
     """The same stages as of a fetch with today's tables, its times kept, marked as a re-publication."""
-    occasion = Occasion(TENANT, CALL, "2026-11-02T09:59:00.000000Z", "2026-11-02T10:00:00.000000Z")
-    fetched = publication(derive(meeting(), occasion, AFTER), NOBODY, replay=True, canary=False)
+    context = RecordContext(TENANT, CALL, "2026-11-02T09:59:00.000000Z", "2026-11-02T10:00:00.000000Z")
+    fetched = publication(derive(meeting(), context, AFTER), NOBODY, replay=True, canary=False)
     stages = rederive(kept(), AFTER, NOBODY, NOWHERE, SINCE, LARGEST)
     assert stages == fetched
     assert not isinstance(stages, Drop | Reject)
@@ -162,8 +162,8 @@ def test_what_was_fetched_too_long_ago_is_dropped() -> None:
 
 def test_the_report_says_everything_that_was_counted() -> None:
     """A person reads the same numbers as a program, and what is left to do."""
-    report = Report(5, acts=True, max_rate=2.0, published=3, too_old=1, gone=2)
-    report.add(Plan(9, range(6), 4_200_000, Counter({4: 5, 5: 1}), 7))
+    report = RederivationReport(5, acts=True, max_rate=2.0, published=3, too_old=1, gone=2)
+    report.add(RederivationPlan(9, range(6), 4_200_000, Counter({4: 5, 5: 1}), 7))
     for offset in range(25):
         report.refuse(lying(offset), Reason.SCHEMA_INVALID, "key")
     text = "\n".join(report.sentences())

@@ -9,7 +9,7 @@ import pytest
 from ringback_common.clock import SystemClock
 from ringback_common.settings import KafkaSettings
 from ringback_enricher.rederive.publisher import Publisher
-from ringback_stream.producer import Producer
+from ringback_stream.publish.producer import Producer
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from ringback_enricher.core.roster import Roster
+from ringback_enricher.core.derive.party_index import PartyIndex
 from ringback_testing.graph_records import ALICE, BOB, side
 
 ANONYMOUS: dict[str, Any] = {"id": None, "displayName": "Anonymous"}
@@ -12,9 +12,9 @@ MASKED = {"id": "+4930123***"}
 
 def named(*listed: dict[str, Any], sides: list[dict[str, Any]], organizer: dict[str, Any] | None = None) -> list[str]:
     """Kind and id of each party of these participants and sessions' sides, with the parties of the sides."""
-    roster = Roster({"participants_v2": list(listed), "organizer_v2": organizer})
-    found = [roster.side(side(each)).party for each in sides]
-    told = [f"{party.identity.kind.value} {party.identity.phone or party.identity.id}" for party in roster.parties]
+    party_index = PartyIndex({"participants_v2": list(listed), "organizer_v2": organizer})
+    found = [party_index.side(side(each)).party for each in sides]
+    told = [f"{party.identity.kind.value} {party.identity.phone or party.identity.id}" for party in party_index.parties]
     return [*told, *(str(party and party.index) for party in found)]
 
 

@@ -8,8 +8,8 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
-from ringback_enricher.core.decisions import Schedule, decide, look_again, move_to_bulk, put_aside
-from ringback_enricher.core.requests import Request, accept
+from ringback_enricher.core.requests.decisions import Schedule, decide, look_again, move_to_bulk, put_aside
+from ringback_enricher.core.requests.pending_fetch import PendingFetch, accept
 from ringback_events.fetch import FetchRequest
 from ringback_events.keys import call_key
 from ringback_events.topics import FETCH, FETCH_ASIDE, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_10S, FETCH_RETRY_60M
@@ -53,7 +53,7 @@ class Life:
     source: str
     scale: float
     now: datetime = START
-    looks: Counter[Reason] = field(default_factory=Counter[Reason])
+    attempts: Counter[Reason] = field(default_factory=Counter[Reason])
     patience: timedelta = timedelta()
     """Waits it was given, pauses of its tenant left out; unscaled."""
     bulk_moves: int = 0
@@ -63,12 +63,12 @@ class Life:
         asked = FetchRequest(tenant_id=TENANT, call_id=CALL, source=self.source, received_at=START)
         self.message = Message(FETCH.name, call_key(TENANT, CALL), asked.model_dump_json(by_alias=True).encode(), ())
 
-    def request(self) -> Request | Drop | Reject:
+    def request(self) -> PendingFetch | Drop | Reject:
         """The request as the next step is given it."""
         told = self.message
         return accept(Received(told.topic, 0, 0, 0, told.key, told.value, told.headers), self.now)
 
-    def answered(self, request: Request, reason: Reason) -> Outcome:
+    def answered(self, request: PendingFetch, reason: Reason) -> Outcome:
         """What the step says when Graph, or the tenant's gate, says this."""
         schedule = Schedule(self.now, self.scale)
         if reason is Reason.TENANT_PAUSED:
@@ -102,10 +102,10 @@ class Life:
         return True
 
     def _tier(self, reason: Reason) -> tuple[str, timedelta]:
-        tier = ROWS[reason][self.looks[reason]]
-        self.looks[reason] += 1
+        tier = ROWS[reason][self.attempts[reason]]
+        self.attempts[reason] += 1
         self.patience += tier[1]
-        assert int(dict(self.message.headers)["ringback_attempt"]) == self.looks.total()
+        assert int(dict(self.message.headers)["ringback_attempt"]) == self.attempts.total()
         return tier
 
 
@@ -122,7 +122,7 @@ def deserved(life: Life, reason: Reason) -> bool:
         final_at_once = life.source in {"lookup", "replay"}
         if final_at_once or life.now - START >= NOT_YET / life.scale:
             return False
-    return life.looks[reason] < len(row) and life.looks.total() < len(ROWS[Reason.UPSTREAM_ERROR])
+    return life.attempts[reason] < len(row) and life.attempts.total() < len(ROWS[Reason.UPSTREAM_ERROR])
 
 
 @examples(300)
@@ -138,7 +138,7 @@ def test_any_sequence_of_answers_is_patient_as_the_table_says_and_ends(
     life = Life(source, scale)
     for reason, lag in script:
         request = life.request()
-        if not isinstance(request, Request):
+        if not isinstance(request, PendingFetch):
             assert request == Drop(Reason.TOO_OLD)
             assert life.now - START > timedelta(days=30)
             return
@@ -168,7 +168,7 @@ def test_answers_that_repeat_for_ever_end_within_a_day(cycle: list[tuple[Reason,
     life = Life("webhook", 1.0)
     for turn in range(28 * 2 * (len(reasons) + 1)):
         reason, request = reasons[turn % len(reasons)], life.request()
-        assert isinstance(request, Request)
+        assert isinstance(request, PendingFetch)
         if reason is Reason.MOVED_TO_BULK and request.is_bulk:
             if set(reasons) == {Reason.MOVED_TO_BULK}:
                 break  # read whole in the bulk lane
@@ -189,7 +189,7 @@ def test_a_record_graph_does_not_have_yet_is_looked_for_until_150_minutes_exactl
     life = Life("webhook", 1.0)
     for reason, lag in [*script, *[(Reason.NOT_FOUND, timedelta(0))] * 7]:
         request = life.request()
-        if not isinstance(request, Request):
+        if not isinstance(request, PendingFetch):
             return
         again = reason is Reason.TENANT_PAUSED or life.now - START < NOT_YET
         assert life.follow(reason, life.answered(request, reason), lag) is again
@@ -204,7 +204,7 @@ def test_a_404_turns_final_at_the_horizon_to_the_millisecond(beside: int, scale:
     """One millisecond before 150 minutes after the notification there is another look, from then on there is none."""
     life = Life("webhook", scale, now=START + NOT_YET / scale + timedelta(milliseconds=beside))
     request = life.request()
-    assert isinstance(request, Request)
+    assert isinstance(request, PendingFetch)
     outcome = decide(Reason.NOT_FOUND, request, Schedule(life.now, scale))
     assert isinstance(outcome, Reject if beside >= 0 else Emit)
 
@@ -225,7 +225,7 @@ def test_whatever_headers_say_a_request_is_decided(headers: list[tuple[str, byte
     value = orjson.dumps({"tenantId": TENANT, "callId": CALL, "source": "webhook", "receivedAt": START.isoformat()})
     received = Received(FETCH_RETRY_2M.name, 0, 0, 0, call_key(TENANT, CALL), value, tuple(headers))
     request = accept(received, START)
-    assert isinstance(request, Request)
+    assert isinstance(request, PendingFetch)
     outcome = decide(reason, request, Schedule(START))
     assert isinstance(outcome, (Emit, Reject))
 
@@ -238,8 +238,8 @@ def test_a_throttled_record_waits_as_long_as_graph_asked_where_a_tier_is_as_long
     """The shortest tier that is at least its turn's and at least Retry-After; beyond an hour the longest."""
     life = Life("webhook", scale)
     request = life.request()
-    assert isinstance(request, Request)
-    request = replace(request, looks={Reason.THROTTLED: looked})
+    assert isinstance(request, PendingFetch)
+    request = replace(request, attempts={Reason.THROTTLED: looked})
     schedule = Schedule(START, scale)
     outcome = decide(Reason.THROTTLED, request, schedule, not_before=timedelta(seconds=retry_after))
     assert isinstance(outcome, Emit)

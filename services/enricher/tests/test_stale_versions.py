@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received
-from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.adapters.graph import FetchFailure
 from ringback_events.topics import FETCH_RETRY_2M
 from ringback_graph.answers import Current
 
@@ -79,7 +79,7 @@ async def test_a_check_that_fails_is_patient_as_any_read_and_stays_a_check(
     make_bench: Any, request_of: Any, found: Any
 ) -> None:
     """A 404 to the version is deferred as a 404 to the record; then the version is asked for again."""
-    bench = make_bench(found(3), found(3), Unread(Reason.NOT_FOUND), Current(3))
+    bench = make_bench(found(3), found(3), FetchFailure(Reason.NOT_FOUND), Current(3))
     await bench.settled(request_of())
     notified = request_of()
     (outcome,) = await bench.settled(notified)

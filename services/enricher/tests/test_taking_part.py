@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1
-from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_events.wire import CallRecordWire
 from ringback_testing.graph_records import ALICE, BOB, CALL, TENANT, media, network, service, session, side, stream
 
-TABLES = Tables(CQD_2026_1, SiteMap(), revision=1)
+TABLES = RuleSet(CQD_2026_1, SiteMap(), revision=1)
 TYPES = {"client": "#microsoft.graph.callRecords.participantEndpoint", "service": service()["@odata.type"]}
 ACCOUNTS = ("skypeForBusinessAutoAttendant", "skypeForBusinessCallQueues", "customBot", "responseGroupService")
 SERVICES = (*ACCOUNTS, "skypeTranslator", "newIn2030")
@@ -23,7 +23,7 @@ def derived(*sessions: dict[str, Any], listed: tuple[str, ...] = (), **members: 
     """The record of these sessions, with these people listed."""
     entries = [{"id": each, "identity": {"user": {"id": each}}} for each in listed]
     graph = {"id": CALL, "participants_v2": entries, "sessions": list(sessions)} | members
-    return derive(graph, Occasion(TENANT, CALL, None, "2026-11-02T09:55:01Z"), TABLES)
+    return derive(graph, RecordContext(TENANT, CALL, None, "2026-11-02T09:55:01Z"), TABLES)
 
 
 def endpoint(key: str | None, role: str | None, kind: str = "service", **more: Any) -> dict[str, Any]:

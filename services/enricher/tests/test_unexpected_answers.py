@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from ringback_common.errors import DeadLetterLimit
 from ringback_common.outcomes import Emit, Reason
-from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.core.tenants import (
     OPEN,
     PROBE_SECONDS,
@@ -38,7 +38,7 @@ def test_five_calls_in_a_row_pause_a_tenant_and_an_answer_begins_anew() -> None:
 
 def test_refusals_pause_too_and_halt_nothing(make_bench: Any) -> None:
     """An incident in which Graph refuses everything passes by itself: each tenant is probed, the process stays up."""
-    gate: TenantGate = make_bench(Unread(Reason.NOT_FOUND)).gate
+    gate: TenantGate = make_bench(FetchFailure(Reason.NOT_FOUND)).gate
     said = [gate.observe(tenant, Signal.REFUSED, str(call)) for tenant in "abcd" for call in range(UNEXPECTED_CALLS)]
     assert not any(said)
     assert gate.paused() == dict.fromkeys("abcd", "refused")
@@ -78,7 +78,7 @@ def test_three_tenants_or_all_active_ones_within_ten_minutes_may_be_our_own_faul
 
 async def test_one_tenants_nonsense_pauses_it_and_halts_nothing(make_bench: Any, request_of: Any) -> None:
     """A hundred malformed records of one tenant: four looks wasted, then it is put aside; nothing is dead-lettered."""
-    bench = make_bench(Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body"))
+    bench = make_bench(FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body"))
     for call in range(4):
         bench.gate.observe(TENANT, Signal.UNEXPECTED, f"other-{call}")
     outcomes = [(await bench.step([request_of()]))[0] for _ in range(100)]
@@ -96,7 +96,7 @@ def _nonsense(gate: TenantGate, tenant: str) -> bool:
 
 async def test_nonsense_for_every_active_tenant_halts_the_process(make_bench: Any, request_of: Any) -> None:
     """As after a release that can read no record: nothing is decided, and the step says that it must stop."""
-    bench = make_bench(Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body"))
+    bench = make_bench(FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body"))
     assert not _nonsense(bench.gate, "another tenant")
     for call in range(UNEXPECTED_CALLS - 1):
         bench.gate.observe(TENANT, Signal.UNEXPECTED, f"other-{call}")
@@ -107,14 +107,14 @@ async def test_nonsense_for_every_active_tenant_halts_the_process(make_bench: An
 
 def test_after_a_halt_the_tenants_count_anew(make_bench: Any) -> None:
     """An operator lets the process go on: it halts again only if several tenants are paused again."""
-    gate: TenantGate = make_bench(Unread(Reason.NOT_FOUND)).gate
+    gate: TenantGate = make_bench(FetchFailure(Reason.NOT_FOUND)).gate
     assert [_nonsense(gate, tenant) for tenant in "ab"] == [False, True]
     assert [_nonsense(gate, tenant) for tenant in "ab"] == [False, True]
 
 
 def test_a_tenant_idle_for_ten_minutes_is_not_active(make_bench: Any) -> None:
     """Whoever answered long ago does not vouch for this process."""
-    bench = make_bench(Unread(Reason.NOT_FOUND))
+    bench = make_bench(FetchFailure(Reason.NOT_FOUND))
     bench.gate.observe("c", Signal.ANSWERED, "x")
     assert [_nonsense(bench.gate, tenant) for tenant in "ab"] == [False, False]
     bench.clock.advance(minutes=11)

@@ -3,8 +3,16 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_enricher.core.rules import CQD_2026_1 as RULES
-from ringback_enricher.core.verdicts import GOOD, POOR, UNCLASSIFIED, audio_verdict, media_kind, video_verdict, worst
+from ringback_enricher.core.derive.rules import CQD_2026_1 as RULES
+from ringback_enricher.core.derive.verdicts import (
+    GOOD,
+    POOR,
+    UNCLASSIFIED,
+    audio_verdict,
+    media_kind,
+    video_verdict,
+    worst,
+)
 
 
 @pytest.mark.parametrize(

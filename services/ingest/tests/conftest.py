@@ -14,7 +14,7 @@ from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, client_stat
 from ringback_ingest.keys_file import KeysFile
 from ringback_ingest.webhook.adapters.server import HttpServer
 from ringback_ingest.webhook.core.genuine import Proof
-from ringback_ingest.webhook.entry import Entry
+from ringback_ingest.webhook.entry import NotificationEntry
 from ringback_testing.subscribed import FakeGraph, FakeTopic, StoppedClock
 from ringback_testing.webhook import Client, Connect, RecordingWriter
 
@@ -70,7 +70,7 @@ async def writer() -> RecordingWriter:
 async def http(writer: RecordingWriter, ring: KeyRing) -> AsyncIterator[HttpServer]:
     """A listening webhook on a port of its own."""
     clock = SystemClock()
-    entry = Entry(writer, Proof(ring, NOW, "test"), clock)
+    entry = NotificationEntry(writer, Proof(ring, NOW, "test"), clock)
     listening = HttpServer(entry, "127.0.0.1", 0, 2048)
     await listening.start()
     yield listening

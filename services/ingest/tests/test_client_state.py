@@ -15,8 +15,8 @@ from ringback_ingest.client_state import (
     READERS_KNOW_AFTER,
     Key,
     KeyRing,
+    KeyStatus,
     NotificationQuery,
-    Standing,
     client_state,
     keys_of,
     matches,
@@ -108,17 +108,17 @@ def test_the_key_that_is_valid_longest_signs_meanwhile(ring: KeyRing) -> None:
 @pytest.mark.parametrize(
     ("kid", "now", "standing"),
     [
-        ("k2", LEAVES, Standing.VALID),
-        ("k1", LEAVES - INSTANT, Standing.VALID),
-        ("k1", LEAVES, Standing.ENDED),
-        ("k0", FROM, Standing.WITHDRAWN),
-        ("", FROM, Standing.UNKNOWN),
-        ("k9", FROM, Standing.UNKNOWN),
+        ("k2", LEAVES, KeyStatus.VALID),
+        ("k1", LEAVES - INSTANT, KeyStatus.VALID),
+        ("k1", LEAVES, KeyStatus.ENDED),
+        ("k0", FROM, KeyStatus.WITHDRAWN),
+        ("", FROM, KeyStatus.UNKNOWN),
+        ("k9", FROM, KeyStatus.UNKNOWN),
     ],
 )
-def test_standing_of_a_kid(ring: KeyRing, kid: str, now: datetime, standing: Standing) -> None:
+def test_standing_of_a_kid(ring: KeyRing, kid: str, now: datetime, key_status: KeyStatus) -> None:
     """What the file says of a key id decides whether one waits for its key."""
-    assert replace(ring, withdrawn=frozenset({"k0"})).standing(kid, now) is standing
+    assert replace(ring, withdrawn=frozenset({"k0"})).key_status(kid, now) is key_status
 
 
 def test_every_candidate_is_compared() -> None:

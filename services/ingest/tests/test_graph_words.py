@@ -16,10 +16,10 @@ from ringback_graph.client import Call, GraphClient
 from ringback_graph.subscriptions import Subscriptions
 from ringback_graph.transport import Reply
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
-from ringback_ingest.keeper.adapters.said import Attentive
+from ringback_ingest.keeper.adapters.refusal_memory import RefusalMemory
 from ringback_ingest.keeper.core.graph_words import _NUMBERS, _WORDS, without_data
-from ringback_ingest.keeper.core.outcomes import Refused
-from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keeper.core.outcomes import ChangeRefused
+from ringback_ingest.keeper.core.watch import TenantWatch
 from ringback_ingest.keys_file import KeysFile
 from ringback_testing.subscribed import NOW, TENANT, FakeGraph, FakeTopic, keeper
 
@@ -114,28 +114,30 @@ def reply(status: int, message: object) -> Reply:
 async def test_the_sentence_of_the_last_request_is_remembered_and_forgotten() -> None:
     """A later success, or no answer at all, leaves no old sentence behind."""
     client = Client(reply(403, "Subscription limit of 100 reached."))
-    attentive = Attentive(client)
-    await attentive.send(CALL)
-    assert attentive.said(TENANT.tenant_id) == "Subscription limit of 100 reached."
+    refusal_memory = RefusalMemory(client)
+    await refusal_memory.send(CALL)
+    assert refusal_memory.said(TENANT.tenant_id) == "Subscription limit of 100 reached."
     client.answer = AuthFailed("invalid_client:7000222")
-    await attentive.send(CALL)
-    assert attentive.said(TENANT.tenant_id) == "invalid_client:7000222"
+    await refusal_memory.send(CALL)
+    assert refusal_memory.said(TENANT.tenant_id) == "invalid_client:7000222"
     for answer in (reply(400, {"no": "text"}), reply(200, "done"), Reply(204, {}, None)):
         client.answer = answer
-        await attentive.send(CALL)
-        assert attentive.said(TENANT.tenant_id) is None
+        await refusal_memory.send(CALL)
+        assert refusal_memory.said(TENANT.tenant_id) is None
     client.answer = Transient("Graph answered 500")
     with pytest.raises(Transient):
-        await attentive.send(CALL)
-    assert attentive.said(TENANT.tenant_id) is None
+        await refusal_memory.send(CALL)
+    assert refusal_memory.said(TENANT.tenant_id) is None
 
 
 async def test_subscriptions_are_asked_for_through_it() -> None:
     """As the keeper wires them: the judgement stays what it was, and the sentence is known beside it."""
-    attentive = Attentive(Client(reply(400, "Subscription validation request failed for https://hooks.example/x.")))
-    subscriptions = GraphSubscriptions(Subscriptions(cast("GraphClient", attentive)), attentive.said)
+    refusal_memory = RefusalMemory(
+        Client(reply(400, "Subscription validation request failed for https://hooks.example/x."))
+    )
+    subscriptions = GraphSubscriptions(Subscriptions(cast("GraphClient", refusal_memory)), refusal_memory.said)
     outcome = await subscriptions.renew(TENANT, "7f105c7d-2dc5-4530-97cd-4e7ae6534c07", NOW)
-    assert outcome == Refused("validation")
+    assert outcome == ChangeRefused("validation")
     assert subscriptions.said(TENANT.tenant_id) == "Subscription validation request failed for …."
 
 
@@ -148,7 +150,7 @@ async def test_a_failing_subscription_gives_lines_with_it(
     said = GraphSubscriptions(graph, lambda _: "The request is not authorized.")  # type: ignore[arg-type]
     for holder in (reconciler, reconciler.changes):
         object.__setattr__(holder, "graph", said)
-    await reconciler.reconcile(TENANT, Watch())
+    await reconciler.reconcile(TENANT, TenantWatch())
     lines = [json.loads(logs.JsonFormatter("keeper").format(one)) for one in caplog.records]
     assert [(line["level"], line["graph_says"]) for line in lines] == [
         ("WARNING", "The request is not authorized."),

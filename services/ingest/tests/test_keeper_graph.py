@@ -8,8 +8,8 @@ from ringback_graph.subscriptions import Subscription
 from ringback_graph.tenants import Credential, Tenant
 from ringback_ingest.client_state import NotificationQuery
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
-from ringback_ingest.keeper.core.plan import Reason, Renew, Wishes, plan
-from ringback_ingest.keeper.core.subscription import LIFETIME, Desired
+from ringback_ingest.keeper.core.plan import ChangeReason, LifecycleHints, Renew, plan
+from ringback_ingest.keeper.core.subscription import LIFETIME, DesiredSubscription
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ID = "7f105c7d-2dc5-4530-97cd-4e7ae6534c07"
@@ -46,7 +46,7 @@ async def test_an_id_in_capitals_is_the_one_a_lifecycle_event_named() -> None:
     """The webhook writes GUIDs in lower case; the listed one must be found by it, whatever its case."""
     seen = await GraphSubscriptions(Listing()).seen(TENANT)  # type: ignore[arg-type]  # the fake stands at Graph's edge
     assert isinstance(seen, list)
-    desired = Desired(URL, URL, QUERY, "k1", frozenset({"k1"}))
-    actions = plan(seen, desired, NOW, Wishes(reauthorize=frozenset({ID})))
-    assert actions == (Renew(ID, Reason.REAUTHORIZATION_REQUIRED),)
+    desired = DesiredSubscription(URL, URL, QUERY, "k1", frozenset({"k1"}))
+    actions = plan(seen, desired, NOW, LifecycleHints(reauthorize=frozenset({ID})))
+    assert actions == (Renew(ID, ChangeReason.REAUTHORIZATION_REQUIRED),)
     assert "secret" not in repr(seen) + repr(desired)

@@ -8,21 +8,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_ingest.client_state import NotificationQuery
-from ringback_ingest.keeper.core.plan import Action, Create, Delete, Foreign, Prove, Reason, Renew, Wishes, kept, plan
-from ringback_ingest.keeper.core.subscription import LIFETIME, Desired, Seen, lifecycle_url_of, proof_resource
+from ringback_ingest.keeper.core.plan import (
+    ChangeReason,
+    Create,
+    Delete,
+    Foreign,
+    LifecycleHints,
+    Prove,
+    Renew,
+    SubscriptionAction,
+    kept,
+    plan,
+)
+from ringback_ingest.keeper.core.subscription import (
+    LIFETIME,
+    DesiredSubscription,
+    ListedSubscription,
+    lifecycle_url_of,
+    proof_resource,
+)
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 URL = "https://hooks.example/graph/notifications"
 LIFECYCLE = "https://hooks.example/graph/lifecycle"
 QUERY = NotificationQuery("callrecords", "k2", "prod")
-WANTED = Desired(URL, LIFECYCLE, QUERY, "k2", frozenset({"k1", "k2"}))
-OURS = Seen(
+WANTED = DesiredSubscription(URL, LIFECYCLE, QUERY, "k2", frozenset({"k1", "k2"}))
+OURS = ListedSubscription(
     "a", "/communications/callRecords", "updated", QUERY.added_to(URL), QUERY.added_to(LIFECYCLE), NOW + LIFETIME
 )
 HALF = NOW + LIFETIME / 2
 
 
-def ours(**members: Any) -> Seen:
+def ours(**members: Any) -> ListedSubscription:
     """A subscription of ours, fresh, but for the members given."""
     return replace(OURS, **members)
 
@@ -32,7 +49,7 @@ def url(query: NotificationQuery, base: str = URL) -> str:
     return query.added_to(base)
 
 
-def replaced(reason: Reason) -> tuple[Action, ...]:
+def replaced(reason: ChangeReason) -> tuple[SubscriptionAction, ...]:
     """The whole replacement of `a`."""
     return (Prove(reason), Delete("a", reason), Create(reason))
 
@@ -51,52 +68,52 @@ STRANGERS = {
     "broken URL": ours(notification_url="https://[::1"),
 }
 
-SITUATIONS: dict[str, tuple[list[Seen], tuple[Action, ...]]] = {
-    "nothing there": ([], (Create(Reason.MISSING),)),
+SITUATIONS: dict[str, tuple[list[ListedSubscription], tuple[SubscriptionAction, ...]]] = {
+    "nothing there": ([], (Create(ChangeReason.MISSING),)),
     "fresh": ([ours()], ()),
     "just before half life": ([ours(expires_at=HALF + timedelta(seconds=1))], ()),
-    "at half life": ([ours(expires_at=HALF)], (Renew("a", Reason.HALF_LIFE),)),
-    "nearly over": ([ours(expires_at=NOW + timedelta(seconds=1))], (Renew("a", Reason.HALF_LIFE),)),
-    "over": ([ours(expires_at=NOW)], (Create(Reason.MISSING),)),
-    "expiry unreadable": ([ours(expires_at=None)], (Renew("a", Reason.HALF_LIFE),)),
-    "two of ours": ([ours(), ours(id="b", expires_at=HALF)], (Delete("b", Reason.REPEATED),)),
+    "at half life": ([ours(expires_at=HALF)], (Renew("a", ChangeReason.HALF_LIFE),)),
+    "nearly over": ([ours(expires_at=NOW + timedelta(seconds=1))], (Renew("a", ChangeReason.HALF_LIFE),)),
+    "over": ([ours(expires_at=NOW)], (Create(ChangeReason.MISSING),)),
+    "expiry unreadable": ([ours(expires_at=None)], (Renew("a", ChangeReason.HALF_LIFE),)),
+    "two of ours": ([ours(), ours(id="b", expires_at=HALF)], (Delete("b", ChangeReason.REPEATED),)),
     "old key": (
         [ours(notification_url=url(OTHER_KID))],
-        replaced(Reason.KEY_ROTATED),
+        replaced(ChangeReason.KEY_ROTATED),
     ),
     "other address": (
         [ours(notification_url=url(QUERY, "https://old.example/graph/notifications"))],
-        replaced(Reason.URL_CHANGED),
+        replaced(ChangeReason.URL_CHANGED),
     ),
     "other lifecycle address": (
         [ours(lifecycle_url="https://old.example/graph/lifecycle")],
-        replaced(Reason.URL_CHANGED),
+        replaced(ChangeReason.URL_CHANGED),
     ),
-    "key that is not valid": ([ours(notification_url=url(UNKNOWN_KID))], replaced(Reason.KEY_NOT_VALID)),
+    "key that is not valid": ([ours(notification_url=url(UNKNOWN_KID))], replaced(ChangeReason.KEY_NOT_VALID)),
     "key that is not valid, host written otherwise": (
         [ours(notification_url=url(UNKNOWN_KID, "https://HOOKS.example:443/elsewhere"))],
-        replaced(Reason.KEY_NOT_VALID),
+        replaced(ChangeReason.KEY_NOT_VALID),
     ),
     "outdated at half life": (
         [ours(notification_url=url(OTHER_KID), expires_at=HALF)],
-        (Renew("a", Reason.HALF_LIFE), *replaced(Reason.KEY_ROTATED)),
+        (Renew("a", ChangeReason.HALF_LIFE), *replaced(ChangeReason.KEY_ROTATED)),
     ),
     "an old key that lives longer": (
         [ours(notification_url=url(OTHER_KID)), ours(id="b", expires_at=HALF + timedelta(minutes=1))],
-        (Delete("a", Reason.REPEATED),),
+        (Delete("a", ChangeReason.REPEATED),),
     ),
     "two old keys, one valid": (
         [ours(id="b", notification_url=url(UNKNOWN_KID)), ours(notification_url=url(OTHER_KID))],
-        (Delete("b", Reason.REPEATED), *replaced(Reason.KEY_ROTATED)),
+        (Delete("b", ChangeReason.REPEATED), *replaced(ChangeReason.KEY_ROTATED)),
     ),
-    "a proof left behind": ([ours(), PROOF], (Delete("p", Reason.PROOF),)),
+    "a proof left behind": ([ours(), PROOF], (Delete("p", ChangeReason.PROOF),)),
     "a proof left behind, written otherwise": (
         [replace(PROOF, resource="/Communications/CallRecords?%24filter=" + PROOF.resource.partition("=")[2].upper())],
-        (Create(Reason.MISSING), Delete("p", Reason.PROOF)),
+        (Create(ChangeReason.MISSING), Delete("p", ChangeReason.PROOF)),
     ),
     "a proof left behind, and another address": (
         [PROOF, ours(notification_url=url(QUERY, "https://old.example/graph/notifications"))],
-        (Delete("p", Reason.PROOF), *replaced(Reason.URL_CHANGED)),
+        (Delete("p", ChangeReason.PROOF), *replaced(ChangeReason.URL_CHANGED)),
     ),
     "another installation's proof": ([ours(), replace(PROOF, resource=proof_resource("test"))], ()),
     "same address, host written otherwise": (
@@ -105,28 +122,31 @@ SITUATIONS: dict[str, tuple[list[Seen], tuple[Action, ...]]] = {
     ),
     "lifecycle address not shown": ([ours(lifecycle_url=None)], ()),
     "query of the address itself": ([ours(notification_url=QUERY.added_to(URL + "?gateway=1"))], ()),
-    "other resource beside it": ([ours(id="u", resource="users", notification_url="x")], (Create(Reason.MISSING),)),
+    "other resource beside it": (
+        [ours(id="u", resource="users", notification_url="x")],
+        (Create(ChangeReason.MISSING),),
+    ),
     "filtered beside it": (
         [ours(id="f", resource="communications/callRecords?$filter=x", notification_url="x"), ours()],
         (),
     ),
-    "other changeType": ([ours(id="c", change_type="created", notification_url="x")], (Create(Reason.MISSING),)),
+    "other changeType": ([ours(id="c", change_type="created", notification_url="x")], (Create(ChangeReason.MISSING),)),
     "stranger and ours": ([ours(id="s", notification_url=URL), ours()], (Foreign("s"),)),
     "stranger and an old key of ours": (
         [ours(id="s", notification_url=URL), ours(notification_url=url(OTHER_KID), expires_at=HALF)],
-        (Foreign("s"), Renew("a", Reason.HALF_LIFE)),
+        (Foreign("s"), Renew("a", ChangeReason.HALF_LIFE)),
     ),
 }
 
 
 @pytest.mark.parametrize(("seen", "actions"), SITUATIONS.values(), ids=SITUATIONS.keys())
-def test_situation(seen: list[Seen], actions: tuple[Action, ...]) -> None:
+def test_situation(seen: list[ListedSubscription], actions: tuple[SubscriptionAction, ...]) -> None:
     """Each situation has its actions, in their order."""
     assert plan(seen, WANTED, NOW) == actions
 
 
 @pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS.keys())
-def test_stranger_is_reported_and_left_alone(stranger: Seen) -> None:
+def test_stranger_is_reported_and_left_alone(stranger: ListedSubscription) -> None:
     """What carries neither a valid key of our installation nor our host is not adopted, renewed or deleted."""
     assert plan([stranger], WANTED, NOW) == (Foreign("a"),)
     assert kept([stranger], WANTED, NOW) is None
@@ -141,24 +161,24 @@ def test_nothing_is_rotated_while_the_active_key_may_not_sign(kid: str) -> None:
 
 def test_reauthorization_is_a_renewal() -> None:
     """A fresh subscription that Graph wants reauthorised is renewed by PATCH, once per id."""
-    actions = plan([ours()], WANTED, NOW, Wishes(reauthorize=frozenset({"a", "unknown"})))
-    assert actions == (Renew("a", Reason.REAUTHORIZATION_REQUIRED),)
+    actions = plan([ours()], WANTED, NOW, LifecycleHints(reauthorize=frozenset({"a", "unknown"})))
+    assert actions == (Renew("a", ChangeReason.REAUTHORIZATION_REQUIRED),)
 
 
 def test_removed_is_recreated_whatever_the_list_says() -> None:
     """Graph's word that it removed a subscription counts more than its list, which may lag."""
-    assert plan([ours()], WANTED, NOW, Wishes(removed=frozenset({"a"}))) == (Create(Reason.MISSING),)
+    assert plan([ours()], WANTED, NOW, LifecycleHints(removed=frozenset({"a"}))) == (Create(ChangeReason.MISSING),)
 
 
 @pytest.mark.parametrize(
     ("passed", "actions"),
     [
         (timedelta(minutes=35), ()),
-        (timedelta(minutes=36), (Renew("a", Reason.HALF_LIFE),)),
-        (timedelta(minutes=71), (Create(Reason.MISSING),)),
+        (timedelta(minutes=36), (Renew("a", ChangeReason.HALF_LIFE),)),
+        (timedelta(minutes=71), (Create(ChangeReason.MISSING),)),
     ],
 )
-def test_time_scale(passed: timedelta, actions: tuple[Action, ...]) -> None:
+def test_time_scale(passed: timedelta, actions: tuple[SubscriptionAction, ...]) -> None:
     """At a scale of 60 a subscription of 70 hours is half over after 35 real minutes, though its expiry stays real."""
     assert plan([ours(expires_at=NOW - passed + LIFETIME)], replace(WANTED, time_scale=60), NOW) == actions
 
@@ -167,13 +187,15 @@ def test_time_scale(passed: timedelta, actions: tuple[Action, ...]) -> None:
     ("passed", "scale", "actions"),
     [
         (timedelta(minutes=29), 1, ()),
-        (timedelta(minutes=30), 1, (Renew("a", Reason.HALF_LIFE),)),
-        (timedelta(minutes=60), 1, (Create(Reason.MISSING),)),
+        (timedelta(minutes=30), 1, (Renew("a", ChangeReason.HALF_LIFE),)),
+        (timedelta(minutes=60), 1, (Create(ChangeReason.MISSING),)),
         (timedelta(seconds=29), 60, ()),
-        (timedelta(seconds=30), 60, (Renew("a", Reason.HALF_LIFE),)),
+        (timedelta(seconds=30), 60, (Renew("a", ChangeReason.HALF_LIFE),)),
     ],
 )
-def test_a_shorter_life_than_asked_for(passed: timedelta, scale: float, actions: tuple[Action, ...]) -> None:
+def test_a_shorter_life_than_asked_for(
+    passed: timedelta, scale: float, actions: tuple[SubscriptionAction, ...]
+) -> None:
     """Half of the life Graph granted counts; measured by the one asked for, every look would renew."""
     life = timedelta(hours=1)
     wanted = replace(WANTED, granted={"a": life}, time_scale=scale)
@@ -186,7 +208,7 @@ def test_lifecycle_address_beside_the_notifications() -> None:
 
 
 SEEN = st.builds(
-    Seen,
+    ListedSubscription,
     id=st.uuids().map(str),
     resource=st.sampled_from(
         [
@@ -212,7 +234,7 @@ SEEN = st.builds(
 )
 
 
-def carried_out(seen: list[Seen], actions: tuple[Action, ...]) -> list[Seen]:
+def carried_out(seen: list[ListedSubscription], actions: tuple[SubscriptionAction, ...]) -> list[ListedSubscription]:
     """The list after Graph has done what was asked."""
     for action in actions:
         match action:
@@ -228,7 +250,7 @@ def carried_out(seen: list[Seen], actions: tuple[Action, ...]) -> list[Seen]:
 
 
 @given(st.lists(SEEN, max_size=6, unique_by=lambda s: s.id))
-def test_one_pass_reaches_rest(seen: list[Seen]) -> None:
+def test_one_pass_reaches_rest(seen: list[ListedSubscription]) -> None:
     """After what was decided is done nothing is left to do but to report strangers, and strangers are untouched."""
     actions = plan(seen, WANTED, NOW)
     after = carried_out(seen, actions)
@@ -238,7 +260,7 @@ def test_one_pass_reaches_rest(seen: list[Seen]) -> None:
 
 
 @given(st.lists(SEEN, max_size=6, unique_by=lambda s: s.id))
-def test_never_two_and_never_beside_a_stranger(seen: list[Seen]) -> None:
+def test_never_two_and_never_beside_a_stranger(seen: list[ListedSubscription]) -> None:
     """At most one subscription is created, never while another one of the same subject stands, which Graph refuses."""
     actions = plan(seen, WANTED, NOW)
     creates = [action for action in actions if isinstance(action, Create)]
@@ -247,7 +269,7 @@ def test_never_two_and_never_beside_a_stranger(seen: list[Seen]) -> None:
 
 
 @given(st.lists(SEEN, max_size=6, unique_by=lambda s: s.id))
-def test_the_kept_one_goes_only_when_its_successor_is_proven(seen: list[Seen]) -> None:
+def test_the_kept_one_goes_only_when_its_successor_is_proven(seen: list[ListedSubscription]) -> None:
     """Its deletion stands right behind a proof and right before a creation; renewals come before all of them."""
     actions, present = plan(seen, WANTED, NOW), kept(seen, WANTED, NOW)
     kinds = [type(action) for action in actions]

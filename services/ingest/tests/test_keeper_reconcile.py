@@ -12,8 +12,8 @@ from ringback_graph.answers import Refused as GraphRefused
 from ringback_graph.subscriptions import Conflict, Gone, Hint, NewSubscription, NotAccepted
 from ringback_ingest.client_state import READERS_KNOW_AFTER, NotificationQuery, client_state, new_keys_file
 from ringback_ingest.keeper.core.subscription import LIFETIME
-from ringback_ingest.keeper.core.verdict import Situation
-from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keeper.core.verdict import SubscriptionState
+from ringback_ingest.keeper.core.watch import TenantWatch
 from ringback_ingest.keeper.reconcile import Reconciler
 from ringback_ingest.keys_file import KeysFile
 from ringback_testing.subscribed import (
@@ -39,7 +39,7 @@ async def test_creates_as_graph_wants_it(
     reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic, keys: KeysFile
 ) -> None:
     """The request holds everything Graph and the webhook need, and is audited without the secret."""
-    watch = Watch()
+    watch = TenantWatch()
     await reconciler.reconcile(TENANT, watch)
     (_, new) = graph.asked[-1]
     state = client_state(keys.ring.active, TENANT.tenant_id, "callrecords")
@@ -57,12 +57,12 @@ async def test_creates_as_graph_wants_it(
         "workload:keeper", "subscription.create", ["made1"], "missing", "done", NOW
     )  # fmt: skip
     assert state not in entry.model_dump_json()
-    assert (watch.situation, watch.expires_at, watch.due_at) == (Situation.ACTIVE, NOW + LIFETIME, 1120.0)
+    assert (watch.situation, watch.expires_at, watch.due_at) == (SubscriptionState.ACTIVE, NOW + LIFETIME, 1120.0)
 
 
 async def test_nothing_is_written_without_ownership(graph: FakeGraph, topic: FakeTopic, keys: KeysFile) -> None:
     """A keeper whose proof has run out between reading and writing leaves the tenant to its new owner."""
-    await keeper(graph, topic, keys, proofs=0).reconcile(TENANT, Watch())
+    await keeper(graph, topic, keys, proofs=0).reconcile(TENANT, TenantWatch())
     assert graph.writes == []
     assert topic.sent == []
 
@@ -70,7 +70,7 @@ async def test_nothing_is_written_without_ownership(graph: FakeGraph, topic: Fak
 async def test_ownership_is_asked_before_each_write(graph: FakeGraph, topic: FakeTopic, keys: KeysFile) -> None:
     """Ownership lost after the first of two writes stops the second."""
     graph.standing = [subscription("a"), subscription("b"), subscription("c")]
-    await keeper(graph, topic, keys, proofs=1).reconcile(TENANT, Watch())
+    await keeper(graph, topic, keys, proofs=1).reconcile(TENANT, TenantWatch())
     assert graph.writes == ["delete"]
 
 
@@ -80,14 +80,14 @@ async def test_a_renewal_that_finds_nothing_is_red_and_followed_at_once(
     """A vanished subscription is recreated within seconds, and neither renewed nor asked about over and over."""
     graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)]
     graph.planted["renew"] = Gone()
-    watch = Watch()
+    watch = TenantWatch()
     await reconciler.reconcile(TENANT, watch)
-    assert (watch.situation, watch.reason, watch.due_at) == (Situation.MISSING, "gone", 1005.0)
+    assert (watch.situation, watch.reason, watch.due_at) == (SubscriptionState.MISSING, "gone", 1005.0)
     assert (watch.expires_at, expiry_metric()) == (None, 0.0)
     graph.standing = []
     await reconciler.reconcile(TENANT, watch)
     assert graph.writes == ["renew", "create"]
-    assert (watch.situation, watch.due_at) == (Situation.ACTIVE, 1120.0)
+    assert (watch.situation, watch.due_at) == (SubscriptionState.ACTIVE, 1120.0)
 
 
 async def test_a_renewal_that_found_nothing_by_mistake_is_refuted_by_the_conflict(
@@ -96,15 +96,15 @@ async def test_a_renewal_that_found_nothing_by_mistake_is_refuted_by_the_conflic
     """What a renewal did not find is not renewed again although it is listed, until a 409 says that it is there."""
     graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)]
     graph.planted["renew"] = Gone()
-    watch = Watch()
+    watch = TenantWatch()
     await reconciler.reconcile(TENANT, watch)
     await reconciler.reconcile(TENANT, watch)
     assert graph.writes == ["renew", "create"]
-    assert (watch.situation, watch.reason) == (Situation.FOREIGN_SUBSCRIPTION, "conflict")
+    assert (watch.situation, watch.reason) == (SubscriptionState.FOREIGN_SUBSCRIPTION, "conflict")
     del graph.planted["renew"]
     await reconciler.reconcile(TENANT, watch)
     assert graph.writes == ["renew", "create", "renew"]
-    assert (watch.situation, watch.expires_at) == (Situation.ACTIVE, NOW + LIFETIME)
+    assert (watch.situation, watch.expires_at) == (SubscriptionState.ACTIVE, NOW + LIFETIME)
 
 
 HOUR = timedelta(hours=1)
@@ -115,7 +115,7 @@ async def test_a_granted_life_is_remembered_as_long_as_it_lasts(
     graph: FakeGraph, topic: FakeTopic, keys: KeysFile, by: str
 ) -> None:
     """Graph grants an hour instead of days: one request in 30 minutes, however often the tenant is visited between."""
-    clock, watch = StoppedClock(), Watch()
+    clock, watch = StoppedClock(), TenantWatch()
     graph.standing = [subscription("a", expires_at=NOW + timedelta(minutes=1))] if by == "renew" else []
     graph.planted[by] = subscription("a", expires_at=NOW + HOUR)
     reconciler = keeper(graph, topic, keys, clock)
@@ -135,9 +135,9 @@ async def test_a_conflict_with_what_is_not_listed_is_red(
 ) -> None:
     """A 409 although the list shows nothing: status, metric, audit and an error say so; it is tried again at once."""
     graph.planted["create"] = Conflict("5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f")
-    watch, before = Watch(), failures_metric("conflict")
+    watch, before = TenantWatch(), failures_metric("conflict")
     await reconciler.reconcile(TENANT, watch)
-    assert (watch.situation, watch.reason, watch.due_at) == (Situation.FOREIGN_SUBSCRIPTION, "conflict", 1005.0)
+    assert (watch.situation, watch.reason, watch.due_at) == (SubscriptionState.FOREIGN_SUBSCRIPTION, "conflict", 1005.0)
     assert [(e.outcome, e.targets) for e in topic.sent] == [("conflict", ["5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f"])]
     assert failures_metric("conflict") == before + 1
     assert errors(caplog) == ["A subscription that is not ours stands in the way."]
@@ -146,24 +146,24 @@ async def test_a_conflict_with_what_is_not_listed_is_red(
 async def test_a_conflict_is_over_when_ours_is_listed(reconciler: Reconciler, graph: FakeGraph) -> None:
     """Graph's list lags behind a creation: the next visit finds the subscription and adopts it."""
     graph.planted["create"] = Conflict(None)
-    watch = Watch()
+    watch = TenantWatch()
     await reconciler.reconcile(TENANT, watch)
     graph.standing = [subscription("a")]
     await reconciler.reconcile(TENANT, watch)
-    assert (watch.situation, watch.reason, graph.writes) == (Situation.ACTIVE, None, ["create"])
+    assert (watch.situation, watch.reason, graph.writes) == (SubscriptionState.ACTIVE, None, ["create"])
 
 
 async def test_refusal_keeps_what_was_asked_for(reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic) -> None:
     """A refused renewal is audited and tried again; Graph's wish to reauthorise is not forgotten meanwhile."""
     graph.standing = [subscription("a")]
     graph.planted["renew"] = Forbidden("ExtensionError")
-    watch = Watch(reauthorize={"a"})
+    watch = TenantWatch(reauthorize={"a"})
     await reconciler.reconcile(TENANT, watch)
-    assert (watch.situation, watch.reason, watch.reauthorize) == (Situation.FAILING, "forbidden", {"a"})
+    assert (watch.situation, watch.reason, watch.reauthorize) == (SubscriptionState.FAILING, "forbidden", {"a"})
     assert [entry.outcome for entry in topic.sent] == ["forbidden"]
     del graph.planted["renew"]
     await reconciler.reconcile(TENANT, watch)
-    assert (watch.situation, watch.reauthorize) == (Situation.ACTIVE, set())
+    assert (watch.situation, watch.reauthorize) == (SubscriptionState.ACTIVE, set())
 
 
 FAILURES = {
@@ -189,14 +189,14 @@ async def test_every_failure_keeps_the_tenant_due_and_names_itself(
     renewal = request_name == "renew"
     graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)] if renewal else []
     graph.planted[request_name] = failure
-    watch, before = Watch(), failures_metric(reason)
+    watch, before = TenantWatch(), failures_metric(reason)
     await reconciler.reconcile(TENANT, watch)
-    situation = Situation.MISSING if request_name == "create" else Situation.FAILING
+    situation = SubscriptionState.MISSING if request_name == "create" else SubscriptionState.FAILING
     assert (watch.situation, watch.reason, failures_metric(reason)) == (situation, reason, before + 1)
     assert watch.due_at > 1000.0
     graph.planted.clear()
     await reconciler.reconcile(TENANT, watch)
-    assert (watch.situation, watch.reason) == (Situation.ACTIVE, None)
+    assert (watch.situation, watch.reason) == (SubscriptionState.ACTIVE, None)
     assert graph.writes[-1] == ("renew" if renewal else "create")
 
 
@@ -204,7 +204,7 @@ async def test_every_failure_keeps_the_tenant_due_and_names_itself(
 async def test_throttling_is_obeyed(reconciler: Reconciler, graph: FakeGraph, request_name: str) -> None:
     """Retry-After of any request keeps the tenant alone for that long."""
     graph.planted[request_name] = Throttled("tenant:x", 700.0)
-    watch = Watch()
+    watch = TenantWatch()
     await reconciler.reconcile(TENANT, watch)
     assert (watch.due_at, watch.reason) == (1700.0, "throttled")
 
@@ -212,17 +212,17 @@ async def test_throttling_is_obeyed(reconciler: Reconciler, graph: FakeGraph, re
 async def test_unanswered_creation_is_audited(reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic) -> None:
     """A request whose answer never came may have been carried out, so the audit says that it was made."""
     graph.planted["create"] = Transient("timeout")
-    await reconciler.reconcile(TENANT, Watch())
+    await reconciler.reconcile(TENANT, TenantWatch())
     assert [(entry.action, entry.outcome) for entry in topic.sent] == [("subscription.create", "transient")]
 
 
 async def test_audit_waits_for_kafka(reconciler: Reconciler, graph: FakeGraph, topic: FakeTopic) -> None:
     """What could not be audited is audited later, in the order in which it was done."""
     topic.away = True
-    await reconciler.reconcile(TENANT, Watch())
+    await reconciler.reconcile(TENANT, TenantWatch())
     topic.away = False
     graph.standing = [subscription("a", expires_at=NOW + LIFETIME / 2)]
-    await reconciler.reconcile(TENANT, Watch())
+    await reconciler.reconcile(TENANT, TenantWatch())
     assert [entry.action for entry in topic.sent] == ["subscription.create", "subscription.renew"]
 
 
@@ -250,10 +250,10 @@ async def test_a_rotated_key_signs_when_every_webhook_can_know_it(
     reconciler = keeper(graph, topic, keys, clock)
     path.write_bytes(_keys_content("k2", "k1"))
     keys.refresh()
-    await reconciler.reconcile(TENANT, Watch())
+    await reconciler.reconcile(TENANT, TenantWatch())
     clock.at = NOW + READERS_KNOW_AFTER
     keys.refresh()
-    await reconciler.reconcile(TENANT, Watch())
+    await reconciler.reconcile(TENANT, TenantWatch())
     created = [asked for name, asked in graph.asked if name == "create"]
     assert [_kids(each) for each in created] == [("k1", "k1"), ("k2", "k2")]
 

@@ -8,7 +8,7 @@ from ringback_common.clock import SystemClock
 from ringback_common.errors import ConfigError
 from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY
 from ringback_graph.tenants import Tenant, TenantsFile
-from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keeper.core.watch import TenantWatch
 from ringback_ingest.keeper.reconcile import Reconciler
 from ringback_ingest.keeper.rounds import Rounds
 from ringback_testing import eventually
@@ -37,7 +37,7 @@ class Listed:
 class ContentVisitor:
     """Finds a subscription that ends at a known time."""
 
-    async def reconcile(self, tenant: Tenant, watch: Watch) -> None:
+    async def reconcile(self, tenant: Tenant, watch: TenantWatch) -> None:
         """Say when it ends, and be content for long."""
         KEEPER_SUBSCRIPTION_EXPIRY.labels(tenant.tenant_id).set(1.8e9)
         watch.due_at = float("inf")
@@ -68,7 +68,7 @@ class PatientVisitor:
     def __init__(self) -> None:
         self.visited: list[Tenant] = []
 
-    async def reconcile(self, tenant: Tenant, watch: Watch) -> None:
+    async def reconcile(self, tenant: Tenant, watch: TenantWatch) -> None:
         """Note it."""
         self.visited.append(tenant)
         watch.due_at = float("inf")
@@ -96,7 +96,7 @@ class FailingVisitor:
         self.failed = asyncio.Event()
         self.finished: list[str] = []
 
-    async def reconcile(self, tenant: Tenant, _watch: Watch) -> None:
+    async def reconcile(self, tenant: Tenant, _watch: TenantWatch) -> None:
         """Fail for the one tenant, take longer for the other."""
         if tenant is TENANT:
             self.failed.set()

@@ -2,15 +2,15 @@
 
 import pytest
 from ringback_ingest.client_state import NotificationQuery
-from ringback_ingest.webhook.core.admission import Admitted, Echo, Head, Status, admit
+from ringback_ingest.webhook.core.admission import Admitted, Echo, RequestHead, Status, admit
 
 QUERY = b"slot=callrecords&kid=k1&installation=prod"
 
 
-def head(**parts: bytes) -> Head:
+def head(**parts: bytes) -> RequestHead:
     """A head that is let in, but for the parts given."""
     whole = {"method": b"POST", "path": b"/graph/notifications", "query": QUERY, "content_type": b"application/json"}
-    return Head(**(whole | parts))
+    return RequestHead(**(whole | parts))
 
 
 @pytest.mark.parametrize("path", [b"/graph/notifications", b"/graph/lifecycle"])

@@ -15,7 +15,7 @@ from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, Notificatio
 from ringback_ingest.webhook.core.admission import Status
 from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.unknown_kids import WAIT_SECONDS, UnknownKids
-from ringback_ingest.webhook.entry import Entry
+from ringback_ingest.webhook.entry import NotificationEntry
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -57,7 +57,7 @@ class Written:
 class Door:
     """An entry, its clock, and what it wrote and answered."""
 
-    entry: Entry
+    entry: NotificationEntry
     clock: SetClock
     written: Written
     answers: list[Status] = field(default_factory=list[Status])
@@ -74,7 +74,7 @@ class Door:
 def door(ring: KeyRing) -> Door:
     """An entry with the keys k1 and k2."""
     clock, written = SetClock(), Written()
-    return Door(Entry(written, Proof(ring, NOW, "test"), clock), clock, written)
+    return Door(NotificationEntry(written, Proof(ring, NOW, "test"), clock), clock, written)
 
 
 def _rotated(item: Item, key: Key = NEW) -> dict[str, Any]:

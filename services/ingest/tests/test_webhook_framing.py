@@ -65,7 +65,7 @@ async def test_too_large(connect: Connect, http: HttpServer, request_head: str) 
     answer = await client.rest()
     assert status(answer) == 413
     assert b"connection: close\r\n" in answer
-    assert http._octets == 0
+    assert http._bytes == 0
 
 
 async def test_gzip_is_refused(connect: Connect) -> None:
@@ -223,7 +223,7 @@ async def test_framing_around_the_body_is_bounded(connect: Connect, http: HttpSe
     client = await connect()
     await client.send(CHUNKED.encode() + endless)
     assert status(await client.rest()) == 413
-    assert http._octets == 0
+    assert http._bytes == 0
 
 
 async def test_compressed_transfer_is_refused(connect: Connect, item: Item, body: Body) -> None:

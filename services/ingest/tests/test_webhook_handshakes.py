@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ringback_common import logs
-from ringback_ingest.webhook.core.limits import HEAD_OCTETS, TOKEN_OCTETS
+from ringback_ingest.webhook.core.limits import HEAD_BYTES, TOKEN_BYTES
 from ringback_testing.webhook import Connect, post, status
 
 HERE = "/graph/notifications"
@@ -15,8 +15,8 @@ REFUSED = [
     (f"{HERE}?validationToken=Abbie", "GET", "method_not_allowed", 405),
     (f"{HERE}?validationToken=", "POST", "bad_request", 400),
     (f"{HERE}?validationToken=Abbie&validationToken=Wilkins", "POST", "bad_request", 400),
-    (f"{HERE}?validationToken={'A' * (TOKEN_OCTETS + 1)}", "POST", "bad_request", 400),
-    (f"{HERE}?validationToken={'A' * HEAD_OCTETS}", "POST", "head_too_large", 431),
+    (f"{HERE}?validationToken={'A' * (TOKEN_BYTES + 1)}", "POST", "bad_request", 400),
+    (f"{HERE}?validationToken={'A' * HEAD_BYTES}", "POST", "head_too_large", 431),
 ]
 
 

@@ -15,10 +15,10 @@ from ringback_events.fetch import FetchRequest
 from ringback_events.headers import read_headers
 from ringback_events.platform_events import LifecycleEvent
 from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, NotificationQuery, client_state
-from ringback_ingest.webhook.core.bodies import Items, items_of
+from ringback_ingest.webhook.core.bodies import BodyItems, items_of
 from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.limits import ITEMS
-from ringback_ingest.webhook.core.notifications import Arrival, Refused, Taken, take
+from ringback_ingest.webhook.core.notifications import Arrival, DecodedBody, RefusalReason, take
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
@@ -31,7 +31,7 @@ Item = Callable[..., dict[str, Any]]
 Body = Callable[..., bytes]
 
 
-def taken(body: bytes, ring: KeyRing, arrival: Arrival = ARRIVAL) -> Taken:
+def taken(body: bytes, ring: KeyRing, arrival: Arrival = ARRIVAL) -> DecodedBody:
     """What a body becomes at noon."""
     return take(body, arrival, Proof(ring, NOW, "test"))
 
@@ -116,35 +116,35 @@ def test_lifecycle_item_becomes_an_event(item: Item, body: Body, ring: KeyRing, 
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        ({"clientState": None}, Refused.FORGED),
-        ({"clientState": ""}, Refused.FORGED),
-        ({"clientState": "k2."}, Refused.FORGED),
-        ({"clientState": "x" * 129}, Refused.FORGED),
-        ({"clientState": "k2.é"}, Refused.FORGED),
-        ({"clientState": {"a": 1}}, Refused.FORGED),
-        ({"tenantId": "00000000-0000-0000-0000-000000000000"}, Refused.FORGED),
-        ({"tenantId": None}, Refused.MALFORMED_ITEM),
-        ({"tenantId": "contoso.com"}, Refused.MALFORMED_ITEM),
-        ({"tenantId": TENANT + "|x"}, Refused.MALFORMED_ITEM),
-        ({"tenantId": 7}, Refused.MALFORMED_ITEM),
-        ({"subscriptionId": None}, Refused.MALFORMED_ITEM),
-        ({"subscriptionId": "s" * 65}, Refused.MALFORMED_ITEM),
-        ({"resourceData": {"id": ""}}, Refused.MALFORMED_ITEM),
-        ({"resourceData": {"id": "i" * 257}}, Refused.MALFORMED_ITEM),
-        ({"resourceData": {"id": "a\r\nb"}}, Refused.MALFORMED_ITEM),
-        ({"resourceData": {"id": 1.5}}, Refused.MALFORMED_ITEM),
-        ({"resourceData": None, "resource": "communications/callRecords"}, Refused.MALFORMED_ITEM),
-        ({"resourceData": None, "resource": "communications/callRecords('')"}, Refused.MALFORMED_ITEM),
-        ({"resourceData": None, "resource": "communications/callRecords?$top=1"}, Refused.MALFORMED_ITEM),
-        ({"resourceData": {"@odata.type": "#microsoft.graph.message", "id": "x"}}, Refused.OTHER_RESOURCE),
-        ({"resourceData": {"@odata.type": 3, "id": "x"}}, Refused.OTHER_RESOURCE),
-        ({"resourceData": [], "resource": "users/1"}, Refused.OTHER_RESOURCE),
-        ({"lifecycleEvent": 1}, Refused.MALFORMED_ITEM),
-        ({"lifecycleEvent": "missed", "subscriptionExpirationDateTime": "soon"}, Refused.MALFORMED_ITEM),
+        ({"clientState": None}, RefusalReason.FORGED),
+        ({"clientState": ""}, RefusalReason.FORGED),
+        ({"clientState": "k2."}, RefusalReason.FORGED),
+        ({"clientState": "x" * 129}, RefusalReason.FORGED),
+        ({"clientState": "k2.é"}, RefusalReason.FORGED),
+        ({"clientState": {"a": 1}}, RefusalReason.FORGED),
+        ({"tenantId": "00000000-0000-0000-0000-000000000000"}, RefusalReason.FORGED),
+        ({"tenantId": None}, RefusalReason.MALFORMED_ITEM),
+        ({"tenantId": "contoso.com"}, RefusalReason.MALFORMED_ITEM),
+        ({"tenantId": TENANT + "|x"}, RefusalReason.MALFORMED_ITEM),
+        ({"tenantId": 7}, RefusalReason.MALFORMED_ITEM),
+        ({"subscriptionId": None}, RefusalReason.MALFORMED_ITEM),
+        ({"subscriptionId": "s" * 65}, RefusalReason.MALFORMED_ITEM),
+        ({"resourceData": {"id": ""}}, RefusalReason.MALFORMED_ITEM),
+        ({"resourceData": {"id": "i" * 257}}, RefusalReason.MALFORMED_ITEM),
+        ({"resourceData": {"id": "a\r\nb"}}, RefusalReason.MALFORMED_ITEM),
+        ({"resourceData": {"id": 1.5}}, RefusalReason.MALFORMED_ITEM),
+        ({"resourceData": None, "resource": "communications/callRecords"}, RefusalReason.MALFORMED_ITEM),
+        ({"resourceData": None, "resource": "communications/callRecords('')"}, RefusalReason.MALFORMED_ITEM),
+        ({"resourceData": None, "resource": "communications/callRecords?$top=1"}, RefusalReason.MALFORMED_ITEM),
+        ({"resourceData": {"@odata.type": "#microsoft.graph.message", "id": "x"}}, RefusalReason.OTHER_RESOURCE),
+        ({"resourceData": {"@odata.type": 3, "id": "x"}}, RefusalReason.OTHER_RESOURCE),
+        ({"resourceData": [], "resource": "users/1"}, RefusalReason.OTHER_RESOURCE),
+        ({"lifecycleEvent": 1}, RefusalReason.MALFORMED_ITEM),
+        ({"lifecycleEvent": "missed", "subscriptionExpirationDateTime": "soon"}, RefusalReason.MALFORMED_ITEM),
     ],
 )
 def test_item_is_refused_for_its_reason(
-    item: Item, body: Body, ring: KeyRing, members: dict[str, Any], reason: Refused
+    item: Item, body: Body, ring: KeyRing, members: dict[str, Any], reason: RefusalReason
 ) -> None:
     """Each way an item can be wrong has one reason, and a good neighbour gets through."""
     result = taken(body(item(**members), item()), ring)
@@ -153,29 +153,29 @@ def test_item_is_refused_for_its_reason(
 
 
 NESTED = b'{"value":' + b"[" * 2000 + b"]" * 2000 + b"}"
-BODIES: dict[str, tuple[bytes, Refused]] = {
-    "empty": (b"", Refused.UNDECODABLE),
-    "cut": (b'{"value":[{"tenantId":', Refused.UNDECODABLE),
-    "nested": (NESTED, Refused.MALFORMED_ITEM),
-    "NaN": (b'{"value":[NaN]}', Refused.MALFORMED_ITEM),
-    "infinite": (b'{"value":[1e999]}', Refused.MALFORMED_ITEM),
-    "half a surrogate pair": (b'{"value":["\\ud800"]}', Refused.MALFORMED_ITEM),
-    "not UTF-8": (b'{"value":["\xff"]}', Refused.MALFORMED_ITEM),
-    "a list behind a byte order mark": (b"\xef\xbb\xbf[]", Refused.NOT_A_COLLECTION),
-    "behind the end": (b'{"value":[]}x', Refused.UNDECODABLE),
-    "a list": (b"[]", Refused.NOT_A_COLLECTION),
-    "a number": (b"1", Refused.NOT_A_COLLECTION),
-    "no value": (b"{}", Refused.NOT_A_COLLECTION),
-    "value an object": (b'{"value":{}}', Refused.NOT_A_COLLECTION),
-    "value null": (b'{"value":null}', Refused.NOT_A_COLLECTION),
-    "too many": (orjson.dumps({"value": [{}] * (ITEMS + 1)}), Refused.TOO_MANY_ITEMS),
-    "item a string": (b'{"value":["x"]}', Refused.MALFORMED_ITEM),
-    "item null": (b'{"value":[null]}', Refused.MALFORMED_ITEM),
+BODIES: dict[str, tuple[bytes, RefusalReason]] = {
+    "empty": (b"", RefusalReason.UNDECODABLE),
+    "cut": (b'{"value":[{"tenantId":', RefusalReason.UNDECODABLE),
+    "nested": (NESTED, RefusalReason.MALFORMED_ITEM),
+    "NaN": (b'{"value":[NaN]}', RefusalReason.MALFORMED_ITEM),
+    "infinite": (b'{"value":[1e999]}', RefusalReason.MALFORMED_ITEM),
+    "half a surrogate pair": (b'{"value":["\\ud800"]}', RefusalReason.MALFORMED_ITEM),
+    "not UTF-8": (b'{"value":["\xff"]}', RefusalReason.MALFORMED_ITEM),
+    "a list behind a byte order mark": (b"\xef\xbb\xbf[]", RefusalReason.NOT_A_COLLECTION),
+    "behind the end": (b'{"value":[]}x', RefusalReason.UNDECODABLE),
+    "a list": (b"[]", RefusalReason.NOT_A_COLLECTION),
+    "a number": (b"1", RefusalReason.NOT_A_COLLECTION),
+    "no value": (b"{}", RefusalReason.NOT_A_COLLECTION),
+    "value an object": (b'{"value":{}}', RefusalReason.NOT_A_COLLECTION),
+    "value null": (b'{"value":null}', RefusalReason.NOT_A_COLLECTION),
+    "too many": (orjson.dumps({"value": [{}] * (ITEMS + 1)}), RefusalReason.TOO_MANY_ITEMS),
+    "item a string": (b'{"value":["x"]}', RefusalReason.MALFORMED_ITEM),
+    "item null": (b'{"value":[null]}', RefusalReason.MALFORMED_ITEM),
 }
 
 
 @pytest.mark.parametrize(("hostile", "reason"), BODIES.values(), ids=BODIES.keys())
-def test_hostile_bodies_are_counted_not_raised(hostile: bytes, reason: Refused, ring: KeyRing) -> None:
+def test_hostile_bodies_are_counted_not_raised(hostile: bytes, reason: RefusalReason, ring: KeyRing) -> None:
     """A body nobody can use has a reason; nothing is raised, nothing is produced."""
     result = taken(hostile, ring)
     assert result.refused == [reason]
@@ -204,26 +204,26 @@ def test_whatever_other_readers_read_is_read(
     assert [request(message).call_id for message in result.messages] == [CALL]
 
 
-ODD: dict[str, tuple[bytes, list[Refused]]] = {
-    "half a surrogate pair": (b'{"x":"Person \\ud83d"}', [Refused.MALFORMED_ITEM]),
-    "the other half": (b'{"x":"\\udE00"}', [Refused.MALFORMED_ITEM]),
-    "no UTF-8": (b'{"x":"\xc3("}', [Refused.MALFORMED_ITEM]),
-    "a raw line break": (b'{"x":"\n"}', [Refused.MALFORMED_ITEM]),
-    "NaN": (b'{"x":NaN}', [Refused.MALFORMED_ITEM]),
-    "beyond a double": (b'{"x":-1e999}', [Refused.MALFORMED_ITEM]),
-    "5,000 digits": (b'{"x":%s,"y":NaN}' % (b"9" * 5000), [Refused.MALFORMED_ITEM]),
-    "2,000 deep": (b'{"x":' + b"[" * 2000 + b'"]"' + b"]" * 2000 + b"}", [Refused.MALFORMED_ITEM]),
-    "duplicate members": (b'{"x":1,"x":"\\ud83d"}', [Refused.MALFORMED_ITEM]),
-    "no JSON": (b'{"x":nil}', [Refused.UNDECODABLE]),
-    "no closing bracket": (b'{"x":[1}', [Refused.UNDECODABLE, Refused.UNDECODABLE]),
-    "an escape of its own": (b'{"x":"\\x"}', [Refused.UNDECODABLE]),
-    "commas and brackets in a text": (b'{"x":"],{\\"[","y":NaN}', [Refused.MALFORMED_ITEM]),
+ODD: dict[str, tuple[bytes, list[RefusalReason]]] = {
+    "half a surrogate pair": (b'{"x":"Person \\ud83d"}', [RefusalReason.MALFORMED_ITEM]),
+    "the other half": (b'{"x":"\\udE00"}', [RefusalReason.MALFORMED_ITEM]),
+    "no UTF-8": (b'{"x":"\xc3("}', [RefusalReason.MALFORMED_ITEM]),
+    "a raw line break": (b'{"x":"\n"}', [RefusalReason.MALFORMED_ITEM]),
+    "NaN": (b'{"x":NaN}', [RefusalReason.MALFORMED_ITEM]),
+    "beyond a double": (b'{"x":-1e999}', [RefusalReason.MALFORMED_ITEM]),
+    "5,000 digits": (b'{"x":%s,"y":NaN}' % (b"9" * 5000), [RefusalReason.MALFORMED_ITEM]),
+    "2,000 deep": (b'{"x":' + b"[" * 2000 + b'"]"' + b"]" * 2000 + b"}", [RefusalReason.MALFORMED_ITEM]),
+    "duplicate members": (b'{"x":1,"x":"\\ud83d"}', [RefusalReason.MALFORMED_ITEM]),
+    "no JSON": (b'{"x":nil}', [RefusalReason.UNDECODABLE]),
+    "no closing bracket": (b'{"x":[1}', [RefusalReason.UNDECODABLE, RefusalReason.UNDECODABLE]),
+    "an escape of its own": (b'{"x":"\\x"}', [RefusalReason.UNDECODABLE]),
+    "commas and brackets in a text": (b'{"x":"],{\\"[","y":NaN}', [RefusalReason.MALFORMED_ITEM]),
 }
 
 
 @pytest.mark.parametrize(("odd", "refused"), ODD.values(), ids=ODD.keys())
 def test_an_odd_item_takes_no_other_along(
-    item: Item, body: Body, ring: KeyRing, odd: bytes, refused: list[Refused]
+    item: Item, body: Body, ring: KeyRing, odd: bytes, refused: list[RefusalReason]
 ) -> None:
     """The genuine items before and behind it are taken; it is refused for itself."""
     before, behind = item(), item(resourceData={"id": "behind"})
@@ -239,14 +239,14 @@ def test_a_call_id_that_is_no_text_is_no_call_id(item: Item, body: Body, ring: K
     """What was replaced while it was read is not what was sent: nobody is asked for it."""
     odd = body(item(resourceData={"id": "odd"}), item()).replace(b'"odd"', b'"odd%s"' % name)
     result = taken(odd, ring)
-    assert (len(result.messages), result.refused) == (1, [Refused.MALFORMED_ITEM])
+    assert (len(result.messages), result.refused) == (1, [RefusalReason.MALFORMED_ITEM])
 
 
 def test_a_cut_body_keeps_its_whole_items(item: Item, body: Body, ring: KeyRing) -> None:
     """Whole items of a body that ends too early are taken, and that there was more is counted."""
     whole = body(item(), item())
     result = taken(whole[:-20], ring)
-    assert (len(result.messages), result.refused) == (1, [Refused.UNDECODABLE])
+    assert (len(result.messages), result.refused) == (1, [RefusalReason.UNDECODABLE])
 
 
 def test_what_is_wrapped_in_another_text_is_no_body(item: Item, body: Body, ring: KeyRing) -> None:
@@ -258,10 +258,10 @@ def test_what_is_wrapped_in_another_text_is_no_body(item: Item, body: Body, ring
 def test_a_body_of_odd_pieces_costs_little(ring: KeyRing) -> None:
     """No piece is tried twice, and no more of them than items are allowed."""
     many = b'{"value":[' + b"{}," * 300_000 + b"nil]}"
-    assert taken(many, ring).refused == [Refused.TOO_MANY_ITEMS]
-    assert len((items_of(many) or Items()).found) == ITEMS + 1
+    assert taken(many, ring).refused == [RefusalReason.TOO_MANY_ITEMS]
+    assert len((items_of(many) or BodyItems()).found) == ITEMS + 1
     began = time.process_time()
-    assert taken(b'{"value":["' + b'\\"' * 500_000, ring).refused == [Refused.UNDECODABLE]
+    assert taken(b'{"value":["' + b'\\"' * 500_000, ring).refused == [RefusalReason.UNDECODABLE]
     assert time.process_time() - began < 2.0
 
 
@@ -273,9 +273,9 @@ def test_as_many_items_as_allowed(item: Item, body: Body, ring: KeyRing) -> None
 def test_call_records_are_for_their_slot_only(item: Item, body: Body, ring: KeyRing) -> None:
     """The clientState of one subscription proves nothing for another one of the same tenant."""
     other = Arrival(replace(QUERY, slot="emergency:all"), ARRIVAL.received_at)
-    assert taken(body(item()), ring, other).refused == [Refused.FORGED]
+    assert taken(body(item()), ring, other).refused == [RefusalReason.FORGED]
     mine = client_state(ring.active, TENANT, "emergency:all")
-    assert taken(body(item(clientState=mine)), ring, other).refused == [Refused.OTHER_RESOURCE]
+    assert taken(body(item(clientState=mine)), ring, other).refused == [RefusalReason.OTHER_RESOURCE]
 
 
 def test_key_that_has_ended_proves_nothing(item: Item, body: Body, ring: KeyRing) -> None:
@@ -284,7 +284,7 @@ def test_key_that_has_ended_proves_nothing(item: Item, body: Body, ring: KeyRing
     of_old = Arrival(replace(QUERY, kid="k1"), ARRIVAL.received_at)
     assert len(take(old, of_old, Proof(ring, NOW, "test")).messages) == 1
     late = Proof(ring, datetime(2026, 11, 22, 13, 0, tzinfo=UTC), "test")
-    assert take(old, of_old, late).refused == [Refused.UNKNOWN_KID]
+    assert take(old, of_old, late).refused == [RefusalReason.UNKNOWN_KID]
 
 
 RING = KeyRing(Key("k", bytes(32)), (Key("k", bytes(32)),))

@@ -10,7 +10,7 @@ from ringback_ingest.client_state import new_keys_file
 PROGRAM = """
 from ringback_common.process import run
 from ringback_ingest.webhook.app import serve
-from ringback_stream.group_commit import GroupCommitProducer
+from ringback_stream.publish.group_commit import GroupCommitProducer
 async def bug(_producer):
     raise KeyError("abbie.wilkins@contoso.com")
 GroupCommitProducer._connect = bug

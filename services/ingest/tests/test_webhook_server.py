@@ -217,10 +217,10 @@ async def test_bodies_in_memory_are_capped(connect: Connect, monkeypatch: pytest
     monkeypatch.setattr(server, "_BODY_OCTETS", 1000)
     holder, refused = await connect(), await connect()
     await holder.send(post(b"x" * 900)[:-1])
-    await eventually(lambda: http._octets == 899)
+    await eventually(lambda: http._bytes == 899)
     await refused.send(post(b"x" * 200))
     assert status(await refused.rest()) == 503
-    assert http._octets == 899
+    assert http._bytes == 899
 
 
 async def test_stop_finishes_what_is_in_flight(

@@ -18,7 +18,7 @@ from ringback_ingest.client_state import CALL_RECORDS, KeyRing, NotificationQuer
 from ringback_ingest.webhook.adapters import spans
 from ringback_ingest.webhook.core.admission import Status
 from ringback_ingest.webhook.core.genuine import Proof
-from ringback_ingest.webhook.entry import Entry
+from ringback_ingest.webhook.entry import NotificationEntry
 
 
 class AcceptingWriter:
@@ -43,7 +43,7 @@ async def test_server_span_is_the_records_parent(
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(spans, "_TRACER", provider.get_tracer("test"))
     writer, answers = AcceptingWriter(), list[Status]()
-    entry = Entry(writer, Proof(ring, datetime(2026, 11, 22, 12, 0, tzinfo=UTC), "test"), SystemClock())
+    entry = NotificationEntry(writer, Proof(ring, datetime(2026, 11, 22, 12, 0, tzinfo=UTC), "test"), SystemClock())
     entry.take(NotificationQuery(CALL_RECORDS), body(item(), item()), answers.append, math.inf)
     assert exporter.get_finished_spans() == ()
     while entry._writes or not answers:

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_ingest.webhook.core.unproven import Unproven
+from ringback_ingest.webhook.core.unproven import UnprovenConnections
 
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 5), st.sampled_from("ab")), max_size=40)
 
@@ -10,7 +10,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 5)
 @given(STEPS)
 def test_the_oldest_of_a_peer_and_of_all(steps: list[tuple[str, int, str]]) -> None:
     """After any arrivals and departures the counts and the oldest are those of a list in order of arrival."""
-    unproven, model = Unproven[int](), list[tuple[int, str]]()
+    unproven, model = UnprovenConnections[int](), list[tuple[int, str]]()
     for step, connection, peer in steps:
         known = connection in [each for each, _ in model]
         if step == "add" and not known:

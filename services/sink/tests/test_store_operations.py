@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_sink.store.core.operations import Report, head_of, newest_reports, report_of
-from ringback_stream.dead_letters import dead_letter
+from ringback_stream.consume.dead_letters import dead_letter
 from ringback_testing.call_records import TENANT, call_record, received
 
 

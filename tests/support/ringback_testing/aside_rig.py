@@ -9,17 +9,17 @@ from typing import Any
 from ringback_common.clock import SystemClock
 from ringback_common.outcomes import Accounting, Emit, Message, Outcome, Reason, Received
 from ringback_events.topics import FETCH, FETCH_ASIDES, FETCH_BULK, FETCH_RETRY_10S
-from ringback_stream.aside.admission import Admission
-from ringback_stream.aside.door import AsideDoor
+from ringback_stream.aside.admission import ShareAdmission
+from ringback_stream.aside.deadlines import AsideDeadlines, AsideTargets
 from ringback_stream.aside.lanes import AsideLanes
-from ringback_stream.aside.leaving import Leaving, Putting
+from ringback_stream.aside.policy import AsidePolicy
 from ringback_stream.aside.writer import AsideWriter
+from ringback_stream.consume.byte_budget import current_hold
+from ringback_stream.consume.keyed_runner import KeyedRunner
+from ringback_stream.consume.offsets import OffsetTracker, Ticket
+from ringback_stream.consume.outcome_handler import OutcomeHandler
+from ringback_stream.consume.partitions import Partition
 from ringback_stream.flows import Aside, Caps, KeyedFlow, Lane, LaneKind
-from ringback_stream.in_hand import current_hold
-from ringback_stream.keyed import KeyedRunner
-from ringback_stream.partitions import Partition
-from ringback_stream.settlement import Settlement
-from ringback_stream.watermarks import Ticket, Watermark
 
 __all__ = ["AsideRig", "Gate", "KeyStep", "deferred", "requested", "running_aside"]
 
@@ -87,17 +87,19 @@ class AsideRig:
             (Lane(FETCH), Lane(FETCH_BULK, LaneKind.BULK), Lane(FETCH_RETRY_10S, LaneKind.RETRY)),
             step,
             lambda received, _attempts: deferred(received, "given up"),
-            on_settled=self.settled.extend,
+            on_applied=self.settled.extend,
             aside=self._aside(),
             caps=caps,
         )
         clock, producer = SystemClock(), self._as_producer()
-        settlement = Settlement(producer, "s", "g", lambda ticket: self.finished.append(ticket.offset) is None)
-        self.writer, self.lanes = AsideWriter(settlement, clock), AsideLanes(FETCH_ASIDES, [FETCH_BULK])
+        outcome_handler = OutcomeHandler(producer, "s", "g", lambda ticket: self.finished.append(ticket.offset) is None)
+        self.writer, self.lanes = AsideWriter(outcome_handler, clock), AsideLanes(FETCH_ASIDES, [FETCH_BULK])
         aside = self._aside()
-        self.runner = KeyedRunner(flow, settlement, clock, lambda _: True, Putting(aside, self.lanes, self.writer))
-        self.door = AsideDoor(aside, self.runner, self.lanes, self.writer, clock)
-        self.watermark = Watermark(0)
+        self.runner = KeyedRunner(
+            flow, outcome_handler, clock, lambda _: True, AsideTargets(aside, self.lanes, self.writer)
+        )
+        self.policy = AsidePolicy(aside, self.runner, self.lanes, self.writer, clock)
+        self.tracker = OffsetTracker(0)
 
     def _aside(self) -> Aside:
         return Aside(
@@ -119,13 +121,13 @@ class AsideRig:
         return self
 
     @property
-    def admission(self) -> Admission:
+    def admission(self) -> ShareAdmission:
         """Who decides whether a record has room."""
         assert self.runner.admission is not None
         return self.runner.admission
 
     @property
-    def leaving(self) -> Leaving:
+    def leaving(self) -> AsideDeadlines:
         """Who answers for what is in hand for too long."""
         assert self.runner.leaving is not None
         return self.runner.leaving

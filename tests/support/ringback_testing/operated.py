@@ -19,7 +19,7 @@ from ringback_events.keys import call_key
 from ringback_events.topics import FETCH, Topic
 from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
-from ringback_stream.dead_letters import dead_letter
+from ringback_stream.consume.dead_letters import dead_letter
 
 from ringback_testing.command import Ended, ringback, start_ringback
 from ringback_testing.records import dump_topic

@@ -12,10 +12,10 @@ from ringback_common.outcomes import Message, Outcome, Received
 from ringback_common.settings import KafkaSettings, ProcessSettings
 from ringback_events.topics import Topic
 from ringback_local.kafka import clients
-from ringback_stream.connection import full_name
 from ringback_stream.flows import BatchedFlow, KeyedFlow
-from ringback_stream.producer import Producer
-from ringback_stream.run import Stream
+from ringback_stream.process.runtime import StreamRuntime
+from ringback_stream.publish.producer import Producer
+from ringback_stream.shared.connection import full_name
 
 from ringback_testing.waiting import eventually
 
@@ -50,7 +50,7 @@ class Recorder:
 class RunningFlow:
     """A flow that runs in the test's own loop."""
 
-    stream: Stream
+    stream: StreamRuntime
     stop: asyncio.Event
     health: Health
     task: asyncio.Task[None]
@@ -73,7 +73,7 @@ async def running(
 ) -> AsyncIterator[RunningFlow]:
     """Run flows until the block ends; a failure of theirs is the block's."""
     stop, health = asyncio.Event(), Health()
-    async with Stream.open(settings, name, health=health, stop=stop) as stream:
+    async with StreamRuntime.open(settings, name, health=health, stop=stop) as stream:
         task = asyncio.create_task(stream.run(stop, *flows))
         flow = RunningFlow(stream, stop, health, task)
         try:

@@ -10,7 +10,7 @@ from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, R
 from ringback_common.process import run
 from ringback_events.topics import FETCH, RECORDS
 from ringback_stream.flows import KeyedFlow, Lane
-from ringback_stream.run import Stream
+from ringback_stream.process.runtime import StreamRuntime
 
 from ringback_testing.streaming import settings_for
 
@@ -41,7 +41,9 @@ async def main(stop: asyncio.Event) -> None:
     """Run until told to stop."""
     _, bootstrap_servers, prefix, group, *pace = sys.argv
     step = Paced(float(pace[0])) if pace else copy
-    async with Stream.open(settings_for(bootstrap_servers, prefix), "copy", health=Health(), stop=stop) as stream:
+    async with StreamRuntime.open(
+        settings_for(bootstrap_servers, prefix), "copy", health=Health(), stop=stop
+    ) as stream:
         flow = KeyedFlow(group, (Lane(FETCH),), step, lambda _, attempts: Reject(Reason.UPSTREAM_ERROR, str(attempts)))
         await stream.run(stop, flow)
 

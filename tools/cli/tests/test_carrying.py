@@ -13,7 +13,7 @@ from ringback_cli.carrying import Carried, Carrier, Deed
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
 from ringback_events.topics import AUDIT
-from ringback_stream.producer import Producer, TooLarge
+from ringback_stream.publish.producer import MessageTooLarge, Producer
 
 
 class Kafka:
@@ -76,7 +76,7 @@ async def test_a_step_whose_first_deed_waits_is_said_in_a_sentence(monkeypatch: 
 async def test_one_that_is_too_large_is_named_and_the_rest_is_done() -> None:
     """The broker's word about one record says nothing about the next."""
     noted: list[str] = []
-    carried = await carry_out(Kafka(lambda one: TooLarge("bulk") if one.key == b"1" else None), 3, noted)
+    carried = await carry_out(Kafka(lambda one: MessageTooLarge("bulk") if one.key == b"1" else None), 3, noted)
     assert (carried.done, carried.too_large, carried.stopped, noted) == (2, ["call-1"], False, ["call-0"])
 
 

@@ -10,7 +10,7 @@ from ringback_cli import dead_letters
 from ringback_cli.dead_letters import show_one
 from ringback_common.errors import ConfigError, Transient
 from ringback_events.topics import INTERNAL_DEAD_LETTERS, RECORDS
-from ringback_stream.standstill import Standstill
+from ringback_stream.shared.read_stalled import ReadStalled
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_letter_that_kafka_does_not_give_is_a_sentence(monkeypatch: pytest.Mon
         yield Silent()
 
     monkeypatch.setattr(dead_letters, "connected", connected)
-    monkeypatch.setattr(Standstill, "SECONDS", 0.1)
+    monkeypatch.setattr(ReadStalled, "SECONDS", 0.1)
     monkeypatch.setenv("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     with pytest.raises(Transient, match="Try again when it answers"):
         show_one(f"{INTERNAL_DEAD_LETTERS.name}/0/3")

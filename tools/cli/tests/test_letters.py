@@ -11,7 +11,7 @@ from ringback_cli.core.plans import Plan
 from ringback_cli.core.releases import Unreleasable, release_of
 from ringback_common.outcomes import Message, Reason, Received, Reject
 from ringback_events.topics import FETCH, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M, RECORDS
-from ringback_stream.dead_letters import dead_letter
+from ringback_stream.consume.dead_letters import dead_letter
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

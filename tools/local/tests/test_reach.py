@@ -18,7 +18,7 @@ from ringback_local.reach import _POOR, STALL, Reach, ways
 from ringback_local.server_health import broker_health, postgres_health
 from ringback_local.specs import Addresses
 from ringback_local.supervised import State
-from ringback_stream.consumer import _SESSION_MS
+from ringback_stream.consume.consumer import _SESSION_MS
 
 ADDRESSES = Addresses(
     bootstrap_servers="127.0.0.1:18001",

@@ -5,6 +5,6 @@ import json
 __all__ = ["text_of"]
 
 
-def text_of(octets: bytes) -> str:
+def text_of(data: bytes) -> str:
     """Decode UTF-8, UTF-16 or UTF-32, with or without a byte order mark; what is no character becomes U+FFFD."""
-    return octets.decode(json.detect_encoding(octets), "replace")
+    return data.decode(json.detect_encoding(data), "replace")

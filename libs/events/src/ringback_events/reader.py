@@ -45,18 +45,18 @@ class SessionReader(Generic[Partition]):
 
     def __init__(self, make: Callable[[], SessionAssembler] = SessionAssembler) -> None:
         self._make = make
-        self._readings: dict[Partition, _Reading] = {}
+        self._reader: dict[Partition, _Reading] = {}
         self._given_up = self._short = 0
 
     @property
     def given_up(self) -> int:
         """Unfinished versions that a bound has ended, of all partitions so far; see `SessionAssembler`."""
-        return self._given_up + sum(reading.assembler.given_up for reading in self._readings.values())
+        return self._given_up + sum(reading.assembler.given_up for reading in self._reader.values())
 
     @property
     def short(self) -> int:
         """Versions whose marker found sessions missing, of all partitions so far; see `SessionAssembler`."""
-        return self._short + sum(reading.assembler.short for reading in self._readings.values())
+        return self._short + sum(reading.assembler.short for reading in self._reader.values())
 
     def read(self, partition: Partition, offset: int, value: bytes | str | None) -> SessionsOfVersion | None:
         """Take the next record of a partition; returns the sessions of a version when this record makes them whole.
@@ -70,7 +70,7 @@ class SessionReader(Generic[Partition]):
             ValueError: the value breaks the contract; note it and go on, its version will not become whole (`short`
                 counts it).
         """
-        reading = self._readings.get(partition)
+        reading = self._reader.get(partition)
         if reading is None or offset < reading.next_offset:
             reading = self._begin(partition)
         reading.next_offset = offset + 1
@@ -79,8 +79,7 @@ class SessionReader(Generic[Partition]):
     def commits(self) -> dict[Partition, int]:
         """The offset to commit for each partition read since the last `forget`."""
         return {
-            partition: reading.assembler.resume_from(reading.next_offset)
-            for partition, reading in self._readings.items()
+            partition: reading.assembler.resume_from(reading.next_offset) for partition, reading in self._reader.items()
         }
 
     def forget(self, partitions: Iterable[Partition] | None = None) -> None:
@@ -91,12 +90,12 @@ class SessionReader(Generic[Partition]):
                 KIP-848) takes some and lets the reading of the others go on where it is: to forget those as well would
                 lose what waits in them.
         """
-        for partition in list(self._readings) if partitions is None else partitions:
-            if (reading := self._readings.pop(partition, None)) is not None:
+        for partition in list(self._reader) if partitions is None else partitions:
+            if (reading := self._reader.pop(partition, None)) is not None:
                 self._given_up += reading.assembler.given_up
                 self._short += reading.assembler.short
 
     def _begin(self, partition: Partition) -> _Reading:
         self.forget([partition])
-        reading = self._readings[partition] = _Reading(self._make())
+        reading = self._reader[partition] = _Reading(self._make())
         return reading

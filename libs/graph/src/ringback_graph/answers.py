@@ -41,8 +41,8 @@ class Found:
     """Requests spent, those of abandoned attempts included."""
     started_at: datetime
     """When the first request of the attempt that succeeded was sent: it satisfies notifications received before."""
-    octets: int = 0
-    """Bytes of Graph's JSON, as `ReadLimits.octets` counts them."""
+    byte_count: int = 0
+    """Bytes of Graph's JSON, as `ReadLimits.byte_count` counts them."""
 
     def __repr__(self) -> str:
         return f"Found(version={self.version}, requests={self.requests})"

@@ -28,7 +28,7 @@ class ReadLimits:
     """A live record that needs more moves to the bulk lane."""
     requests: int = 500
     """More pages than the byte limit lets through: 40 MiB are 4,260 sessions of the bench's meeting, 71 pages."""
-    octets: int = 40 * 1024 * 1024
+    byte_count: int = 40 * 1024 * 1024
     """Bytes of JSON of all replies of one attempt that are of the record, after decompression; an object counts for 128
     at least. Graph's have some 260 on average: what derives much from little must not take more memory than a record at
     the limit."""
@@ -46,7 +46,7 @@ class _Spent:
 
     started: float
     requests: int = 0
-    octets: int = 0
+    byte_count: int = 0
     objects: int = 0
     page: int = 0
     """Bytes of the largest reply: what the next one may be expected to have."""
@@ -58,8 +58,8 @@ class _Spent:
 
     @property
     def weight(self) -> int:
-        """Bytes of JSON, as `ReadLimits.octets` counts them."""
-        return max(self.octets, self.objects * _LEAST_OF_AN_OBJECT)
+        """Bytes of JSON, as `ReadLimits.byte_count` counts them."""
+        return max(self.byte_count, self.objects * _LEAST_OF_AN_OBJECT)
 
 
 class Asking:
@@ -82,7 +82,7 @@ class Asking:
 
     def restart(self) -> None:
         """Give up what was read: the next attempt begins. Requests, time and pauses stay spent."""
-        self.spent.replies, self.spent.octets, self.spent.objects = 0, 0, 0
+        self.spent.replies, self.spent.byte_count, self.spent.objects = 0, 0, 0
         self._about.room.restart()
 
     def begin_pages(self) -> None:
@@ -149,10 +149,10 @@ class Asking:
             raise Ends(TooLarge("page"))
         if answer.status == _OK:  # a refusal is nothing of the record
             self.spent.replies += 1
-            self.spent.octets += len(answer.body)
+            self.spent.byte_count += len(answer.body)
             self.spent.objects += answer.body.count(b"{")
         self.spent.page = max(self.spent.page, len(answer.body))
-        if self.spent.weight > self.limits.octets:
+        if self.spent.weight > self.limits.byte_count:
             raise Ends(TooLarge("record"))
         return answer
 

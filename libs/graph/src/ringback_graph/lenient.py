@@ -27,22 +27,22 @@ _TOO_DEEP = "depth limit"
 """So begins what orjson says of more than 1,024 containers in each other."""
 
 
-def read_json(octets: bytes) -> object:
+def read_json(data: bytes) -> object:
     """Parse the body of a reply; `NO_JSON` if it is no JSON, None if it is nested too deeply to be read."""
     try:
-        return orjson.loads(octets)
+        return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return _mended(octets)
+        return _mended(data)
 
 
-def _mended(octets: bytes) -> object:
+def _mended(data: bytes) -> object:
     """Replace what cannot be published again by what can, and parse that.
 
     UTF-8 has no form for half a pair, and so neither Kafka's readers nor PostgreSQL would take it: it becomes U+FFFD.
     JSON has none for what a number beyond all bounds is read as, infinity: it becomes null, as JavaScript writes it.
     """
     try:
-        content = _loaded(_ESCAPE.sub(_whole, text_of(octets)))
+        content = _loaded(_ESCAPE.sub(_whole, text_of(data)))
     except orjson.JSONDecodeError as refused:
         return None if refused.msg.startswith(_TOO_DEEP) else NO_JSON
     GRAPH_MENDED_REPLIES.inc()

@@ -14,11 +14,11 @@ class Room(Protocol):
         """Seconds for which the read has waited for room: time that is not Graph's."""
         ...
 
-    async def ahead(self, octets: int) -> None:
+    async def ahead(self, byte_count: int) -> None:
         """Wait until so many bytes of JSON more than are taken have room; called before a request is sent."""
         ...
 
-    async def take(self, octets: int) -> None:
+    async def take(self, byte_count: int) -> None:
         """Count bytes of JSON as they come in; waits while there is no room for them."""
         ...
 
@@ -39,10 +39,10 @@ class Boundless:
         """It never waits."""
         return 0.0
 
-    async def ahead(self, octets: int) -> None:
+    async def ahead(self, byte_count: int) -> None:
         """Never waits."""
 
-    async def take(self, octets: int) -> None:
+    async def take(self, byte_count: int) -> None:
         """Never waits."""
 
     def asking(self) -> AbstractContextManager[None]:

@@ -158,7 +158,7 @@ class _Gunzip(_Plain):
     def feed(self, chunk: bytes) -> bool:
         fits = super().feed(self._inflate.decompress(chunk, self.left + 1))
         if self._inflate.unused_data:  # zlib would collect them without any cap
-            raise zlib.error("octets behind the end of the body")
+            raise zlib.error("bytes behind the end of the body")
         return fits
 
     def whole(self) -> bytes:

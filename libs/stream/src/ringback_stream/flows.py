@@ -8,8 +8,8 @@ from enum import IntEnum
 from ringback_common.outcomes import Outcome, Received
 from ringback_events.topics import Topic
 
-from ringback_stream.in_hand import InHand
-from ringback_stream.ownership import Ownership
+from ringback_stream.consume.byte_budget import ByteBudget
+from ringback_stream.consume.ownership import Ownership
 
 __all__ = [
     "STEP_LIMIT",
@@ -22,8 +22,8 @@ __all__ = [
     "KeyedFlow",
     "Lane",
     "LaneKind",
+    "OnApplied",
     "OnExhausted",
-    "OnSettled",
     "OnThrottled",
     "RetryBudget",
 ]
@@ -36,7 +36,7 @@ OnExhausted = Callable[[Received, int], Outcome]
 """What becomes of a record whose in-place budget is used up after so many attempts."""
 OnThrottled = Callable[[Received, float], Outcome]
 """What becomes of a record that alone, not its tenant, has to wait for so many seconds."""
-OnSettled = Callable[[Sequence[Outcome]], None]
+OnApplied = Callable[[Sequence[Outcome]], None]
 """Told the outcomes of a step once everything they write is acked; those the broker refused are told as `Reject`."""
 
 STEP_LIMIT = 1200.0
@@ -77,12 +77,12 @@ class Caps:
 
     Attributes:
         in_flight: steps that have no answer yet, bulk left out. What a step has answered and waits for Kafka is bounded
-        in bytes, see `ringback_stream.in_hand`.
+        in bytes, see `ringback_stream.consume.byte_budget`.
         in_flight_per_tenant: of these, one tenant's; the rest of the slots stay free for others when one tenant's
         calls hang.
         in_flight_bulk: the same for bulk, and for reads that take longer than their records may wait.
         in_flight_bulk_per_tenant: of these, one tenant's.
-        span: of a flow that puts nothing aside, offsets between a partition's watermark and its head.
+        window: of a flow that puts nothing aside, offsets between a partition's watermark and its head.
         keys_per_tenant: the same, unfinished keys of one tenant. Waiting records of one key share a step and count
         once; those of bulk count apart.
         largest_share: of a flow that puts aside, unfinished keys of one tenant.
@@ -95,7 +95,7 @@ class Caps:
     in_flight_per_tenant: int = 48
     in_flight_bulk: int = 16
     in_flight_bulk_per_tenant: int = 12
-    span: int = 256
+    window: int = 256
     keys_per_tenant: int = 64
     largest_share: int = 128
     least_share: int = 8
@@ -119,14 +119,14 @@ class BatchLimits:
 
     Attributes:
         records: at most so many.
-        octets: keys and values together, in bytes; one larger record makes a batch of its own.
+        byte_count: keys and values together, in bytes; one larger record makes a batch of its own.
         wait: seconds a batch waits for company after its first record.
         retry_first: seconds before a failed batch is tried again; doubles.
         retry_longest: its upper bound.
     """
 
     records: int = 2000
-    octets: int = 8 * 1024 * 1024
+    byte_count: int = 8 * 1024 * 1024
     wait: float = 0.005
     retry_first: float = 0.5
     retry_longest: float = 15.0
@@ -176,7 +176,7 @@ class KeyedFlow:
     on_exhausted: OnExhausted
     on_throttled: OnThrottled | None = None
     """None: such a record waits in hand."""
-    on_settled: OnSettled | None = None
+    on_applied: OnApplied | None = None
     aside: Aside | None = None
     """None: what is too much waits, and its partition with it."""
     key_interval: float = 0.0
@@ -185,7 +185,7 @@ class KeyedFlow:
     retry: RetryBudget = field(default_factory=RetryBudget)
     ownership: Ownership | None = None
     step_limit: float = STEP_LIMIT
-    in_hand: InHand = field(default_factory=InHand)
+    in_hand: ByteBudget = field(default_factory=ByteBudget)
     """Bytes of all steps from their beginning until what they made is written."""
 
 

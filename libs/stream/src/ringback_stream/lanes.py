@@ -11,7 +11,7 @@ ATTEMPT = "ringback_attempt"
 DUE = "ringback_due"
 """When it may be tried again, epoch milliseconds."""
 READ = "ringback_read"
-"""The read that goes on for a record, of which this is a copy; see `ringback_stream.aside.reads`."""
+"""The read that goes on for a record, of which this is a copy; see `ringback_stream.aside.detached_reads`."""
 LAST_REASON = "ringback_reason"
 """Why it was deferred last."""
 

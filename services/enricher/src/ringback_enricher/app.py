@@ -20,20 +20,20 @@ from ringback_graph.budget import WINDOW_SECONDS, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import Tenant, TenantsFile
-from ringback_stream.control import ControlTable
+from ringback_stream.consume.byte_budget import ByteBudget
 from ringback_stream.flows import Aside, Caps, KeyedFlow, Lane, LaneKind
-from ringback_stream.in_hand import InHand
-from ringback_stream.run import Stream
-from ringback_stream.status import Facts
+from ringback_stream.process.runtime import StreamRuntime
+from ringback_stream.shared.control import ControlTable
+from ringback_stream.shared.status import StatusPart
 
 from ringback_enricher.adapters.files import read_sites, read_token_keys
 from ringback_enricher.adapters.graph import GraphRecords
 from ringback_enricher.conversion import CONVERTING, READING, Conversions
-from ringback_enricher.core.decisions import longest_waits
-from ringback_enricher.core.memory import Published
+from ringback_enricher.core.derive.record import RuleSet
+from ringback_enricher.core.derive.rules import CQD_2026_1, RULES_NUMBER
 from ringback_enricher.core.quota import records_a_second
-from ringback_enricher.core.records import Tables
-from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
+from ringback_enricher.core.requests.decisions import longest_waits
+from ringback_enricher.core.requests.recent_publications import RecentPublications
 from ringback_enricher.gate import TenantGate
 from ringback_enricher.handlers import Dependencies, FetchStep
 from ringback_enricher.settings import FetchSettings
@@ -66,7 +66,7 @@ async def serve(stop: asyncio.Event) -> None:
     begin("fetch", settings)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
-    tables = Tables(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
+    tables = RuleSet(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
     tokens = Tokens(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
     health = Health()
     admin = AdminServer(health, settings.admin)
@@ -78,18 +78,18 @@ async def serve(stop: asyncio.Event) -> None:
 
 
 async def _fetch(
-    settings: FetchSettings, tenants: TenantsFile, tables: Tables, tokens: Tokens, health: Health, stop: asyncio.Event
+    settings: FetchSettings, tenants: TenantsFile, tables: RuleSet, tokens: Tokens, health: Health, stop: asyncio.Event
 ) -> None:
     clock = SystemClock()
     written = (RECORDS, SESSIONS, CALLS)
     async with (
         GraphClient.open(settings.graph, role=Role.FETCHER) as graph,  # first: Kafka is waited for, a mistake is not
-        Stream.open(settings, "fetch", health=health, topics=written, stop=stop) as stream,
+        StreamRuntime.open(settings, "fetch", health=health, topics=written, stop=stop) as stream,
     ):
         graph.waits = stream.waits
         gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
-        published = Published(_REMEMBERED_CALLS)
-        records = GraphRecords(RecordReader(graph, ReadLimits(octets=settings.limits.record_bytes)))
+        published = RecentPublications(_REMEMBERED_CALLS)
+        records = GraphRecords(RecordReader(graph, ReadLimits(byte_count=settings.limits.record_bytes)))
         step = FetchStep(
             Dependencies(
                 records=records,
@@ -112,7 +112,7 @@ async def _fetch(
             step=step,
             on_exhausted=step.exhausted,
             on_throttled=step.throttled,
-            on_settled=published.acked,
+            on_applied=published.acked,
             aside=_aside(step, gate, tenants, settings.put_aside_seconds),
             key_interval=_KEY_INTERVAL,
             in_hand=_in_hand(settings.limits),
@@ -154,8 +154,8 @@ def _quota(tenant: Tenant | None) -> float:
     return 0.0 if tenant is None else records_a_second(tenant.budget * Role.FETCHER.value / WINDOW_SECONDS)
 
 
-def _in_hand(limits: LimitsSettings) -> InHand:
-    return InHand(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST, _KEPT)
+def _in_hand(limits: LimitsSettings) -> ByteBudget:
+    return ByteBudget(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST, _KEPT)
 
 
 def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | None:
@@ -163,7 +163,7 @@ def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | No
     return None if entry is None else datetime.now(UTC) - entry.since
 
 
-def _tenants(tenants: TenantsFile, gate: TenantGate) -> list[Facts]:
+def _tenants(tenants: TenantsFile, gate: TenantGate) -> list[StatusPart]:
     """Every tenant of the file, so that one that answers again turns green again."""
     reasons = {tenant: gate.why_paused(tenant) for tenant in tenants.all()}
-    return [Facts("paused" if reason else "ok", {"reason": reason}, tenant) for tenant, reason in reasons.items()]
+    return [StatusPart("paused" if reason else "ok", {"reason": reason}, tenant) for tenant, reason in reasons.items()]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ringback_common.threads import in_thread
-from ringback_stream.in_hand import current_hold
+from ringback_stream.consume.byte_budget import current_hold
 
 __all__ = ["CONVERTING", "READING", "Conversions"]
 
@@ -28,13 +28,13 @@ class Conversions:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
-    async def make(self, make: Callable[[], _Made], octets: int) -> _Made:
+    async def make(self, make: Callable[[], _Made], byte_count: int) -> _Made:
         """What `make` makes of a record of so many bytes of JSON.
 
         The bytes are waited for before the turn: whoever has the turn needs nothing more, so that nobody blocks it.
         """
-        await current_hold().ahead(CONVERTING * octets)
-        if octets <= _AT_ONCE:
+        await current_hold().ahead(CONVERTING * byte_count)
+        if byte_count <= _AT_ONCE:
             return make()
         async with self._turn:
             return await in_thread(make)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from ringback_common import logs
 from ringback_common.clock import Clock, scaled
 from ringback_common.metrics import ENRICHER_TENANTS_PAUSED
-from ringback_stream.refusals import known_id
+from ringback_stream.consume.rejection_log import known_id
 
 from ringback_enricher.core.tenants import (
     OPEN,

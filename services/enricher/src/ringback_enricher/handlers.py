@@ -16,9 +16,12 @@ from ringback_graph.answers import Current, Found
 from ringback_graph.parse import lacks_sessions
 from ringback_graph.tenants import Tenant
 
-from ringback_enricher.adapters.graph import Unread
+from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.conversion import Conversions
-from ringback_enricher.core.decisions import (
+from ringback_enricher.core.derive.depth import is_too_deep
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.publishing import Stages, Tokenizer, publication
+from ringback_enricher.core.requests.decisions import (
     CHECK_AFTER,
     Schedule,
     await_sessions,
@@ -29,11 +32,8 @@ from ringback_enricher.core.decisions import (
     put_aside,
     wait_for_read,
 )
-from ringback_enricher.core.depth import is_too_deep
-from ringback_enricher.core.memory import Published
-from ringback_enricher.core.publishing import Stages, Tokenizer, publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.requests import Request, accept
+from ringback_enricher.core.requests.pending_fetch import PendingFetch, accept
+from ringback_enricher.core.requests.recent_publications import RecentPublications
 from ringback_enricher.core.tenants import UNEXPECTED, Signal
 from ringback_enricher.gate import Place, TenantGate
 from ringback_enricher.witnesses import Witnesses
@@ -44,11 +44,11 @@ __all__ = ["Dependencies", "FetchStep", "Records"]
 class Records(Protocol):
     """Where whole records come from."""
 
-    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:
+    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | FetchFailure:
         """Read one record; raises Transient and Throttled."""
         ...
 
-    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | Unread:
+    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | FetchFailure:
         """Which version Graph has of a record now; raises as `read`."""
         ...
 
@@ -61,8 +61,8 @@ class Dependencies:
     tenant: Callable[[str], Tenant | None]
     gate: TenantGate
     witnesses: Witnesses
-    published: Published
-    tables: Tables
+    published: RecentPublications
+    tables: RuleSet
     tokens: Tokenizer
     conversions: Conversions
     largest_published: int
@@ -87,23 +87,23 @@ class FetchStep:
         """
         now = self._with.clock.now()
         accepted = [accept(received, now) for received in waiting]
-        requests = [each for each in accepted if isinstance(each, Request)]
+        requests = [each for each in accepted if isinstance(each, PendingFetch)]
         if not requests:
-            return [each for each in accepted if not isinstance(each, Request)]
+            return [each for each in accepted if not isinstance(each, PendingFetch)]
         answers = iter(await self._answer(requests))
-        return [next(answers) if isinstance(each, Request) else each for each in accepted]
+        return [next(answers) if isinstance(each, PendingFetch) else each for each in accepted]
 
     def exhausted(self, received: Received, _attempts: int) -> Outcome:
         """What becomes of a record that alone keeps failing: the tiers, for a day."""
         request = accept(received, self._with.clock.now())
-        if not isinstance(request, Request):
+        if not isinstance(request, PendingFetch):
             return request
         return decide(Reason.UPSTREAM_ERROR, request, self._schedule())
 
     def throttled(self, received: Received, retry_after: float) -> Outcome:
         """What becomes of a record that alone is throttled, for `retry_after` seconds: the tiers, for a day."""
         request = accept(received, self._with.clock.now())
-        if not isinstance(request, Request):
+        if not isinstance(request, PendingFetch):
             return request
         return decide(Reason.THROTTLED, request, self._schedule(), not_before=timedelta(seconds=retry_after))
 
@@ -115,7 +115,7 @@ class FetchStep:
         request = accept(received, self._with.clock.now())
         if isinstance(request, Drop):
             return request
-        if isinstance(request, Request) and request.is_canary:
+        if isinstance(request, PendingFetch) and request.is_canary:
             return Drop(Reason.CANARY)
         paused = self._with.gate.why_paused(tenant_of(received.key or b"")) is not None
         return put_aside(received, lane, Reason.TENANT_PAUSED if paused else Reason.OVER_SHARE)
@@ -136,11 +136,11 @@ class FetchStep:
 
     def _wait_for_read(self, received: Received, read: bytes | None, *, counted: bool) -> Outcome:
         request = accept(received, self._with.clock.now())
-        if not isinstance(request, Request):
+        if not isinstance(request, PendingFetch):
             return request
         return wait_for_read(request, read, self._schedule(), counted=counted)
 
-    async def _answer(self, requests: Sequence[Request]) -> list[Outcome]:
+    async def _answer(self, requests: Sequence[PendingFetch]) -> list[Outcome]:
         tenant_id = requests[0].tenant_id
         tenant = self._with.tenant(tenant_id)
         if tenant is None:
@@ -160,7 +160,7 @@ class FetchStep:
             return self._put_aside(requests)
         return await self._answered(requests, answer)
 
-    async def _read(self, tenant: Tenant, requests: Sequence[Request]) -> Found | Current | Unread:
+    async def _read(self, tenant: Tenant, requests: Sequence[PendingFetch]) -> Found | Current | FetchFailure:
         """The record; or its version, if nobody wants more and it has not risen."""
         call_id, bulk = requests[0].call_id, any(request.is_bulk for request in requests)
         known = [request.known_version for request in requests if request.known_version is not None]
@@ -171,16 +171,18 @@ class FetchStep:
                 return answer
         return await self._with.records.read(tenant, call_id, bulk=bulk)
 
-    async def _answered(self, requests: Sequence[Request], answer: Found | Current | Unread) -> list[Outcome]:
+    async def _answered(
+        self, requests: Sequence[PendingFetch], answer: Found | Current | FetchFailure
+    ) -> list[Outcome]:
         match answer:
             case Found():
                 return await self._found(requests, answer)
             case Current():
                 return self._unchanged(requests)
-            case Unread():
+            case FetchFailure():
                 return self._unread(requests, answer)
 
-    def _unchanged(self, requests: Sequence[Request]) -> list[Outcome]:
+    def _unchanged(self, requests: Sequence[PendingFetch]) -> list[Outcome]:
         self._observe(requests[0], Signal.ANSWERED)
         ENRICHER_FETCHES.labels(Reason.VERSION_UNCHANGED).inc()
         first, schedule = requests[0], self._schedule()
@@ -201,7 +203,7 @@ class FetchStep:
             await self._with.witnesses.hear(tenant, call_id)
         return tenant_id in gate.paused()
 
-    def _unread(self, requests: Sequence[Request], answer: Unread) -> list[Outcome]:
+    def _unread(self, requests: Sequence[PendingFetch], answer: FetchFailure) -> list[Outcome]:
         ENRICHER_FETCHES.labels(answer.reason).inc()
         self._observe(requests[0], answer.signal, answer.code)
         if answer.signal is Signal.AUTH_FAILING:
@@ -210,9 +212,9 @@ class FetchStep:
             return [move_to_bulk(request) for request in requests]
         return self._each(requests, answer.reason, answer.code)
 
-    async def _found(self, requests: Sequence[Request], found: Found) -> list[Outcome]:
+    async def _found(self, requests: Sequence[PendingFetch], found: Found) -> list[Outcome]:
         if not _is_record_of(found.record, requests[0].call_id):
-            return self._unread(requests, Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "id"))
+            return self._unread(requests, FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "id"))
         self._observe(requests[0], Signal.ANSWERED)
         waiting = self._awaiting_sessions(requests, found)
         if waiting is not None:
@@ -225,13 +227,13 @@ class FetchStep:
             return self._each(requests, stages.reason, stages.error_class)
         return self._settled(requests, found.version, stages)
 
-    def _awaiting_sessions(self, requests: Sequence[Request], found: Found) -> list[Outcome] | None:
+    def _awaiting_sessions(self, requests: Sequence[PendingFetch], found: Found) -> list[Outcome] | None:
         """The requests of a call that came without its sessions, put off; None if it is published now.
 
         None, too, if it was published before and nobody asks for it on purpose: then nothing is.
         """
         given, key = self._with, call_key(requests[0].tenant_id, requests[0].call_id)
-        if not lacks_sessions(found.record) or given.published.spares(key, requests, self._version(found)):
+        if not lacks_sessions(found.record) or given.published.is_duplicate(key, requests, self._version(found)):
             return None
         waiting = await_sessions(requests, self._schedule())
         if waiting is not None:
@@ -241,10 +243,10 @@ class FetchStep:
     def _version(self, found: Found) -> tuple[int, int]:
         return found.version, self._with.tables.revision
 
-    async def _publication(self, requests: Sequence[Request], found: Found, received_at: str) -> Stages | Reject:
+    async def _publication(self, requests: Sequence[PendingFetch], found: Found, received_at: str) -> Stages | Reject:
         given, key = self._with, call_key(requests[0].tenant_id, requests[0].call_id)
         version = self._version(found)
-        if given.published.spares(key, requests, version):
+        if given.published.is_duplicate(key, requests, version):
             ENRICHER_SPARED.inc()
             return ()
         canary = all(request.is_canary for request in requests)
@@ -252,27 +254,27 @@ class FetchStep:
         tenant_id, call_id = requests[0].tenant_id, requests[0].call_id
         tenant = given.tenant(tenant_id)
         countries = tenant.countries if tenant else ()
-        occasion = Occasion(tenant_id, call_id, received_at, iso(found.started_at), countries)
+        context = RecordContext(tenant_id, call_id, received_at, iso(found.started_at), countries)
 
         def make() -> Stages | Reject:
             try:
-                record = derive(found.record, occasion, given.tables)
+                record = derive(found.record, context, given.tables)
                 return publication(record, given.tokens, replay=replay, canary=canary, largest=given.largest_published)
             except orjson.JSONEncodeError:
                 if is_too_deep(found.record):
                     return Reject(Reason.MALFORMED_RECORD, "depth")
                 raise
 
-        return await given.conversions.make(make, found.octets)
+        return await given.conversions.make(make, found.byte_count)
 
-    def _settled(self, requests: Sequence[Request], version: int, stages: Stages) -> list[Outcome]:
+    def _settled(self, requests: Sequence[PendingFetch], version: int, stages: Stages) -> list[Outcome]:
         """The first request carries the publication; the runtime finishes none of a step before all of it is acked."""
         if not stages:
-            return self._spared(requests, version)
+            return self._duplicates(requests, version)
         first, *others = [self._satisfied(request, version) for request in requests]
         return [replace(first, stages=stages + first.stages), *others]
 
-    def _spared(self, requests: Sequence[Request], version: int) -> list[Outcome]:
+    def _duplicates(self, requests: Sequence[PendingFetch], version: int) -> list[Outcome]:
         """Nothing newer was published; one that may announce a version Graph does not serve yet asks once more."""
         schedule, key = self._schedule(), call_key(requests[0].tenant_id, requests[0].call_id)
         wait = schedule.scaled(CHECK_AFTER).total_seconds()
@@ -282,7 +284,7 @@ class FetchStep:
             for each in requests
         ]
 
-    def _satisfied(self, request: Request, version: int) -> Emit:
+    def _satisfied(self, request: PendingFetch, version: int) -> Emit:
         if request.min_version is None or version >= request.min_version or request.is_canary:
             return Emit()
         again = look_again(Reason.VERSION_BEHIND, request, self._schedule())
@@ -291,15 +293,15 @@ class FetchStep:
             return Emit(reason=Reason.VERSION_BEHIND)
         return Emit(((again,),), Accounting.DEFERRED, Reason.VERSION_BEHIND)
 
-    def _observe(self, request: Request, signal: Signal, code: str = "") -> None:
+    def _observe(self, request: PendingFetch, signal: Signal, code: str = "") -> None:
         if self._with.gate.observe(request.tenant_id, signal, request.call_id, code):
             raise DeadLetterLimit("Graph's answers to several tenants are unexpected.", UNEXPECTED)
 
-    def _each(self, requests: Sequence[Request], reason: Reason, code: str = "") -> list[Outcome]:
+    def _each(self, requests: Sequence[PendingFetch], reason: Reason, code: str = "") -> list[Outcome]:
         schedule = self._schedule()
         return [decide(reason, request, schedule, code) for request in requests]
 
-    def _put_aside(self, requests: Sequence[Request]) -> list[Outcome]:
+    def _put_aside(self, requests: Sequence[PendingFetch]) -> list[Outcome]:
         """They wait for their tenant; of the lanes for that the runtime chooses one."""
         return [
             Drop(Reason.CANARY)

@@ -28,8 +28,8 @@ __all__ = [
     "RETRIED_FOR",
     "Key",
     "KeyRing",
+    "KeyStatus",
     "NotificationQuery",
-    "Standing",
     "client_state",
     "is_kid",
     "keys_of",
@@ -80,7 +80,7 @@ def client_state(key: Key, tenant_id: str, slot: str) -> str:
     return f"{key.kid}.{urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
-class Standing(StrEnum):
+class KeyStatus(StrEnum):
     """What the keys file says about a key id."""
 
     VALID = "valid"
@@ -121,14 +121,14 @@ class KeyRing:
         others = (key for key in self.keys if key.kid != self.active.kid and key.valid(now))
         return max(others, key=lambda key: key.valid_until or _FOR_EVER, default=self.active)
 
-    def standing(self, kid: str, now: datetime) -> Standing:
+    def key_status(self, kid: str, now: datetime) -> KeyStatus:
         """What is to be thought of something that carries a key id."""
         if kid in self.withdrawn:
-            return Standing.WITHDRAWN
+            return KeyStatus.WITHDRAWN
         key = next((key for key in self.keys if key.kid == kid), None)
         if key is None:
-            return Standing.UNKNOWN
-        return Standing.VALID if key.valid(now) else Standing.ENDED
+            return KeyStatus.UNKNOWN
+        return KeyStatus.VALID if key.valid(now) else KeyStatus.ENDED
 
     def valid_kids(self, now: datetime) -> frozenset[str]:
         """The key ids a live subscription of ours may carry."""

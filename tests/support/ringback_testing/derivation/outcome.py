@@ -16,10 +16,10 @@ from pathlib import Path
 
 import orjson
 from ringback_common.outcomes import Reject
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
+from ringback_enricher.core.derive.rules import CQD_2026_1, RULES_NUMBER
+from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.records import Occasion, Tables, derive
-from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
-from ringback_enricher.core.sites import SiteMap
 from ringback_events.wire import CallRecordWire
 
 from ringback_testing.derivation.corpus import corpus
@@ -32,10 +32,10 @@ _SUBNETS = (
     *(("10.20.0.0/16", "Berlin"), ("10.20.30.7/24", "3rd floor")),
     *(("2001:db8::/32", "Lab"), ("198.51.100.128/25", "DMZ")),
 )
-_TABLES = Tables(CQD_2026_1, SiteMap(_SUBNETS), revision=1)
+_TABLES = RuleSet(CQD_2026_1, SiteMap(_SUBNETS), revision=1)
 """The revision is the same for every rules number: it is no outcome of the derivation."""
-_OCCASION = Occasion(TENANT, CALL, "2026-11-02T09:55:00.000000Z", "2026-11-02T09:55:01.000000Z")
-_ABROAD = replace(_OCCASION, countries=("DE", "US"))
+_CONTEXT = RecordContext(TENANT, CALL, "2026-11-02T09:55:00.000000Z", "2026-11-02T09:55:01.000000Z")
+_ABROAD = replace(_CONTEXT, countries=("DE", "US"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def objection(committed: Outcome, now: Outcome) -> str | None:
     if changed and not raised:
         return (
             f"What is derived or projected has changed ({', '.join(changed)}): raise RULES_NUMBER in "
-            "ringback_enricher/core/rules.py, then run `make contracts`; if it was not to change, this is a fault."
+            "ringback_enricher/core/derive/rules.py, then run `make contracts`; if it was not to change, this is a fault."
         )
     if raised and now.cases == committed.cases:
         return (
@@ -104,7 +104,7 @@ def _differs(committed: Case, now: Case) -> bool:
 
 def _published(graph: Json) -> list[bytes]:
     """What is published of a record, of a tenant that names no countries and of one that does where that differs."""
-    record, abroad = derive(graph, _OCCASION, _TABLES), derive(graph, _ABROAD, _TABLES)
+    record, abroad = derive(graph, _CONTEXT, _TABLES), derive(graph, _ABROAD, _TABLES)
     values = _values(record)
     return values if abroad["emergencySuspected"] is record["emergencySuspected"] else [*values, *_values(abroad)]
 

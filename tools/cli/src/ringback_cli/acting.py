@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from ringback_common.settings import KafkaSettings
-from ringback_stream.producer import Producer
+from ringback_stream.publish.producer import Producer
 
 from ringback_cli.audit import AuditTrail, operator
 from ringback_cli.carrying import Carried, Carrier, Deed

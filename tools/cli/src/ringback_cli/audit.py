@@ -14,7 +14,7 @@ from ringback_events.dead_letters import DONE
 from ringback_events.headers import audit_headers
 from ringback_events.platform_events import AuditEntry
 from ringback_events.topics import AUDIT
-from ringback_stream.producer import Producer
+from ringback_stream.publish.producer import Producer
 
 __all__ = ["NOT_STATED", "AuditTrail", "new_run", "operator", "reason_of"]
 

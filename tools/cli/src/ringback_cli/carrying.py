@@ -10,13 +10,13 @@ from itertools import takewhile
 from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
-from ringback_stream.producer import Producer, TooLarge
+from ringback_stream.publish.producer import MessageTooLarge, Producer
 
 from ringback_cli.audit import AuditTrail
 
 __all__ = ["Carried", "Carrier", "Deed", "within_patience"]
 
-_MOST, _OCTETS = 100, 16 * 1024 * 1024
+_MOST, _BYTES = 100, 16 * 1024 * 1024
 """Bounds of a step, which is what a kill at the wrong moment repeats at most."""
 _PATIENCE = 30.0
 """Seconds for Kafka to take a step, or its entry; an idempotent producer by itself waits for ever."""
@@ -101,7 +101,7 @@ class Carrier:
         if late:
             raise Transient(_STANDSTILL)
         for deed, sent in pairs:
-            if isinstance(failure := sent.exception(), TooLarge):
+            if isinstance(failure := sent.exception(), MessageTooLarge):
                 carried.too_large.append(deed.target)
             elif failure is not None:
                 raise failure
@@ -148,7 +148,7 @@ async def _steps(deeds: AsyncGenerator[Deed], most: int) -> AsyncGenerator[Seque
     octets = 0
     async for deed in deeds:
         size = len(deed.message.value or b"") if deed.message is not None else 0
-        if step and (len(step) >= most or octets + size > _OCTETS):
+        if step and (len(step) >= most or octets + size > _BYTES):
             yield step
             step, octets = [], 0
         step.append(deed)

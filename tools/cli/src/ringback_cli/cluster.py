@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 from ringback_common.errors import Transient
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import ALL_TOPICS, Topic
-from ringback_stream.connection import client_options, contract_name, full_name, nobody_answers
+from ringback_stream.shared.connection import client_options, contract_name, full_name, unreachable
 
 from ringback_cli.topic_plan import Existing, wanted_configs
 
@@ -36,7 +36,7 @@ class Cluster:
         try:
             await admin.start()
         except KafkaConnectionError:
-            raise nobody_answers(kafka) from None
+            raise unreachable(kafka) from None
         try:
             yield cls(admin, kafka)
         except KafkaError as failed:

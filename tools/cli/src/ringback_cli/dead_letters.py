@@ -10,8 +10,8 @@ from aiokafka import TopicPartition
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.settings import load
 from ringback_events.dead_letters import LetterPlace, letter_place
-from ringback_stream.connection import full_name
-from ringback_stream.standstill import Standstill
+from ringback_stream.shared.connection import full_name
+from ringback_stream.shared.read_stalled import ReadStalled
 
 from ringback_cli import store
 from ringback_cli.core.letters import header_value
@@ -96,7 +96,7 @@ async def _record(consumer: Any, partition: TopicPartition, offset: int) -> Any:
         raise ConfigError(f"That partition holds offsets {first} to {end - 1}.")
     consumer.seek(partition, offset)
     try:
-        async with asyncio.timeout(Standstill.SECONDS):
+        async with asyncio.timeout(ReadStalled.SECONDS):
             record = await consumer.getone()
     except TimeoutError:
         raise Transient("Kafka cannot be read: it does not give that letter. Try again when it answers.") from None

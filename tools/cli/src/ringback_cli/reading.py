@@ -14,10 +14,10 @@ from ringback_common.settings import KafkaSettings
 from ringback_events.dead_letters import DECISIONS, DONE, LetterPlace, letter_place
 from ringback_events.headers import read_headers
 from ringback_events.topics import AUDIT
-from ringback_stream.compacted import Batches, partition_numbers, stop_reader
-from ringback_stream.connection import client_options, full_name
-from ringback_stream.records import received
-from ringback_stream.standstill import Standstill
+from ringback_stream.consume.records import received
+from ringback_stream.shared.compacted import Batches, partition_numbers, stop_reader
+from ringback_stream.shared.connection import client_options, full_name
+from ringback_stream.shared.read_stalled import ReadStalled
 
 from ringback_cli.core.letters import letter_of
 
@@ -63,7 +63,7 @@ async def scan(kafka: KafkaSettings, topic: str, since: datetime | None = None) 
         consumer.assign(assigned)
         ends: _Ends = await consumer.end_offsets(assigned)
         await _seek(consumer, ends, since)
-        standstill = Standstill()
+        standstill = ReadStalled()
         while left := await _left(consumer, ends):
             standstill.seen(left)
             batches: Batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)

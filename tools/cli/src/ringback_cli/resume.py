@@ -10,9 +10,9 @@ from ringback_common.errors import ConfigError
 from ringback_common.settings import KafkaSettings, load
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import CONTROL
-from ringback_stream.compacted import read_compacted
-from ringback_stream.control import ControlTable
-from ringback_stream.producer import Producer
+from ringback_stream.publish.producer import Producer
+from ringback_stream.shared.compacted import read_compacted
+from ringback_stream.shared.control import ControlTable
 
 from ringback_cli.acting import Why, Yes
 from ringback_cli.audit import NOT_STATED, AuditTrail, new_run, operator, reason_of

@@ -40,7 +40,7 @@ class Toxic:
 
     latency: float = 0.0
     bandwidth: int | None = None
-    slice_octets: int | None = None
+    slice_bytes: int | None = None
     reset_after: int | None = None
     close_after: int | None = None
     hold: bool = False
@@ -188,7 +188,7 @@ class _Connection:
             at += len(piece)
             one.passed += len(piece)
             self._counts.octets += len(piece)
-            if toxic.bandwidth or toxic.slice_octets:
+            if toxic.bandwidth or toxic.slice_bytes:
                 await asyncio.sleep(len(piece) / toxic.bandwidth if toxic.bandwidth else _SLICE_PAUSE)
         return True
 
@@ -205,8 +205,8 @@ def _size(toxic: Toxic, passed: int) -> int:
     bounds = [bound - passed for bound in (toxic.reset_after, toxic.close_after) if bound is not None]
     if toxic.bandwidth is not None:
         bounds.append(max(1, int(toxic.bandwidth * _TICK)))
-    if toxic.slice_octets is not None:
-        bounds.append(toxic.slice_octets)
+    if toxic.slice_bytes is not None:
+        bounds.append(toxic.slice_bytes)
     return max(0, min([_CHUNK, *bounds]))
 
 

@@ -4,14 +4,14 @@ from ringback_common.clock import Clock
 from ringback_common.outcomes import Received
 from ringback_events.keys import tenant_of
 
-from ringback_stream.aside.shares import Shares
+from ringback_stream.aside.shares import TenantShares
+from ringback_stream.consume.key_queue import KeyQueue, key_of
 from ringback_stream.flows import Aside, Caps, LaneKind
-from ringback_stream.keyqueue import KeyQueue, key_of
 
-__all__ = ["Admission"]
+__all__ = ["ShareAdmission"]
 
 
-class Admission:
+class ShareAdmission:
     """Asked at the door for each record, before it is taken in.
 
     Bulk has no share: it is taken in as its slots become free, for what waited for one would be put aside again.
@@ -28,9 +28,9 @@ class Admission:
         self._most_of_a_key = caps.records_per_key
         self._queue = queue
         self._clock = clock
-        self.shares = Shares(caps.least_share, caps.largest_share, self._quota)
+        self.shares = TenantShares(caps.least_share, caps.largest_share, self._quota)
 
-    def has_room(self, received: Received, kind: LaneKind) -> bool:
+    def has_capacity(self, received: Received, kind: LaneKind) -> bool:
         """Whether a record may be taken in."""
         waiting = self._queue.waiting(received)
         if waiting is not None:
@@ -41,7 +41,7 @@ class Admission:
     def wants(self, received: Received, kind: LaneKind) -> bool:
         """Whether a record, and more of its tenant behind it, may be taken in: to begin again costs a fetch."""
         tenant = tenant_of(key_of(received))
-        return self._has_little(tenant, bulk=kind is LaneKind.BULK) and self.has_room(received, kind)
+        return self._has_little(tenant, bulk=kind is LaneKind.BULK) and self.has_capacity(received, kind)
 
     def is_starving(self, tenant: str, *, bulk: bool) -> bool:
         """Whether a tenant that may be asked has less than half of its share in hand."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ringback_events.topics import Topic
 
-from ringback_stream.aside.ahead import Ahead
-from ringback_stream.partitions import Partition
+from ringback_stream.aside.lookahead import Lookahead
+from ringback_stream.consume.partitions import Partition
 
 __all__ = ["AsideLanes"]
 
@@ -21,20 +21,20 @@ class AsideLanes:
     def __init__(self, topics: Sequence[Topic], waiting: Sequence[Topic] = ()) -> None:
         self._topics = [topic.name for topic in topics]
         self._waits = {*self._topics, *(topic.name for topic in waiting)}
-        self._ahead: dict[Partition, Ahead] = {}
+        self._ahead: dict[Partition, Lookahead] = {}
         self._for: dict[Partition, str] = {}
 
     def begin(self, starts: Mapping[Partition, int]) -> None:
         """A new assignment: nothing is known of what stands behind its heads."""
         self._for.clear()
-        self._ahead = {at: Ahead(start) for at, start in starts.items() if at.topic in self._waits}
+        self._ahead = {at: Lookahead(start) for at, start in starts.items() if at.topic in self._waits}
 
     def begin_anew(self, partition: Partition, start: int) -> None:
         """A partition goes on at another offset, perhaps in another log."""
         if partition in self._ahead:
-            self._ahead[partition] = Ahead(start)
+            self._ahead[partition] = Lookahead(start)
 
-    def of(self, partition: Partition) -> Ahead | None:
+    def of(self, partition: Partition) -> Lookahead | None:
         """What is known of a partition in which records wait for their tenants; None of any other lane."""
         return self._ahead.get(partition)
 
@@ -68,11 +68,16 @@ class AsideLanes:
         return partition.topic
 
     def starving(
-        self, partition: Partition, head: int, tenant: str, need: Callable[[str], bool], is_full: Callable[[str], bool]
+        self,
+        partition: Partition,
+        next_offset: int,
+        tenant: str,
+        need: Callable[[str], bool],
+        is_full: Callable[[str], bool],
     ) -> bool:
         """Whether another tenant stands behind the head that has little in hand, or had and is not full yet."""
         ahead = self._ahead[partition]
-        ahead.passed(head)
+        ahead.passed(next_offset)
         others = ahead.others(tenant)
         chosen = self._for.get(partition)
         if chosen not in others or is_full(chosen):

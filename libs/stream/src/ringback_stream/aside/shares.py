@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-__all__ = ["Shares"]
+__all__ = ["TenantShares"]
 
 
-class Shares:
+class TenantShares:
     """Begins at what the tenant's quota serves; halved when that was too much, and one more with each record served.
 
     A tenant whose answers are slow is served less than its quota: what it cannot be served in time would be put aside

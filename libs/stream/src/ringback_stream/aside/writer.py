@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from ringback_common.clock import Clock
 from ringback_common.outcomes import Outcome, Received
 
-from ringback_stream.runner import MayGoOn
-from ringback_stream.settlement import Answered, Settlement
-from ringback_stream.watermarks import Ticket, Watermark
+from ringback_stream.consume.offsets import OffsetTracker, Ticket
+from ringback_stream.consume.outcome_handler import OutcomeHandler, StepResult
+from ringback_stream.consume.runner import MayGoOn
 
 __all__ = ["LARGEST_SPAN", "AsideWriter"]
 
@@ -34,10 +34,10 @@ class AsideWriter:
         clock: monotonic time.
     """
 
-    def __init__(self, settlement: Settlement, clock: Clock) -> None:
-        self._settlement = settlement
+    def __init__(self, outcome_handler: OutcomeHandler, clock: Clock) -> None:
+        self._outcome_handler = outcome_handler
         self._clock = clock
-        self._waiting: deque[Answered] = deque()
+        self._waiting: deque[StepResult] = deque()
         self._bytes = 0
         self._oldest: deque[tuple[float, bytes]] = deque()
         self._changed = asyncio.Event()
@@ -46,16 +46,16 @@ class AsideWriter:
         self._open = False
         self._round: asyncio.Task[None] | None = None
 
-    def refusal(self, watermark: Watermark) -> MayGoOn | None:
+    def refusal(self, tracker: OffsetTracker) -> MayGoOn | None:
         """Refuse when too many wait, or too many are in front of the watermark."""
-        if watermark.diverted >= LARGEST_SPAN:
-            return lambda: watermark.diverted <= LARGEST_SPAN // 2
-        return None if self.has_room else lambda: self._has_room(2)
+        if tracker.deferred_early >= LARGEST_SPAN:
+            return lambda: tracker.deferred_early <= LARGEST_SPAN // 2
+        return None if self.has_capacity else lambda: self._has_capacity(2)
 
     @property
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether one more may wait."""
-        return self._has_room(1)
+        return self._has_capacity(1)
 
     @property
     def is_busy(self) -> bool:
@@ -66,13 +66,13 @@ class AsideWriter:
         """Take the decided record."""
         if not self._waiting:
             self._oldest.append((self._clock.monotonic(), received.key or b""))
-        self._waiting.append(Answered(ticket, received, outcome))
+        self._waiting.append(StepResult(ticket, received, outcome))
         self._bytes += len(received.value or b"")
-        if not self._has_room(2):
+        if not self._has_capacity(2):
             self._roomy.clear()
         self._changed.set()
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Wait a little while half of what may wait does."""
         if self._roomy.is_set():
             return
@@ -120,12 +120,12 @@ class AsideWriter:
             await self._changed.wait()
         answers = tuple(self._waiting)
         self._clear()
-        self._round = tasks.create_task(self._settle(answers), name="aside")
+        self._round = tasks.create_task(self._apply(answers), name="aside")
         await asyncio.wait((self._round,))
         self._round = None
 
-    async def _settle(self, answers: Sequence[Answered]) -> None:
-        await self._settlement.settle_together(answers)
+    async def _apply(self, answers: Sequence[StepResult]) -> None:
+        await self._outcome_handler.apply_together(answers)
         self._oldest.popleft()
 
     def _clear(self) -> None:
@@ -133,5 +133,5 @@ class AsideWriter:
         self._bytes = 0
         self._roomy.set()
 
-    def _has_room(self, share: int) -> bool:
+    def _has_capacity(self, share: int) -> bool:
         return len(self._waiting) < _WAITING // share and self._bytes < _WAITING_BYTES // share

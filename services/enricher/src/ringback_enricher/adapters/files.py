@@ -9,7 +9,7 @@ from ringback_common.errors import ConfigError
 from ringback_common.settings import read_secret, refuse_dev_keys
 from ringback_events.tokens import TokenKeys
 
-from ringback_enricher.core.sites import SiteMap
+from ringback_enricher.core.derive.sites import SiteMap
 
 __all__ = ["read_sites", "read_token_keys"]
 

@@ -21,16 +21,16 @@ from ringback_graph.answers import (
 from ringback_graph.budget import Priority
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
-from ringback_stream.in_hand import Hold, current_hold
+from ringback_stream.consume.byte_budget import ByteLease, current_hold
 
 from ringback_enricher.conversion import READING
 from ringback_enricher.core.tenants import Signal
 
-__all__ = ["GraphRecords", "Unread"]
+__all__ = ["FetchFailure", "GraphRecords"]
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class FetchFailure:
     """There is no record to publish.
 
     Attributes:
@@ -50,7 +50,7 @@ class GraphRecords:
     def __init__(self, reader: RecordReader) -> None:
         self._reader = reader
 
-    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | Unread:
+    async def read(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Found | FetchFailure:
         """Read one record; what comes in counts among the bytes of the step that asks.
 
         Raises:
@@ -61,7 +61,7 @@ class GraphRecords:
         answer = await self._reader.read(tenant, call_id, priority, room=_Objects(current_hold()))
         return answer if isinstance(answer, Found) else _unread(answer)
 
-    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | Unread:
+    async def version(self, tenant: Tenant, call_id: str, *, bulk: bool) -> Current | FetchFailure:
         """Which version Graph has of a record now; raises as `read`."""
         priority = Priority.BULK if bulk else Priority.LIVE
         answer = await self._reader.version(tenant, call_id, priority, room=_Objects(current_hold()))
@@ -75,7 +75,7 @@ class GraphRecords:
 class _Objects:
     """The bytes of a step as a read uses them: JSON becomes objects."""
 
-    def __init__(self, hold: Hold) -> None:
+    def __init__(self, hold: ByteLease) -> None:
         self._hold = hold
         self._waited_before = hold.waited
 
@@ -84,11 +84,11 @@ class _Objects:
         """Seconds the read has waited for the bytes of its step."""
         return self._hold.waited - self._waited_before
 
-    async def ahead(self, octets: int) -> None:
-        await self._hold.ahead(READING * octets)
+    async def ahead(self, byte_count: int) -> None:
+        await self._hold.ahead(READING * byte_count)
 
-    async def take(self, octets: int) -> None:
-        await self._hold.take(READING * octets)
+    async def take(self, byte_count: int) -> None:
+        await self._hold.take(READING * byte_count)
 
     def asking(self) -> AbstractContextManager[None]:
         return self._hold.asking()
@@ -97,25 +97,25 @@ class _Objects:
         self._hold.used = 0
 
 
-_PLAIN: dict[type[Failed], Unread] = {
-    NotFound: Unread(Reason.NOT_FOUND),
-    TooLarge: Unread(Reason.TOO_LARGE),
-    Hostile: Unread(Reason.HOSTILE_LINK),
-    Unstable: Unread(Reason.VERSION_UNSTABLE),
-    NeedsBulk: Unread(Reason.MOVED_TO_BULK),
+_PLAIN: dict[type[Failed], FetchFailure] = {
+    NotFound: FetchFailure(Reason.NOT_FOUND),
+    TooLarge: FetchFailure(Reason.TOO_LARGE),
+    Hostile: FetchFailure(Reason.HOSTILE_LINK),
+    Unstable: FetchFailure(Reason.VERSION_UNSTABLE),
+    NeedsBulk: FetchFailure(Reason.MOVED_TO_BULK),
 }
 """Answers that say no more than what they are."""
 
 
-def _unread(answer: Failed) -> Unread:
+def _unread(answer: Failed) -> FetchFailure:
     match answer:
         case Forbidden(code=code):
-            return Unread(Reason.FORBIDDEN, Signal.FORBIDDEN, code)
+            return FetchFailure(Reason.FORBIDDEN, Signal.FORBIDDEN, code)
         case AuthFailed(code=code):
-            return Unread(Reason.FORBIDDEN, Signal.AUTH_FAILING, code)
+            return FetchFailure(Reason.FORBIDDEN, Signal.AUTH_FAILING, code)
         case Refused(status=status):
-            return Unread(Reason.REFUSED, Signal.REFUSED, f"status_{status}")
+            return FetchFailure(Reason.REFUSED, Signal.REFUSED, f"status_{status}")
         case Malformed(where=where):
-            return Unread(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, where)
+            return FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, where)
         case _:
             return _PLAIN[type(answer)]

@@ -11,11 +11,11 @@ from ringback_common.errors import ConfigError, Transient
 from ringback_common.outcomes import Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import Topic
-from ringback_stream.compacted import Batches, open_reader, partition_numbers, stop_reader
-from ringback_stream.connection import full_name, nobody_answers
-from ringback_stream.partitions import Partition
-from ringback_stream.records import received
-from ringback_stream.standstill import Standstill
+from ringback_stream.consume.partitions import Partition
+from ringback_stream.consume.records import received
+from ringback_stream.shared.compacted import Batches, open_reader, partition_numbers, stop_reader
+from ringback_stream.shared.connection import full_name, unreachable
+from ringback_stream.shared.read_stalled import ReadStalled
 
 __all__ = ["PartitionReader"]
 
@@ -48,7 +48,7 @@ class PartitionReader:
             await consumer.start()
         except KafkaError:
             await stop_reader(consumer)
-            raise ConfigError(str(nobody_answers(kafka))) from None  # a job has nobody who tries again
+            raise ConfigError(str(unreachable(kafka))) from None  # a job has nobody who tries again
         try:
             yield cls(consumer, kafka)
         except TopicAuthorizationFailedError:
@@ -91,7 +91,7 @@ class PartitionReader:
         ours = self._named(partition)
         self._consumer.assign([ours])
         self._consumer.seek(ours, first)
-        position, standstill = first, Standstill()
+        position, standstill = first, ReadStalled()
         while position < end:
             standstill.seen(position)
             batches = cast("Batches", await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS))

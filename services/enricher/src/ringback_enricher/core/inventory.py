@@ -13,14 +13,14 @@ from hashlib import blake2b
 
 from ringback_common.outcomes import Received
 
-__all__ = ["Inventory", "Place", "Plan", "Selection"]
+__all__ = ["Inventory", "RecordPosition", "RederivationPlan", "Selection"]
 
 _DIGEST_BYTES = 16
 """128 bits: two of 2**24 calls meet with a chance of 2**-81, and a call that met another would be passed over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordPosition:
     """Where a version lies in its partition.
 
     Attributes:
@@ -35,7 +35,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RederivationPlan:
     """What is to be published anew of one partition.
 
     Attributes:
@@ -65,24 +65,24 @@ class Inventory:
         self._revision = revision
         self._history = history
         self._slots: dict[bytes, int] = {}
-        self._versions, self._revisions, self._offsets, self._octets = (array("q") for _ in range(4))
+        self._versions, self._revisions, self._offsets, self._bytes = (array("q") for _ in range(4))
         self._opened = bytearray()
         self.opened_since_ms: int | None = None
         """When the first version of this release's revision was appended; its open call cannot be older."""
 
-    def note(self, key: bytes, version: int, revision: int, place: Place) -> None:
+    def note(self, key: bytes, version: int, revision: int, place: RecordPosition) -> None:
         """Note a record; of equal ones the later counts, which is kept longer."""
         if revision == self._revision:
             known_since = self.opened_since_ms
             self.opened_since_ms = place.timestamp_ms if known_since is None else min(known_since, place.timestamp_ms)
         slot = self._slots.setdefault(self._identity(key, version), len(self._versions))
         if slot == len(self._versions):
-            for column in (self._versions, self._revisions, self._offsets, self._octets, self._opened):
+            for column in (self._versions, self._revisions, self._offsets, self._bytes, self._opened):
                 column.append(0)
         elif (version, revision) < (self._versions[slot], self._revisions[slot]):
             return
         self._versions[slot], self._revisions[slot] = version, revision
-        self._offsets[slot], self._octets[slot] = place.offset, place.octets
+        self._offsets[slot], self._bytes[slot] = place.offset, place.octets
 
     def note_opened(self, key: bytes, version: int, revision: int) -> None:
         """Note an open call, which is published last: that version is complete on every topic."""
@@ -90,13 +90,13 @@ class Inventory:
         if slot is not None and (version, revision) == (self._versions[slot], self._revisions[slot]):
             self._opened[slot] = 1
 
-    def plan(self) -> Plan:
+    def plan(self) -> RederivationPlan:
         """What is below this release's revision, or carries it and was not published to the end."""
         wanted = [slot for slot, revision in enumerate(self._revisions) if self._is_wanted(slot, revision)]
-        return Plan(
+        return RederivationPlan(
             calls=len(self._versions),
             offsets=array("q", sorted(self._offsets[slot] for slot in wanted)),
-            octets=sum(self._octets[slot] for slot in wanted),
+            octets=sum(self._bytes[slot] for slot in wanted),
             by_revision=Counter(self._revisions[slot] for slot in wanted),
             ahead=sum(revision > self._revision for revision in self._revisions),
         )

@@ -12,8 +12,8 @@ from ringback_common.outcomes import Drop, Reason, Received, Reject
 from ringback_events.headers import read_headers
 from ringback_events.keys import call_key
 
+from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
 from ringback_enricher.core.publishing import Stages, Tokenizer, publication
-from ringback_enricher.core.records import Occasion, Tables, derive
 
 __all__ = ["Countries", "rederive"]
 
@@ -34,7 +34,7 @@ class _Source(BaseModel):
 
 
 def rederive(
-    received: Received, tables: Tables, tokens: Tokenizer, countries: Countries, since: datetime, largest: int
+    received: Received, tables: RuleSet, tokens: Tokenizer, countries: Countries, since: datetime, largest: int
 ) -> Stages | Drop | Reject:
     """Derive again what a record was derived from, and plan its publication, marked as a re-publication.
 
@@ -59,10 +59,10 @@ def rederive(
     if source.fetched_at < since:
         return Drop(Reason.TOO_OLD)
     received_at = None if source.received_at is None else iso(source.received_at)
-    occasion = Occasion(
+    context = RecordContext(
         source.tenant_id, source.call_id, received_at, iso(source.fetched_at), countries(source.tenant_id)
     )
-    record = derive(source.graph, occasion, tables)
+    record = derive(source.graph, context, tables)
     if record["version"] != read_headers(received.headers).version:
         return Reject(Reason.SCHEMA_INVALID, "version")
     return publication(record, tokens, replay=True, canary=False, largest=largest)

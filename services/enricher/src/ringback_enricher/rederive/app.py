@@ -20,17 +20,17 @@ from ringback_common.settings import KafkaSettings, load
 from ringback_events.tokens import Tokens
 from ringback_events.topics import AUDIT, RECORDS, SESSIONS
 from ringback_graph.tenants import Tenant, TenantsFile
-from ringback_stream.producer import Producer
+from ringback_stream.publish.producer import Producer
 
 from ringback_enricher.adapters.files import read_sites, read_token_keys
 from ringback_enricher.adapters.partitions import PartitionReader
-from ringback_enricher.core.records import Tables
-from ringback_enricher.core.rules import CQD_2026_1, RULES_NUMBER
-from ringback_enricher.rederive.job import Rederivation, Scope, Span, Writing
+from ringback_enricher.core.derive.record import RuleSet
+from ringback_enricher.core.derive.rules import CQD_2026_1, RULES_NUMBER
+from ringback_enricher.rederive.job import OffsetRange, Rederivation, RederivationScope, WriteTargets
 from ringback_enricher.rederive.progress import Progress
 from ringback_enricher.rederive.publisher import Publisher
-from ringback_enricher.rederive.report import Report
-from ringback_enricher.rederive.trail import Trail
+from ringback_enricher.rederive.report import RederivationReport
+from ringback_enricher.rederive.trail import AuditTrail
 from ringback_enricher.settings import RederiveSettings
 
 __all__ = ["Options", "serve"]
@@ -72,12 +72,12 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
     """
     settings = load(RederiveSettings)
     begin("rederive", settings, sys.stderr)
-    tables = Tables(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
+    tables = RuleSet(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
     tokens = Tokens(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
     since = _clock.now() - timedelta(milliseconds=RECORDS.retention_ms or 0)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
-    scope = Scope(
+    scope = RederivationScope(
         tables=tables,
         tokens=tokens.for_parties_of,
         countries=lambda tenant_id: _countries(tenants.get(tenant_id)),
@@ -86,7 +86,7 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
         history=options.history,
         largest=settings.limits.published_bytes,
     )
-    report = Report(tables.revision, options.acts, options.max_rate)
+    report = RederivationReport(tables.revision, options.acts, options.max_rate)
     try:
         async with PartitionReader.open(settings.kafka) as reader:
             await _rederive(settings.kafka, Rederivation(scope, reader, stop, report), reader, options, stop)
@@ -123,7 +123,7 @@ async def _rederive(
 async def _acting(
     kafka: KafkaSettings,
     run: Rederivation,
-    spans: Sequence[Span],
+    spans: Sequence[OffsetRange],
     progress: Progress,
     options: Options,
     stop: asyncio.Event,
@@ -131,9 +131,9 @@ async def _acting(
     producer = Producer(kafka)
     await producer.start()
     publisher = Publisher(producer, _clock, stop, options.max_rate)
-    trail = Trail(publisher, _clock, run.report.revision, options.why)
+    trail = AuditTrail(publisher, _clock, run.report.revision, options.why)
     try:
-        await run.run(spans, progress, Writing(publisher, trail))
+        await run.run(spans, progress, WriteTargets(publisher, trail))
     finally:
         await _end(trail, run.report)
         await producer.stop()
@@ -153,7 +153,7 @@ async def _until(running: Coroutine[None, None, None], stop: asyncio.Event) -> N
         await asyncio.wait({task})
 
 
-async def _end(trail: Trail, report: Report) -> None:
+async def _end(trail: AuditTrail, report: RederivationReport) -> None:
     try:
         async with asyncio.timeout(_STOP_WITHIN):
             await trail.end("done" if report.is_clean else "incomplete")
@@ -161,6 +161,6 @@ async def _end(trail: Trail, report: Report) -> None:
         _log.error("The last entries of the audit trail could not be written.", revision=report.revision)
 
 
-def _tell(report: Report, *, as_json: bool) -> None:
+def _tell(report: RederivationReport, *, as_json: bool) -> None:
     lines = [json.dumps(report.document())] if as_json else report.sentences()
     sys.stdout.write("\n".join(lines) + "\n")

@@ -16,28 +16,28 @@ from ringback_common.outcomes import Drop, Reason, Received, Reject
 from ringback_events.headers import read_headers
 from ringback_events.keys import tenant_of
 from ringback_events.topics import CALLS, RECORDS
-from ringback_stream.partitions import Partition
-from ringback_stream.producer import TooLarge
-from ringback_stream.supervision import first_failure
+from ringback_stream.consume.partitions import Partition
+from ringback_stream.process.supervisor import first_failure
+from ringback_stream.publish.producer import MessageTooLarge
 
 from ringback_enricher.adapters.partitions import PartitionReader
-from ringback_enricher.core.inventory import Inventory, Place, Plan, Selection
+from ringback_enricher.core.derive.record import RuleSet
+from ringback_enricher.core.inventory import Inventory, RecordPosition, RederivationPlan, Selection
 from ringback_enricher.core.publishing import Stages, Tokenizer
-from ringback_enricher.core.records import Tables
 from ringback_enricher.core.rederivation import Countries, rederive
 from ringback_enricher.rederive.progress import Progress
 from ringback_enricher.rederive.publisher import Publisher
-from ringback_enricher.rederive.report import Report
-from ringback_enricher.rederive.trail import Trail
+from ringback_enricher.rederive.report import RederivationReport
+from ringback_enricher.rederive.trail import AuditTrail
 
-__all__ = ["Rederivation", "Scope", "Span", "Writing"]
+__all__ = ["OffsetRange", "Rederivation", "RederivationScope", "WriteTargets"]
 
 _CLOCKS_APART_MS = 600_000
 """Brokers' clocks may differ by so much: the open call's stamp is another broker's than its record's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RederivationScope:
     """What is looked at.
 
     Attributes:
@@ -50,7 +50,7 @@ class Scope:
         largest: bytes of a restricted record, before compression, that its readers take.
     """
 
-    tables: Tables
+    tables: RuleSet
     tokens: Tokenizer
     countries: Countries
     since: datetime
@@ -59,14 +59,14 @@ class Scope:
     largest: int
 
 
-class Writing(NamedTuple):
+class WriteTargets(NamedTuple):
     """What a run that acts writes with."""
 
     publisher: Publisher
-    trail: Trail
+    trail: AuditTrail
 
 
-class Span(NamedTuple):
+class OffsetRange(NamedTuple):
     """A partition of the records topic between the ends it had at the start."""
 
     partition: Partition
@@ -82,14 +82,16 @@ class Span(NamedTuple):
 class Rederivation:
     """One run; `report` tells at any time what it has found and done so far."""
 
-    def __init__(self, scope: Scope, reader: PartitionReader, stop: asyncio.Event, report: Report) -> None:
+    def __init__(
+        self, scope: RederivationScope, reader: PartitionReader, stop: asyncio.Event, report: RederivationReport
+    ) -> None:
         """Take what to look at, and when to give up."""
         self._scope = scope
         self._reader = reader
         self._stop = stop
         self.report = report
 
-    async def spans(self) -> Sequence[Span]:
+    async def spans(self) -> Sequence[OffsetRange]:
         """The partitions of the records topic from their beginning to their end as of now.
 
         Raises:
@@ -98,9 +100,9 @@ class Rederivation:
         partitions = await self._reader.partitions(RECORDS)
         if len(partitions) != len(await self._reader.partitions(CALLS)):
             raise ConfigError(f"{RECORDS.name} and {CALLS.name} have different numbers of partitions.")
-        return [Span(each, await self._reader.begin(each), await self._reader.end(each)) for each in partitions]
+        return [OffsetRange(each, await self._reader.begin(each), await self._reader.end(each)) for each in partitions]
 
-    async def run(self, spans: Sequence[Span], progress: Progress, writing: Writing | None) -> None:
+    async def run(self, spans: Sequence[OffsetRange], progress: Progress, writing: WriteTargets | None) -> None:
         """Go through the partitions; without `writing` nothing is published.
 
         Raises:
@@ -118,7 +120,7 @@ class Rederivation:
                 progress.advance(span.records, self.report.published)
         self.report.complete = not self._stop.is_set()
 
-    async def _inventory(self, span: Span, progress: Progress) -> Inventory:
+    async def _inventory(self, span: OffsetRange, progress: Progress) -> Inventory:
         inventory = Inventory(self._scope.tables.revision, history=self._scope.history)
         async for records in self._reader.read(span.partition, span.begin, span.end):
             for record in records:
@@ -135,7 +137,7 @@ class Rederivation:
         if record.key is None or record.value is None or told.version is None or told.revision is None:
             self.report.refuse(record, Reason.SCHEMA_INVALID, "headers")
         elif not self._scope.tenants or tenant_of(record.key) in self._scope.tenants:
-            place = Place(record.offset, record.timestamp_ms, len(record.value))
+            place = RecordPosition(record.offset, record.timestamp_ms, len(record.value))
             inventory.note(record.key, told.version, told.revision, place)
 
     async def _note_opened(self, inventory: Inventory, number: int, since_ms: int) -> None:
@@ -149,7 +151,9 @@ class Rederivation:
             if self._stop.is_set():
                 return
 
-    async def _publish(self, span: Span, plan: Plan, writing: Writing, progress: Progress) -> None:
+    async def _publish(
+        self, span: OffsetRange, plan: RederivationPlan, writing: WriteTargets, progress: Progress
+    ) -> None:
         selection = Selection(plan.offsets)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -164,7 +168,7 @@ class Rederivation:
         selection.finish()
         self.report.gone += selection.gone
 
-    async def _derive(self, record: Received, writing: Writing, tasks: asyncio.TaskGroup) -> None:
+    async def _derive(self, record: Received, writing: WriteTargets, tasks: asyncio.TaskGroup) -> None:
         octets = len(record.value or b"")
         await writing.publisher.enter(octets)
         scope = self._scope
@@ -183,8 +187,8 @@ class Rederivation:
     async def _write(self, record: Received, stages: Stages, publisher: Publisher) -> None:
         try:
             await publisher.write(stages)
-        except TooLarge:
-            self.report.refuse(record, Reason.TOO_LARGE, "TooLarge")
+        except MessageTooLarge:
+            self.report.refuse(record, Reason.TOO_LARGE, "MessageTooLarge")
         else:
             self.report.published += 1
         finally:

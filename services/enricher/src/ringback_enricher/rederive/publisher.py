@@ -8,7 +8,7 @@ from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
-from ringback_stream.producer import Producer
+from ringback_stream.publish.producer import Producer
 
 __all__ = ["Publisher"]
 
@@ -16,7 +16,7 @@ _log = logs.logger(__name__)
 
 _IN_HAND = 32
 """Publications under way: four stages of some 5 ms each, so 1,600 a second, more than can be derived."""
-_OCTETS_IN_HAND = 8 * 1024 * 1024
+_BYTES_IN_HAND = 8 * 1024 * 1024
 """Of the records they are derived from; a larger one goes alone."""
 _BEHIND = 0.1
 """Seconds of turns that may be caught up after something slow, so that the rate is reached and no burst is made."""
@@ -34,7 +34,7 @@ class Publisher:
         self._interval = 1 / max_rate
         self._next = clock.monotonic()
         self._count = 0
-        self._octets = 0
+        self._bytes = 0
         self._left = asyncio.Event()
 
     async def turn(self) -> bool:
@@ -46,16 +46,16 @@ class Publisher:
                 await asyncio.wait_for(self._stop.wait(), self._next - now)
         return not self._stop.is_set()
 
-    async def enter(self, octets: int) -> None:
+    async def enter(self, byte_count: int) -> None:
         """Take room for a publication that is derived from so many bytes; waits for others to leave."""
-        while self._count and (self._count >= _IN_HAND or self._octets + octets > _OCTETS_IN_HAND):
+        while self._count and (self._count >= _IN_HAND or self._bytes + byte_count > _BYTES_IN_HAND):
             self._left.clear()
             await self._left.wait()
-        self._count, self._octets = self._count + 1, self._octets + octets
+        self._count, self._bytes = self._count + 1, self._bytes + byte_count
 
-    def leave(self, octets: int) -> None:
+    def leave(self, byte_count: int) -> None:
         """Give the room back."""
-        self._count, self._octets = self._count - 1, self._octets - octets
+        self._count, self._bytes = self._count - 1, self._bytes - byte_count
         self._left.set()
 
     async def write(self, stages: Sequence[Sequence[Message]]) -> None:

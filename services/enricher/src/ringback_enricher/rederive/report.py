@@ -6,15 +6,15 @@ from typing import Any
 
 from ringback_common.outcomes import Reason, Received
 
-from ringback_enricher.core.inventory import Plan
+from ringback_enricher.core.inventory import RederivationPlan
 
-__all__ = ["Report"]
+__all__ = ["RederivationReport"]
 
 _NAMED_PLACES = 20
 
 
 @dataclass
-class Report:
+class RederivationReport:
     """Counts over all partitions; C0 only.
 
     Attributes:
@@ -49,7 +49,7 @@ class Report:
     places: list[str] = field(default_factory=list[str])
     complete: bool = False
 
-    def add(self, plan: Plan) -> None:
+    def add(self, plan: RederivationPlan) -> None:
         """Count what is planned of one partition."""
         self.calls += plan.calls
         self.planned += len(plan.offsets)

@@ -5,10 +5,10 @@ from ringback_common.clock import Clock
 from ringback_enricher.adapters.audit import audit_message
 from ringback_enricher.rederive.publisher import Publisher
 
-__all__ = ["Trail"]
+__all__ = ["AuditTrail"]
 
 
-class Trail:
+class AuditTrail:
     """Knows whose records were touched."""
 
     def __init__(self, publisher: Publisher, clock: Clock, revision: int, reason: str) -> None:

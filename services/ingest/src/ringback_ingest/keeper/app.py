@@ -17,13 +17,13 @@ from ringback_graph.client import GraphClient
 from ringback_graph.settings import GraphSettings
 from ringback_graph.subscriptions import Subscriptions
 from ringback_graph.tenants import TenantsFile
+from ringback_stream.consume.ownership import Ownership
 from ringback_stream.flows import KeyedFlow, Lane
-from ringback_stream.ownership import Ownership
-from ringback_stream.run import Stream
+from ringback_stream.process.runtime import StreamRuntime
 
 from ringback_ingest.keeper.adapters.audit import Audit
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
-from ringback_ingest.keeper.adapters.said import Attentive
+from ringback_ingest.keeper.adapters.refusal_memory import RefusalMemory
 from ringback_ingest.keeper.changes import Changes
 from ringback_ingest.keeper.handlers import KeeperStep, exhausted
 from ringback_ingest.keeper.reconcile import Installation, Reconciler
@@ -77,14 +77,14 @@ async def _keep(
 
     async with (
         GraphClient.open(settings.graph, role=Role.KEEPER) as graph,  # first: Kafka is waited for, a mistake is not
-        Stream.open(settings, "keeper", health=health, topics=(AUDIT,), stop=stop) as stream,
+        StreamRuntime.open(settings, "keeper", health=health, topics=(AUDIT,), stop=stop) as stream,
     ):
         graph.waits = stream.waits
         audit = Audit(stream.producer)
         installation = Installation(settings.installation_id, settings.time_scale)
-        attentive = Attentive(graph)
+        refusal_memory = RefusalMemory(graph)
         # Subscriptions needs `send` alone of a client.
-        subscriptions = GraphSubscriptions(Subscriptions(cast("GraphClient", attentive)), attentive.said)
+        subscriptions = GraphSubscriptions(Subscriptions(cast("GraphClient", refusal_memory)), refusal_memory.said)
         changes = Changes(subscriptions, audit, owns, clock)
         reconciler = Reconciler(subscriptions, changes, keys, installation, clock)
         rounds = Rounds(tenants, owns, reconciler, clock)
@@ -92,7 +92,7 @@ async def _keep(
         flow = KeyedFlow(
             group=_GROUP,
             lanes=(Lane(COMMANDS), Lane(LIFECYCLE)),
-            step=KeeperStep(rounds.heed),
+            step=KeeperStep(rounds.handle),
             on_exhausted=exhausted,
             ownership=ownership,
         )

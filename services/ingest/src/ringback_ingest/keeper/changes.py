@@ -10,20 +10,29 @@ from ringback_common.metrics import KEEPER_ACTIONS
 from ringback_graph.tenants import Tenant
 
 from ringback_ingest.client_state import Key, client_state
-from ringback_ingest.keeper.adapters.audit import Audit, Deed
+from ringback_ingest.keeper.adapters.audit import Audit, AuditAction
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
-from ringback_ingest.keeper.core.outcomes import Conflict, Done, Outcome
-from ringback_ingest.keeper.core.plan import Action, Change, Create, Delete, Foreign, Prove, Reason, Renew
+from ringback_ingest.keeper.core.outcomes import ChangeDone, ChangeOutcome, SubscriptionConflict
+from ringback_ingest.keeper.core.plan import (
+    Change,
+    ChangeReason,
+    Create,
+    Delete,
+    Foreign,
+    Prove,
+    Renew,
+    SubscriptionAction,
+)
 from ringback_ingest.keeper.core.subscription import (
     CALL_RECORDS_RESOURCE,
     LIFETIME,
     PROOF_LIFETIME,
-    Desired,
+    DesiredSubscription,
     proof_resource,
 )
-from ringback_ingest.keeper.core.verdict import Step, failed, word
+from ringback_ingest.keeper.core.verdict import ChangeStep, failed, word
 
-__all__ = ["Changes", "NotOwner", "Wanted"]
+__all__ = ["Changes", "NotOwner", "SignedSubscription"]
 
 _log = logs.logger(__name__)
 
@@ -33,11 +42,11 @@ class NotOwner(Exception):  # noqa: N818 - not an error: another keeper has the 
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SignedSubscription:
     """What a tenant's subscription should be, and the key that signs it, which the desired query names."""
 
     tenant: Tenant
-    desired: Desired
+    desired: DesiredSubscription
     key: Key
 
 
@@ -51,35 +60,35 @@ class Changes:
     """Tenant id -> whether it was proved ours less than six seconds ago; asked before every write to Graph."""
     clock: Clock
 
-    async def carry_out(self, wanted: Wanted, actions: Sequence[Action]) -> list[Step]:
+    async def carry_out(self, wanted: SignedSubscription, actions: Sequence[SubscriptionAction]) -> list[ChangeStep]:
         """Ask for the changes in order; the first that fails ends it, for the rest builds on it.
 
         Raises:
             NotOwner: the tenant is no longer proved ours.
         """
-        steps: list[Step] = []
+        steps: list[ChangeStep] = []
         for action in actions:
             if isinstance(action, Foreign):
                 continue
-            steps.append(Step(action, await self._change(wanted, action)))
+            steps.append(ChangeStep(action, await self._change(wanted, action)))
             if failed(steps[-1].outcome):
                 break
         return steps
 
-    async def _change(self, wanted: Wanted, change: Change) -> Outcome:
+    async def _change(self, wanted: SignedSubscription, change: Change) -> ChangeOutcome:
         outcome = await self._owned(wanted, change)
-        if isinstance(change, Prove) and isinstance(outcome, Done):
-            return await self._owned(wanted, Delete(outcome.subscription_id, Reason.PROOF))
+        if isinstance(change, Prove) and isinstance(outcome, ChangeDone):
+            return await self._owned(wanted, Delete(outcome.subscription_id, ChangeReason.PROOF))
         return outcome
 
-    async def _owned(self, wanted: Wanted, change: Change) -> Outcome:
+    async def _owned(self, wanted: SignedSubscription, change: Change) -> ChangeOutcome:
         if not self.owns(wanted.tenant.tenant_id):
             raise NotOwner
         outcome = await self._request(wanted, change)
         await self._record(wanted.tenant, change, outcome)
         return outcome
 
-    async def _request(self, wanted: Wanted, change: Change) -> Outcome:
+    async def _request(self, wanted: SignedSubscription, change: Change) -> ChangeOutcome:
         tenant, now = wanted.tenant, self.clock.now()
         match change:
             case Create():
@@ -92,11 +101,11 @@ class Changes:
             case Delete(subscription_id):
                 return await self.graph.delete(tenant, subscription_id)
 
-    async def _create(self, wanted: Wanted, resource: str, expires_at: datetime) -> Outcome:
+    async def _create(self, wanted: SignedSubscription, resource: str, expires_at: datetime) -> ChangeOutcome:
         state = client_state(wanted.key, wanted.tenant.tenant_id, wanted.desired.query.slot)
         return await self.graph.create(wanted.tenant, wanted.desired, resource, state, expires_at)
 
-    async def _record(self, tenant: Tenant, change: Change, outcome: Outcome) -> None:
+    async def _record(self, tenant: Tenant, change: Change, outcome: ChangeOutcome) -> None:
         name, targets = type(change).__name__.lower(), _targets(change, outcome)
         KEEPER_ACTIONS.labels(name, word(outcome)).inc()
         log, sentence = _line(outcome)
@@ -109,23 +118,23 @@ class Changes:
             subscription_id=targets[0] if targets else None,
             graph_says=self.graph.said(tenant.tenant_id) if failed(outcome) else None,
         )
-        deed = Deed(
+        audit_action = AuditAction(
             tenant.tenant_id, f"subscription.{name}", targets, change.reason.value, word(outcome), self.clock.now()
         )
-        await self.audit.write(deed)
+        await self.audit.write(audit_action)
 
 
-def _line(outcome: Outcome) -> tuple[Callable[..., None], str]:
+def _line(outcome: ChangeOutcome) -> tuple[Callable[..., None], str]:
     if failed(outcome):
         return _log.warning, "A subscription was not changed."
     return _log.info, "A subscription was changed."
 
 
-def _targets(change: Change, outcome: Outcome) -> tuple[str, ...]:
+def _targets(change: Change, outcome: ChangeOutcome) -> tuple[str, ...]:
     match change, outcome:
-        case Create() | Prove(), Done(subscription_id):
+        case Create() | Prove(), ChangeDone(subscription_id):
             return (subscription_id,)
-        case Create() | Prove(), Conflict(str(existing_id)):
+        case Create() | Prove(), SubscriptionConflict(str(existing_id)):
             return (existing_id,)
         case Renew(subscription_id) | Delete(subscription_id), _:
             return (subscription_id,)

@@ -13,8 +13,8 @@ __all__ = ["KeeperStep", "exhausted"]
 class KeeperStep:
     """Hands lifecycle events to the rounds. No command is defined yet: one that comes is refused, not ignored."""
 
-    def __init__(self, heed: Callable[[LifecycleEvent], bool]) -> None:
-        self._heed = heed
+    def __init__(self, handle: Callable[[LifecycleEvent], bool]) -> None:
+        self._handle = handle
 
     async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
         """Judge each record by itself."""
@@ -27,7 +27,7 @@ class KeeperStep:
             first = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
             reason = Reason.UNDECODABLE if first["type"] == "json_invalid" else Reason.SCHEMA_INVALID
             return Reject(reason, error_class=".".join(str(part) for part in first["loc"]))
-        return Emit() if self._heed(event) else Drop(Reason.UNKNOWN_TENANT)
+        return Emit() if self._handle(event) else Drop(Reason.UNKNOWN_TENANT)
 
     def _command(self) -> Outcome:
         return Reject(Reason.REFUSED, error_class="unknown_command")

@@ -11,19 +11,19 @@ from ringback_graph.tenants import Tenant
 
 from ringback_ingest.client_state import CALL_RECORDS, NotificationQuery
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
-from ringback_ingest.keeper.changes import Changes, NotOwner, Wanted
-from ringback_ingest.keeper.core.plan import Action, Foreign, Prove, kept, plan
-from ringback_ingest.keeper.core.subscription import Desired, Seen, lifecycle_url_of
+from ringback_ingest.keeper.changes import Changes, NotOwner, SignedSubscription
+from ringback_ingest.keeper.core.plan import Foreign, Prove, SubscriptionAction, kept, plan
+from ringback_ingest.keeper.core.subscription import DesiredSubscription, ListedSubscription, lifecycle_url_of
 from ringback_ingest.keeper.core.verdict import (
-    Situation,
-    Step,
-    Verdict,
+    ChangeStep,
+    SubscriptionState,
+    SubscriptionVerdict,
     confirmed_lives,
     expiry,
     unlisted,
     verdict,
 )
-from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keeper.core.watch import TenantWatch
 from ringback_ingest.keys_file import KeysFile
 
 __all__ = ["Installation", "Reconciler"]
@@ -31,10 +31,10 @@ __all__ = ["Installation", "Reconciler"]
 _log = logs.logger(__name__)
 
 _SENTENCES = {
-    Situation.OUTDATED: "The subscription that is wanted could not be proven; the present one is kept.",
-    Situation.MISSING: "A tenant has no subscription.",
-    Situation.FOREIGN_SUBSCRIPTION: "A subscription that is not ours stands in the way.",
-    Situation.FAILING: "A tenant's subscription could not be looked after.",
+    SubscriptionState.OUTDATED: "The subscription that is wanted could not be proven; the present one is kept.",
+    SubscriptionState.MISSING: "A tenant has no subscription.",
+    SubscriptionState.FOREIGN_SUBSCRIPTION: "A subscription that is not ours stands in the way.",
+    SubscriptionState.FAILING: "A tenant's subscription could not be looked after.",
 }
 
 _PASSING = frozenset({"transient", "throttled"})
@@ -59,7 +59,7 @@ class Reconciler:
     installation: Installation
     clock: Clock
 
-    async def reconcile(self, tenant: Tenant, watch: Watch) -> None:
+    async def reconcile(self, tenant: Tenant, watch: TenantWatch) -> None:
         """Visit once. What fails is written into the watch, which says when to try again."""
         wishes = watch.wishes()
         seen = await self.graph.seen(tenant)
@@ -77,9 +77,9 @@ class Reconciler:
         self._expires(tenant, watch, expiry(kept(seen, wanted.desired, asked_at, wishes), steps))
         self._report(tenant, watch, verdict(actions, steps), actions)
 
-    def _wanted(self, tenant: Tenant, watch: Watch) -> Wanted:
+    def _wanted(self, tenant: Tenant, watch: TenantWatch) -> SignedSubscription:
         key = self.keys.signing()  # asked once: the query must name the key that signs
-        desired = Desired(
+        desired = DesiredSubscription(
             notification_url=tenant.notification_url,
             lifecycle_url=tenant.lifecycle_url or lifecycle_url_of(tenant.notification_url),
             query=NotificationQuery(CALL_RECORDS, key.kid, self.installation.id),
@@ -88,23 +88,25 @@ class Reconciler:
             time_scale=self.installation.time_scale,
             granted=watch.granted,
         )
-        return Wanted(tenant, desired, key)
+        return SignedSubscription(tenant, desired, key)
 
-    def _expires(self, tenant: Tenant, watch: Watch, expires_at: datetime | None) -> None:
+    def _expires(self, tenant: Tenant, watch: TenantWatch, expires_at: datetime | None) -> None:
         watch.expires_at = expires_at
         KEEPER_SUBSCRIPTION_EXPIRY.labels(tenant.tenant_id).set(expires_at.timestamp() if expires_at else 0)
 
-    def _report(self, tenant: Tenant, watch: Watch, judged: Verdict, actions: Sequence[Action]) -> None:
+    def _report(
+        self, tenant: Tenant, watch: TenantWatch, judged: SubscriptionVerdict, actions: Sequence[SubscriptionAction]
+    ) -> None:
         watch.judged(judged, self.clock.monotonic(), self.installation.time_scale)
         replacing = next((a.reason.value for a in actions if isinstance(a, Prove)), None)
-        watch.outdated = replacing if judged.situation is Situation.OUTDATED else None
+        watch.outdated = replacing if judged.situation is SubscriptionState.OUTDATED else None
         if judged.reason is not None:
             KEEPER_PASS_FAILURES.labels(judged.reason).inc()
-        if judged.situation is not Situation.ACTIVE:
+        if judged.situation is not SubscriptionState.ACTIVE:
             self._log(tenant, watch, next((a.subscription_id for a in actions if isinstance(a, Foreign)), None))
 
-    def _log(self, tenant: Tenant, watch: Watch, foreign: str | None) -> None:
-        passing = watch.reason in _PASSING and watch.situation is not Situation.MISSING
+    def _log(self, tenant: Tenant, watch: TenantWatch, foreign: str | None) -> None:
+        passing = watch.reason in _PASSING and watch.situation is not SubscriptionState.MISSING
         log = _log.warning if passing or watch.reason == "gone" else _log.error
         log(
             _SENTENCES[watch.situation],
@@ -118,7 +120,9 @@ class Reconciler:
         )
 
 
-def _granted(watch: Watch, seen: Sequence[Seen], steps: Sequence[Step], asked_at: datetime) -> dict[str, timedelta]:
+def _granted(
+    watch: TenantWatch, seen: Sequence[ListedSubscription], steps: Sequence[ChangeStep], asked_at: datetime
+) -> dict[str, timedelta]:
     """The lives Graph granted, of subscriptions that are still listed or were made or renewed now."""
     listed = {each.id: watch.granted[each.id] for each in seen if each.id in watch.granted}
     return listed | confirmed_lives(steps, asked_at)

@@ -8,10 +8,10 @@ from ringback_common.clock import Clock, iso
 from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY, KEEPER_TENANTS
 from ringback_events.platform_events import LifecycleEvent
 from ringback_graph.tenants import Tenant, TenantsFile
-from ringback_stream.status import Facts
+from ringback_stream.shared.status import StatusPart
 
-from ringback_ingest.keeper.core.verdict import Situation
-from ringback_ingest.keeper.core.watch import Watch
+from ringback_ingest.keeper.core.verdict import SubscriptionState
+from ringback_ingest.keeper.core.watch import TenantWatch
 from ringback_ingest.keeper.reconcile import Reconciler
 
 __all__ = ["Rounds"]
@@ -22,12 +22,12 @@ _AT_ONCE = 8
 _TICK_SECONDS = 0.25
 
 _STATES = {
-    Situation.UNKNOWN: "waiting",
-    Situation.ACTIVE: "ok",
-    Situation.OUTDATED: "failing",
-    Situation.MISSING: "failing",
-    Situation.FOREIGN_SUBSCRIPTION: "failing",
-    Situation.FAILING: "failing",
+    SubscriptionState.UNKNOWN: "waiting",
+    SubscriptionState.ACTIVE: "ok",
+    SubscriptionState.OUTDATED: "failing",
+    SubscriptionState.MISSING: "failing",
+    SubscriptionState.FOREIGN_SUBSCRIPTION: "failing",
+    SubscriptionState.FAILING: "failing",
 }
 
 
@@ -39,13 +39,13 @@ class Rounds:
         self._owns = owns
         self._reconciler = reconciler
         self._clock = clock
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, TenantWatch] = {}
         self._visited: dict[str, Tenant] = {}
         """Each tenant as the file had it at its last visit."""
         self._visiting: set[str] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    def heed(self, event: LifecycleEvent) -> bool:
+    def handle(self, event: LifecycleEvent) -> bool:
         """Take a lifecycle event in; False when its tenant is not in the file.
 
         It is remembered in memory only: `reauthorizationRequired` comes again every 15 minutes, and a removed
@@ -53,8 +53,8 @@ class Rounds:
         """
         if self._tenants.get(event.tenant_id) is None:
             return False
-        watch = self._watches.setdefault(event.tenant_id, Watch())
-        watch.heed(event.lifecycle_event, event.subscription_id, self._clock.monotonic())
+        watch = self._watches.setdefault(event.tenant_id, TenantWatch())
+        watch.handle(event.lifecycle_event, event.subscription_id, self._clock.monotonic())
         return True
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -79,11 +79,11 @@ class Rounds:
         for failure in _failures(visits):
             raise failure
 
-    def report(self) -> Iterable[Facts]:
+    def report(self) -> Iterable[StatusPart]:
         """What is known of every owned tenant, for the status topic; no subscription ids."""
         now = self._clock.monotonic()
         for tenant_id, watch in self._watches.items():
-            yield Facts(
+            yield StatusPart(
                 tenant_id=tenant_id,
                 state=_STATES[watch.situation],
                 detail={
@@ -97,7 +97,7 @@ class Rounds:
                 },
             )
 
-    async def _visit(self, tenant: Tenant, watch: Watch) -> None:
+    async def _visit(self, tenant: Tenant, watch: TenantWatch) -> None:
         self._visited[tenant.tenant_id] = tenant
         try:
             async with self._slots:
@@ -111,9 +111,9 @@ class Rounds:
         waiting = [tenant for tenant in owned if tenant.tenant_id not in self._visiting]
         return [tenant for tenant in waiting if self._watch(tenant, now).due_at <= now]
 
-    def _watch(self, tenant: Tenant, now: float) -> Watch:
+    def _watch(self, tenant: Tenant, now: float) -> TenantWatch:
         """The tenant's watch; if the file says something else of it than at its last visit the next one comes now."""
-        watch = self._watches.setdefault(tenant.tenant_id, Watch())
+        watch = self._watches.setdefault(tenant.tenant_id, TenantWatch())
         if self._visited.get(tenant.tenant_id, tenant) != tenant:
             watch.hasten(now)
         return watch
@@ -125,7 +125,7 @@ class Rounds:
                 del self._watches[tenant_id]
                 self._visited.pop(tenant_id, None)
                 KEEPER_SUBSCRIPTION_EXPIRY.remove(tenant_id)  # whoever keeps the tenant now tells it
-        for situation in Situation:
+        for situation in SubscriptionState:
             count = sum(watch.situation is situation for watch in self._watches.values())
             KEEPER_TENANTS.labels(situation.value).set(count)
 

@@ -8,15 +8,15 @@ from ringback_common.clock import SystemClock
 from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import ProcessSettings, load
-from ringback_stream.connection import client_options
-from ringback_stream.group_commit import GroupCommitProducer
+from ringback_stream.publish.group_commit import GroupCommitProducer
+from ringback_stream.shared.connection import client_options
 
 from ringback_ingest.keys_file import KeysFile
 from ringback_ingest.settings import WebhookSection
 from ringback_ingest.webhook.adapters.server import HttpServer
 from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.limits import KAFKA_SECONDS
-from ringback_ingest.webhook.entry import Entry
+from ringback_ingest.webhook.entry import NotificationEntry
 
 __all__ = ["WebhookSettings", "serve"]
 
@@ -45,7 +45,7 @@ class _Webhook:
         client_options(settings.kafka)  # the producer connects in the background, where a mistake would go unheard
         self._keys = KeysFile(settings.webhook.client_state_keys_file, settings.profile, self._clock)
         self._producer = GroupCommitProducer(settings.kafka, deadline=KAFKA_SECONDS)
-        self._entry = Entry(self._producer, self._proof(), self._clock)
+        self._entry = NotificationEntry(self._producer, self._proof(), self._clock)
         at = settings.webhook
         self._server = HttpServer(self._entry, at.host, at.port, at.unproven_per_peer)
         self._health = Health()

@@ -11,23 +11,23 @@ from ringback_common.errors import Transient
 from ringback_common.metrics import WEBHOOK_ANSWER_SECONDS, WEBHOOK_ITEMS
 from ringback_common.outcomes import Message
 
-from ringback_ingest.client_state import NotificationQuery, Standing, is_kid
+from ringback_ingest.client_state import KeyStatus, NotificationQuery, is_kid
 from ringback_ingest.webhook.adapters.alarms import Alarms
-from ringback_ingest.webhook.adapters.connection import Reply
+from ringback_ingest.webhook.adapters.connection import Responder
 from ringback_ingest.webhook.adapters.spans import as_headers, begin
 from ringback_ingest.webhook.core.admission import Status
 from ringback_ingest.webhook.core.answers import answer_to
 from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.limits import KAFKA_SECONDS
-from ringback_ingest.webhook.core.notifications import Arrival, Refused, take
+from ringback_ingest.webhook.core.notifications import Arrival, RefusalReason, take
 from ringback_ingest.webhook.core.unknown_kids import UnknownKids
 
-__all__ = ["Entry", "Writer"]
+__all__ = ["NotificationEntry", "Writer"]
 
 _ACCEPTED = WEBHOOK_ITEMS.labels("accepted")
 _UNAVAILABLE = WEBHOOK_ITEMS.labels("unavailable")
 _AWAITING_KEY = WEBHOOK_ITEMS.labels("awaiting_key")
-_REFUSED = {reason: WEBHOOK_ITEMS.labels(reason.value) for reason in Refused}
+_REFUSED = {reason: WEBHOOK_ITEMS.labels(reason.value) for reason in RefusalReason}
 
 
 class Writer(Protocol):
@@ -52,7 +52,7 @@ class _Post:
 
     __slots__ = ("answered", "began", "items", "reply", "span", "status")
 
-    def __init__(self, items: int, status: Status, reply: Reply, span: Span, began: float) -> None:
+    def __init__(self, items: int, status: Status, reply: Responder, span: Span, began: float) -> None:
         self.items = items
         self.status = status
         self.reply = reply
@@ -61,7 +61,7 @@ class _Post:
         self.answered = False
 
 
-class Entry:
+class NotificationEntry:
     """Takes POSTs. Those that arrive in one turn of the event loop are written together and share its cost."""
 
     def __init__(self, writer: Writer, proof: Proof, clock: Clock) -> None:
@@ -75,7 +75,7 @@ class Entry:
         self._posts: list[_Post] = []
         self._writes: set[asyncio.Task[None]] = set()
 
-    def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> bool:
+    def take(self, query: NotificationQuery, body: bytes, reply: Responder, answer_by: float) -> bool:
         """Write the genuine items and answer; 503 when they are not durable in time, else what `answer_to` says.
 
         Returns:
@@ -93,32 +93,34 @@ class Entry:
             self._join(post, taken.messages, answer_by)
         return bool(taken.messages)
 
-    def _judge(self, query: NotificationQuery, refused: Sequence[Refused]) -> Status:
+    def _judge(self, query: NotificationQuery, refused: Sequence[RefusalReason]) -> Status:
         """Count what was refused, decide the answer, and say what an operator has to know."""
-        standing = self.proof.standing(query)
-        unknown, may_come = Refused.UNKNOWN_KID in refused, self._key_may_come(query, standing, refused)
+        key_status = self.proof.key_status(query)
+        unknown, may_come = RefusalReason.UNKNOWN_KID in refused, self._key_may_come(query, key_status, refused)
         for reason in refused:
-            (_AWAITING_KEY if may_come and reason is Refused.UNKNOWN_KID else _REFUSED[reason]).inc()
-        status = answer_to(refused, standing, key_may_come=may_come)
+            (_AWAITING_KEY if may_come and reason is RefusalReason.UNKNOWN_KID else _REFUSED[reason]).inc()
+        status = answer_to(refused, key_status, key_may_come=may_come)
         if unknown:
             (self._alarms.awaiting_key if may_come else self._alarms.unknown_kid)(query.kid)
-        if Refused.UNDECODABLE in refused:
-            self._say_undecodable(query, standing, status)
+        if RefusalReason.UNDECODABLE in refused:
+            self._say_undecodable(query, key_status, status)
         return status
 
-    def _say_undecodable(self, query: NotificationQuery, standing: Standing | None, status: Status) -> None:
+    def _say_undecodable(self, query: NotificationQuery, key_status: KeyStatus | None, status: Status) -> None:
         """Graph sends it again, or it is gone; a key id that stands in no URL of ours is anybody's text."""
         if status is Status.UNAVAILABLE:
             self._alarms.undecodable(query.kid)
-        elif standing is not None and is_kid(query.kid):
-            self._alarms.undecodable_dropped(standing.value, query.kid)
+        elif key_status is not None and is_kid(query.kid):
+            self._alarms.undecodable_dropped(key_status.value, query.kid)
         else:
             self._alarms.undecodable_dropped("not_ours")
 
-    def _key_may_come(self, query: NotificationQuery, standing: Standing | None, refused: Sequence[Refused]) -> bool:
+    def _key_may_come(
+        self, query: NotificationQuery, key_status: KeyStatus | None, refused: Sequence[RefusalReason]
+    ) -> bool:
         """Whether an unknown key is waited for: one that an item names, or the URL of what cannot be decoded."""
-        named = Refused.UNKNOWN_KID in refused or (Refused.UNDECODABLE in refused and is_kid(query.kid))
-        return named and standing is Standing.UNKNOWN and self._unknown.waits(query.kid, self._clock.monotonic())
+        named = RefusalReason.UNKNOWN_KID in refused or (RefusalReason.UNDECODABLE in refused and is_kid(query.kid))
+        return named and key_status is KeyStatus.UNKNOWN and self._unknown.waits(query.kid, self._clock.monotonic())
 
     def _join(self, post: _Post, messages: list[Message], answer_by: float) -> None:
         loop = asyncio.get_running_loop()

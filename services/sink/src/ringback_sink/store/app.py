@@ -7,9 +7,9 @@ from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import load
 from ringback_events import topics
-from ringback_stream.connection import client_options
 from ringback_stream.flows import BatchedFlow
-from ringback_stream.run import Stream
+from ringback_stream.process.runtime import StreamRuntime
+from ringback_stream.shared.connection import client_options
 
 from ringback_sink.settings import StoreProcess
 from ringback_sink.store.adapters.calls import Calls
@@ -48,7 +48,7 @@ async def _consume(settings: StoreProcess, dsn: str, stop: asyncio.Event, health
         return
     following = asyncio.create_task(calls.follow(), name="store-follow")
     try:
-        async with Stream.open(settings, "store", health=health, stop=stop, clock=clock) as stream:
+        async with StreamRuntime.open(settings, "store", health=health, stop=stop, clock=clock) as stream:
             await stream.run(
                 stop,
                 BatchedFlow(

@@ -24,7 +24,7 @@ from ringback_sink.store.telemetry import CALLS, HEADS, NUL_REPLACED, STORED_SEC
 
 __all__ = ["ROWS", "OperationsStep", "RecordsStep", "chunks"]
 
-_RECORDS, _OCTETS = 500, 4 * 1024 * 1024
+_RECORDS, _BYTES = 500, 4 * 1024 * 1024
 """Bounds of one transaction: long enough to pay for its round trips, short enough to prepare the next beside it."""
 ROWS = 4
 """Bytes of memory for each byte of a record while it becomes rows, its own included. Measured of a meeting: 3.6."""
@@ -58,7 +58,7 @@ class RecordsStep:
         behind = 0
         try:
             for chunk in chunks(waiting):
-                needed = ROWS * _octets(chunk)
+                needed = ROWS * _bytes(chunk)
                 if writing is not None and behind + needed > self._limits.in_hand_bytes:
                     await asyncio.wait((writing,))
                 behind, prepared = needed, await self._prepare(chunk)
@@ -97,7 +97,7 @@ class RecordsStep:
     async def _prepare(self, chunk: Sequence[Received]) -> Prepared:
         prepared: Prepared = []
         for index, received in enumerate(chunk):
-            if _octets((received,)) > _AT_ONCE:
+            if _bytes((received,)) > _AT_ONCE:
                 prepared.append(await in_thread(partial(_prepared, received, self._limits.published_bytes)))
                 continue
             prepared.append(_prepared(received, self._limits.published_bytes))
@@ -111,7 +111,7 @@ def _prepared(received: Received, largest: int) -> Entry | Reject:
     return record if isinstance(record, Reject) else prepare(record)
 
 
-def _octets(records: Iterable[Received]) -> int:
+def _bytes(records: Iterable[Received]) -> int:
     return sum(len(received.value or b"") for received in records)
 
 
@@ -120,7 +120,7 @@ def chunks(waiting: Sequence[Received]) -> Iterator[Sequence[Received]]:
     start, octets = 0, 0
     for index, received in enumerate(waiting):
         octets += len(received.value or b"")
-        if index > start and (index - start >= _RECORDS or octets > _OCTETS):
+        if index > start and (index - start >= _RECORDS or octets > _BYTES):
             yield waiting[start:index]
             start, octets = index, len(received.value or b"")
     if waiting:

@@ -8,7 +8,7 @@ from ringback_common.outcomes import Headers, Message, Received
 from ringback_events.fetch import FetchRequest
 from ringback_events.headers import REPLAY, RUN
 from ringback_events.topics import ALL_TOPICS, AUDIT, CONTROL, FETCH_BULK, FETCH_LANES
-from ringback_stream.dead_letters import PREFIX
+from ringback_stream.consume.dead_letters import PREFIX
 from ringback_stream.lanes import ATTEMPT, DUE, LAST_REASON, READ
 
 from ringback_cli.core.letters import letter_of

@@ -13,7 +13,7 @@ from ringback_faults.contract import call_key
 
 __all__ = ["Poison", "of_lanes", "of_records"]
 
-_DEPTH, _DIGITS, _ID_OCTETS, _OBJECTS = 2_000, 5_000, 64 * 1024, 1_000_000
+_DEPTH, _DIGITS, _ID_BYTES, _OBJECTS = 2_000, 5_000, 64 * 1024, 1_000_000
 _UNDECODABLE, _SCHEMA_INVALID = "undecodable", "schema_invalid"
 
 
@@ -88,7 +88,7 @@ def of_lanes(tenant: str, now: str) -> Iterator[Poison]:
         value = kind.spoil(_Good(body, "changeType", "minVersion"))
         yield Poison(kind.name, kind.by_enricher, call_key(tenant, call), value, _request_headers(tenant, call, now))
     call = secrets.token_hex(
-        _ID_OCTETS // 2
+        _ID_BYTES // 2
     )  # legal for the contract; of the address it makes the guard of links says no
     long_id = orjson.dumps({"tenantId": tenant, "callId": call, "source": "eventhub", "receivedAt": now})
     yield Poison("64 KiB id", "hostile_link", call_key(tenant, call), long_id, _request_headers(tenant, "a", now))
@@ -100,7 +100,7 @@ def of_records(tenant: str, now: str, example: Mapping[str, Any]) -> Iterator[Po
         call = str(uuid.uuid4())
         value = kind.spoil(_Good({**example, "tenantId": tenant, "callId": call}, "type", "version"))
         yield Poison(kind.name, kind.by_store, call_key(tenant, call), value, _record_headers(tenant, call, now))
-    call, long_id = str(uuid.uuid4()), secrets.token_hex(_ID_OCTETS // 2)  # what compresses well fits an index
+    call, long_id = str(uuid.uuid4()), secrets.token_hex(_ID_BYTES // 2)  # what compresses well fits an index
     next_major = {**_record_headers(tenant, call, now), "ce_dataschema": b"urn:ringback:schema:record:v9"}
     good = orjson.dumps({**example, "tenantId": tenant, "callId": call})
     yield Poison("unknown schema version", "wrong_version", call_key(tenant, call), good, next_major)

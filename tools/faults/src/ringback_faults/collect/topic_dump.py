@@ -35,7 +35,7 @@ READ_TOPICS: tuple[Topic, ...] = (
 )
 """What a row is judged by."""
 
-_READINGS: Mapping[str, Callable[[Mapping[str, Any]], Contents]] = {
+_READER: Mapping[str, Callable[[Mapping[str, Any]], Contents]] = {
     topics.RECORDS.name: contents_of_record,
     topics.CALLS.name: contents_of_call,
     topics.SESSIONS.name: contents_of_session,
@@ -94,7 +94,7 @@ def topic_record(record: Any) -> TopicRecord:
     """One record without its payload."""
     headers = {name: value or b"" for name, value in record.headers}
     value: bytes | None = record.value
-    said = _shape(value) if value and record.topic in _READINGS else None
+    said = _shape(value) if value and record.topic in _READER else None
     graph = _graph(said) if record.topic == topics.RECORDS.name else None
     return TopicRecord(
         topic=record.topic,
@@ -111,7 +111,7 @@ def topic_record(record: Any) -> TopicRecord:
         headers=headers,
         children=None if graph is None else children_of(graph),
         marks=frozenset() if graph is None else frozenset(map(int, _MARK.findall(value or b""))),
-        contents=None if said is None else _READINGS[record.topic](said),
+        contents=None if said is None else _READER[record.topic](said),
         source=None if graph is None else contents_of_graph(graph),
     )
 

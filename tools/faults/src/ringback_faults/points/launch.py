@@ -58,7 +58,7 @@ def _after(owner: Any, name: str, point: str, holds: Callable[..., bool]) -> Non
     setattr(owner, name, stepped)
 
 
-def _publishes(_settlement: Any, answers: Sequence[Any], *_more: Any, **_named: Any) -> bool:
+def _publishes(_outcome_handler: Any, answers: Sequence[Any], *_more: Any, **_named: Any) -> bool:
     """Whether a step's outcomes hold a version to publish."""
     staged = [stage for answer in answers for stage in getattr(answer.outcome, "stages", ())]
     return any(message.topic == _RECORDS for stage in staged for message in stage)
@@ -73,17 +73,17 @@ def _always(*_given: Any, **_named: Any) -> bool:
 
 
 def _webhook() -> None:
-    from ringback_stream.group_commit import GroupCommitProducer  # noqa: PLC0415 - each process loads only its own
+    from ringback_stream.publish.group_commit import GroupCommitProducer  # noqa: PLC0415 - each process loads only its own
 
     _after(GroupCommitProducer, "write", "produced", _always)
 
 
 def _enricher() -> None:
-    from ringback_stream.producer import Producer  # noqa: PLC0415 - each process loads only its own
-    from ringback_stream.settlement import Settlement  # noqa: PLC0415 - the same
+    from ringback_stream.consume.outcome_handler import OutcomeHandler  # noqa: PLC0415 - the same
+    from ringback_stream.publish.producer import Producer  # noqa: PLC0415 - each process loads only its own
 
-    _before(Settlement, "settle", "fetched", _publishes)
-    _after(Settlement, "settle", "published", _publishes)
+    _before(OutcomeHandler, "settle", "fetched", _publishes)
+    _after(OutcomeHandler, "settle", "published", _publishes)
     _part_stages(Producer)
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from ringback_stream.compacted import stop_reader
+from ringback_stream.shared.compacted import stop_reader
 
 __all__ = ["consumer"]
 

@@ -14,7 +14,7 @@ from ringback_events.headers import audit_headers
 from ringback_events.platform_events import AuditEntry
 from ringback_events.topics import AUDIT
 
-__all__ = ["Audit", "Deed"]
+__all__ = ["Audit", "AuditAction"]
 
 _ACTOR = "workload:keeper"
 _WAITING = 1000
@@ -32,7 +32,7 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditAction:
     """One action, finished."""
 
     tenant_id: str
@@ -50,9 +50,9 @@ class Audit:
         self._sender = sender
         self._waiting: deque[Message] = deque(maxlen=_WAITING)
 
-    async def write(self, deed: Deed) -> None:
+    async def write(self, audit_action: AuditAction) -> None:
         """Write one entry, and those that still wait before it."""
-        self._waiting.append(_message(deed))
+        self._waiting.append(_message(audit_action))
         await self.flush()
 
     async def flush(self) -> None:
@@ -68,15 +68,20 @@ class Audit:
                 self._waiting.popleft()
 
 
-def _message(deed: Deed) -> Message:
+def _message(audit_action: AuditAction) -> Message:
     entry = AuditEntry(
         actor=_ACTOR,
-        action=deed.action,
-        tenant_id=deed.tenant_id,
-        targets=list(deed.targets),
-        reason=deed.reason,
-        at=deed.at,
-        outcome=deed.outcome,
+        action=audit_action.action,
+        tenant_id=audit_action.tenant_id,
+        targets=list(audit_action.targets),
+        reason=audit_action.reason,
+        at=audit_action.at,
+        outcome=audit_action.outcome,
     )
-    headers = audit_headers(tenant_id=deed.tenant_id, action=deed.action, entry_id=str(uuid.uuid4()), at=iso(deed.at))
+    headers = audit_headers(
+        tenant_id=audit_action.tenant_id,
+        action=audit_action.action,
+        entry_id=str(uuid.uuid4()),
+        at=iso(audit_action.at),
+    )
     return Message(AUDIT.name, _ACTOR.encode(), entry.model_dump_json().encode(), headers)

@@ -13,8 +13,15 @@ from ringback_graph.subscriptions import Deleted, Failure, NewSubscription, NotA
 from ringback_graph.subscriptions import Gone as GraphGone
 from ringback_graph.tenants import Tenant
 
-from ringback_ingest.keeper.core.outcomes import Conflict, Done, Gone, Outcome, Refused, Unanswered
-from ringback_ingest.keeper.core.subscription import CHANGE_TYPE, Desired, Seen
+from ringback_ingest.keeper.core.outcomes import (
+    ChangeDone,
+    ChangeOutcome,
+    ChangeRefused,
+    ChangeUnanswered,
+    SubscriptionConflict,
+    SubscriptionGone,
+)
+from ringback_ingest.keeper.core.subscription import CHANGE_TYPE, DesiredSubscription, ListedSubscription
 
 __all__ = ["GraphSubscriptions"]
 
@@ -33,16 +40,16 @@ class GraphSubscriptions:
         self._subscriptions = subscriptions
         self.said = said
 
-    async def seen(self, tenant: Tenant) -> list[Seen] | Refused | Unanswered:
+    async def seen(self, tenant: Tenant) -> list[ListedSubscription] | ChangeRefused | ChangeUnanswered:
         """All subscriptions of our app in the tenant; others' are invisible to us."""
         listed = await _answered(self._subscriptions.list(tenant))
-        if isinstance(listed, Unanswered):
+        if isinstance(listed, ChangeUnanswered):
             return listed
         return [_seen(each) for each in listed] if isinstance(listed, list) else _refused(listed)
 
     async def create(
-        self, tenant: Tenant, desired: Desired, resource: str, client_state: str, expires_at: datetime
-    ) -> Outcome:
+        self, tenant: Tenant, desired: DesiredSubscription, resource: str, client_state: str, expires_at: datetime
+    ) -> ChangeOutcome:
         """Subscribe; Graph validates both URLs before it answers."""
         wanted = NewSubscription(
             resource=resource,
@@ -54,27 +61,27 @@ class GraphSubscriptions:
         )
         return _outcome(await _answered(self._subscriptions.create(tenant, wanted)))
 
-    async def renew(self, tenant: Tenant, subscription_id: str, expires_at: datetime) -> Outcome:
+    async def renew(self, tenant: Tenant, subscription_id: str, expires_at: datetime) -> ChangeOutcome:
         """PATCH a new expiry, which also reauthorises."""
         return _outcome(await _answered(self._subscriptions.renew(tenant, subscription_id, expires_at)))
 
-    async def delete(self, tenant: Tenant, subscription_id: str) -> Outcome:
+    async def delete(self, tenant: Tenant, subscription_id: str) -> ChangeOutcome:
         """Remove a subscription."""
         answer = await _answered(self._subscriptions.delete(tenant, subscription_id))
-        return Done(subscription_id) if isinstance(answer, Deleted) else _outcome(answer)
+        return ChangeDone(subscription_id) if isinstance(answer, Deleted) else _outcome(answer)
 
 
-async def _answered(request: Awaitable[T]) -> T | Unanswered:
+async def _answered(request: Awaitable[T]) -> T | ChangeUnanswered:
     try:
         return await request
     except Throttled as asked:
-        return Unanswered("throttled", asked.retry_after)
+        return ChangeUnanswered("throttled", asked.retry_after)
     except Transient:
-        return Unanswered("transient")
+        return ChangeUnanswered("transient")
 
 
-def _seen(subscription: Subscription) -> Seen:
-    return Seen(
+def _seen(subscription: Subscription) -> ListedSubscription:
+    return ListedSubscription(
         id=canonical_id(subscription.id),
         resource=subscription.resource or "",
         change_type=subscription.change_type or "",
@@ -84,29 +91,29 @@ def _seen(subscription: Subscription) -> Seen:
     )
 
 
-def _outcome(answer: Subscription | GraphConflict | GraphGone | Failure | Unanswered) -> Outcome:
+def _outcome(answer: Subscription | GraphConflict | GraphGone | Failure | ChangeUnanswered) -> ChangeOutcome:
     match answer:
         case Subscription():
-            return Done(canonical_id(answer.id), answer.expires_at)
+            return ChangeDone(canonical_id(answer.id), answer.expires_at)
         case GraphConflict():
-            return Conflict(answer.existing_id)
+            return SubscriptionConflict(answer.existing_id)
         case GraphGone():
-            return Gone()
-        case Unanswered():
+            return SubscriptionGone()
+        case ChangeUnanswered():
             return answer
         case failure:
             return _refused(failure)
 
 
-def _refused(failure: Failure) -> Refused:
+def _refused(failure: Failure) -> ChangeRefused:
     match failure:
         case AuthFailed():
-            return Refused("auth_failed")
+            return ChangeRefused("auth_failed")
         case Forbidden():
-            return Refused("forbidden")
+            return ChangeRefused("forbidden")
         case NotAccepted(hint=hint):
-            return Refused(hint.value)
+            return ChangeRefused(hint.value)
         case GraphRefused(status=status):
-            return Refused(f"status_{status}")
+            return ChangeRefused(f"status_{status}")
         case Malformed() | Hostile():
-            return Refused("malformed_answer")
+            return ChangeRefused("malformed_answer")

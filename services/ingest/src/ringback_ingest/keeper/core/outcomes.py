@@ -3,11 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Conflict", "Done", "Gone", "Outcome", "Refused", "Unanswered"]
+__all__ = [
+    "ChangeDone",
+    "ChangeOutcome",
+    "ChangeRefused",
+    "ChangeUnanswered",
+    "SubscriptionConflict",
+    "SubscriptionGone",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ChangeDone:
     """It was done; the expiry Graph confirmed, if its answer has one."""
 
     subscription_id: str
@@ -15,30 +22,30 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class SubscriptionGone:
     """The subscription no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class SubscriptionConflict:
     """409: another subscription of the same resource and changeType exists; its id, if Graph's message has one."""
 
     existing_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ChangeRefused:
     """Graph said no; a bounded word that says how, e.g. `forbidden`, `auth_failed`, `validation`."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class ChangeUnanswered:
     """`transient` or `throttled`: it may or may not have been done, and is tried again after `retry_after` seconds."""
 
     reason: str
     retry_after: float = 0.0
 
 
-Outcome = Done | Gone | Conflict | Refused | Unanswered
+ChangeOutcome = ChangeDone | SubscriptionGone | SubscriptionConflict | ChangeRefused | ChangeUnanswered

@@ -16,12 +16,32 @@ from datetime import datetime
 from enum import StrEnum
 
 from ringback_ingest.client_state import NotificationQuery
-from ringback_ingest.keeper.core.subscription import Desired, Seen, conflicting, is_ours, is_proof, same_place, spent
+from ringback_ingest.keeper.core.subscription import (
+    DesiredSubscription,
+    ListedSubscription,
+    conflicting,
+    is_ours,
+    is_proof,
+    same_place,
+    spent,
+)
 
-__all__ = ["Action", "Change", "Create", "Delete", "Foreign", "Prove", "Reason", "Renew", "Wishes", "kept", "plan"]
+__all__ = [
+    "Change",
+    "ChangeReason",
+    "Create",
+    "Delete",
+    "Foreign",
+    "LifecycleHints",
+    "Prove",
+    "Renew",
+    "SubscriptionAction",
+    "kept",
+    "plan",
+]
 
 
-class Reason(StrEnum):
+class ChangeReason(StrEnum):
     """Why something is done to a subscription; audited."""
 
     MISSING = "missing"
@@ -39,14 +59,14 @@ class Reason(StrEnum):
 class Create:
     """Subscribe anew."""
 
-    reason: Reason
+    reason: ChangeReason
 
 
 @dataclass(frozen=True, slots=True)
 class Prove:
     """Have Graph validate what is wanted, by a subscription that delivers nothing; it is deleted at once."""
 
-    reason: Reason
+    reason: ChangeReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +74,7 @@ class Renew:
     """PATCH a new expiry."""
 
     subscription_id: str
-    reason: Reason
+    reason: ChangeReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +82,7 @@ class Delete:
     """Remove a subscription of ours."""
 
     subscription_id: str
-    reason: Reason
+    reason: ChangeReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +95,11 @@ class Foreign:
 Change = Create | Prove | Renew | Delete
 """What is asked of Graph."""
 
-Action = Change | Foreign
+SubscriptionAction = Change | Foreign
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class LifecycleHints:
     """What Graph's lifecycle events and answers said about subscriptions, by their ids.
 
     Attributes:
@@ -91,10 +111,12 @@ class Wishes:
     removed: frozenset[str] = frozenset()
 
 
-NO_WISHES = Wishes()
+NO_WISHES = LifecycleHints()
 
 
-def plan(seen: Sequence[Seen], desired: Desired, now: datetime, wishes: Wishes = NO_WISHES) -> tuple[Action, ...]:
+def plan(
+    seen: Sequence[ListedSubscription], desired: DesiredSubscription, now: datetime, wishes: LifecycleHints = NO_WISHES
+) -> tuple[SubscriptionAction, ...]:
     """Decide what to do, in the order in which to do it; a change that fails ends the rest.
 
     Args:
@@ -106,57 +128,61 @@ def plan(seen: Sequence[Seen], desired: Desired, now: datetime, wishes: Wishes =
     present = conflicting((each for each in seen if each.id not in wishes.removed), desired, now)
     ours = _ranked(present, desired)
     foreign = tuple(Foreign(each.id) for each in present if each not in ours)
-    proofs = _deletions((each for each in seen if is_proof(each, desired.query.installation)), Reason.PROOF)
+    proofs = _deletions((each for each in seen if is_proof(each, desired.query.installation)), ChangeReason.PROOF)
     if not ours:
-        return (*(foreign or (Create(Reason.MISSING),)), *proofs)
+        return (*(foreign or (Create(ChangeReason.MISSING),)), *proofs)
     best, *extra = ours
-    upkeep = (*foreign, *_renewal(best, desired, now, wishes), *_deletions(extra, Reason.REPEATED), *proofs)
+    upkeep = (*foreign, *_renewal(best, desired, now, wishes), *_deletions(extra, ChangeReason.REPEATED), *proofs)
     # Beside another's subscription nothing could be created, and an old one is better than none.
     return upkeep if foreign else (*upkeep, *_replacement(best, desired))
 
 
-def kept(seen: Iterable[Seen], desired: Desired, now: datetime, wishes: Wishes = NO_WISHES) -> Seen | None:
+def kept(
+    seen: Iterable[ListedSubscription], desired: DesiredSubscription, now: datetime, wishes: LifecycleHints = NO_WISHES
+) -> ListedSubscription | None:
     """The subscription of ours that the plan keeps, or replaces; None if there is none."""
     present = conflicting((each for each in seen if each.id not in wishes.removed), desired, now)
     return next(iter(_ranked(present, desired)), None)
 
 
-def _ranked(present: Iterable[Seen], desired: Desired) -> list[Seen]:
+def _ranked(present: Iterable[ListedSubscription], desired: DesiredSubscription) -> list[ListedSubscription]:
     """Ours among them, best first: as wanted, else with a valid key, else the longest-lived."""
     return sorted((each for each in present if is_ours(each, desired)), key=lambda s: _rank(s, desired), reverse=True)
 
 
-def _rank(seen: Seen, desired: Desired) -> tuple[bool, bool, float]:
+def _rank(seen: ListedSubscription, desired: DesiredSubscription) -> tuple[bool, bool, float]:
     outdated = _outdated(seen, desired)
     expiry = seen.expires_at.timestamp() if seen.expires_at else 0.0
-    return outdated is None, outdated is not Reason.KEY_NOT_VALID, expiry
+    return outdated is None, outdated is not ChangeReason.KEY_NOT_VALID, expiry
 
 
-def _deletions(seen: Iterable[Seen], reason: Reason) -> tuple[Delete, ...]:
+def _deletions(seen: Iterable[ListedSubscription], reason: ChangeReason) -> tuple[Delete, ...]:
     return tuple(Delete(each.id, reason) for each in seen)
 
 
-def _replacement(present: Seen, desired: Desired) -> Sequence[Change]:
+def _replacement(present: ListedSubscription, desired: DesiredSubscription) -> Sequence[Change]:
     reason = _outdated(present, desired)
     return () if reason is None else (Prove(reason), Delete(present.id, reason), Create(reason))
 
 
-def _outdated(seen: Seen, desired: Desired) -> Reason | None:
+def _outdated(seen: ListedSubscription, desired: DesiredSubscription) -> ChangeReason | None:
     kid, signing = NotificationQuery.of_url(seen.notification_url).kid, desired.query.kid
     if kid not in desired.valid_kids:
-        return Reason.KEY_NOT_VALID
+        return ChangeReason.KEY_NOT_VALID
     if kid != desired.active_kid and signing == desired.active_kid:
-        return Reason.KEY_ROTATED
+        return ChangeReason.KEY_ROTATED
     moved = not same_place(seen.notification_url, desired.notification_url)
     # Whether the list shows the lifecycle URL is not documented; absent says nothing.
     if seen.lifecycle_url is not None:
         moved |= not same_place(seen.lifecycle_url, desired.lifecycle_url)
-    return Reason.URL_CHANGED if moved else None
+    return ChangeReason.URL_CHANGED if moved else None
 
 
-def _renewal(present: Seen, desired: Desired, now: datetime, wishes: Wishes) -> Sequence[Change]:
+def _renewal(
+    present: ListedSubscription, desired: DesiredSubscription, now: datetime, wishes: LifecycleHints
+) -> Sequence[Change]:
     if present.id in wishes.reauthorize:
-        return (Renew(present.id, Reason.REAUTHORIZATION_REQUIRED),)
+        return (Renew(present.id, ChangeReason.REAUTHORIZATION_REQUIRED),)
     if spent(present, desired, now) >= 0.5:  # noqa: PLR2004 - half life
-        return (Renew(present.id, Reason.HALF_LIFE),)
+        return (Renew(present.id, ChangeReason.HALF_LIFE),)
     return ()

@@ -17,8 +17,8 @@ __all__ = [
     "CHANGE_TYPE",
     "LIFETIME",
     "PROOF_LIFETIME",
-    "Desired",
-    "Seen",
+    "DesiredSubscription",
+    "ListedSubscription",
     "conflicting",
     "is_ours",
     "is_proof",
@@ -40,7 +40,7 @@ PROOF_LIFETIME = timedelta(minutes=45)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ListedSubscription:
     """One subscription as Graph lists it; `expires_at` None when it could not be read."""
 
     id: str
@@ -52,7 +52,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
+class DesiredSubscription:
     """The subscription a tenant should have.
 
     Attributes:
@@ -87,7 +87,7 @@ def proof_resource(installation: str) -> str:
     return f"{CALL_RECORDS_RESOURCE}?$filter=participants/any(p:p/id eq '{_unused_id(installation)}')"
 
 
-def is_proof(seen: Seen, installation: str) -> bool:
+def is_proof(seen: ListedSubscription, installation: str) -> bool:
     """Whether it is a proof of this installation, however Graph writes its resource."""
     return _unused_id(installation) in seen.resource.lower()
 
@@ -98,17 +98,19 @@ def _unused_id(installation: str) -> str:
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
 
 
-def conflicting(seen: Iterable[Seen], desired: Desired, now: datetime) -> list[Seen]:
+def conflicting(
+    seen: Iterable[ListedSubscription], desired: DesiredSubscription, now: datetime
+) -> list[ListedSubscription]:
     """The living subscriptions beside which Graph refuses ours: those of the same resource and changeType."""
     return [each for each in seen if _same_subject(each) and spent(each, desired, now) < 1]
 
 
-def _same_subject(seen: Seen) -> bool:
+def _same_subject(seen: ListedSubscription) -> bool:
     same_resource = seen.resource.strip("/").lower() == CALL_RECORDS_RESOURCE.lower()
     return same_resource and seen.change_type.lower() == CHANGE_TYPE
 
 
-def spent(seen: Seen, desired: Desired, now: datetime) -> float:
+def spent(seen: ListedSubscription, desired: DesiredSubscription, now: datetime) -> float:
     """The share of its life that is over, scaled like the simulator's; a half when its expiry could not be read."""
     if seen.expires_at is None:
         return 0.5
@@ -116,7 +118,7 @@ def spent(seen: Seen, desired: Desired, now: datetime) -> float:
     return (now - (seen.expires_at - life)) * desired.time_scale / life
 
 
-def is_ours(seen: Seen, desired: Desired) -> bool:
+def is_ours(seen: ListedSubscription, desired: DesiredSubscription) -> bool:
     """Whether it belongs to this installation; its key may be valid or not."""
     query = NotificationQuery.of_url(seen.notification_url)
     named = (query.installation, query.slot) == (desired.query.installation, desired.query.slot)

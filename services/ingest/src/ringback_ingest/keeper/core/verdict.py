@@ -5,17 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ringback_ingest.keeper.core.outcomes import Conflict, Done, Gone, Outcome, Refused, Unanswered
-from ringback_ingest.keeper.core.plan import Action, Change, Create, Foreign, Prove, Renew
-from ringback_ingest.keeper.core.subscription import Seen
+from ringback_ingest.keeper.core.outcomes import (
+    ChangeDone,
+    ChangeOutcome,
+    ChangeRefused,
+    ChangeUnanswered,
+    SubscriptionConflict,
+    SubscriptionGone,
+)
+from ringback_ingest.keeper.core.plan import Change, Create, Foreign, Prove, Renew, SubscriptionAction
+from ringback_ingest.keeper.core.subscription import ListedSubscription
 
 __all__ = [
-    "Situation", "Step", "Verdict", "confirmed_lives", "expiry", "failed", "unlisted", "unrenewed", "vanished",
-    "verdict", "word",
+    "ChangeStep",
+    "SubscriptionState",
+    "SubscriptionVerdict",
+    "confirmed_lives",
+    "expiry",
+    "failed",
+    "unlisted",
+    "unrenewed",
+    "vanished",
+    "verdict",
+    "word",
 ]  # fmt: skip
 
 
-class Situation(StrEnum):
+class SubscriptionState(StrEnum):
     """How a tenant's subscription stands."""
 
     UNKNOWN = "unknown"
@@ -31,33 +47,33 @@ class Situation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ChangeStep:
     """A change that was asked of Graph, and what became of it."""
 
     action: Change
-    outcome: Outcome
+    outcome: ChangeOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SubscriptionVerdict:
     """The situation; if it is not as it should be why, a bounded word, and how many seconds Graph asks to wait."""
 
-    situation: Situation
+    situation: SubscriptionState
     reason: str | None = None
     wait: float = 0.0
 
 
-def unlisted(failure: Refused | Unanswered) -> Verdict:
+def unlisted(failure: ChangeRefused | ChangeUnanswered) -> SubscriptionVerdict:
     """The verdict when Graph did not list the tenant's subscriptions."""
-    return Verdict(Situation.FAILING, word(failure), _wait(failure))
+    return SubscriptionVerdict(SubscriptionState.FAILING, word(failure), _wait(failure))
 
 
-def failed(outcome: Outcome) -> bool:
+def failed(outcome: ChangeOutcome) -> bool:
     """Whether what was to follow must not be tried."""
-    return isinstance(outcome, Conflict | Refused | Unanswered)
+    return isinstance(outcome, SubscriptionConflict | ChangeRefused | ChangeUnanswered)
 
 
-def verdict(actions: Sequence[Action], steps: Sequence[Step]) -> Verdict:
+def verdict(actions: Sequence[SubscriptionAction], steps: Sequence[ChangeStep]) -> SubscriptionVerdict:
     """Judge a visit.
 
     Args:
@@ -67,72 +83,74 @@ def verdict(actions: Sequence[Action], steps: Sequence[Step]) -> Verdict:
     if steps and failed(steps[-1].outcome):
         return _failure(actions, steps[-1])
     if any(isinstance(action, Foreign) for action in actions):
-        return Verdict(Situation.FOREIGN_SUBSCRIPTION)
+        return SubscriptionVerdict(SubscriptionState.FOREIGN_SUBSCRIPTION)
     if vanished(steps) and not _created(steps):
-        return Verdict(Situation.MISSING, "gone")
-    return Verdict(Situation.ACTIVE)
+        return SubscriptionVerdict(SubscriptionState.MISSING, "gone")
+    return SubscriptionVerdict(SubscriptionState.ACTIVE)
 
 
-def _failure(actions: Sequence[Action], step: Step) -> Verdict:
+def _failure(actions: Sequence[SubscriptionAction], step: ChangeStep) -> SubscriptionVerdict:
     match step:
-        case Step(Create(), Conflict()):
-            return Verdict(Situation.FOREIGN_SUBSCRIPTION, "conflict")
-        case Step(Create(), _):
-            situation = Situation.MISSING
-        case Step(Renew(), _):
-            situation = Situation.FAILING
+        case ChangeStep(Create(), SubscriptionConflict()):
+            return SubscriptionVerdict(SubscriptionState.FOREIGN_SUBSCRIPTION, "conflict")
+        case ChangeStep(Create(), _):
+            situation = SubscriptionState.MISSING
+        case ChangeStep(Renew(), _):
+            situation = SubscriptionState.FAILING
         case _:
             replacing = any(isinstance(action, Prove) for action in actions)
-            situation = Situation.OUTDATED if replacing else Situation.FAILING
-    return Verdict(situation, word(step.outcome), _wait(step.outcome))
+            situation = SubscriptionState.OUTDATED if replacing else SubscriptionState.FAILING
+    return SubscriptionVerdict(situation, word(step.outcome), _wait(step.outcome))
 
 
-def _wait(outcome: Outcome) -> float:
-    return outcome.retry_after if isinstance(outcome, Unanswered) else 0.0
+def _wait(outcome: ChangeOutcome) -> float:
+    return outcome.retry_after if isinstance(outcome, ChangeUnanswered) else 0.0
 
 
-def word(outcome: Outcome) -> str:
+def word(outcome: ChangeOutcome) -> str:
     """An outcome as one bounded word, for audit, metrics and logs."""
-    return outcome.reason if isinstance(outcome, Refused | Unanswered) else type(outcome).__name__.lower()
+    return outcome.reason if isinstance(outcome, ChangeRefused | ChangeUnanswered) else type(outcome).__name__.lower()
 
 
-def _created(steps: Sequence[Step]) -> bool:
-    return any(isinstance(step.action, Create) and isinstance(step.outcome, Done) for step in steps)
+def _created(steps: Sequence[ChangeStep]) -> bool:
+    return any(isinstance(step.action, Create) and isinstance(step.outcome, ChangeDone) for step in steps)
 
 
-def vanished(steps: Sequence[Step]) -> frozenset[str]:
+def vanished(steps: Sequence[ChangeStep]) -> frozenset[str]:
     """Renewals that found nothing: those subscriptions are gone, whatever Graph's list still shows."""
     return frozenset(
         step.action.subscription_id
         for step in steps
-        if isinstance(step.action, Renew) and isinstance(step.outcome, Gone)
+        if isinstance(step.action, Renew) and isinstance(step.outcome, SubscriptionGone)
     )
 
 
-def unrenewed(actions: Sequence[Action], steps: Sequence[Step]) -> frozenset[str]:
+def unrenewed(actions: Sequence[SubscriptionAction], steps: Sequence[ChangeStep]) -> frozenset[str]:
     """Subscriptions whose renewal was planned and not done."""
     done = {step.action for step in steps if not failed(step.outcome)}
     return frozenset(action.subscription_id for action in actions if isinstance(action, Renew) and action not in done)
 
 
-def expiry(kept: Seen | None, steps: Sequence[Step]) -> datetime | None:
+def expiry(kept: ListedSubscription | None, steps: Sequence[ChangeStep]) -> datetime | None:
     """When the tenant's subscription ends; None if it has none. `kept` is the one that was listed."""
     ends = kept.expires_at if kept else None
     for step in steps:
         match step:
-            case Step(Create() | Renew(), Done(_, datetime() as confirmed)):
+            case ChangeStep(Create() | Renew(), ChangeDone(_, datetime() as confirmed)):
                 ends = confirmed
-            case Step(Create(), _) | Step(Renew(), Gone()):
+            case ChangeStep(Create(), _) | ChangeStep(Renew(), SubscriptionGone()):
                 ends = None
             case _:
                 pass
     return ends
 
 
-def confirmed_lives(steps: Sequence[Step], asked_at: datetime) -> dict[str, timedelta]:
+def confirmed_lives(steps: Sequence[ChangeStep], asked_at: datetime) -> dict[str, timedelta]:
     """How long Graph lets subscriptions live that were created or renewed, by id; an end in the past says nothing."""
     ends = (
-        step.outcome for step in steps if isinstance(step.action, Create | Renew) and isinstance(step.outcome, Done)
+        step.outcome
+        for step in steps
+        if isinstance(step.action, Create | Renew) and isinstance(step.outcome, ChangeDone)
     )
     lives = {done.subscription_id: done.expires_at - asked_at for done in ends if done.expires_at is not None}
     return {name: life for name, life in lives.items() if life > timedelta(0)}

@@ -4,11 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ringback_ingest.keeper.core.outcomes import Conflict
-from ringback_ingest.keeper.core.plan import Action, Wishes
-from ringback_ingest.keeper.core.verdict import Situation, Step, Verdict, failed, unrenewed, vanished
+from ringback_ingest.keeper.core.outcomes import SubscriptionConflict
+from ringback_ingest.keeper.core.plan import LifecycleHints, SubscriptionAction
+from ringback_ingest.keeper.core.verdict import (
+    ChangeStep,
+    SubscriptionState,
+    SubscriptionVerdict,
+    failed,
+    unrenewed,
+    vanished,
+)
 
-__all__ = ["Watch"]
+__all__ = ["TenantWatch"]
 
 LOOK_SECONDS = 120.0
 """Between two looks at a healthy tenant; Graph gives no sign when a subscription vanishes."""
@@ -19,7 +26,7 @@ _SPACING_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Watch:
+class TenantWatch:
     """The state of one tenant; all times are monotonic seconds but `expires_at`.
 
     Attributes:
@@ -35,7 +42,7 @@ class Watch:
     """
 
     due_at: float = 0.0
-    situation: Situation = Situation.UNKNOWN
+    situation: SubscriptionState = SubscriptionState.UNKNOWN
     reason: str | None = None
     outdated: str | None = None
     expires_at: datetime | None = None
@@ -47,7 +54,7 @@ class Watch:
     failures: int = 0
     not_before: float = 0.0
 
-    def heed(self, lifecycle_event: str, subscription_id: str, now: float) -> None:
+    def handle(self, lifecycle_event: str, subscription_id: str, now: float) -> None:
         """Take a lifecycle event in; what it asks for is done at the next look, which comes soon."""
         match lifecycle_event:
             case "reauthorizationRequired":
@@ -66,22 +73,22 @@ class Watch:
         """Have the next visit come now, but not before Graph allows."""
         self.due_at = min(self.due_at, max(now, self.not_before))
 
-    def wishes(self) -> Wishes:
+    def wishes(self) -> LifecycleHints:
         """What a visit that begins now is to act on; more may come in while it lasts."""
-        return Wishes(frozenset(self.reauthorize), frozenset(self.removed))
+        return LifecycleHints(frozenset(self.reauthorize), frozenset(self.removed))
 
-    def met(self, wishes: Wishes, actions: Sequence[Action], steps: Sequence[Step]) -> None:
+    def met(self, wishes: LifecycleHints, actions: Sequence[SubscriptionAction], steps: Sequence[ChangeStep]) -> None:
         """Forget what a visit has done, and note which subscriptions it did not find.
 
         A conflict refutes what was said to be removed: Graph has a subscription, which its list may show.
         """
         self.reauthorize -= wishes.reauthorize - unrenewed(actions, steps)
         outcome = steps[-1].outcome if steps else None
-        if outcome is None or isinstance(outcome, Conflict) or not failed(outcome):
+        if outcome is None or isinstance(outcome, SubscriptionConflict) or not failed(outcome):
             self.removed -= wishes.removed
         self.removed |= vanished(steps)
 
-    def judged(self, verdict: Verdict, now: float, time_scale: float) -> None:
+    def judged(self, verdict: SubscriptionVerdict, now: float, time_scale: float) -> None:
         """A visit is over: the next one comes after the usual interval, or sooner if something failed.
 
         The pauses begin anew when another thing fails: a subscription that is missing now must not wait as long as one

@@ -18,21 +18,21 @@ from ringback_ingest.webhook.core.exchange import Exchange
 from ringback_ingest.webhook.core.limits import (
     ANSWER_SECONDS,
     BODY_SECONDS,
-    HEAD_OCTETS,
+    HEAD_BYTES,
     HEAD_SECONDS,
     IDLE_SECONDS,
-    REQUEST_OCTETS,
+    REQUEST_BYTES,
     UNPROVEN_SECONDS,
 )
 
-__all__ = ["Connection", "Handler", "Hub", "Reply"]
+__all__ = ["Connection", "Handler", "Responder", "ServerState"]
 
 _VERSIONS = frozenset({"1.0", "1.1"})
 _LINGER_SECONDS = 2.0
 """How long a refused client may go on sending; were the socket closed at once, it would see a reset and no answer."""
 
 
-class Reply(Protocol):
+class Responder(Protocol):
     """Answers a POST; to be called exactly once, at once or later."""
 
     def __call__(self, status: Status) -> None:
@@ -43,7 +43,7 @@ class Reply(Protocol):
 class Handler(Protocol):
     """What becomes of a whole, admitted POST."""
 
-    def take(self, query: NotificationQuery, body: bytes, reply: Reply, answer_by: float) -> bool:
+    def take(self, query: NotificationQuery, body: bytes, reply: Responder, answer_by: float) -> bool:
         """Judge the body and answer, at once or when Kafka has, but not after `answer_by`, in the loop's time.
 
         Returns:
@@ -52,7 +52,7 @@ class Handler(Protocol):
         ...
 
 
-class Hub(Protocol):
+class ServerState(Protocol):
     """What all connections share."""
 
     handler: Handler
@@ -71,8 +71,8 @@ class Hub(Protocol):
         """Forget a connection."""
         ...
 
-    def hold(self, octets: int) -> bool:
-        """Account for body octets in memory, negative when let go; False when there are too many."""
+    def hold(self, byte_count: int) -> bool:
+        """Account for body bytes in memory, negative when let go; False when there are too many."""
         ...
 
     def answered(self, status: Status) -> None:
@@ -87,7 +87,7 @@ class Hub(Protocol):
 class Connection(asyncio.Protocol):
     """Parses requests one after the other; a second one before the answer to the first ends the connection after it."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: ServerState) -> None:
         self._hub = hub
         self._clock = asyncio.get_running_loop().time
         self._parser = httptools.HttpRequestParser(self)
@@ -131,12 +131,12 @@ class Connection(asyncio.Protocol):
         if self._exchange is not None and not self._answering:
             self._count(self._exchange, len(data))
 
-    def _count(self, exchange: Exchange, octets: int) -> None:
+    def _count(self, exchange: Exchange, byte_count: int) -> None:
         """The parser keeps a header, or a trailer, to itself until it is whole: what it may hold is bounded here."""
-        self._unfinished += octets
-        if exchange.verdict is None and self._unfinished > HEAD_OCTETS:
+        self._unfinished += byte_count
+        if exchange.verdict is None and self._unfinished > HEAD_BYTES:
             self._refuse(Status.HEAD_TOO_LARGE)
-        elif self._unfinished > REQUEST_OCTETS:
+        elif self._unfinished > REQUEST_BYTES:
             self._refuse(Status.TOO_LARGE)
 
     def eof_received(self) -> bool:
@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
     def _closes(self) -> bool:
         return self._last or self._hub.closing
 
-    def _send(self, status: Status, octets: bytes) -> None:
+    def _send(self, status: Status, data: bytes) -> None:
         closes = self._closes()
         self._hub.answered(status)
         self._let_go()
@@ -277,7 +277,7 @@ class Connection(asyncio.Protocol):
         self.deadline = self._clock() + IDLE_SECONDS if self._proven else self._prove_by
         if self._transport.is_closing():
             return
-        self._transport.write(octets)
+        self._transport.write(data)
         if closes:
             self._transport.close()
 

@@ -12,14 +12,14 @@ from ringback_common.metrics import WEBHOOK_CONNECTIONS, WEBHOOK_CUT, WEBHOOK_PO
 from ringback_ingest.webhook.adapters.alarms import Alarms
 from ringback_ingest.webhook.adapters.connection import Connection, Handler
 from ringback_ingest.webhook.core.admission import Status
-from ringback_ingest.webhook.core.unproven import Unproven
+from ringback_ingest.webhook.core.unproven import UnprovenConnections
 
 __all__ = ["HttpServer"]
 
 _CONNECTIONS = 4096
 """At 16 KiB of head each some 64 MiB; Graph's senders use a few hundred."""
 
-_BODY_OCTETS = 64 * 1024 * 1024
+_BODY_BYTES = 64 * 1024 * 1024
 """Bodies in memory over all connections; beyond it a POST is answered 503 and Graph sends again."""
 
 _SWEEP_SECONDS = 0.25
@@ -48,11 +48,11 @@ class HttpServer:
         self.port = port
         self._host = host
         self._unproven_per_peer = unproven_per_peer
-        self._unproven: Unproven[Connection] = Unproven()
+        self._unproven: UnprovenConnections[Connection] = UnprovenConnections()
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._octets = 0
+        self._bytes = 0
         self._posts = {status: WEBHOOK_POSTS.labels(str(int(status))) for status in Status}
         self._swept_at = 0.0
         self._alarms = Alarms(SystemClock())
@@ -127,10 +127,10 @@ class HttpServer:
             self.closed(victim)  # now: the transport tells of the end only later
             victim.abort()
 
-    def hold(self, octets: int) -> bool:
-        """Account for body octets in memory."""
-        self._octets += octets
-        return self._octets <= _BODY_OCTETS
+    def hold(self, byte_count: int) -> bool:
+        """Account for body bytes in memory."""
+        self._bytes += byte_count
+        return self._bytes <= _BODY_BYTES
 
     def answered(self, status: Status) -> None:
         """Count an answer."""

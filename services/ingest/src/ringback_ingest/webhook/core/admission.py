@@ -6,9 +6,9 @@ from functools import lru_cache
 from urllib.parse import parse_qs
 
 from ringback_ingest.client_state import NotificationQuery
-from ringback_ingest.webhook.core.limits import BODY_OCTETS, TOKEN_OCTETS
+from ringback_ingest.webhook.core.limits import BODY_BYTES, TOKEN_BYTES
 
-__all__ = ["Admitted", "Echo", "Head", "Status", "admit"]
+__all__ = ["Admitted", "Echo", "RequestHead", "Status", "admit"]
 
 _PATHS = frozenset({b"/graph/notifications", b"/graph/lifecycle"})
 
@@ -29,7 +29,7 @@ class Status(IntEnum):
 
 
 @dataclass(slots=True)
-class Head:
+class RequestHead:
     """The parts of a request's head that decide; header values as sent."""
 
     method: bytes = b""
@@ -59,13 +59,13 @@ class Echo:
     token: bytes
 
 
-def admit(head: Head) -> Admitted | Echo | Status:
+def admit(head: RequestHead) -> Admitted | Echo | Status:
     """Let a request in, echo its token, or refuse it with a status."""
     if head.path not in _PATHS:
         return Status.NOT_FOUND
     if head.method != b"POST":
         return Status.METHOD_NOT_ALLOWED
-    if _declared(head.content_length) > BODY_OCTETS:
+    if _declared(head.content_length) > BODY_BYTES:
         return Status.TOO_LARGE
     asked = _asked(head.query)
     if isinstance(asked, Admitted) and not (_is_json(head.content_type) and _is_plain(head)):
@@ -82,7 +82,7 @@ def _is_json(content_type: bytes) -> bool:
     return content_type.partition(b";")[0].strip().lower() == b"application/json"
 
 
-def _is_plain(head: Head) -> bool:
+def _is_plain(head: RequestHead) -> bool:
     """Nothing is compressed: what it would grow to is unknown."""
     encoding, transfer = head.content_encoding.strip().lower(), head.transfer_encoding.strip().lower()
     return encoding in {b"", b"identity"} and transfer in {b"", b"chunked"}
@@ -102,4 +102,4 @@ def _asked(query: bytes) -> Admitted | Echo | Status:
 
 def _echo(tokens: list[str]) -> Echo | Status:
     token = tokens[0].encode()
-    return Echo(token) if len(tokens) == 1 and 0 < len(token) <= TOKEN_OCTETS else Status.BAD_REQUEST
+    return Echo(token) if len(tokens) == 1 and 0 < len(token) <= TOKEN_BYTES else Status.BAD_REQUEST

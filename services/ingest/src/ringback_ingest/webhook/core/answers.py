@@ -6,24 +6,24 @@ What may be of use later, or was not looked at, may not be answered so: 202 woul
 
 from collections.abc import Collection
 
-from ringback_ingest.client_state import Standing
+from ringback_ingest.client_state import KeyStatus
 from ringback_ingest.webhook.core.admission import Status
-from ringback_ingest.webhook.core.notifications import Refused
+from ringback_ingest.webhook.core.notifications import RefusalReason
 
 __all__ = ["answer_to"]
 
 
-def answer_to(refused: Collection[Refused], standing: Standing | None, *, key_may_come: bool) -> Status:
+def answer_to(refused: Collection[RefusalReason], key_status: KeyStatus | None, *, key_may_come: bool) -> Status:
     """Decide the status.
 
     Args:
         refused: why items of the POST were not taken.
-        standing: of the key that its URL names; None for a URL that is not ours.
+        key_status: of the key that its URL names; None for a URL that is not ours.
         key_may_come: whether the unknown key is still waited for that an item names, or the URL of what cannot be
             decoded: an item of it may be in there.
     """
-    if Refused.TOO_MANY_ITEMS in refused:
+    if RefusalReason.TOO_MANY_ITEMS in refused:
         return Status.TOO_LARGE
-    if key_may_come or (Refused.UNDECODABLE in refused and standing is Standing.VALID):
+    if key_may_come or (RefusalReason.UNDECODABLE in refused and key_status is KeyStatus.VALID):
         return Status.UNAVAILABLE
     return Status.ACCEPTED

@@ -18,7 +18,7 @@ from ringback_common.json_text import text_of
 
 from ringback_ingest.webhook.core.limits import ITEMS
 
-__all__ = ["Items", "items_of"]
+__all__ = ["BodyItems", "items_of"]
 
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 """A text, closed or not, or what gives structure; possessive, so that no body costs more than its length."""
@@ -32,7 +32,7 @@ _LENIENT = json.JSONDecoder(strict=False, parse_int=float)
 
 
 @dataclass(slots=True)
-class Items:
+class BodyItems:
     """What a body holds.
 
     Attributes:
@@ -44,14 +44,14 @@ class Items:
     broken: int = 0
 
 
-def items_of(body: bytes) -> Items | None:
+def items_of(body: bytes) -> BodyItems | None:
     """Read a body; None if it is JSON, but no object with an array `value`."""
     try:
         collection = _collection(body)
     except (ValueError, RecursionError):
         return _salvaged(text_of(body))
     items = cast("dict[str, Any]", collection).get("value") if isinstance(collection, dict) else None
-    return Items(cast("list[Any]", items)) if isinstance(items, list) else None
+    return BodyItems(cast("list[Any]", items)) if isinstance(items, list) else None
 
 
 def _collection(body: bytes) -> object:
@@ -74,11 +74,11 @@ def _tokens(text: str) -> Iterator[_Token]:
         depth += kind in "[{"
 
 
-def _salvaged(text: str) -> Items:
-    tokens, items = _tokens(text), Items()
+def _salvaged(text: str) -> BodyItems:
+    tokens, items = _tokens(text), BodyItems()
     begin = _begin(text, tokens)
     if begin is None:
-        return Items(broken=1)
+        return BodyItems(broken=1)
     for piece in islice(_pieces(text, begin, tokens), ITEMS + 1):  # one more says that they are too many
         _read(piece, items)
     items.broken += not _ended(text, tokens)
@@ -113,7 +113,7 @@ def _pieces(text: str, begin: int, tokens: Iterator[_Token]) -> Iterator[str]:
                 return
 
 
-def _read(piece: str, items: Items) -> None:
+def _read(piece: str, items: BodyItems) -> None:
     """Read one item."""
     if not piece.strip(_BLANK):
         return  # of an empty array, or behind the last comma

@@ -1,7 +1,7 @@
-"""One request, from its first octet to its verdict: counts octets, keeps what decides, forgets the rest."""
+"""One request, from its first octet to its verdict: counts bytes, keeps what decides, forgets the rest."""
 
-from ringback_ingest.webhook.core.admission import Admitted, Echo, Head, Status, admit
-from ringback_ingest.webhook.core.limits import BODY_OCTETS, HEAD_OCTETS
+from ringback_ingest.webhook.core.admission import Admitted, Echo, RequestHead, Status, admit
+from ringback_ingest.webhook.core.limits import BODY_BYTES, HEAD_BYTES
 
 __all__ = ["Exchange"]
 
@@ -9,14 +9,14 @@ __all__ = ["Exchange"]
 class Exchange:
     """Fed by the HTTP parser; `verdict` is set as soon as nothing that follows can change it."""
 
-    __slots__ = ("_body", "_head", "_head_octets", "_url", "body_octets", "expects_continue", "verdict")
+    __slots__ = ("_body", "_head", "_head_bytes", "_url", "body_bytes", "expects_continue", "verdict")
 
     def __init__(self) -> None:
-        self._head = Head()
-        self._head_octets = 0
+        self._head = RequestHead()
+        self._head_bytes = 0
         self._url = b""
         self._body: bytes | bytearray = b""
-        self.body_octets = 0
+        self.body_bytes = 0
         self.expects_continue = False
         self.verdict: Admitted | Echo | Status | None = None
 
@@ -58,8 +58,8 @@ class Exchange:
 
     def data(self, chunk: bytes) -> None:
         """Take a part of the body; a body that grows past its limit is refused and let go."""
-        self.body_octets += len(chunk)
-        if self.body_octets > BODY_OCTETS:
+        self.body_bytes += len(chunk)
+        if self.body_bytes > BODY_BYTES:
             self.verdict = Status.TOO_LARGE
             self._body = b""
         elif isinstance(self.verdict, Admitted):
@@ -76,7 +76,7 @@ class Exchange:
         else:
             self._body = bytearray(self._body + chunk) if self._body else chunk
 
-    def _count_head(self, octets: int) -> None:
-        self._head_octets += octets
-        if self._head_octets > HEAD_OCTETS:
+    def _count_head(self, byte_count: int) -> None:
+        self._head_bytes += byte_count
+        if self._head_bytes > HEAD_BYTES:
             self.verdict = Status.HEAD_TOO_LARGE

@@ -3,7 +3,7 @@
 from datetime import datetime
 from functools import lru_cache
 
-from ringback_ingest.client_state import KeyRing, NotificationQuery, Standing, matches
+from ringback_ingest.client_state import KeyRing, KeyStatus, NotificationQuery, matches
 
 __all__ = ["Proof"]
 
@@ -35,6 +35,6 @@ class Proof:
         """Whether a subscription of ours carries this clientState."""
         return matches(presented, self._expected(tenant_id, slot))
 
-    def standing(self, query: NotificationQuery) -> Standing | None:
+    def key_status(self, query: NotificationQuery) -> KeyStatus | None:
         """How the key stands that a URL of ours names; None for a URL of another installation."""
-        return self._ring.standing(query.kid, self._now) if query.installation == self._installation else None
+        return self._ring.key_status(query.kid, self._now) if query.installation == self._installation else None

@@ -2,28 +2,28 @@
 
 __all__ = [
     "ANSWER_SECONDS",
-    "BODY_OCTETS",
+    "BODY_BYTES",
     "BODY_SECONDS",
-    "HEAD_OCTETS",
+    "HEAD_BYTES",
     "HEAD_SECONDS",
     "IDLE_SECONDS",
     "ITEMS",
     "KAFKA_SECONDS",
-    "REQUEST_OCTETS",
-    "TOKEN_OCTETS",
+    "REQUEST_BYTES",
+    "TOKEN_BYTES",
     "UNPROVEN_SECONDS",
 ]
 
 ANSWER_SECONDS = 2.5
 """From the end of the head to the answer, whatever the body and Kafka took of it; Graph waits 3 s, the way included."""
 
-BODY_OCTETS = 1024 * 1024
-"""Declared and actual. A notification has some 700 octets and Graph batches tens; what is refused is lost after 4 h."""
+BODY_BYTES = 1024 * 1024
+"""Declared and actual. A notification has some 700 bytes and Graph batches tens; what is refused is lost after 4 h."""
 
 BODY_SECONDS = 2.0
 """From the end of the head; a body that takes longer leaves Kafka too little of `ANSWER_SECONDS`."""
 
-HEAD_OCTETS = 16 * 1024
+HEAD_BYTES = 16 * 1024
 """Request line and headers together; a validation token of 4 KiB triples at most when it is URL-encoded."""
 
 HEAD_SECONDS = 5.0
@@ -38,10 +38,10 @@ ITEMS = 5_000
 KAFKA_SECONDS = 2.0
 """From the write to its acknowledgement; less when the body took its time."""
 
-REQUEST_OCTETS = HEAD_OCTETS + 2 * BODY_OCTETS
+REQUEST_BYTES = HEAD_BYTES + 2 * BODY_BYTES
 """A whole request as it comes: chunks of some size fit; tiny ones, long extensions and trailers do not."""
 
-TOKEN_OCTETS = 4 * 1024
+TOKEN_BYTES = 4 * 1024
 """A validation token, decoded."""
 
 UNPROVEN_SECONDS = 5.0

@@ -18,12 +18,12 @@ from ringback_events.platform_events import LifecycleEvent
 from ringback_events.topics import FETCH, LIFECYCLE
 from ringback_events.wire import FetchRequestWire
 
-from ringback_ingest.client_state import CALL_RECORDS, NotificationQuery, Standing, is_kid
+from ringback_ingest.client_state import CALL_RECORDS, KeyStatus, NotificationQuery, is_kid
 from ringback_ingest.webhook.core.bodies import items_of
 from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.limits import ITEMS
 
-__all__ = ["Arrival", "Refused", "Taken", "take"]
+__all__ = ["Arrival", "DecodedBody", "RefusalReason", "take"]
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _CALL_RECORD_TYPE = re.compile(r"#microsoft\.graph\.(?:callrecords\.)?callrecord", re.IGNORECASE)
@@ -35,7 +35,7 @@ _LONGEST_CALL_ID = 256
 _LONGEST_NAME = 64
 
 
-class Refused(StrEnum):
+class RefusalReason(StrEnum):
     """Why an item, or a whole body, was not taken; a metric label.
 
     `undecodable` is a body, or a piece of one, that cannot be read; `unknown_kid` an item that carries our installation
@@ -67,14 +67,14 @@ class Arrival:
 
 
 @dataclass(slots=True)
-class Taken:
+class DecodedBody:
     """What a body became: records to be produced, and what was refused."""
 
     messages: list[Message] = field(default_factory=list[Message])
-    refused: list[Refused] = field(default_factory=list[Refused])
+    refused: list[RefusalReason] = field(default_factory=list[RefusalReason])
 
 
-def take(body: bytes, arrival: Arrival, proof: Proof) -> Taken:
+def take(body: bytes, arrival: Arrival, proof: Proof) -> DecodedBody:
     """Decode a body and make a record of every genuine item of it.
 
     Notifications and lifecycle events are told apart by their members, not by the path, for Graph sends both to one
@@ -82,28 +82,28 @@ def take(body: bytes, arrival: Arrival, proof: Proof) -> Taken:
     """
     items = items_of(body)
     if items is None:
-        return Taken(refused=[Refused.NOT_A_COLLECTION])
+        return DecodedBody(refused=[RefusalReason.NOT_A_COLLECTION])
     if len(items.found) > ITEMS:
-        return Taken(refused=[Refused.TOO_MANY_ITEMS])
-    taken = Taken(refused=[Refused.UNDECODABLE] * items.broken)
+        return DecodedBody(refused=[RefusalReason.TOO_MANY_ITEMS])
+    taken = DecodedBody(refused=[RefusalReason.UNDECODABLE] * items.broken)
     for item in items.found:
         outcome = _record(item, arrival, proof)
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, RefusalReason):
             taken.refused.append(outcome)
         else:
             taken.messages.append(outcome)
     return taken
 
 
-def _record(item: Any, arrival: Arrival, proof: Proof) -> Message | Refused:
+def _record(item: Any, arrival: Arrival, proof: Proof) -> Message | RefusalReason:
     if not isinstance(item, dict):
-        return Refused.MALFORMED_ITEM
+        return RefusalReason.MALFORMED_ITEM
     members = cast("dict[str, Any]", item)
     tenant_id, presented = members.get("tenantId"), members.get("clientState")
     if not isinstance(tenant_id, str) or _GUID.fullmatch(tenant_id) is None:
-        return Refused.MALFORMED_ITEM
+        return RefusalReason.MALFORMED_ITEM
     if not isinstance(presented, str) or len(presented) > _LONGEST_CLIENT_STATE:
-        return Refused.FORGED
+        return RefusalReason.FORGED
     tenant_id = tenant_id.lower()
     if not proof.genuine(tenant_id, arrival.query.slot, presented.encode(errors="replace")):
         return _unproven(presented, arrival.query, proof)
@@ -112,19 +112,19 @@ def _record(item: Any, arrival: Arrival, proof: Proof) -> Message | Refused:
     return _fetch_request(members, tenant_id, arrival)
 
 
-def _unproven(presented: str, query: NotificationQuery, proof: Proof) -> Refused:
+def _unproven(presented: str, query: NotificationQuery, proof: Proof) -> RefusalReason:
     """A subscription of ours names one key id in its URL and in its clientState."""
     kid = presented.partition(".")[0]
-    ours = kid == query.kid and is_kid(kid) and proof.standing(query) not in {None, Standing.VALID}
-    return Refused.UNKNOWN_KID if ours else Refused.FORGED
+    ours = kid == query.kid and is_kid(kid) and proof.key_status(query) not in {None, KeyStatus.VALID}
+    return RefusalReason.UNKNOWN_KID if ours else RefusalReason.FORGED
 
 
-def _fetch_request(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> Message | Refused:
+def _fetch_request(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> Message | RefusalReason:
     if arrival.query.slot != CALL_RECORDS or not _announces_call_record(item):
-        return Refused.OTHER_RESOURCE
+        return RefusalReason.OTHER_RESOURCE
     call_id, subscription_id = _call_id(item), item.get("subscriptionId")
     if call_id is None or not _is_name(subscription_id):
-        return Refused.MALFORMED_ITEM
+        return RefusalReason.MALFORMED_ITEM
     change_type = item.get("changeType")
     request: FetchRequestWire = {
         "tenantId": tenant_id,
@@ -140,10 +140,10 @@ def _fetch_request(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> Me
     return Message(FETCH.name, call_key(tenant_id, call_id), orjson.dumps(request), headers + arrival.trace)
 
 
-def _lifecycle_event(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> Message | Refused:
+def _lifecycle_event(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> Message | RefusalReason:
     subscription_id, name = item.get("subscriptionId"), item.get("lifecycleEvent")
     if not _is_name(subscription_id) or not _is_name(name):
-        return Refused.MALFORMED_ITEM
+        return RefusalReason.MALFORMED_ITEM
     try:
         event = LifecycleEvent.model_validate(
             {
@@ -155,7 +155,7 @@ def _lifecycle_event(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> 
             }
         )
     except ValidationError:
-        return Refused.MALFORMED_ITEM
+        return RefusalReason.MALFORMED_ITEM
     headers = lifecycle_headers(
         tenant_id=tenant_id,
         subscription_id=event.subscription_id,

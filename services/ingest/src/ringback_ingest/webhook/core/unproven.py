@@ -3,12 +3,12 @@
 from collections import defaultdict
 from typing import Generic, TypeVar
 
-__all__ = ["Unproven"]
+__all__ = ["UnprovenConnections"]
 
 _Connection = TypeVar("_Connection")
 
 
-class Unproven(Generic[_Connection]):
+class UnprovenConnections(Generic[_Connection]):
     """Knows them by peer, in the order in which they came."""
 
     def __init__(self) -> None:

@@ -1,0 +1,1 @@
+"""Writing to Kafka: the idempotent producer, acknowledged stages, group commit."""

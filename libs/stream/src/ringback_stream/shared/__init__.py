@@ -1,0 +1,1 @@
+"""What the processes share through Kafka: the control table, waits, status reports, compacted topics."""

@@ -1,0 +1,1 @@
+"""From Graph's JSON to the restricted record; pure."""

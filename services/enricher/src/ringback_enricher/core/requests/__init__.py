@@ -1,0 +1,1 @@
+"""Fetch requests: decoding them, and when a call is asked for again; pure."""
