@@ -1,6 +1,6 @@
 """How often a request is written and how much of a tenant's quota is used, on a log in memory and virtual time.
 
-Real are Consumer, BackpressureGate, AsidePolicy, AsideWriter, KeyedRunner and KeyQueue; the tenants' quota is a token bucket.
+Real are Consumer, BackpressureGate, AsidePolicy, AsideWriter, KeyedRunner and KeyQueue; the quota is a token bucket.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The whole of the runtime between poll and commit, under every interleaving, against a set of offsets.
 
-Real are Consumer, BackpressureGate, AsidePolicy, AsideWriter, Assignment, OffsetTrackers, Ownership, KeyedRunner, KeyQueue, Breaker and
-OutcomeHandler.
+Real are Consumer, BackpressureGate, AsidePolicy, AsideWriter, Assignment, OffsetTrackers, Ownership, KeyedRunner,
+KeyQueue, Breaker and OutcomeHandler.
 In memory is only what aiokafka does: a broker cannot be told when to answer, and takes real seconds for a rebalance.
 """
 

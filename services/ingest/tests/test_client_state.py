@@ -106,7 +106,7 @@ def test_the_key_that_is_valid_longest_signs_meanwhile(ring: KeyRing) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kid", "now", "standing"),
+    ("kid", "now", "key_status"),
     [
         ("k2", LEAVES, KeyStatus.VALID),
         ("k1", LEAVES - INSTANT, KeyStatus.VALID),
@@ -116,7 +116,7 @@ def test_the_key_that_is_valid_longest_signs_meanwhile(ring: KeyRing) -> None:
         ("k9", FROM, KeyStatus.UNKNOWN),
     ],
 )
-def test_standing_of_a_kid(ring: KeyRing, kid: str, now: datetime, key_status: KeyStatus) -> None:
+def test_the_status_of_a_key_id(ring: KeyRing, kid: str, now: datetime, key_status: KeyStatus) -> None:
     """What the file says of a key id decides whether one waits for its key."""
     assert replace(ring, withdrawn=frozenset({"k0"})).key_status(kid, now) is key_status
 

@@ -214,7 +214,7 @@ async def test_a_genuine_post_that_kafka_does_not_take_proves_its_sender(
 
 async def test_bodies_in_memory_are_capped(connect: Connect, monkeypatch: pytest.MonkeyPatch, http: HttpServer) -> None:
     """When all bodies together are too much, one more is answered 503 and forgotten."""
-    monkeypatch.setattr(server, "_BODY_OCTETS", 1000)
+    monkeypatch.setattr(server, "_BODY_BYTES", 1000)
     holder, refused = await connect(), await connect()
     await holder.send(post(b"x" * 900)[:-1])
     await eventually(lambda: http._bytes == 899)

@@ -1,5 +1,6 @@
-"""The Kafka runtime: the object that commits, lanes, retries, dead letters, producers, control and status.
+"""The Kafka runtime: consuming with commits, publishing, the state that processes share, and a process around them.
 
-Pure (no I/O, no clock): `trackers`, `keyqueue`, `breaker`, `failures`, `limit`, `partitions`, `flows`, and the
-messages of `dead_letters`. Shell: the rest. Begin reading at `run`, then `consumer`, `keyed`, `trackers`.
+`flows` is how a service describes what it consumes; `consume` runs it, `aside` moves away what cannot be finished soon,
+`publish` writes, `shared` is what all processes read, `process` starts and watches. Begin reading at
+`process.runtime`, then `consume.consumer`, `consume.keyed_runner`, `consume.offsets`.
 """

@@ -82,7 +82,7 @@ def objection(committed: Outcome, now: Outcome) -> str | None:
     if changed and not raised:
         return (
             f"What is derived or projected has changed ({', '.join(changed)}): raise RULES_NUMBER in "
-            "ringback_enricher/core/derive/rules.py, then run `make contracts`; if it was not to change, this is a fault."
+            "ringback_enricher/core/derive/rules.py, then run `make contracts`; if nothing was to, it is a fault."
         )
     if raised and now.cases == committed.cases:
         return (

@@ -15,7 +15,7 @@ STALL = (
     "A stall of 15 s is no fault: when a process was killed, Kafka gives what it was reading to another one, or to the "
     "same one started again, only after its session has ended; a process that stops in order hands over at once."
 )
-"""What the session time-out of the services' consumers, `_SESSION_MS` in `ringback_stream.consume.consumer`, looks like."""
+"""How the session time-out of the services' consumers shows, `_SESSION_MS` in `ringback_stream.consume.consumer`."""
 
 _POOR = "SELECT call_id, start_date_time, sites FROM callrecords.call WHERE quality_verdict = 'poor' LIMIT 5"
 

@@ -109,7 +109,15 @@ def _wait(outcome: ChangeOutcome) -> float:
 
 def word(outcome: ChangeOutcome) -> str:
     """An outcome as one bounded word, for audit, metrics and logs."""
-    return outcome.reason if isinstance(outcome, ChangeRefused | ChangeUnanswered) else type(outcome).__name__.lower()
+    match outcome:
+        case ChangeRefused(reason) | ChangeUnanswered(reason):
+            return reason
+        case ChangeDone():
+            return "done"
+        case SubscriptionGone():
+            return "gone"
+        case SubscriptionConflict():
+            return "conflict"
 
 
 def _created(steps: Sequence[ChangeStep]) -> bool:
