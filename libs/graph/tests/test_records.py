@@ -169,10 +169,10 @@ async def test_pages_that_lead_in_a_circle_end(graph: Any, tenant: Tenant, reply
 
 
 async def test_the_caps_end_a_read(graph: Any, tenant: Tenant, reply: Make) -> None:
-    """Pages, octets, one page's size and time are capped."""
+    """Pages, bytes, one page's size and time are capped."""
     graph.answer = Record(reply, 1000)
     assert await read(graph, tenant, requests=5) == TooLarge("pages")
-    assert await read(graph, tenant, octets=5000) == TooLarge("record")
+    assert await read(graph, tenant, byte_count=5000) == TooLarge("record")
     with pytest.raises(Transient):
         await read(graph, tenant, seconds=-1.0)
     graph.answer = lambda _: Reply(200, {}, None)
@@ -310,13 +310,13 @@ class _Counted:
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
 
-    async def ahead(self, octets: int) -> None:
+    async def ahead(self, byte_count: int) -> None:
         """Note it."""
-        self.asked.append(("ahead", octets))
+        self.asked.append(("ahead", byte_count))
 
-    async def take(self, octets: int) -> None:
+    async def take(self, byte_count: int) -> None:
         """Note it."""
-        self.asked.append(("take", octets))
+        self.asked.append(("take", byte_count))
 
     def asking(self) -> AbstractContextManager[None]:
         """Note it."""
@@ -334,7 +334,7 @@ async def test_room_for_a_page_is_waited_for_before_it_is_asked_for(graph: Any, 
     found = await RecordReader(graph.client()).read(tenant, CALL, BULK, room=room)
     assert isinstance(found, Found)
     assert [kind for kind, _ in room.asked] == ["restart", *["ahead", "asking"] * len(graph.requests)]
-    first, *later = [octets for kind, octets in room.asked if kind == "ahead"]
+    first, *later = [byte_count for kind, byte_count in room.asked if kind == "ahead"]
     assert first == 0
     assert min(later) > 1000
     assert all(request.room is room for request in graph.requests)
@@ -347,11 +347,11 @@ class _Full(_Counted):
         super().__init__()
         self._clock = clock
 
-    async def ahead(self, octets: int) -> None:
+    async def ahead(self, byte_count: int) -> None:
         """Time passes."""
         self._clock.seconds += 1000
         self.waited += 1000
-        await super().ahead(octets)
+        await super().ahead(byte_count)
 
 
 async def test_waiting_for_room_is_not_held_against_the_record(graph: Any, tenant: Tenant, reply: Make) -> None:
@@ -368,8 +368,8 @@ async def test_a_record_at_the_limit_is_found_and_one_byte_more_is_too_large(
     graph.answer = Record(reply, sessions=130)
     found = await read(graph, tenant)
     assert isinstance(found, Found)
-    assert isinstance(await read(graph, tenant, octets=found.byte_count), Found)
-    assert await read(graph, tenant, octets=found.byte_count - 1) == TooLarge("record")
+    assert isinstance(await read(graph, tenant, byte_count=found.byte_count), Found)
+    assert await read(graph, tenant, byte_count=found.byte_count - 1) == TooLarge("record")
 
 
 @pytest.mark.parametrize("page_status", [404, 400])
@@ -382,12 +382,12 @@ async def test_a_refusal_about_participants_is_not_held_against_the_record(
     record.lacks = (reply(400, told), reply(page_status, told))
     served = [record(request) for request in await _requests(graph, tenant)]
     whole = b"".join(each.body or b"" for each in served if each.status == 200)
-    octets = max(len(whole), whole.count(b"{") * 128)
+    byte_count = max(len(whole), whole.count(b"{") * 128)
     assert [each.status for each in served] == [200, 200, 200, 400, page_status, 200]
-    found = await read(graph, tenant, octets=octets)
+    found = await read(graph, tenant, byte_count=byte_count)
     assert isinstance(found, Found)
-    assert found.byte_count == octets
-    assert await read(graph, tenant, octets=octets - 1) == TooLarge("record")
+    assert found.byte_count == byte_count
+    assert await read(graph, tenant, byte_count=byte_count - 1) == TooLarge("record")
 
 
 async def _requests(graph: Any, tenant: Tenant) -> list[Request]:
@@ -402,5 +402,5 @@ async def test_what_would_become_much_from_little_is_too_large(graph: Any, tenan
     graph.answer = lambda request: reply(
         200, record.head() | ({"sessions": [{}] * 1000} if request.url.endswith(SESSIONS) else {})
     )
-    assert isinstance(await read(graph, tenant, octets=1002 * 128), Found)
-    assert await read(graph, tenant, octets=1000 * 128) == TooLarge("record")
+    assert isinstance(await read(graph, tenant, byte_count=1002 * 128), Found)
+    assert await read(graph, tenant, byte_count=1000 * 128) == TooLarge("record")
