@@ -11,11 +11,17 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    CorruptRecordException,
     InvalidProducerEpoch,
     KafkaError,
+    KafkaTimeoutError,
+    ListenerNotFound,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
     ProducerClosed,
+    ReplicaNotAvailableError,
+    StaleLeaderEpochCodeError,
+    UnknownError,
     UnknownProducerId,
 )
 from ringback_common.errors import Transient
@@ -28,7 +34,7 @@ from ringback_events.partition import partition_for
 from ringback_stream.publish.large_batch import LARGE, large_batch
 from ringback_stream.shared.connection import client_options, full_name
 
-__all__ = ["LARGEST_REQUEST", "POISON", "Client", "size_of", "traced"]
+__all__ = ["LARGEST_REQUEST", "POISON", "Client", "may_pass", "size_of", "traced"]
 
 LARGEST_REQUEST = 160 * 1024 * 1024
 """Bytes before compression, which is what aiokafka checks; zstd takes 16:1, so 8 MiB on the wire may be 128 here."""
@@ -45,6 +51,21 @@ POISON = (
     ProducerClosed,
 )
 """Answers after which an idempotent producer is of no more use."""
+_MAY_PASS = (
+    KafkaTimeoutError,  # of aiokafka's own queue, where a batch that waits lets none in
+    UnknownError,  # UNKNOWN_SERVER_ERROR: so a broker answers while its log directory goes offline
+    CorruptRecordException,  # CORRUPT_MESSAGE, damaged on its way
+    ReplicaNotAvailableError,
+    StaleLeaderEpochCodeError,  # code 13, NETWORK_EXCEPTION in Kafka's own client
+    ListenerNotFound,
+)
+"""Failures of a write that pass although aiokafka does not call them retriable; Kafka's own client repeats the last
+four."""
+
+
+def may_pass(failure: KafkaError) -> bool:
+    """Whether the same write may succeed later; if not, this program or its configuration is wrong."""
+    return failure.retriable or isinstance(failure, _MAY_PASS)
 
 
 def pace(producer: AIOKafkaProducer) -> None:

@@ -5,14 +5,14 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from ringback_common import logs
 from ringback_common.errors import ConfigError, RingbackError, Transient
 from ringback_common.outcomes import Message
 from ringback_common.settings import KafkaSettings
 
 from ringback_stream import telemetry
-from ringback_stream.publish.client import LARGEST_REQUEST, POISON, Client, size_of
+from ringback_stream.publish.client import LARGEST_REQUEST, POISON, Client, may_pass, size_of
 
 __all__ = ["MessageTooLarge", "Producer"]
 
@@ -126,7 +126,7 @@ class Producer:
         return sorted(unwritten)
 
     async def _deliver(self, message: Message) -> None:
-        """Send once; aiokafka's KafkaTimeoutError is that of its own queue, where a batch that waits lets none in."""
+        """Send once; over another producer if the broker will take nothing more from this one."""
         for _ in range(_TRIES):
             client = self._client
             try:
@@ -136,12 +136,8 @@ class Producer:
                 return await self._deliver_alone(message)
             except POISON:
                 await self._replace(client)
-            except TopicAuthorizationFailedError:
-                raise ConfigError(f"This process may not write the topic {message.topic}: check its ACLs.") from None
             except KafkaError as failure:
-                if not (failure.retriable or isinstance(failure, KafkaTimeoutError)):
-                    raise
-                raise Transient(f"Kafka did not take a message ({type(failure).__name__}).") from None
+                raise _named(failure, message.topic) from None
         raise Transient("Kafka refused a message in three producers.")
 
     async def _deliver_alone(self, message: Message) -> None:
@@ -151,6 +147,7 @@ class Producer:
 
         Raises:
             MessageTooLarge: the broker refuses this very message.
+            Transient, ConfigError: as `send`.
         """
         async with self._alone:
             alone = Client(self._kafka)
@@ -159,6 +156,10 @@ class Producer:
                 await alone.deliver(message)
             except MessageSizeTooLargeError:
                 raise MessageTooLarge(message.topic) from None
+            except POISON as failure:  # of a client that has sent nothing else: a broker that restarts
+                raise Transient(f"Kafka did not take a message ({type(failure).__name__}).") from None
+            except KafkaError as failure:
+                raise _named(failure, message.topic) from None
             finally:
                 await alone.retire()
 
@@ -195,3 +196,10 @@ class Producer:
                 if not waiter.done():
                     waiter.set_result(None)
                     break
+
+
+def _named(failure: KafkaError, topic: str) -> Exception:
+    """What a failed write means to its caller: an ACL to be set, something that may pass, or a bug, as it is."""
+    if isinstance(failure, TopicAuthorizationFailedError):
+        return ConfigError(f"This process may not write the topic {topic}: check its ACLs.")
+    return Transient(f"Kafka did not take a message ({type(failure).__name__}).") if may_pass(failure) else failure
