@@ -165,6 +165,16 @@ async def test_a_missing_topic_ends_the_process_with_one_sentence(
             await stream.run(asyncio.Event(), KeyedFlow(group(), (Lane(FETCH),), satisfied, given_up))
 
 
+async def test_a_process_that_has_reached_kafka_is_not_ready_before_its_flows_run(
+    kafka: Broker, topic_prefix: str, make_topics: MakeTopics
+) -> None:
+    """Each flow has a check of its own only once it runs."""
+    await make_topics(*NEEDED)
+    health = Health()
+    async with StreamRuntime.open(settings_for(kafka.bootstrap_servers, topic_prefix), "fetch", health=health):
+        assert health.failing_ready() == {"flows": "The flows do not run yet."}
+
+
 async def test_it_waits_for_a_broker_that_comes_late(
     kafka_broker: KafkaBroker, topic_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -222,7 +232,10 @@ async def waiting_for_kafka(
     try:
         await eventually(lambda: "Kafka cannot be reached; waiting for it." in caplog.messages)
         assert health.failing_live() == {}
-        assert health.failing_ready() == {"kafka": "Kafka has not been reached yet."}
+        assert health.failing_ready() == {
+            "kafka": "Kafka has not been reached yet.",
+            "flows": "The flows do not run yet.",
+        }
         yield task, health, seen
     finally:
         stop.set()

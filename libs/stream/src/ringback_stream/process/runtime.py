@@ -78,6 +78,7 @@ class StreamRuntime:
         stream = cls(settings, name, health, clock or SystemClock())
         health.ready("kafka", lambda: None if stream._connected else "Kafka has not been reached yet.")
         health.ready("control", stream._not_following)
+        health.ready("flows", lambda: None if stream.supervisors else "The flows do not run yet.")
         waiting = asyncio.create_task(stream._connect(topics), name="connect")
         try:
             await _until(waiting, stop)
