@@ -6,7 +6,7 @@ async with Stream.open(settings, "fetch", health=health, stop=stop) as stream:
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -85,8 +85,7 @@ class StreamRuntime:
             yield stream
         finally:
             waiting.cancel()
-            with suppress(asyncio.CancelledError, ConfigError):
-                await waiting
+            await asyncio.gather(waiting, return_exceptions=True)  # what it failed with is raised above
             await stream.waits.flush()
             await stream.control.stop()
             await stream.producer.stop()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from typing import cast
 
 import orjson
@@ -67,11 +66,10 @@ class ControlTable:
         self._task = asyncio.create_task(self._follow(reader), name="control")
 
     async def stop(self) -> None:
-        """Stop following."""
+        """Stop following; what the following has failed with is for `failed` to raise."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.gather(self._task, return_exceptions=True)
         if self._reader is not None:
             await stop_reader(self._reader)
 
