@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = ArgumentParser(prog="ringback-enricher", description="Fetches whole call records and publishes them.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('ringback-enricher')}")
     processes = parser.add_subparsers(dest="process", required=True)
-    processes.add_parser("fetch", help="fetch what the lanes ask for, until it is told to stop")
+    processes.add_parser("fetch", help="fetch what the lanes ask for, until it is stopped")
     _rederive_arguments(
         processes.add_parser("rederive", help="derive the records that are kept again by this release's revision")
     )
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _rederive_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="act; without it the plan is told and nothing is published")
+    parser.add_argument(
+        "--yes", action="store_true", help="act; without it the plan is printed, no more"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document instead of sentences")
     parser.add_argument(
         "--max-rate",

@@ -31,7 +31,7 @@ class Conversions:
     async def make(self, make: Callable[[], _Made], byte_count: int) -> _Made:
         """What `make` makes of a record of so many bytes of JSON.
 
-        The bytes are waited for before the turn: whoever has the turn needs nothing more, so that nobody blocks it.
+        The bytes are waited for before the turn: a conversion that has its turn waits for nothing more.
         """
         await current_hold().ahead(CONVERTING * byte_count)
         if byte_count <= _AT_ONCE:

@@ -1,4 +1,4 @@
-"""What the processes of `ringback-enricher` are told."""
+"""Settings of the processes of `ringback-enricher`."""
 
 from pathlib import Path
 

@@ -140,7 +140,7 @@ class KeyRing:
 
 
 def matches(presented: bytes, expected: Iterable[bytes]) -> bool:
-    """Whether one of `expected` was presented, in a time that does not tell which or how nearly."""
+    """Whether one of `expected` was presented, in a time that reveals neither which nor how nearly."""
     found = False
     for candidate in expected:
         found |= hmac.compare_digest(presented, candidate)

@@ -23,7 +23,7 @@ class KeysFile:
     Args:
         path: the file.
         profile: `dev` alone may use keys for development.
-        clock: tells when a key was first read.
+        clock: for the time at which a key was first read.
 
     Raises:
         ConfigError: the file cannot be read or used at start.

@@ -1,4 +1,4 @@
-"""What both processes of ingest are told about the webhook."""
+"""Settings of the webhook that both processes of ingest read."""
 
 from pathlib import Path
 

@@ -48,7 +48,7 @@ class PartitionReader:
             await consumer.start()
         except KafkaError:
             await stop_reader(consumer)
-            raise ConfigError(str(unreachable(kafka))) from None  # a job has nobody who tries again
+            raise ConfigError(str(unreachable(kafka))) from None  # a job is not restarted
         try:
             yield cls(consumer, kafka)
         except TopicAuthorizationFailedError:
@@ -83,10 +83,10 @@ class PartitionReader:
         return await self.end(partition) if found is None else found.offset
 
     async def read(self, partition: Partition, first: int, end: int) -> AsyncIterator[Sequence[Received]]:
-        """Records from `first` up to but without `end`, in batches; what retention removes meanwhile is left out.
+        """Records from `first` up to but without `end`, in batches; what retention removes during the read is left out.
 
         Raises:
-            Transient: Kafka went away meanwhile and stays away.
+            Transient: Kafka went away during the read and stays away.
         """
         ours = self._named(partition)
         self._consumer.assign([ours])

@@ -58,7 +58,7 @@ class Inventory:
 
     Args:
         revision: this release's; what is below it is to be derived again.
-        history: tell the versions of a call apart, so that older ones are planned, too.
+        history: each version of a call on its own, so that older ones are planned, too.
     """
 
     def __init__(self, revision: int, *, history: bool = False) -> None:
@@ -105,8 +105,8 @@ class Inventory:
         return revision < self._revision or (revision == self._revision and not self._opened[slot])
 
     def _identity(self, key: bytes, version: int) -> bytes:
-        told = b"%b|%d" % (key, version) if self._history else key
-        return blake2b(told, digest_size=_DIGEST_BYTES).digest()
+        identity = b"%b|%d" % (key, version) if self._history else key
+        return blake2b(identity, digest_size=_DIGEST_BYTES).digest()
 
 
 class Selection:

@@ -1,4 +1,4 @@
-"""From a record of the records topic to the publication of its next revision; nobody asks Graph."""
+"""From a record of the records topic to the publication of its next revision; Graph is not asked."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -38,7 +38,7 @@ def rederive(
 ) -> Stages | Drop | Reject:
     """Derive again what a record was derived from, and plan its publication, marked as a re-publication.
 
-    Both times are the record's own: what it tells of Graph is as old as before.
+    Both times are the record's own: Graph's data is as old as before.
 
     Args:
         received: a record of the records topic.

@@ -39,7 +39,7 @@ _log = logs.logger(__name__)
 _clock = SystemClock()
 
 _STOP_WITHIN = 15.0
-"""Seconds for what is under way when it is told to stop, and as many again for the last audit entries."""
+"""Seconds for what is under way on a stop, and as many again for the last audit entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Options:
     """What the command line says.
 
     Attributes:
-        acts: publish; without it the plan is told.
-        as_json: tell it as one JSON document.
+        acts: publish; without it the plan is printed.
+        as_json: print it as one JSON document.
         max_rate: publications a second.
         history: also the older versions of each call.
         tenants: only these, canonical; empty for all.
@@ -140,7 +140,7 @@ async def _acting(
 
 
 async def _until(running: Coroutine[None, None, None], stop: asyncio.Event) -> None:
-    """Run to the end; once it is told to stop, what is under way gets some seconds."""
+    """Run to the end; on a stop what is under way gets some seconds."""
     task, stopping = asyncio.create_task(running), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)

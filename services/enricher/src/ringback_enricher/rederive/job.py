@@ -80,7 +80,7 @@ class OffsetRange(NamedTuple):
 
 
 class Rederivation:
-    """One run; `report` tells at any time what it has found and done so far."""
+    """One run; `report` has at any time what was found and done so far."""
 
     def __init__(
         self, scope: RederivationScope, reader: PartitionReader, stop: asyncio.Event, report: RederivationReport
@@ -133,21 +133,21 @@ class Rederivation:
         return inventory
 
     def _note(self, inventory: Inventory, record: Received) -> None:
-        told = read_headers(record.headers)
-        if record.key is None or record.value is None or told.version is None or told.revision is None:
+        headers = read_headers(record.headers)
+        if record.key is None or record.value is None or headers.version is None or headers.revision is None:
             self.report.refuse(record, Reason.SCHEMA_INVALID, "headers")
         elif not self._scope.tenants or tenant_of(record.key) in self._scope.tenants:
             place = RecordPosition(record.offset, record.timestamp_ms, len(record.value))
-            inventory.note(record.key, told.version, told.revision, place)
+            inventory.note(record.key, headers.version, headers.revision, place)
 
     async def _note_opened(self, inventory: Inventory, number: int, since_ms: int) -> None:
         calls = Partition(CALLS.name, number)
         first, end = await self._reader.at(calls, since_ms), await self._reader.end(calls)
         async for records in self._reader.read(calls, first, end):
             for record in records:
-                told = read_headers(record.headers)
-                if record.key is not None and told.version is not None and told.revision is not None:
-                    inventory.note_opened(record.key, told.version, told.revision)
+                headers = read_headers(record.headers)
+                if record.key is not None and headers.version is not None and headers.revision is not None:
+                    inventory.note_opened(record.key, headers.version, headers.revision)
             if self._stop.is_set():
                 return
 

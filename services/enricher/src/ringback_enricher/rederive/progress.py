@@ -1,4 +1,4 @@
-"""How far a re-derivation is: a bar where somebody looks, a log line now and then where nobody does."""
+"""How far a re-derivation is: a bar on a terminal, a log line now and then elsewhere."""
 
 from typing import TextIO
 

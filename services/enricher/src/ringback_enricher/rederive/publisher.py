@@ -38,7 +38,7 @@ class Publisher:
         self._left = asyncio.Event()
 
     async def turn(self) -> bool:
-        """Wait until the next publication may begin; False if it is told to stop."""
+        """Wait until the next publication may begin; False on a stop."""
         now = self._clock.monotonic()
         self._next = max(self._next + self._interval, now - _BEHIND)
         if self._next > now:

@@ -61,8 +61,8 @@ class RederivationReport:
         """Count a record that stays as it is; it is not taken off its topic, so its place is as good as its bytes."""
         self.refused[reason.value] += 1
         if len(self.places) < _NAMED_PLACES:
-            told = f" ({error_class})" if error_class else ""
-            self.places.append(f"{record.topic}/{record.partition}/{record.offset}: {reason.value}{told}")
+            cause = f" ({error_class})" if error_class else ""
+            self.places.append(f"{record.topic}/{record.partition}/{record.offset}: {reason.value}{cause}")
 
     @property
     def is_clean(self) -> bool:
@@ -113,7 +113,7 @@ class RederivationReport:
         if self.too_old:
             remarks.append(f"  {self.too_old} were fetched from Graph too long ago and are left to end.")
         if self.gone:
-            remarks.append(f"  {self.gone} were removed by retention meanwhile.")
+            remarks.append(f"  {self.gone} were removed by retention during the run.")
         if self.refused:
             remarks.append(f"  {self.refused.total()} could not be derived again and stay as they are:")
             remarks += [f"    {place}" for place in self.places]

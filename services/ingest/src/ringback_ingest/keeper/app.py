@@ -101,7 +101,7 @@ async def _keep(
 
 
 async def _until_stopped(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:
-    """Run all parts until `stop`; a part that ends by itself, or by a bug, ends the others and is heard.
+    """Run all parts until `stop`; a part that ends early ends the others, and its exception is raised.
 
     The first two finish what they have begun, the others merely follow files.
 

@@ -34,5 +34,5 @@ class KeeperStep:
 
 
 def exhausted(_record: Received, _attempts: int) -> Outcome:
-    """The step asks nothing of anybody, so nothing of it can fail; if it did, a dead letter keeps the record."""
+    """The step makes no request, so it cannot fail for one; if it ever did, a dead letter keeps the record."""
     return Reject(Reason.UPSTREAM_ERROR)

@@ -124,7 +124,7 @@ class Rounds:
             if tenant_id not in self._visiting and not (tenant_id in kept and self._owns(tenant_id)):
                 del self._watches[tenant_id]
                 self._visited.pop(tenant_id, None)
-                KEEPER_SUBSCRIPTION_EXPIRY.remove(tenant_id)  # whoever keeps the tenant now tells it
+                KEEPER_SUBSCRIPTION_EXPIRY.remove(tenant_id)  # the process that owns the tenant now exports it
         for situation in SubscriptionState:
             count = sum(watch.situation is situation for watch in self._watches.values())
             KEEPER_TENANTS.labels(situation.value).set(count)

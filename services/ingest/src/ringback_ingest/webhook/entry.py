@@ -107,7 +107,7 @@ class NotificationEntry:
         return status
 
     def _say_undecodable(self, query: NotificationQuery, key_status: KeyStatus | None, status: Status) -> None:
-        """Graph sends it again, or it is gone; a key id that stands in no URL of ours is anybody's text."""
+        """Graph sends it again, or it is gone; a key id that is in no URL of ours is untrusted text."""
         if status is Status.UNAVAILABLE:
             self._alarms.undecodable(query.kid)
         elif key_status is not None and is_kid(query.kid):

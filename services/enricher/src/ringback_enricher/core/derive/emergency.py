@@ -18,8 +18,8 @@ _MASKS = frozenset({"***", "****"})
 def is_emergency_number(number: str, countries: tuple[str, ...]) -> bool:
     """Whether a dialled number is, or may hide, an emergency number of one of these countries.
 
-    The numbers are those of libphonenumber's short number metadata. Countries for which it has none tell nothing: the
-    four numbers that are known all over the world stand in where no country is told.
+    The numbers are those of libphonenumber's short number metadata. Countries for which it has none count as no
+    country: without any, the four numbers that are known all over the world are taken.
     """
     dialled = number_of(number.strip()).removeprefix("+")
     known = [country for country in countries if _lengths(country)]

@@ -1,4 +1,4 @@
-"""What an endpoint says of whoever is named beside it: a person, a service's own account, or somebody's voicemail."""
+"""The role of an endpoint: a person's client, a gateway, the account of a service, a media server, a voicemail."""
 
 from enum import Enum, auto
 from typing import Any
@@ -7,7 +7,7 @@ from ringback_graph import parse
 
 from ringback_enricher.core.derive.field_reader import Members, members, text
 
-__all__ = ["ACCOUNTS", "CLIENTS", "NAMED_ASIDE", "REACHED", "EndpointRole", "role"]
+__all__ = ["ACCOUNTS", "CLIENTS", "NAMED_ASIDE", "REACHED", "EndpointRole", "endpoint_role"]
 
 ACCOUNTS = frozenset({"9e133cac-5238-4d1e-aaa0-d8ff4ca23f4e"})
 """Ids of services that Graph names as it names people: the virtual assistant of conferences."""
@@ -26,12 +26,12 @@ _SERVERS = frozenset(
         *("mediaController", "audioTeleconferencerController"),
     }
 )
-"""They mix and steer media and have no account: whoever is named there belongs to the call, not to the endpoint."""
-_UNTOLD = frozenset({"", "unknown", "unknownFutureValue"})
+"""They mix and steer media and have no account: an identity named there is a party's, not the endpoint's own."""
+_NO_ROLE = frozenset({"", "unknown", "unknownFutureValue"})
 
 
 class EndpointRole(Enum):
-    """How whoever is named at an endpoint takes part there."""
+    """How the party named at an endpoint takes part there."""
 
     CLIENT = auto()
     """Through a client of theirs, on a platform that is known."""
@@ -47,15 +47,15 @@ class EndpointRole(Enum):
     """Not at all: what is named beside a media server is not the server's account."""
     VOICEMAIL = auto()
     """Not at all: their voicemail answered."""
-    UNTOLD = auto()
-    """A service endpoint that tells no role."""
+    UNKNOWN = auto()
+    """A service endpoint without a role."""
 
 
 CLIENTS = frozenset({EndpointRole.CLIENT, EndpointRole.PERSON})
 NAMED_ASIDE = frozenset({EndpointRole.SERVICE, EndpointRole.SERVER})
-"""Where a person who is named does not take part: they do so elsewhere."""
+"""Roles at which a named person does not take part; they do so at another endpoint, if at all."""
 REACHED = CLIENTS | {EndpointRole.ACCOUNT, EndpointRole.GATEWAY, EndpointRole.VOICEMAIL}
-"""Where whoever is named is whom a caller has reached, not a conference that callers and called are in alike."""
+"""Roles of a callee that the caller has reached itself, not a conference that both are in."""
 _OF_ROLES = {
     **dict.fromkeys(_VOICEMAIL, EndpointRole.VOICEMAIL),
     **dict.fromkeys(_ACCOUNT_ROLES, EndpointRole.ACCOUNT),
@@ -63,15 +63,15 @@ _OF_ROLES = {
 }
 
 
-def role(endpoint: Any) -> EndpointRole:
+def endpoint_role(endpoint: Any) -> EndpointRole:
     """What the role of an endpoint says (Graph: serviceUserAgent, `serviceRole`); any pairing of types is tolerated.
 
-    A role that nobody knows yet is a service's, as only services have roles.
+    An unknown role is a service's, as only services have roles.
     """
     agent = members(members(endpoint).get("userAgent"))
     role = text(agent.get("role"))
-    if role is None or role in _UNTOLD:
-        return EndpointRole.UNTOLD if parse.is_service(endpoint) else _client(agent)
+    if role is None or role in _NO_ROLE:
+        return EndpointRole.UNKNOWN if parse.is_service(endpoint) else _client(agent)
     if role in _GATEWAYS:
         return EndpointRole.GATEWAY if parse.is_service(endpoint) else EndpointRole.PERSON
     return _OF_ROLES.get(role, EndpointRole.SERVICE)
@@ -79,4 +79,4 @@ def role(endpoint: Any) -> EndpointRole:
 
 def _client(agent: Members) -> EndpointRole:
     platform = text(agent.get("platform"))
-    return EndpointRole.PERSON if platform is None or platform in _UNTOLD else EndpointRole.CLIENT
+    return EndpointRole.PERSON if platform is None or platform in _NO_ROLE else EndpointRole.CLIENT

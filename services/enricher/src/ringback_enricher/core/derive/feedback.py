@@ -1,4 +1,4 @@
-"""The worst rating somebody gave, and the words beside it."""
+"""The worst rating a user gave, and the text beside it."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ _UNRATED = frozenset({"notRated", "unknownFutureValue", "unknown"})
 
 
 class Feedback(NamedTuple):
-    """What somebody said of a session; None where nothing was."""
+    """A user's rating and text about a session; None where not given."""
 
     rating: str | None
     text: str | None
@@ -22,7 +22,7 @@ _NONE = Feedback(None, None)
 
 
 def worst_rating(ratings: Iterable[str]) -> str | None:
-    """The worst of Graph's ratings; a member nobody knows yet counts only where there is no other."""
+    """The worst of Graph's ratings; an unknown word counts only where there is no other."""
     given = [rating for rating in ratings if rating not in _UNRATED]
     return min(given, key=_rank, default=None)
 
@@ -43,8 +43,8 @@ def feedback_of(endpoints: Iterable[Any]) -> Feedback:
 
 
 def _feedback(block: Any) -> Feedback:
-    told = members(block)
-    return Feedback(text(told.get("rating")), text(told.get("text")))
+    given = members(block)
+    return Feedback(text(given.get("rating")), text(given.get("text")))
 
 
 def _rank(rating: str) -> tuple[int, str]:

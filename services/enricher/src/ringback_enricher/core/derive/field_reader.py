@@ -1,4 +1,4 @@
-"""Reading Graph's values: everything may be missing, null or of a type nobody promised, and nothing may raise."""
+"""Reading Graph's values: everything may be missing, null or of an undocumented type; nothing raises."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -25,14 +25,14 @@ _NO_OBJECTS: list[Members] = []
 
 
 class TimeSpan(NamedTuple):
-    """From a start to an end; whatever cannot be told is None.
+    """From a start to an end; what is missing or unreadable is None.
 
     Attributes:
         start: as on the wire.
         end: as on the wire.
         started: microseconds since the epoch.
         ended: microseconds since the epoch.
-        milliseconds: end minus start, cut towards zero; negative where Graph tells so.
+        milliseconds: end minus start, cut towards zero; negative where Graph's times are.
         is_negative: whether it ends before it starts.
         unreadable: how many of the two were there and could not be read.
     """
@@ -123,7 +123,7 @@ class FieldReader:
 
 
 def is_silent(block: Members, *, saying: tuple[Any, ...] = ()) -> bool:
-    """Whether a block of Graph's tells nothing: all it holds, at any depth, is null, blank or one of `saying`.
+    """Whether a block of Graph's is empty: all it holds, at any depth, is null, blank or one of `saying`.
 
     Annotations (`@odata.type`, `hops@odata.context`) are no members. Graph sends such blocks for a network it knows
     nothing of, and as a `failureInfo` where nothing failed (graph-docs issue 13069).

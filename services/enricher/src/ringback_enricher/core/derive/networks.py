@@ -25,9 +25,9 @@ class Networks:
         self.empty = 0
 
     def network(self, value: Any, party: PartyBuilder | None) -> NetworkWire | None:
-        """Derive one side's network and tell its party; one that tells nothing is counted and told as none.
+        """Derive one side's network and add it to its party; an empty one is counted and left out.
 
-        It tells nothing if every member, and those of its trace, are null, empty or `unknown`: four of its members are
+        It is empty if every member, and those of its trace, are null, empty or `unknown`: four of its members are
         enumerations that may not be null, and say `unknown` where all else is null (Graph: networkInfo; graph-docs
         issue 13069).
         The site is that of the local address; where the map has none for it, that of the reflexive address.

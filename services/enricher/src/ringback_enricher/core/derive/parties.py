@@ -1,4 +1,4 @@
-"""One party of a call: who it is, and what the sessions tell about it."""
+"""One party of a call: its identity, and what is derived about it from the sessions."""
 
 from collections.abc import Iterable
 
@@ -13,21 +13,21 @@ from ringback_enricher.core.derive.verdicts import worst
 __all__ = ["PartyBuilder", "counts", "merged", "relation"]
 
 _USER = Kind.USER.value
-_ASIDE = frozenset({EndpointRole.UNTOLD, EndpointRole.SERVER})
+_ASIDE = frozenset({EndpointRole.UNKNOWN, EndpointRole.SERVER})
 _CALLERS = frozenset({Kind.PHONE, Kind.GUEST})
-"""Their ids or Graph's own words leave no doubt that nobody's resource account is meant."""
+"""Kinds that are certain by their id or Graph's own word: never a resource account."""
 _PEOPLE = _CALLERS | {Kind.USER}
 
 
 def relation(tenant_id: str | None, call_tenant: str) -> str:
-    """How somebody of a tenant stands to the call's tenant; nobody's tenant tells nothing."""
+    """Whether a party's tenant is the call's own (`internal`), another (`external`) or not given (`unknown`)."""
     if not tenant_id:
         return "unknown"
     return "internal" if tenant_id.lower() == call_tenant else "external"
 
 
 def merged(known: Identity, other: Identity) -> Identity:
-    """What two mentions of one identity tell together; the earlier mention wins where they differ.
+    """Two mentions of one identity as one; where they differ the earlier mention wins.
 
     Identity sets name the kind, a session's single identity only lets it be guessed: participants come first. Of a
     number with and without its `+` the one with it says more.
@@ -45,7 +45,7 @@ def merged(known: Identity, other: Identity) -> Identity:
 
 
 class PartyBuilder:
-    """One party and what its sessions tell about it."""
+    """Collects what is known of one party while the sessions are derived."""
 
     __slots__ = (
         "connection_types",
@@ -57,10 +57,10 @@ class PartyBuilder:
         "is_organizer",
         "platforms",
         "ratings",
+        "roles",
         "session_count",
         "sites",
         "spans",
-        "standings",
         "verdicts",
         "was_called",
     )
@@ -74,7 +74,7 @@ class PartyBuilder:
         self.has_called = False
         self.was_called = False
         self.session_count = 0
-        self.standings: set[EndpointRole] = set()
+        self.roles: set[EndpointRole] = set()
         self.spans: list[tuple[int, int]] = []
         self.platforms: set[str] = set()
         self.connection_types: set[str] = set()
@@ -85,25 +85,25 @@ class PartyBuilder:
     def kind(self) -> Kind:
         """What the identity is; the account of a service is an application, however the identity is written.
 
-        A number stays a phone and a visitor a guest: they call through services, and are none. Known once all sides of
-        all sessions are.
+        A phone number and a guest keep their kind: they call through services without being one. Call it after all
+        sides of all sessions were added.
         """
         known = self.identity.kind
         return Kind.APPLICATION if known not in _CALLERS and self._is_service() else known
 
-    def took_part(self, *, all_are_told: bool) -> bool:
+    def took_part(self, *, list_is_complete: bool) -> bool:
         """Whether a session shows the party, or Graph lists it; not if nothing but its voicemail answered.
 
         An organizer is named whether they joined or not (Graph: organizer_v2 may be who booked the meeting): who is
-        neither listed nor in a session did not, where all who took part are told.
+        neither listed nor in a session did not join, if the list of those who did is complete.
         """
-        if self.session_count > 0 or self.is_listed_voicemail or EndpointRole.VOICEMAIL in self.standings:
+        if self.session_count > 0 or self.is_listed_voicemail or EndpointRole.VOICEMAIL in self.roles:
             return self.session_count > 0
-        return self.in_participants or not all_are_told
+        return self.in_participants or not list_is_complete
 
     def is_present_person(self) -> bool:
-        """Whether somebody, not an application, is listed or in a session."""
-        return self.took_part(all_are_told=True) and self.kind() in _PEOPLE
+        """Whether the party is a person, not an application, and listed or in a session."""
+        return self.took_part(list_is_complete=True) and self.kind() in _PEOPLE
 
     def may_be_dialled(self) -> bool:
         """Whether the party was called, or at least is not known to have called: a number as organizer has."""
@@ -119,7 +119,7 @@ class PartyBuilder:
             reached = max(reached, end)
         return total // 1000
 
-    def wire(self, call_tenant: str, *, all_are_told: bool) -> PartyWire:
+    def wire(self, call_tenant: str, *, list_is_complete: bool) -> PartyWire:
         """The party as the record carries it."""
         identity = self.identity
         return {
@@ -128,7 +128,7 @@ class PartyBuilder:
             "relation": relation(identity.tenant_id, call_tenant),
             "isOrganizer": self.is_organizer,
             "inParticipants": self.in_participants,
-            "tookPart": self.took_part(all_are_told=all_are_told),
+            "tookPart": self.took_part(list_is_complete=list_is_complete),
             "countryCode": country_of(identity.phone) if identity.phone else None,
             "platforms": sorted(self.platforms),
             "connectionTypes": sorted(self.connection_types),
@@ -149,22 +149,22 @@ class PartyBuilder:
 
         Without such a role, a party that is seen at service endpoints alone, and is neither listed nor the organizer.
         """
-        if EndpointRole.ACCOUNT in self.standings or (self.identity.id or "").lower() in ACCOUNTS:
+        if EndpointRole.ACCOUNT in self.roles or (self.identity.id or "").lower() in ACCOUNTS:
             return True
-        if EndpointRole.SERVICE in self.standings:
-            return EndpointRole.CLIENT not in self.standings
-        seen_aside = bool(self.standings) and self.standings <= _ASIDE
+        if EndpointRole.SERVICE in self.roles:
+            return EndpointRole.CLIENT not in self.roles
+        seen_aside = bool(self.roles) and self.roles <= _ASIDE
         return seen_aside and not (self.in_participants or self.is_organizer)
 
 
 def counts(parties: Iterable[PartyWire]) -> CountsWire:
-    """Who took part, as counts; `parties` counts whoever is named."""
-    everybody = list(parties)
-    present = [party for party in everybody if party.get("tookPart")]
+    """Numbers of parties that took part, by kind; `parties` counts every named one."""
+    named = list(parties)
+    present = [party for party in named if party.get("tookPart")]
     kinds = [party["kind"] for party in present]
     users, guests, phones = kinds.count(_USER), kinds.count(Kind.GUEST.value), kinds.count(Kind.PHONE.value)
     return {
-        "parties": len(everybody),
+        "parties": len(named),
         "people": users + guests + phones,
         "users": users,
         "guests": guests,

@@ -1,4 +1,4 @@
-"""Who is named in a record: the union of organizer, participants and the sessions' sides, each of them once."""
+"""The parties of a record: organizer, participants and the sides of its sessions, each party once."""
 
 from collections import deque
 from itertools import product
@@ -9,20 +9,20 @@ from ringback_graph import parse
 from ringback_graph.parse import Identity, Kind
 
 from ringback_enricher.core.derive.emergency import is_emergency_number
-from ringback_enricher.core.derive.endpoint_roles import CLIENTS, NAMED_ASIDE, REACHED, EndpointRole, role
+from ringback_enricher.core.derive.endpoint_roles import CLIENTS, NAMED_ASIDE, REACHED, EndpointRole, endpoint_role
 from ringback_enricher.core.derive.field_reader import Members, members, objects
 from ringback_enricher.core.derive.parties import PartyBuilder, merged
 
 __all__ = ["NamedParty", "PartyIndex"]
 
-_MAY_BE_VOICEMAIL = CLIENTS | {EndpointRole.UNTOLD}
-"""Endpoints without a role: the list tells what they do not."""
+_MAY_BE_VOICEMAIL = CLIENTS | {EndpointRole.UNKNOWN}
+"""Endpoints without a role: whether they are a voicemail is read from the list of participants."""
 _SHORT = 10
 """Characters with `+`: extensions and emergency numbers are shorter, numbers with a country's code and area longer."""
 
 
 class NamedParty(NamedTuple):
-    """Who is named at a side of a session, and how they take part there."""
+    """The party named at one side of a session, and its role there."""
 
     party: PartyBuilder | None
     role: EndpointRole
@@ -30,9 +30,9 @@ class NamedParty(NamedTuple):
     """The side itself; that of the first segment where the session lacks it."""
 
     def attending(self) -> PartyBuilder | None:
-        """The party, unless its voicemail answered in its place, or a service names somebody who is none.
+        """The party if it takes part itself: not if its voicemail answered, and not a user named beside a service.
 
-        Known once all sides of all sessions are.
+        Call it after all sides of all sessions were added: an identity may become complete by a later one.
         """
         if self.role is EndpointRole.VOICEMAIL:
             return None
@@ -43,9 +43,9 @@ class NamedParty(NamedTuple):
 class PartyIndex:
     """The parties of one record, by a stable index: organizer, participants in Graph's order, sessions by ordinal.
 
-    Whoever has an id, or a whole number, is one party wherever it is named. Whoever has none, or a masked number, is
-    told by a name or a mask alone: `participants_v2` is "a list of distinct participants" (Graph: callRecord), so each
-    of its entries is a party of its own, and what sessions name likewise is theirs in turn.
+    Mentions with the same id, or the same whole number, are one party. A mention without an id, or with a masked
+    number, can be recognised by its name or mask only: `participants_v2` is "a list of distinct participants" (Graph:
+    callRecord), so each such entry is a party of its own, and sessions with that name are dealt to them in turn.
     """
 
     def __init__(self, record: Members) -> None:
@@ -61,7 +61,7 @@ class PartyIndex:
         self._lists_participants = any(party.in_participants for party in self.parties)
 
     def sides(self, session: Members) -> tuple[NamedParty, NamedParty]:
-        """Who is named as a session's caller and callee, of whom each is told what it is to the other."""
+        """The caller and callee of a session; notes on both parties who called and who was called."""
         caller, callee = self.side(_endpoint(session, "caller")), self.side(_endpoint(session, "callee"))
         reached = callee.party is not None and callee.role in REACHED
         if callee.party is not None:
@@ -71,8 +71,8 @@ class PartyIndex:
         return caller, callee
 
     def side(self, endpoint: Any) -> NamedParty:
-        """Who is named at an endpoint; no party for a mere service and for whoever is not named."""
-        identity, how = parse.endpoint_identity(endpoint), role(endpoint)
+        """The party named at an endpoint, added if it is new; none for a service and without an identity."""
+        identity, how = parse.endpoint_identity(endpoint), endpoint_role(endpoint)
         if identity is None or identity.kind is Kind.SERVICE:
             return NamedParty(None, how, endpoint)
         key = _key(identity)
@@ -80,23 +80,23 @@ class PartyIndex:
         party = self._added(identity) if found is None else self._completed(found, identity)
         if identity.is_voicemail or (party.is_listed_voicemail and how in _MAY_BE_VOICEMAIL):
             how = EndpointRole.VOICEMAIL
-        party.standings.add(how)
+        party.roles.add(how)
         return NamedParty(party, how, endpoint)
 
     def wires(self, call_tenant: str) -> list[PartyWire]:
-        """The parties as the record carries them, once every session has told them about itself."""
-        told = self._tells_everybody()
-        return [party.wire(call_tenant, all_are_told=told) for party in self.parties]
+        """The parties as the record carries them; call it after all sessions were derived."""
+        complete = self._is_complete()
+        return [party.wire(call_tenant, list_is_complete=complete) for party in self.parties]
 
-    def _tells_everybody(self) -> bool:
-        """Whether nobody took part but those who are listed or in a session.
+    def _is_complete(self) -> bool:
+        """Whether all who took part are listed or in a session.
 
-        `participants_v2` is of those in the call, and early versions may lack sessions. A call is between two people:
-        who shows one alone, and no session of somebody who is listed, leaves open whether another was there.
+        `participants_v2` lists those in the call, and early versions may lack sessions. A call has at least two people:
+        a record that shows one only, or lists a participant without a session, may lack another.
         """
         if sum(party.is_present_person() for party in self.parties) > 1:
             return True
-        met = (bool(party.standings) or party.is_listed_voicemail for party in self.parties if party.in_participants)
+        met = (bool(party.roles) or party.is_listed_voicemail for party in self.parties if party.in_participants)
         return all(met) and any(party.session_count for party in self.parties)
 
     def missing_participants(self) -> int:
@@ -108,16 +108,16 @@ class PartyIndex:
     def emergency_suspected(self, countries: tuple[str, ...]) -> bool:
         """Whether a party is an emergency number of one of these countries, and may have been dialled.
 
-        Who calls somebody was not dialled: it is an extension of a private exchange. In a group call everybody is the
-        caller of a session with the conference, whoever was dialled as well.
+        A caller was not dialled: a short number that calls is an extension of a private exchange. In a group call every
+        party is the caller of a session with the conference, the dialled ones too.
         """
         numbers = (party.identity.phone for party in self.parties if party.may_be_dialled())
         return any(is_emergency_number(number, countries) for number in numbers if number)
 
     def _list(self, identity: Identity) -> None:
-        """Enter an entry; one told by its name alone may be the organizer's, but no other entry's.
+        """Add an entry of the list of participants; one with a name only may be the organizer, but no other entry.
 
-        Somebody is listed as a voicemail if each of their entries says so.
+        A party counts as a voicemail if each of its entries says so.
         """
         found = self._found(identity) or self._organizer_alike(identity)
         party = self._added(identity) if found is None else self._completed(found, identity)
@@ -137,7 +137,7 @@ class PartyIndex:
         return first if alike and _fits(first, identity) else None
 
     def _next_alike(self, identity: Identity) -> PartyBuilder | None:
-        """One of those who are told by the same name, in turn: each gets as many sessions as the others."""
+        """One of the parties with the same name, in turn: each gets as many sessions as the others."""
         kinds, traits = _likely(identity), _traits(identity)
         alike = next((found for key in product(traits, kinds) if (found := self._alike.get(key))), None)
         if alike is None or not _fits(alike[0], identity):
@@ -175,7 +175,7 @@ def _endpoint(session: Members, side: str) -> Any:
 
 
 def _key(identity: Identity) -> str | None:
-    """What is one party's alone: a number or an id, which differ in case between Graph's members; None for nobody's.
+    """What identifies a party: a number or an id, in lower case as Graph's members differ in it; None without either.
 
     A long number is the same with `+` and without: that two parties of one call have the same digits, one of them with
     a country's and the other without, is left out of account. An extension such as 112 may well be another than +112.
@@ -191,7 +191,7 @@ def _is_nameless(identity: Identity) -> bool:
 
 
 def _traits(identity: Identity) -> dict[str, None]:
-    """How somebody without an id is told: the mask that is left of the number, else the name, else the word for it.
+    """What a party without an id is recognised by: a masked number, else the name, else the word for a withheld number.
 
     The name first: a number may be withheld in one place by a name and a word, in another by the word alone.
     """
@@ -199,8 +199,8 @@ def _traits(identity: Identity) -> dict[str, None]:
     if "*" in number:
         return {number.lower(): None}
     name = identity.display_name or identity.user_principal_name or ""
-    told = (name, number if not name or parse.is_withheld(number) else "")
-    return {trait.lower(): None for trait in told if trait}
+    traits = (name, number if not name or parse.is_withheld(number) else "")
+    return {trait.lower(): None for trait in traits if trait}
 
 
 def _likely(identity: Identity) -> tuple[Kind, ...]:

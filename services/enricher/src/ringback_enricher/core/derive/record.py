@@ -36,7 +36,7 @@ class RuleSet:
 class RecordContext:
     """What is known of a record beside its content; times as on the wire, ids canonical.
 
-    `countries` are those the tenant's people dial from, ISO 3166-1 alpha-2; none where nobody has said.
+    `countries` are those the tenant's people dial from, ISO 3166-1 alpha-2; none where the tenants file names none.
     """
 
     tenant_id: str
@@ -47,9 +47,9 @@ class RecordContext:
 
 
 def derive(graph: Members, context: RecordContext, tables: RuleSet) -> CallRecordWire:
-    """Derive the whole restricted record. Total: any JSON object becomes a record, with null for what cannot be told.
+    """Derive the whole restricted record. Total: any JSON object becomes a record; what cannot be derived is null.
 
-    A record without a version gets 0, which every version Graph ever tells will overtake.
+    A record without a version gets 0, below every version of Graph's.
     """
     reader = FieldReader()
     networks = Networks(tables.sites, reader)

@@ -10,11 +10,11 @@ from ringback_enricher.core.derive.field_reader import Members, filled, is_silen
 __all__ = ["first_failure", "session_failure"]
 
 _UNKNOWN = "unknown"
-_UNTOLD = frozenset({_UNKNOWN, "unknownFutureValue"})
+_UNNAMED = frozenset({_UNKNOWN, "unknownFutureValue"})
 
 
 def session_failure(session: Members, segments: list[Members]) -> FailureWire | None:
-    """The failure of the session or of one of its segments that tells most; none proves that the session succeeded.
+    """The most specific failure of the session and its segments; without one the session may still have failed.
 
     A segment has one if any of its streams failed, a session if any of its segments did (Graph: segment, session).
     """
@@ -22,17 +22,17 @@ def session_failure(session: Members, segments: list[Members]) -> FailureWire | 
 
 
 def first_failure(failures: Iterable[FailureWire | None]) -> FailureWire | None:
-    """The first of those that tell most: a reason says why, a stage only when, and an unknown one not even that."""
+    """The first of the most specific ones: with a reason, else with a known stage, else any."""
     return max((failure for failure in failures if failure is not None), key=_telling, default=None)
 
 
 def _telling(failure: FailureWire) -> tuple[bool, bool]:
-    return failure.get("reason") is not None, failure["stage"] not in _UNTOLD
+    return failure.get("reason") is not None, failure["stage"] not in _UNNAMED
 
 
 def _failure(value: Any) -> FailureWire | None:
     """A `failureInfo` whose members are all null or empty is none: nothing failed."""
-    told = members(value)
-    if not told or is_silent(told):
+    failure = members(value)
+    if not failure or is_silent(failure):
         return None
-    return {"stage": filled(told.get("stage")) or _UNKNOWN, "reason": filled(told.get("reason"))}
+    return {"stage": filled(failure.get("stage")) or _UNKNOWN, "reason": filled(failure.get("reason"))}

@@ -21,7 +21,7 @@ def session_of(
     streams: Streams,
     reader: FieldReader,
 ) -> SessionWire:
-    """Derive a session, and tell the parties that attend it what it says about them."""
+    """Derive a session; adds its times, networks and devices to the parties that attend it."""
     sides = Sides(named[0].attending(), named[1].attending())
     segments = objects(session.get("segments"))
     _check_segments(segments, reader)

@@ -1,4 +1,4 @@
-"""Where an address is: its site by the subnet map, and the prefix everybody may see."""
+"""Where an address is: its site by the subnet map, and the prefix that the open tier shows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _REMEMBERED = 50_000
 
 @dataclass(frozen=True, slots=True)
 class SiteMatch:
-    """What an address tells.
+    """The site and the open prefix of an address.
 
     Attributes:
         prefix: /24 or /48; None for a private range or something that is no address.
@@ -100,7 +100,7 @@ def _parsed(address: str) -> _Address | None:
 
 
 def _behind(address: _Address) -> _Address:
-    """The IPv4 address that one of IPv6 holds (6to4, Teredo, NAT64): its /48 could tell more than a /24."""
+    """The IPv4 address that one of IPv6 holds (6to4, Teredo, NAT64): its /48 would reveal more than a /24."""
     if not isinstance(address, IPv6Address):
         return address
     if address.teredo is not None:

@@ -26,7 +26,7 @@ _UNJUDGED: Verdict = (UNCLASSIFIED, None)
 
 
 class Sides(NamedTuple):
-    """The parties of a session; None for a service or for somebody not named."""
+    """The parties of a session; None for a service and for a side without identity."""
 
     caller: PartyBuilder | None
     callee: PartyBuilder | None
@@ -148,7 +148,7 @@ class Streams:
 
 
 def _received(direction: str | None, sides: Sides, verdict: str) -> int | None:
-    """The party that received the stream hears of its verdict; a service as receiver is nobody."""
+    """Add the verdict to the party that received the stream; none if a service received it."""
     if direction == "callerToCallee":
         receiver = sides.callee
     elif direction == "calleeToCaller":

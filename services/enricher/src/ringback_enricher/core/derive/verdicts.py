@@ -16,12 +16,12 @@ _GOOD: Verdict = (GOOD, None)
 
 def media_kind(label: str | None) -> str:
     """Kind of a stream from Graph's media label; `applicationsharing-video` is sharing, so sharing is asked first."""
-    told = (label or "").lower()
-    if "audio" in told:
+    media = (label or "").lower()
+    if "audio" in media:
         return "audio"
-    if "applicationsharing" in told:
+    if "applicationsharing" in media:
         return "screenSharing"
-    return "video" if "video" in told else "other"
+    return "video" if "video" in media else "other"
 
 
 def audio_verdict(

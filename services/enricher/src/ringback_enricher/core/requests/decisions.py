@@ -199,7 +199,7 @@ def wait_for_read(request: PendingFetch, read: bytes | None, schedule: Schedule,
 def check_version_later(request: PendingFetch, version: int, schedule: Schedule) -> Outcome:
     """Defer a notification for which Graph served nothing newer than what was published before it came.
 
-    Graph may have served a stale version: on the short tier one request asks whether the version has risen meanwhile.
+    Graph may have served a stale version: on the short tier one request asks whether the version has risen since.
 
     Args:
         request: the notification; its looks stay, for Graph did answer.
@@ -213,7 +213,7 @@ def check_version_later(request: PendingFetch, version: int, schedule: Schedule)
 
 
 def move_to_bulk(request: PendingFetch) -> Outcome:
-    """Send a live request that turned out large to where it holds nobody back.
+    """Send a live request that turned out large to the bulk lane, where live requests do not wait behind it.
 
     Its looks go along: from a tier it comes back as a live one, is moved again, and would never end.
     """
@@ -236,12 +236,12 @@ def _on_tier(
 
 
 def _headers(request: PendingFetch, reason: Reason, attempts: Mapping[Reason, int]) -> Headers:
-    told = (
+    headers = (
         (ATTEMPT, str(sum(attempts.values())).encode()),
         (LOOKS, attempts_header(attempts)),
         (REASON, reason.value.encode()),
     )
-    return (*request.retry_headers(), *told)
+    return (*request.retry_headers(), *headers)
 
 
 def _message(topic: Topic, request: PendingFetch, headers: Headers) -> Message:

@@ -17,7 +17,7 @@ __all__ = ["ATTEMPT", "DUE", "KNOWN_VERSION", "LOOKS", "READ", "REASON", "Pendin
 ATTEMPT, DUE, REASON = "ringback_attempt", "ringback_due", "ringback_reason"
 LOOKS = "ringback_looks"
 """How often it was deferred for which reason, such as `not_found=3,upstream_error=1`; void without `ringback_attempt`,
-so that whoever takes the attempts away begins anew."""
+so that removing the attempts begins anew."""
 READ = "ringback_read"
 """The read of this call that goes on, if it was deferred because that takes long."""
 KNOWN_VERSION = "ringback_known_version"
@@ -70,7 +70,7 @@ class PendingFetch:
 
     @property
     def waits_for_graph(self) -> bool:
-        """Whether a 404 may mean "not yet": nobody looks up or replays what was never there."""
+        """Whether a 404 may mean "not yet": a lookup or a replay is of a call that was there."""
         return self.source not in _FINAL_AT_ONCE
 
     def retry_headers(self) -> Headers:
@@ -111,14 +111,14 @@ def _refused(invalid: ValidationError) -> Reject:
     first = invalid.errors(include_input=False, include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid":
         return Reject(Reason.UNDECODABLE, "json_invalid")
-    # The member's name is the contract's or the sender's: only the contract's may be told.
+    # The member's name is the contract's or the sender's: only the contract's may be logged.
     name = str(first["loc"][0]) if first["loc"] and first["type"] != "extra_forbidden" else ""
     return Reject(Reason.SCHEMA_INVALID, f"{name}:{first['type']}")
 
 
-def _source(told: str, replay: bytes | None) -> str:
+def _source(named: str, replay: bytes | None) -> str:
     """Who asks now: a released dead letter has the bytes of the notification it was, and a header that says so."""
-    return "release" if replay == b"true" and told in _LIVE else told
+    return "release" if replay == b"true" and named in _LIVE else named
 
 
 def _version(value: bytes | None) -> int | None:
@@ -132,7 +132,7 @@ def attempts_header(attempts: Mapping[Reason, int]) -> bytes:
 
 
 def _attempts(value: bytes | None) -> dict[Reason, int]:
-    """Read `ringback_looks`; anybody may have written it, and what cannot be read was no look."""
+    """Read `ringback_looks`; the header is untrusted, and what cannot be read counts as no attempt."""
     if value is None or len(value) > _LONGEST_LOOKS:
         return {}
     return {_REASONS[name]: int(times) for name, times in _LOOK.findall(value) if name in _REASONS}

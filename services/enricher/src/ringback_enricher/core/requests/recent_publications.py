@@ -1,4 +1,4 @@
-"""What was published lately: spares a live request the re-publication of a version everybody has."""
+"""What was published lately: so that a live request does not publish a version again."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class _Entry:
 class RecentPublications:
     """The newest (version, revision) of each of the last calls, bounded.
 
-    It is told of acked publications only, and reads them off the messages themselves: a publication that was decided,
+    It notes acknowledged publications only, and reads them off the messages themselves: a publication that was decided,
     then cancelled or refused, leaves no trace here.
     """
 
@@ -90,7 +90,7 @@ class RecentPublications:
     def acked(self, outcomes: Sequence[Outcome]) -> None:
         """Note what all in-sync replicas have; the newest version of a call stays.
 
-        A version counts with its open call, which is published last; the canary has none and spares nobody.
+        A version counts with its open call, which is published last; the canary has none and is never a duplicate.
         """
         for outcome in outcomes:
             for stage in outcome.stages if isinstance(outcome, Emit) else ():

@@ -1,4 +1,4 @@
-"""Hears what Graph says beside its code when it refuses, so that an operator reads why a subscription fails."""
+"""Remembers Graph's sentence beside the code of a refusal, so that an operator reads why a subscription fails."""
 
 from typing import Any, Protocol, cast
 

@@ -51,7 +51,7 @@ def without_data(message: str) -> str:
 
 
 def _pieces(message: str) -> list[str]:
-    """What stands between spaces; of one that is cut off nobody knows which word it is."""
+    """What stands between spaces; a word that is cut off cannot be known."""
     if len(message) <= _READ:
         return message.split()
     return [*message[:_READ].split()[:-1], _GAP]

@@ -28,11 +28,11 @@ class Alarms:
             _log.error("A body for a subscription of ours cannot be decoded: answered 503.", kid=kid, count=count)
 
     def undecodable_dropped(self, reason: str, kid: str | None = None) -> None:
-        """A body, or a part of it, that could not be read was answered 202: nobody sends it again.
+        """A body, or a part of it, that could not be read was answered 202: Graph does not send it again.
 
         Args:
             reason: how the key stands that its URL names, or `not_ours`; one of few, for each has its own minute.
-            kid: of a URL that may be ours; without one anybody may have sent it, so it is a warning.
+            kid: of a URL that may be ours; without one it may be from anywhere, so it is a warning.
         """
         if count := self._due(f"undecodable {reason}"):
             log = _log.warning if kid is None else _log.error
@@ -49,7 +49,7 @@ class Alarms:
             _log.error("Items of ours name a key that is gone: dropped.", kid=kid, count=count)
 
     def handshake_refused(self, status: Status) -> None:
-        """A request with a validation token was not echoed; anybody may send one, so it is a warning."""
+        """A request with a validation token was not echoed; it may be from anywhere, so it is a warning."""
         if count := self._due(f"handshake {status.name}"):
             _log.warning(
                 "A validation handshake was refused: Graph will not make the subscription.",

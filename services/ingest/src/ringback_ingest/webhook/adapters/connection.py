@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
             return
         if self._parser.should_upgrade() or self._parser.get_http_version() not in _VERSIONS:
             # The parser leaves the body of an upgrade unread, so that 202 would lose it in silence; and it takes
-            # other versions for HTTP/1.1, which whoever stands in front may not.
+            # other versions for HTTP/1.1, which a proxy in front may not.
             self._refuse(Status.BAD_REQUEST)
             return
         exchange.head_complete(self._parser.get_method())

@@ -1,4 +1,4 @@
-"""The bytes of every answer: no body but the echo's, no banner, nothing that tells a forger more than the status."""
+"""The bytes of every answer: no body but the echo's, no banner, nothing that helps a forger beyond the status."""
 
 from http import HTTPStatus
 

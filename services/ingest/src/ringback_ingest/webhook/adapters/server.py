@@ -124,7 +124,7 @@ class HttpServer:
         """Close a connection; without one it is the newcomer that is closed."""
         WEBHOOK_CUT.labels(reason).inc()
         if victim is not None:
-            self.closed(victim)  # now: the transport tells of the end only later
+            self.closed(victim)  # now: the transport reports the end only later
             victim.abort()
 
     def hold(self, byte_count: int) -> bool:

@@ -23,7 +23,7 @@ __all__ = ["BodyItems", "items_of"]
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 """A text, closed or not, or what gives structure; possessive, so that no body costs more than its length."""
 _MOST_TOKENS = 30_000
-"""Of one body that is cut into pieces, some 900 notifications: the event loop waits meanwhile."""
+"""Of one body that is cut into pieces, some 900 notifications: the event loop is blocked for that time."""
 _DEEPEST = 64
 """Containers in containers; nothing that is used lies deeper than four, and Python's parser gives up below 1,000."""
 _BLANK = " \t\r\n\0"

@@ -1,6 +1,6 @@
 """From the body of a POST to the records it becomes. Nothing here raises: what cannot be used is counted.
 
-What cannot be used is told apart by its reason; what that means for the answer is decided in `answers`.
+What cannot be used has a reason; what that means for the answer is decided in `answers`.
 """
 
 import re
@@ -77,7 +77,7 @@ class DecodedBody:
 def take(body: bytes, arrival: Arrival, proof: Proof) -> DecodedBody:
     """Decode a body and make a record of every genuine item of it.
 
-    Notifications and lifecycle events are told apart by their members, not by the path, for Graph sends both to one
+    Notifications and lifecycle events are distinguished by their members, not by the path, for Graph sends both to one
     URL when a subscription names the same one twice.
     """
     items = items_of(body)
@@ -166,21 +166,21 @@ def _lifecycle_event(item: dict[str, Any], tenant_id: str, arrival: Arrival) -> 
 
 
 def _announces_call_record(item: dict[str, Any]) -> bool:
-    """By the type if it is told, else by the resource's path."""
+    """By the type if it is given, else by the resource's path."""
     data = _resource_data(item)
-    told = data.get("@odata.type", data.get("oDataType"))
-    if told is not None:
-        return isinstance(told, str) and _CALL_RECORD_TYPE.fullmatch(told) is not None
+    named = data.get("@odata.type", data.get("oDataType"))
+    if named is not None:
+        return isinstance(named, str) and _CALL_RECORD_TYPE.fullmatch(named) is not None
     resource = item.get("resource")
     return isinstance(resource, str) and "callrecords" in resource.lower()
 
 
 def _call_id(item: dict[str, Any]) -> str | None:
     data = _resource_data(item)
-    told = data.get("id")
-    if told is None:
-        told = _id_in(item.get("resource")) or _id_in(data.get("@odata.id", data.get("oDataId")))
-    return canonical_id(told) if _is_name(told, _LONGEST_CALL_ID) else None
+    call_id = data.get("id")
+    if call_id is None:
+        call_id = _id_in(item.get("resource")) or _id_in(data.get("@odata.id", data.get("oDataId")))
+    return canonical_id(call_id) if _is_name(call_id, _LONGEST_CALL_ID) else None
 
 
 def _id_in(path: object) -> str | None:

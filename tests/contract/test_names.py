@@ -1,0 +1,39 @@
+"""One meaning a name: no two modules of the product define a class or a type alias of the same name."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.contract
+
+
+def _product() -> Iterator[Path]:
+    for room in ("libs", "services"):
+        yield from sorted((ROOT / room).glob("*/src/**/*.py"))
+
+
+def _types_of(path: Path) -> Iterator[str]:
+    """Public classes, and aliases: a capitalised name that is assigned a type expression."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.BinOp | ast.Name):
+            yield from (
+                target.id
+                for target in node.targets
+                if isinstance(target, ast.Name) and target.id[0].isupper() and not target.id.isupper()
+            )
+
+
+def test_a_type_name_has_one_meaning() -> None:
+    """A reader who searches for a name finds one definition; see docs/glossary.md for what the words mean."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in _product():
+        for name in _types_of(path):
+            places[name].append(path.relative_to(ROOT).as_posix())
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
