@@ -21,7 +21,7 @@ from ringback_events.topics import (
     STATUS,
 )
 from ringback_local.kafka import Broker
-from ringback_stream.aside.writer import LARGEST_SPAN
+from ringback_stream.aside.writer import MOST_DEFERRED
 from ringback_stream.flows import Aside, KeyedFlow, KeyStep, Lane, LaneKind
 from ringback_testing import dump_topic, eventually
 from ringback_testing.fixtures import MakeTopics
@@ -242,16 +242,16 @@ async def test_what_a_crash_writes_twice_is_bounded(kafka: Broker, topic_prefix:
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
     rig = Rig(Slow(), within=WITHIN)
     await send_all(settings, [fetch(f"{OTHER}|slow")])
-    await load(settings, LARGEST_SPAN + 5000)
+    await load(settings, MOST_DEFERRED + 5000)
     async with running(settings, rig.flow) as process:
         await eventually(lambda: rig.finished("deferred") > 0)
         assignment = process.stream.supervisors[0].assignment
         most = 0
-        while rig.finished("deferred") < LARGEST_SPAN + 5001:
+        while rig.finished("deferred") < MOST_DEFERRED + 5001:
             trackers = [assignment.trackers.of(each) for each in assignment.trackers.partitions]
             most = max(most, *(tracker.deferred_early for tracker in trackers if tracker is not None))
             await asyncio.sleep(0.001)
-    assert most <= LARGEST_SPAN
+    assert most <= MOST_DEFERRED
 
 
 async def test_a_stop_in_the_middle_of_a_backlog_loses_nothing(

@@ -139,8 +139,8 @@ def test_lines_about_subscriptions() -> None:
 
 def test_gauges_are_picked_out_of_the_metrics() -> None:
     """Those with a cap, with their labels; no other."""
-    text = '# HELP x\nringback_stream_span{group="g"} 12.0\nringback_log_lines_total{level="INFO"} 3.0\n'
-    assert gauges_in(text) == {'ringback_stream_span{group="g"}': 12.0}
+    text = '# HELP x\nringback_stream_in_flight_window{group="g"} 12.0\nringback_log_lines_total{level="INFO"} 3.0\n'
+    assert gauges_in(text) == {'ringback_stream_in_flight_window{group="g"}': 12.0}
     keys = Sample(1.0, "enricher", 7, 1, 1, gauges_in('ringback_stream_tenant_keys{group="ringback-enricher"} 8.0\n'))
     assert tells_keys(keys), "the bound of I7 would have nothing to look at"
 

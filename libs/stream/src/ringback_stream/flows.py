@@ -37,7 +37,7 @@ OnExhausted = Callable[[Received, int], Outcome]
 OnThrottled = Callable[[Received, float], Outcome]
 """What becomes of a record that alone, not its tenant, has to wait for so many seconds."""
 OnApplied = Callable[[Sequence[Outcome]], None]
-"""Told the outcomes of a step once everything they write is acked; those the broker refused are told as `Reject`."""
+"""Called with the outcomes of a step once all they write is acked; those that the broker refused are `Reject`."""
 
 STEP_LIMIT = 1200.0
 """Seconds after which a step counts as hung and liveness turns red; the longest read of Graph gives up after 900."""
@@ -63,7 +63,7 @@ class Lane:
         topic: which.
         kind: what it is to the flow.
         longest_wait: of a retry lane, the seconds after the broker's time stamp at which its records are due, whatever
-            they say: who wrote more was wrong about the time, and was heard of once that clock was set right again.
+            they say: a longer wait was written by a process with a wrong clock.
     """
 
     topic: Topic
@@ -82,7 +82,7 @@ class Caps:
         calls hang.
         in_flight_bulk: the same for bulk, and for reads that take longer than their records may wait.
         in_flight_bulk_per_tenant: of these, one tenant's.
-        window: of a flow that puts nothing aside, offsets between a partition's watermark and its head.
+        window: of a flow that puts nothing aside, offsets from a partition's lowest unfinished to its next.
         keys_per_tenant: the same, unfinished keys of one tenant. Waiting records of one key share a step and count
         once; those of bulk count apart.
         largest_share: of a flow that puts aside, unfinished keys of one tenant.
@@ -134,7 +134,7 @@ class BatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """Where a flow puts what it cannot finish soon, so that nobody waits behind it.
+    """Where a flow puts what it cannot finish soon, so that no other record waits behind it.
 
     What exceeds its tenant's share in hand goes to one of `topics`, lanes of kind ASIDE, and waits there for room. What
     takes long for its own sake goes to a retry lane, while the read under way goes on.
@@ -143,7 +143,7 @@ class Aside:
     whether it is there, whatever becomes of the record.
 
     Attributes:
-        topics: two of them, so that two tenants with a backlog need not stand behind each other.
+        topics: two of them, so that two tenants with a backlog do not wait for each other.
         within: seconds for which a record may keep its offset open.
         move: what becomes of a record that goes to a topic, by its name, without a try; nothing is counted.
         slow: of one whose read takes longer, and goes on; the second value is the read's name for `READ`.

@@ -71,7 +71,7 @@ IN_HAND_BYTES = catalogue.gauge(
 )
 OLDEST_CLAIM = catalogue.gauge(
     "ringback_stream_oldest_waiting_for_bytes_seconds",
-    "How long whoever waits longest has waited for room in the bytes of memory; 0 while nobody waits.",
+    "How long the oldest waiting step has waited for bytes of memory; 0 if none waits.",
     ("group",),
 )
 OLDEST_IN_HAND = catalogue.gauge(
@@ -93,7 +93,9 @@ LANE_AGE = catalogue.gauge(
     ("group", "topic"),
 )
 SPAN = catalogue.gauge(
-    "ringback_stream_span", "Largest span of offsets between watermark and head of a partition.", ("group",)
+    "ringback_stream_in_flight_window",
+    "Largest number of offsets from the lowest unfinished to the next of a partition.",
+    ("group",),
 )
 ASSIGNED = catalogue.gauge("ringback_stream_assigned_partitions", "Partitions assigned.", ("group",))
 PAUSED = catalogue.gauge(

@@ -38,9 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _rederive_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--yes", action="store_true", help="act; without it the plan is printed, no more"
-    )
+    parser.add_argument("--yes", action="store_true", help="act; without it the plan is printed, no more")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of sentences")
     parser.add_argument(
         "--max-rate",

@@ -1,1 +1,1 @@
-"""Whatever cannot be finished soon leaves its partition, once: nobody waits behind it (ADR 0039)."""
+"""Early deferral: what cannot be finished soon leaves its partition, once, so that nothing waits for it (ADR 0039)."""

@@ -12,7 +12,7 @@ __all__ = ["ShareAdmission"]
 
 
 class ShareAdmission:
-    """Asked at the door for each record, before it is taken in.
+    """Asked for each record before it is taken in.
 
     Bulk has no share: it is taken in as its slots become free, for what waited for one would be put aside again.
 
@@ -66,7 +66,7 @@ class ShareAdmission:
         return not self._is_held(tenant) and not self._aside.is_paused(tenant)
 
     def _is_held(self, tenant: str) -> bool:
-        """Whether a tenant was told to wait for longer than its records may be in hand."""
+        """Whether a tenant has to wait for longer than its records may be in hand."""
         return self._queue.held_until(tenant) - self._clock.monotonic() > self._aside.within
 
     def _quota(self, tenant: str) -> int:

@@ -45,9 +45,9 @@ class AsideDeadlines:
     Args:
         putting: lanes and writer.
         in_hand: where the records are.
-        shares: told when a tenant's records waited in vain.
+        shares: gets to know when a tenant's records waited in vain.
         clock: monotonic time.
-        answered: told of each record that was answered for here.
+        answered: called for each record that was answered for here.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class AsideDeadlines:
         self._staying.pop(ticket, None)
 
     def begin_anew(self) -> None:
-        """Begin everybody's time anew: until now everything waited for a Graph that was away."""
+        """Begin the time of every record anew: until now all waited for a Graph that was away."""
         self._not_before = self._clock.monotonic()
 
     def clear(self) -> None:

@@ -15,7 +15,7 @@ _REMEMBERED = 10_000
 
 
 class DetachedReads:
-    """Knows which copies a read of this process stands for, and what it said about each.
+    """Knows for which copies a read of this process answers, and with which outcome.
 
     A copy carries the name of its read in `READ`. It is not read again while that read runs, and once it has ended the
     copy is answered as the read answered. A read that failed, or another process's, says nothing: the copy is a request

@@ -11,7 +11,7 @@ __all__ = ["AsideLanes"]
 
 
 class AsideLanes:
-    """Keeps tenants apart: with two lanes, two tenants with a backlog never stand behind each other.
+    """Keeps tenants apart: with two lanes, two tenants with a backlog never wait for each other.
 
     Args:
         topics: the lanes for what is put aside; equal in partitions.
@@ -25,7 +25,7 @@ class AsideLanes:
         self._for: dict[Partition, str] = {}
 
     def begin(self, starts: Mapping[Partition, int]) -> None:
-        """A new assignment: nothing is known of what stands behind its heads."""
+        """A new assignment: nothing is known of what lies behind its next records."""
         self._for.clear()
         self._ahead = {at: Lookahead(start) for at, start in starts.items() if at.topic in self._waits}
 
@@ -57,7 +57,7 @@ class AsideLanes:
             ahead.expect(tenant)
 
     def beyond(self, partition: Partition, tenant: str) -> str:
-        """Where a record moves that stands in the way of others: the other lane if nobody else is there, else its own.
+        """Where a record moves behind which others wait: the other lane if no other tenant is there, else its own.
 
         So two tenants that met in one lane are parted for good.
         """
@@ -75,7 +75,7 @@ class AsideLanes:
         need: Callable[[str], bool],
         is_full: Callable[[str], bool],
     ) -> bool:
-        """Whether another tenant stands behind the head that has little in hand, or had and is not full yet."""
+        """Whether another tenant waits behind that has little in hand, or had little and is not full."""
         ahead = self._ahead[partition]
         ahead.passed(next_offset)
         others = ahead.others(tenant)

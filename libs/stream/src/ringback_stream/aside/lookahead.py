@@ -1,10 +1,10 @@
-"""Whose records stand in a partition behind the one that is to be taken next. Pure."""
+"""Which tenants have records in a partition behind the one that is to be taken next. Pure."""
 
 __all__ = ["Lookahead"]
 
 
 class Lookahead:
-    """What was seen of one partition while its head had to wait.
+    """What was seen of one partition while its next record had to wait.
 
     Attributes:
         seen: the offset up to which it was looked at.
@@ -19,7 +19,7 @@ class Lookahead:
         return len(self._last)
 
     def note(self, offset: int, tenant: str) -> None:
-        """A record of this tenant stands at this offset."""
+        """A record of this tenant is at this offset."""
         self.seen = max(self.seen, offset + 1)
         self._last[tenant] = max(offset, self._last.get(tenant, -1))
 

@@ -1,4 +1,4 @@
-"""How many records a second may be moved to the end of a lane because they stand in the way of others."""
+"""How many records a second may be moved to the end of a lane because other tenants wait behind them."""
 
 from ringback_common.clock import Clock
 

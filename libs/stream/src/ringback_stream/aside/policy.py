@@ -26,7 +26,7 @@ class WaitInKafka(NamedTuple):
 
     Attributes:
         may_go_on: asked again and again whether its partition may be read on.
-        looking: meanwhile its partition is read ahead, to know who stands behind it.
+        looking: until then its partition is read ahead, to know which tenants wait behind it.
     """
 
     may_go_on: MayGoOn
@@ -45,7 +45,7 @@ class AdmissionPolicy(Protocol):
         ...
 
     def ahead(self, partition: Partition) -> Lookahead | None:
-        """What is known of the records behind a partition's head; None of a lane in which nobody waits for others."""
+        """What is known of the records behind the next one; None of a lane in which no tenant waits for another."""
         ...
 
     def begin(self, starts: Mapping[Partition, int]) -> None:
@@ -85,7 +85,7 @@ class PausingPolicy:
         raise AssertionError("a record was answered in a flow that answers none without a step")
 
     def ahead(self, partition: Partition) -> None:  # noqa: ARG002 - the port's signature
-        """Nobody looks ahead."""
+        """This policy does not read ahead."""
         return
 
     def begin(self, starts: Mapping[Partition, int]) -> None:
@@ -139,11 +139,11 @@ class AsidePolicy:
         self._writer.offer(ticket, received, outcome)
 
     def ahead(self, partition: Partition) -> Lookahead | None:
-        """What was seen behind the head."""
+        """What was seen behind the next record."""
         return self._lanes.of(partition)
 
     def begin(self, starts: Mapping[Partition, int]) -> None:
-        """Nothing is known of what stands behind the heads."""
+        """Nothing is known of what lies behind the next records."""
         self._lanes.begin(starts)
         self._writer.resume()
 
@@ -156,7 +156,7 @@ class AsidePolicy:
         await self._writer.wait_for_capacity()
 
     def drop(self) -> None:
-        """What was sent meanwhile is written twice."""
+        """What is being sent is written twice."""
         self._writer.drop()
 
     def _refusal(self, tracker: OffsetTracker) -> MayGoOn | None:

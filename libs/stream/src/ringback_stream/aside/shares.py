@@ -12,8 +12,8 @@ class TenantShares:
     again and again.
 
     Args:
-        least: nobody's share is smaller.
-        most: nobody's share is larger.
+        least: no share is smaller.
+        most: no share is larger.
         quota: how many records of a tenant its quota serves in time.
     """
 

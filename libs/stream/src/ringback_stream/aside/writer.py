@@ -15,22 +15,23 @@ from ringback_stream.consume.offsets import OffsetTracker, Ticket
 from ringback_stream.consume.outcome_handler import OutcomeHandler, StepResult
 from ringback_stream.consume.runner import MayGoOn
 
-__all__ = ["LARGEST_SPAN", "AsideWriter"]
+__all__ = ["MOST_DEFERRED", "AsideWriter"]
 
-LARGEST_SPAN = 10_000
-"""Records answered at the door between a partition's watermark and its head: so many a crash writes twice at most,
+MOST_DEFERRED = 10_000
+"""Records of a partition deferred early above its lowest unfinished offset: so many a crash writes twice at most,
 which is harmless, for such a request is one that comes again anyway."""
 _WAITING, _WAITING_BYTES = 1000, 4 * 1024 * 1024
 """What gathers while a round is under way: with the round itself at most 2,000 records, 8 MiB and one poll more."""
 _ROOM_WITHIN = 0.25
-"""Seconds the intake waits for room; then it pauses: that discards prefetched records, but polling must go on."""
+"""Seconds for which the back-pressure gate waits for capacity; then it pauses. That discards
+prefetched records, but polling must go on."""
 
 
 class AsideWriter:
-    """One round in flight; what is answered meanwhile forms the next.
+    """One round in flight; what is answered during it forms the next.
 
     Args:
-        settlement: carries the outcomes out.
+        outcome_handler: carries the outcomes out.
         clock: monotonic time.
     """
 
@@ -47,9 +48,9 @@ class AsideWriter:
         self._round: asyncio.Task[None] | None = None
 
     def refusal(self, tracker: OffsetTracker) -> MayGoOn | None:
-        """Refuse when too many wait, or too many are in front of the watermark."""
-        if tracker.deferred_early >= LARGEST_SPAN:
-            return lambda: tracker.deferred_early <= LARGEST_SPAN // 2
+        """Refuse when too many wait, or too many lie above the lowest unfinished offset."""
+        if tracker.deferred_early >= MOST_DEFERRED:
+            return lambda: tracker.deferred_early <= MOST_DEFERRED // 2
         return None if self.has_capacity else lambda: self._has_capacity(2)
 
     @property
@@ -98,7 +99,7 @@ class AsideWriter:
         self._changed.set()
 
     def drop(self) -> None:
-        """Cancel the round and forget everything; what was sent meanwhile is written twice."""
+        """Cancel the round and forget everything; what is being sent is written twice."""
         self._open = False
         if self._round is not None:
             self._round.cancel()

@@ -38,8 +38,8 @@ class Assignment:
         group: label of the metrics.
         clock: monotonic time.
         full_name: adds the installation's prefix to a topic.
-        on_lost: called when the broker says the assignment is somebody else's.
-        ownership: told each accepted commit; with it idle partitions are committed every 2 s too.
+        on_lost: called when the broker says that another member has the assignment.
+        ownership: is given each accepted commit; with it idle partitions are committed every 2 s too.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Assignment:
             self._ownership.dropped()
 
     def take(self, partition: Partition, offset: int) -> Ticket:
-        """The ticket of a record its watermark has just taken."""
+        """The ticket of a record that its tracker has just taken."""
         self.progressed_at = self.taken_at = self._clock.monotonic()
         telemetry.child(telemetry.RECEIVED, self._group, partition.topic).inc()
         telemetry.child(telemetry.IN_HAND, self._group, partition.topic).inc()

@@ -1,7 +1,7 @@
 """Which records are taken in, and which partitions wait outside; each record is decided by a `AdmissionPolicy`.
 
 Pausing throws a partition's prefetched records away and every rebalance forgets pauses, so a refused record is always
-sought back: what was refused is delivered again, whatever happened meanwhile.
+sought back: what was refused is delivered again, whatever happened in between.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The batched runner: one mixed batch at a time, the next gathered meanwhile; a failed one is tried until it works."""
+"""The batched runner: one mixed batch at a time while the next is gathered; a failed one is tried until it works."""
 
 import asyncio
 from collections import deque
@@ -24,9 +24,10 @@ __all__ = ["BatchedRunner"]
 _log = logs.logger(__name__)
 
 _BATCHES_IN_HAND = 2
-"""One in the step, one gathered meanwhile."""
+"""One in the step, one being gathered."""
 _ROOM_WITHIN = 1.0
-"""Seconds the intake waits for room; then it pauses: that discards prefetched records, but polling must go on."""
+"""Seconds for which the back-pressure gate waits for capacity; then it pauses. That discards
+prefetched records, but polling must go on."""
 
 
 class BatchedRunner:
@@ -48,7 +49,7 @@ class BatchedRunner:
         self._task: asyncio.Task[None] | None = None
         self._step_began: float | None = None
 
-    # -- the intake's side --
+    # -- called by the back-pressure gate --
 
     def refusal(  # a batch knows neither spans nor lanes
         self,
@@ -136,7 +137,7 @@ class BatchedRunner:
 
     @property
     def keys_of_a_tenant(self) -> int:
-        """Keys are not told apart."""
+        """Keys are not distinguished."""
         return 0
 
     # -- running --
@@ -198,7 +199,7 @@ class BatchedRunner:
             try:
                 outcomes = await self._answer(records, began)
             except Transient as failure:
-                # A batch stands for everybody: what it meets is general, whatever else is known.
+                # A batch has records of all tenants: its failure is general.
                 telemetry.child(telemetry.STEPS, self._flow.group, action_for(failure, FailureContext.GENERAL)).inc()
                 telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(1)
                 wait = failure.retry_after if isinstance(failure, Throttled) else pause

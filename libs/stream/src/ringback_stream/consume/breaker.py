@@ -1,4 +1,4 @@
-"""Whether the fault is everybody's or one record's: the circuit breaker, told what happened and when.
+"""The circuit breaker: whether failures are general or of one record, decided by the last calls and their times.
 
 Closed: calls go through. Open: nothing starts until a probe is due. Half open: one probe runs; its answer decides.
 """
@@ -66,7 +66,7 @@ class Breaker:
             self._open(now)
 
     def inconclusive(self, now: float) -> None:
-        """The probe has ended and nobody was asked, or answered: the next call is the probe, at once."""
+        """The probe ended without an answer, or without a request: the next call is the probe, at once."""
         self._state, self._probe_at = BreakerState.OPEN, now
 
     def abandoned(self, now: float) -> None:

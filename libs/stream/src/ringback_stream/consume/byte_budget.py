@@ -41,7 +41,7 @@ class ByteLease:
 
     @property
     def waited(self) -> float:
-        """Seconds for which the step has waited for bytes so far: its own process' time, nobody else's."""
+        """Seconds for which the step has waited for bytes so far: caused by this process, not by Graph."""
         now = _now()
         return self._waited + (0.0 if self._waits_since is None else now - self._waits_since)
 
@@ -64,7 +64,7 @@ class ByteLease:
 
     @contextmanager
     def asking(self) -> Generator[None]:
-        """Count the time until it ends as the other side's, but for what waits for bytes meanwhile.
+        """Count the time until it ends as Graph's, except for what is waited for bytes in between.
 
         It has answered unless this ends with an exception.
         """
@@ -124,7 +124,7 @@ class ByteBudget:
 
     @property
     def oldest_claim(self) -> float:
-        """Seconds for which whoever waits longest has waited for bytes; 0 while nobody waits."""
+        """Seconds for which the oldest waiting step has waited for bytes; 0 if none waits."""
         since = [claim.since for queue in (self._growing, self._beginning) for claim in islice(queue, 1)]
         return _now() - min(since) if since else 0.0
 
@@ -161,7 +161,7 @@ class ByteBudget:
     async def _claim(self, queue: deque[_Claim], hold: ByteLease, byte_count: int) -> None:
         at_once = hold is self._reserved or not queue
         if at_once and self._grants(hold, byte_count, growing=queue is self._growing):
-            self._serve()  # whoever has moved to the reserve has left its bytes of the shared part
+            self._serve()  # a step that moved to the reserve has freed its bytes of the shared part
             return
         claim = _Claim(hold, byte_count, asyncio.get_running_loop().create_future(), _now())
         queue.append(claim)

@@ -44,7 +44,7 @@ _log = logs.logger(__name__)
 DRAIN_WITHIN = 10.0
 """Seconds running steps get at a revoke or stop."""
 GIVE_UP_WITHIN = 15.0
-"""Seconds for steps and last commit together. With the 3 s until a heartbeat tells of a rebalance it stays below the
+"""Seconds for steps and last commit together. With the 3 s until a heartbeat reports a rebalance it stays below the
 20 s which that waits for us: who is later is expelled, and what it did is done again."""
 _SESSION_MS, _HEARTBEAT_MS, _REBALANCE_MS, _MAX_POLL_MS = 15_000, 3_000, 20_000, 300_000
 _POLL_MS = 500
@@ -53,7 +53,7 @@ _POLL_AGAIN = 0.1
 """Seconds after a failed poll: so much the other partitions wait, and ten times a second it is tried."""
 _ASK_WITHIN = 2.0
 _POLLED_FIRST, _POLLED_MOST, _POLLED_BYTES = 32, 256, 4 * 1024 * 1024
-"""Records of the first poll and of any; bytes aimed at, by the mean of the poll before. They stand in memory before
+"""Records of the first poll and of any; bytes aimed at, by the mean of the poll before. They are in memory before
 anything is refused: when a poll brought 2,000, a backlog of calls of 86 KB took the store to 900 MiB."""
 _FETCHED, _FETCHED_OF_ONE = 4 * 1024 * 1024, 512 * 1024
 """Bytes, compressed, of an answer of the broker, and of one partition in it: the hard bound of what a poll finds. Both
@@ -127,7 +127,7 @@ class Consumer:
         await self._leave()
 
     def lost(self) -> None:
-        """The broker says the assignment is somebody else's: everything is dropped until the next one."""
+        """The broker says that another member has the assignment: everything is dropped until the next one."""
         self.gate.close()
         self._policy.drop()
         self._runner.drop()
@@ -200,7 +200,7 @@ class Consumer:
     async def _resume(self, client: Any, places: Collection[TopicPartition]) -> bool:
         """Go on where logs begin that do not hold what was to be read; False if there is nothing to do now.
 
-        Until an assignment has begun, and while it is given up, nothing is read: whoever begins next seeks by itself.
+        Until an assignment has begun, and while it is given up, nothing is read: the next assignment seeks by itself.
         """
         epoch = self._assignment.trackers.epoch
         try:
@@ -215,7 +215,7 @@ class Consumer:
         return bool(mended)
 
     def _mend(self, client: Any, named: TopicPartition, oldest: int) -> bool:
-        """Go on with a partition where its log begins; one that was read ahead of its head, at its head."""
+        """Go on with a partition where its log begins; one that was read ahead, at its next offset."""
         partition = Partition(contract_name(self._kafka, named.topic), named.partition)
         tracker = self._assignment.trackers.of(partition)
         if not self._assignment.resume(partition, oldest) and (tracker is None or not self.gate.is_outside(named)):
@@ -288,7 +288,7 @@ class Consumer:
         self._policy.drop()
 
     async def _commit_the_last(self) -> None:
-        """Until the broker has it: nobody repeats this commit later."""
+        """Repeat the last commit until the broker has it, as no later one follows."""
         while self.client is not None and self._assignment.trackers.committable():
             await self._assignment.commit(self.client)
             await asyncio.sleep(_COMMIT_AGAIN)
@@ -334,7 +334,7 @@ class _Rebalance(ConsumerRebalanceListener):
 def _portion(records: Sequence[Record]) -> int:
     """How many records the next poll may bring, if they are as large as these.
 
-    Two at least: whoever asks for the only record of a batch and no more leaves aiokafka holding the unpacked batch.
+    Two at least: a poll for only one record of a batch leaves aiokafka holding the unpacked batch.
     """
     byte_count = sum(len(record.value or b"") for record in records) or 1
     return max(2, min(_POLLED_MOST, _POLLED_BYTES * len(records) // byte_count))

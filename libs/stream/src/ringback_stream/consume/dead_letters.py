@@ -28,7 +28,7 @@ def dead_letter(received: Received, reject: Reject, service: str, attempts: int 
     target = topic(received.topic).dead_letters
     if target is None:
         raise ValueError("a dead letter cannot be refused")
-    told = (
+    described = (
         ("topic", received.topic),
         ("partition", str(received.partition)),
         ("offset", str(received.offset)),
@@ -39,7 +39,7 @@ def dead_letter(received: Received, reject: Reject, service: str, attempts: int 
         ("fingerprint", _fingerprint(service, reject)),
         ("attempts", str(attempts)),
     )
-    ours = tuple((PREFIX + name, value.encode()) for name, value in told)
+    ours = tuple((PREFIX + name, value.encode()) for name, value in described)
     # A null header value becomes empty bytes, which is as near as a producer can write it.
     theirs = tuple((name, value or b"") for name, value in received.headers if not name.startswith(PREFIX))
     return Message(target, received.key or b"", received.value, theirs + ours + reject.facts)

@@ -22,7 +22,7 @@ class Action(StrEnum):
     DEAD_LETTER = "dead_letter"
     """Write it to the dead letters, acked; then it is finished."""
     WAIT = "wait"
-    """The scope waits exactly as long as it was told; nothing is committed."""
+    """The scope waits exactly as long as Graph asked; nothing is committed."""
     PAUSE = "pause"
     """Everything waits for a probe; polling goes on, nothing is committed."""
     RETRY = "retry"
@@ -30,7 +30,7 @@ class Action(StrEnum):
     GIVE_UP = "give_up"
     """The service says what becomes of it: a retry tier, at last a dead letter."""
     REDELIVER = "redeliver"
-    """Nothing is committed; whoever is assigned next gets it again."""
+    """Nothing is committed; the next owner of the partition gets it again."""
     HALT = "halt"
     """Leave the group, say so in `control`, stay up, live and not ready until an operator resumes."""
     EXIT_CONFIGURATION = "exit_configuration"
@@ -67,7 +67,7 @@ TABLE: tuple[tuple[type, Action | dict[FailureContext, Action]], ...] = (
     (asyncio.CancelledError, Action.REDELIVER),
     (BaseException, Action.EXIT_CRASH),
 )
-"""First match wins, so a subclass stands before its base."""
+"""First match wins, so a subclass comes before its base."""
 
 
 def action_for(result: Outcome | BaseException, situation: FailureContext = FailureContext.ALONE) -> Action:

@@ -43,7 +43,7 @@ class _Fetched(OrderedDict[Any, Any]):
         unread = getattr(records, "_records_iterator", None)
         if unread is not None:
             unread.close()
-            records._records_iterator = None  # noqa: SLF001 - it has no public place to be told of it
+            records._records_iterator = None  # noqa: SLF001 - there is no public way to close it
 
 
 def release_discarded(consumer: Any) -> None:

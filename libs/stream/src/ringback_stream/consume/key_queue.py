@@ -1,6 +1,6 @@
-"""Which key runs next: one at a time per key, live before bulk, tenants in turn, nobody before their time.
+"""Which key runs next: one at a time per key, live before bulk, tenants in turn, none before its time.
 
-Pure: told the time, it answers what to start. A key is *ready*, *delayed* (in-place retry, key interval) or
+Pure: given the time, it returns what to start. A key is *ready*, *delayed* (in-place retry, key interval) or
 *running*; a key of a held tenant stays ready and is passed over.
 """
 
@@ -46,7 +46,7 @@ class TakenBack(NamedTuple):
     Attributes:
         items: the records.
         attempts: how often a step of theirs has failed.
-        waited_for_slot: whether they waited for their turn, and not for a step of their own key.
+        waited_for_slot: whether they waited for a free slot, and not for a step of their own key.
     """
 
     items: Sequence[Item] = ()
@@ -97,7 +97,7 @@ class _Turns:
 
 
 def key_of(received: Received) -> bytes:
-    """The key a record is serialised under; one without a key stands alone."""
+    """The key a record is serialised under; one without a key has a queue of its own."""
     return (
         received.key
         if received.key is not None
@@ -126,7 +126,7 @@ class KeyQueue:
         self._tenant_keys: Counter[tuple[str, bool]] = Counter()  # the same: bulk never holds live back
         self._last_began: dict[bytes, float] = {}
 
-    # -- asked by the intake --
+    # -- for the back-pressure gate --
 
     def tenant_is_full(self, received: Received, kind: LaneKind) -> bool:
         """Whether taking this record would exceed its tenant's keys; bulk is counted apart."""
@@ -168,7 +168,7 @@ class KeyQueue:
         return None if key is None else len(key.waiting)
 
     def held_until(self, tenant: str) -> float:
-        """Monotonic time until which a tenant was told to wait; 0 if it was not."""
+        """Monotonic time until which a tenant has to wait; 0 if it has not."""
         return self._held_until.get(tenant, 0.0)
 
     def offer(self, item: Item, now: float) -> None:
@@ -221,7 +221,7 @@ class KeyQueue:
         ]
 
     def is_held(self, name: bytes, now: float) -> bool:
-        """Whether the tenant of a key was told to wait."""
+        """Whether the tenant of a key has to wait."""
         self.wake(now)
         return self._keys[name].tenant in self._held_until
 
@@ -245,7 +245,7 @@ class KeyQueue:
 
     def oldest_key(self, why: str, now: float) -> bytes:
         """The key of the oldest record that waits for this; empty for none."""
-        waiting = ((arrived, name) for told, arrived, name in self._waits(now) if told == why)
+        waiting = ((arrived, name) for reason, arrived, name in self._waits(now) if reason == why)
         return min(waiting, default=(now, b""))[1]
 
     def _waits(self, now: float) -> Iterator[tuple[str, float, bytes]]:
@@ -320,7 +320,7 @@ class KeyQueue:
         self._leave_slot(self._keys[work.key])
 
     def finish(self, work: Work, now: float) -> None:
-        """The work is done; its key may run again if more came meanwhile."""
+        """The work is done; its key may run again if more has come."""
         key = self._stop(work)
         key.attempts, key.failing_since = 0, None
         if key.waiting:
@@ -334,7 +334,7 @@ class KeyQueue:
             self._forget_beginnings(now)
 
     def again(self, work: Work, now: float, not_before: float) -> None:
-        """The work is to be done again, not before this time; what came meanwhile comes along."""
+        """The work is to be done again, not before this time, together with what has come."""
         key = self._stop(work)
         key.waiting[:0] = work.items
         key.not_before = not_before

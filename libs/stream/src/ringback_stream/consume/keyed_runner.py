@@ -36,7 +36,7 @@ class KeyedRunner:
 
     Args:
         flow: what to run.
-        settlement: carries out what steps say.
+        outcome_handler: carries out what steps say.
         clock: monotonic time.
         is_overtaken: whether a newer record of the same partition is finished.
         putting: of a flow with an `Aside`.
@@ -70,7 +70,7 @@ class KeyedRunner:
         in_hand = RunnerState(self._queue, self._steps, self._flow.on_exhausted)
         return admission, AsideDeadlines(putting, in_hand, admission.shares, self._clock, self._answered_for)
 
-    # -- the intake's side --
+    # -- called by the back-pressure gate --
 
     def refusal(self, tracker: OffsetTracker, received: Received, kind: LaneKind) -> MayGoOn | None:
         """Refuse at the span, at the tenant's keys, and while the breaker is open and has something to probe with."""
@@ -120,7 +120,7 @@ class KeyedRunner:
         self._open = False
 
     async def drain(self, seconds: float) -> None:
-        """What runs gets until the deadline, and so does what was overtaken; the rest is given back.
+        """Finish what runs, and what lies below finished records, until the deadline; give the rest back.
 
         A commit cannot say "all but this one": what waits below a finished record would repeat it. So it is put aside,
         or, of a flow that puts nothing aside, started.
@@ -154,7 +154,7 @@ class KeyedRunner:
 
     @property
     def stuck_since(self) -> float | None:
-        """The oldest step, what it waited for bytes left out; or ready work that nobody starts."""
+        """The oldest step, what it waited for bytes left out; or ready work that is not started."""
         since = self._steps.stuck_since
         return self.unstarted_since if since is None else since
 
@@ -206,7 +206,7 @@ class KeyedRunner:
             await asyncio.wait(tuple(self._running), return_when=asyncio.FIRST_COMPLETED)
 
     def _start_out_of_order(self, begun: set[bytes]) -> bool:
-        """Start what was overtaken and may run now, each key once; returns whether anything runs."""
+        """Start what lies below finished records and may run now, each key once; returns whether anything runs."""
         now = self._clock.monotonic()
         for name in self._queue.out_of_order(self._is_out_of_order):
             held = name in begun or self._queue.is_held(name, now) or self.is_cut_off
@@ -216,13 +216,13 @@ class KeyedRunner:
         return bool(self._running)
 
     async def _finish_or_leave(self, leaving: AsideDeadlines) -> None:
-        """Ends early when nobody writes any more: after a bug, or a halt."""
+        """Ends early when the writer has ended: after a bug, or a halt."""
         while self._tasks is not None and (self._is_owed(leaving) or leaving.is_writing):
             leaving.look(self._clock.monotonic())
             await asyncio.sleep(_LOOK)
 
     def _is_owed(self, leaving: AsideDeadlines) -> bool:
-        """Put aside what waits and was overtaken; returns whether a step runs that must end.
+        """Put aside what waits below finished records; returns whether a step runs that must end.
 
         One whose records are not answered for must, and one of which something is being written.
         """
@@ -340,7 +340,7 @@ class KeyedRunner:
         else:
             self._breaker.failed(now, probe=step.is_probe)
             telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(self.is_cut_off)
-        # A failure that everybody meets is not held against this key.
+        # A general failure does not count as one of this key.
         alone = not self.is_cut_off and not isinstance(failure, Throttled)
         attempts, seconds = self._queue.failed(work, now) if alone else (0, 0.0)
         action = action_for(failure, self._situation(attempts, seconds))
@@ -371,7 +371,7 @@ class KeyedRunner:
         self._queue.finish(work, now)
 
     def _hold_tenant(self, throttled: Throttled, now: float) -> str | None:
-        """Hold the tenant that was told to wait; None if it was not a tenant."""
+        """Hold back the tenant that has to wait; None if the scope is not a tenant."""
         kind, _, scope = throttled.scope.partition(":")
         if kind != "tenant":
             return None

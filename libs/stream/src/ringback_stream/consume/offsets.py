@@ -29,7 +29,7 @@ class TakeResult(Enum):
     REPEAT = auto()
     """It was taken before in this assignment: a seek back delivers twice."""
     GAP = auto()
-    """Offsets before it were not seen. Go back to the head; a gap seen twice is real (retention, compaction)."""
+    """Offsets before it were not seen. Go back to the next offset; a gap seen twice is real (retention, compaction)."""
 
 
 class OffsetTracker:
@@ -45,7 +45,9 @@ class OffsetTracker:
         self.epoch = epoch
         self._taken: deque[int] = deque()  # ascending; those finished above an unfinished one stay until it is finished
         self._finished: set[int] = set()
-        self._deferred_early: deque[int] = deque()  # ascending, from the watermark to the head, finished or not
+        self._deferred_early: deque[int] = (
+            deque()
+        )  # ascending, from the lowest unfinished to the next offset, finished or not
         self._next_offset = start
         self._committed = start if committed is None else committed
         self._highest_finished = start - 1
@@ -58,7 +60,7 @@ class OffsetTracker:
 
     @property
     def lowest_unfinished(self) -> int:
-        """What a commit may say at most: the oldest unfinished offset, or the head when all is finished."""
+        """What a commit may say at most: the oldest unfinished offset, or the next one when all is finished."""
         return self._taken[0] if self._taken else self._next_offset
 
     @property
@@ -79,12 +81,12 @@ class OffsetTracker:
 
     @property
     def window(self) -> int:
-        """Offsets between the watermark and the head, diverted ones left out: what a crash now repeats at most."""
+        """Offsets from the lowest unfinished to the next, without those deferred early: most that a crash repeats."""
         return self._next_offset - self.lowest_unfinished - len(self._deferred_early)
 
     @property
     def deferred_early(self) -> int:
-        """Diverted records between the watermark and the head, which a crash now would divert again."""
+        """Records deferred early above the lowest unfinished offset, which a crash now would defer again."""
         return len(self._deferred_early)
 
     @property
@@ -96,8 +98,8 @@ class OffsetTracker:
         """What would become of a record that is offered.
 
         A jump over unseen offsets is believed only when it is seen again after a seek back: a batch fetched for an
-        earlier assignment, or one the client lost on the way, must not move the watermark over records nobody has
-        worked on.
+        earlier assignment, or one the client lost on the way, must not move the committable offset over records that
+        no step has seen.
         """
         if offset < self._next_offset:
             return TakeResult.REPEAT
@@ -107,7 +109,7 @@ class OffsetTracker:
         return TakeResult.TAKEN
 
     def take(self, offset: int, *, deferred_early: bool = False) -> TakeResult:
-        """Take a record in, if `look_at` says so; a diverted one does not count in the span."""
+        """Take a record in, if `look_at` says so; one that is deferred early does not count in the window."""
         looked = self.look_at(offset)
         if looked is not TakeResult.TAKEN:
             return looked
@@ -134,11 +136,11 @@ class OffsetTracker:
             self._deferred_early.popleft()
 
     def skip_to(self, offset: int) -> None:
-        """The log begins at an offset above the head: what lies between is gone, what was taken stays."""
+        """The log begins above the next offset: what lies between is gone, what was taken stays."""
         self._next_offset, self._doubted = offset, None
 
     def accepted(self, offset: int) -> None:
-        """The broker accepted a commit; an answer that comes late never takes the watermark back."""
+        """The broker accepted a commit; an answer that comes late never takes it back."""
         self._committed = max(self._committed, offset)
 
 
@@ -176,9 +178,9 @@ class OffsetTrackers:
         self._by_partition = {}
 
     def resume(self, partition: Partition, oldest: int) -> int | None:
-        """The broker says that a partition's log does not hold its head: go on at the log's oldest record.
+        """The broker says that a partition's log does not hold the next offset: go on at the log's oldest record.
 
-        A log that begins above the head has lost what lies between, to retention. One that begins below it must end
+        A log that begins above it has lost what lies between, to retention. One that begins below it must end
         below it, too: it was made anew, cut or restored, or the offset was set too high. Then nothing that was taken
         or committed says anything about this log: tickets of it are over, and the next commit goes back. That is the
         only one that does.

@@ -76,7 +76,7 @@ class OutcomeHandler:
         return done
 
     async def apply_each(self, answers: Sequence[StepResult], attempts: int = 1) -> None:
-        """Carry out the outcomes of a mixed batch, some side by side; each record stands for itself.
+        """Carry out the outcomes of a mixed batch, some side by side; each record is judged alone.
 
         In portions of what may be refused in a row: where a whole batch is refused, the rest of it stays where it is.
 

@@ -9,7 +9,7 @@ Record = ConsumerRecord[bytes, bytes]
 
 
 def received(topic: str, record: Record) -> Received:
-    """The record under its contract's topic name; headers stay bytes, for anybody may have written them."""
+    """The record under its contract's topic name; headers stay bytes, as any producer may have written them."""
     return Received(
         topic, record.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
     )

@@ -22,12 +22,12 @@ _log = logs.logger(__name__)
 
 
 def known_id(text: str) -> str | None:
-    """An id of Graph's, a GUID; None for whatever else stands in its place, for that may be anything."""
+    """An id of Graph's, a GUID; None for anything else, as untrusted text must not be logged."""
     return text if _GUID.fullmatch(text) else None
 
 
 class RejectionLog:
-    """Writes the lines of one process: 100 a minute for each reason, the next says for how many it stands.
+    """Writes the lines of one process: 100 a minute for each reason; the next line has the number of those left out.
 
     Args:
         service: the process.

@@ -1,4 +1,4 @@
-"""What the intake needs of a runner, keyed or batched."""
+"""What the back-pressure gate needs of a runner, keyed or batched."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -15,7 +15,7 @@ MayGoOn = Callable[[], bool]
 
 
 class Runner(Protocol):
-    """Runs steps over what the intake gives it."""
+    """Runs steps over the records that the back-pressure gate lets in."""
 
     def refusal(self, tracker: OffsetTracker, received: Received, kind: LaneKind) -> MayGoOn | None:
         """None if the record may be taken in; else when to look again."""
@@ -38,7 +38,7 @@ class Runner(Protocol):
         ...
 
     async def drain(self, seconds: float) -> None:
-        """Finish what runs and what was overtaken by newer records, cancel the rest at the deadline, forget all."""
+        """Finish what runs, and what lies below finished records; cancel the rest at the deadline, forget all."""
         ...
 
     def drop(self) -> None:
@@ -71,7 +71,7 @@ class Runner(Protocol):
 
     @property
     def keys_of_a_tenant(self) -> int:
-        """The largest number of unfinished keys of one tenant; 0 where keys are not told apart."""
+        """The largest number of unfinished keys of one tenant; 0 where keys are not distinguished."""
         ...
 
     async def run(self) -> None:

@@ -20,7 +20,7 @@ _log = logs.logger(__name__)
 class StallLog:
     """Says of one flow, once a minute for each reason, that its oldest record has stayed in hand for 15 s.
 
-    Nobody has to act by this alone: liveness and the watchdog end a process that hangs.
+    No action follows from this line alone: liveness and the watchdog end a process that hangs.
 
     Args:
         group: the flow's.

@@ -1,4 +1,4 @@
-"""A process on the stream: open it, give it flows, run until told to stop.
+"""A process on the stream: open it, give it flows, run until it is stopped.
 
 async with Stream.open(settings, "fetch", health=health, stop=stop) as stream:
     await stream.run(stop, KeyedFlow(...))
@@ -62,7 +62,7 @@ class StreamRuntime:
         stop: asyncio.Event | None = None,
         clock: Clock | None = None,
     ) -> "AsyncGenerator[StreamRuntime]":
-        """Connect, waiting as long as it takes; the process is live meanwhile, and not ready.
+        """Connect, waiting as long as it takes; until then the process is live and not ready.
 
         Args:
             settings: where Kafka is.

@@ -98,7 +98,7 @@ class FlowSupervisor:
         return self._not_read(self.consumer)
 
     def not_live(self) -> str | None:
-        """The liveness check of this flow; a consumer that stands still is the watchdog's, which ends the process."""
+        """The liveness check of this flow; a consumer without progress is the watchdog's, which ends the process."""
         since = self.runner.stuck_since if self.runner is not None else None
         if since is None or self._clock.monotonic() - since < self._flow.step_limit:
             return None

@@ -46,10 +46,10 @@ class WatchedFlow(NamedTuple):
 async def watch(
     watched: WatchedFlow, clock: Clock, listens: Callable[[], Awaitable[bool]], *, patience: float = STANDSTILL
 ) -> None:
-    """Look every second, for ever; `listens` tells whether Kafka is there.
+    """Look every second, for ever; `listens` returns whether Kafka is there.
 
-    A step that hangs is no standstill: it turns liveness red. Neither is a partition whose head waits in Kafka, for its
-    due time, for its tenant, for a Graph that is away or for room; nor time in which this process did not run.
+    A step that hangs is not the watchdog's: it turns liveness red. Nor is a partition whose next record waits in Kafka
+    for its due time, its tenant, a Graph that is away or capacity; nor time in which this process did not run.
     A group that has not assigned partitions yet has twice the patience: to join takes a dead member's session, 15 s,
     and 20 s in which the other members may come.
 
@@ -84,7 +84,7 @@ class _Stopwatch:
 
 
 def _say(runner: Runner, limit: float, why: str) -> None:
-    """Nobody has to act: the process begins anew. The call is the one that is due, or that is in hand longest."""
+    """No action is needed: the process begins anew. The call is the one that is due, or that is in hand longest."""
     running = runner.oldest_key("running") if why == "nothing_taken_in" else b""
     tenant_id, call_id = split_call_key(running or runner.oldest_key("ready"))
     _log.warning(
@@ -101,7 +101,7 @@ def _progressed_at(watched: WatchedFlow) -> float:
 
 
 def _waits_for_records(watched: WatchedFlow) -> bool:
-    """Behind, or assigned without having been told (an assignment lost and never given anew)."""
+    """Behind, or without an assignment that the group counts as its (one lost and never given anew)."""
     consumer, trackers = watched.consumer, watched.assignment.trackers
     if consumer.client is None or not consumer.client.assignment():
         return False

@@ -193,7 +193,7 @@ class Client:
                 await self._idle.wait()
                 await self.producer.stop()
         except (TimeoutError, KafkaError):
-            # What is still unanswered belongs to callers who have been told so; the sockets close with the process.
+            # What is still unanswered belongs to callers that have their error; the sockets close with the process.
             return
 
     def _begin(self) -> None:

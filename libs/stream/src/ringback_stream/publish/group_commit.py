@@ -1,4 +1,4 @@
-"""Group commit for the webhook: one produce round in flight, what arrives meanwhile forms the next.
+"""Group commit for the webhook: one produce round in flight; what arrives during it forms the next.
 
 An idempotent producer never expires a batch it has sent, so a deadline is only our wait: while a round is overdue,
 new writes are refused at once instead of being queued behind it.
@@ -36,7 +36,7 @@ class _Write:
     __slots__ = ("answer", "byte_count", "messages")
 
     def __init__(self, messages: Sequence[Message]) -> None:
-        # The context is taken here, in the caller's span; the round runs in nobody's.
+        # The context is taken here, in the caller's span; the round has none.
         self.messages = [Message(m.topic, m.key, m.value, traced(m)) for m in messages]
         self.byte_count = sum(size_of(message) for message in messages)
         self.answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -96,7 +96,7 @@ class GroupCommitProducer:
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=self._deadline)
             self._task.cancel()
-            await asyncio.wait((self._task,))  # how it ended is what `failed` tells
+            await asyncio.wait((self._task,))  # how it ended is in `failed`
         self._fail_waiting("stopping")
         if self._client is not None:
             with suppress(TimeoutError):

@@ -53,8 +53,8 @@ def large_batch(key: bytes, value: bytes | None, headers: Headers) -> Any:
 
     The record's form is Kafka's: length, attributes, time and offset within the batch, key, value, headers.
     """
-    told = b"".join(_sized(name.encode()) + _sized(content) for name, content in headers)
-    parts = (b"\x00\x00\x00", _sized(key), _length(value), value or b"", _varint(len(headers)), told)
+    encoded = b"".join(_sized(name.encode()) + _sized(content) for name, content in headers)
+    parts = (b"\x00\x00\x00", _sized(key), _length(value), value or b"", _varint(len(headers)), encoded)
     return _LargeBatch((_varint(sum(map(len, parts))), *parts))
 
 

@@ -64,7 +64,7 @@ class Producer:
         """Write one message; returns when all in-sync replicas have it.
 
         Waits first while 16 MiB or 2,000 messages are unacknowledged. A send that an unreachable broker leaves
-        unanswered stays pending: an idempotent producer never expires it, and whoever waits may be cancelled.
+        unanswered stays pending: an idempotent producer never expires it, and a waiting caller may be cancelled.
 
         Raises:
             MessageTooLarge: the broker refuses it for its size.
@@ -95,12 +95,12 @@ class Producer:
                     raise result
 
     async def send_together(self, messages: Sequence[Message], acked: Callable[[int], None]) -> list[int]:
-        """Write many messages, batched by partition; `acked` is told the index of each as soon as it is.
+        """Write many messages, batched by partition; `acked` is called with the index of each as soon as it is.
 
         They carry their own trace context, and their caller bounds them: they do not wait for the room of `send`.
 
         Returns:
-            The indices of those that came back unwritten, or nobody knows: `send` says what is the matter with each.
+            The indices of those that came back unwritten, or are unknown: `send` finds out the reason of each.
         """
         client, placed = self._client, dict[tuple[str, int], list[int]]()
         unwritten: list[int] = []

@@ -26,7 +26,7 @@ def open_reader(kafka: KafkaSettings, *, wait_ms: int = 500, reset: str = "earli
 
     Args:
         kafka: where.
-        wait_ms: how long the broker may hold back an answer for want of records; whoever goes from partition to
+        wait_ms: how long the broker may hold back an answer for want of records; a reader that goes from partition to
             partition waits for it at each.
         reset: `earliest` goes on at the oldest record where a log does not hold what is to be read next; `none` has the
             poll raise OffsetOutOfRangeError.
@@ -107,7 +107,7 @@ async def read_to_end(reader: AIOKafkaConsumer, topic: str, partitions: Collecti
     """Assign the partitions to a started reader and read them to their present end; it stays there, ready to follow.
 
     Raises:
-        Transient: Kafka went away meanwhile and stays away.
+        Transient: Kafka went away during the read and stays away.
     """
     assigned = [TopicPartition(topic, number) for number in sorted(partitions)]
     reader.assign(assigned)

@@ -68,7 +68,7 @@ def unreachable(kafka: KafkaSettings) -> Transient:
 async def most_are_reachable(kafka: KafkaSettings) -> bool:
     """Whether most of the bootstrap servers take a connection within a second; whether they answer is not asked.
 
-    With fewer a partition may have no leader, or too few replicas, though somebody listens.
+    With fewer a partition may have no leader, or too few replicas, though some brokers listen.
     """
     found: list[tuple[str, int, Any]] = _untyped.collect_hosts(kafka.servers)  # as the client itself reads them
     listening = await asyncio.gather(*(_listens(host, port) for host, port, _ in found))
@@ -105,7 +105,7 @@ def client_options(kafka: KafkaSettings) -> ClientOptions:
 
 
 def faststream_security(options: ClientOptions) -> BaseSecurity:
-    """The same connection as FastStream wants to be told it."""
+    """The same connection in FastStream's form."""
     context = options.get("ssl_context")
     mechanism = options.get("sasl_mechanism")
     if mechanism is None:

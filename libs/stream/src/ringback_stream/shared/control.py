@@ -57,7 +57,7 @@ class ControlTable:
         except KafkaError as failure:
             await stop_reader(reader)
             raise Transient(f"Kafka cannot be read ({type(failure).__name__}).") from None
-        except BaseException:  # told to stop while it reads: nobody else knows of this reader yet
+        except BaseException:  # also a cancellation: nothing else would close this reader yet
             await stop_reader(reader)
             raise
         for key, value in values.items():

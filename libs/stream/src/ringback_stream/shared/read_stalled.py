@@ -1,4 +1,4 @@
-"""A reading that stands still: Kafka went away after it had begun, and aiokafka would wait for ever."""
+"""A read that makes no progress: Kafka went away after it had begun, and aiokafka would wait for ever."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class ReadStalled:
         self._position: object = None
 
     def seen(self, position: object) -> None:
-        """Told after each poll where the reading stands.
+        """To be called after each poll with the position of the read.
 
         Raises:
             Transient: it has stood there for too long.

@@ -1,4 +1,4 @@
-"""Every ten seconds the process says what it knows, for everybody to read in one place."""
+"""Every ten seconds the process writes its state to the status topic, where the state of all processes is."""
 
 import asyncio
 from collections.abc import Callable, Iterable
