@@ -19,8 +19,8 @@ WORKERS ?= 4
 help: ## Explain the targets
 	@awk -f tools/local/help.awk $(MAKEFILE_LIST)
 
-demo: kafka ## Run a working week of calls through everything, on this machine; CI=true ends after the report
-	@$(BIN)/ringback-local demo
+demo: kafka ## Run a working week of calls through everything, row R0 of the fault suite on a live screen; CI=true ends after the report
+	@$(BIN)/ringback-faults demo
 
 up: kafka ## Run everything in the foreground until Ctrl-C
 	@$(BIN)/ringback-local up

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 import orjson
-from ringback_local.demo.collect import ledger
+from ringback_local.simulator import ledger
 from ringback_local.stack import Stack, StackOptions
 
 from bench.contestant import Latency, Ran

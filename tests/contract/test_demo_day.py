@@ -16,8 +16,8 @@ from ringback_graph_simulator.hours import working_moment
 from ringback_graph_simulator.plans import plan_call
 from ringback_graph_simulator.records import Records
 from ringback_graph_simulator.workday import WorkdayOrder
-from ringback_local.demo.day import order_of
 from ringback_local.sites import SITES, write_sites
+from ringback_local.workday import order_of
 
 pytestmark = pytest.mark.contract
 

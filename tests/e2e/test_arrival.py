@@ -9,7 +9,7 @@ import orjson
 import pytest
 from ringback_events.consume import SessionAssembler, read_session_event
 from ringback_events.topics import CALLS, INTERNAL_DEAD_LETTERS, RECORDS, SESSIONS
-from ringback_local.demo.canonical import children_of
+from ringback_faults.contents import children_of
 from ringback_testing import eventually
 from ringback_testing.graph_records import CALL, DOCUMENTED_LINK, documented, meeting
 from ringback_testing.installation import Installation

@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 
 import pytest
-from ringback_local.demo.collect import ledger
+from ringback_local.simulator import ledger
 from ringback_testing import eventually
 from ringback_testing.installation import Installation, open_installation
 

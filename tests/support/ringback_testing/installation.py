@@ -16,9 +16,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from ringback_events.keys import call_key
 from ringback_events.partition import partition_for
 from ringback_events.topics import ALL_TOPICS, CALLS, FETCH, RECORDS, Topic
-from ringback_local.demo.collect import ledger
 from ringback_local.kafka import clients
 from ringback_local.run_folder import tenants_of
+from ringback_local.simulator import ledger
 from ringback_local.stack import Stack, StackOptions
 
 from ringback_testing.span_collector import SpanCollector, open_span_collector

@@ -76,7 +76,7 @@ class Story:
         """A POST with one item; what Graph holds of the call rises to that version."""
         entry = Item(f"i{len(self.posts)}", KEY, version, **item)
         self.posts.append(Post(at, at + took, 1, status, (entry,)))
-        known = self.expected.get(KEY, Expected({}, 0, frozenset(), {}))
+        known = self.expected.get(KEY, Expected({}, frozenset(), {}))
         self.expected[KEY] = replace(known, versions={**known.versions, version: children(version)})
 
     def asked(self, at: float, *, topic: str = FETCH, value: bytes = b"{}", **headers: bytes) -> TopicRecord:

@@ -15,9 +15,9 @@ from ringback_faults.collect.leaks import leaks_since, log_sizes, secrets_of
 from ringback_faults.collect.sampling import gauges_in
 from ringback_faults.collect.simulator_ledger import lines_since, odd_of, post_of, request_of, subscribed_of
 from ringback_faults.collect.topic_dump import topic_record
+from ringback_faults.contents import children_of
 from ringback_faults.ledgers import Commit, Generation, Item, Sample, SentOdd, Subscribed
 from ringback_faults.oracle.bounds import tells_keys
-from ringback_local.demo.canonical import children_of
 
 
 def _text(value: str) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from ringback_faults.contents import (
+    children_of,
     contents_of_call,
     contents_of_graph,
     contents_of_record,
@@ -220,3 +221,27 @@ def test_a_loss_of_nothing_is_read_the_same_from_postgresql() -> None:
     assert digest([["main-audio", 0.0]]) == digest([["main-audio", 0]])
     assert digest([0.005]) != digest([0])
     assert digest([1e300]) != digest([1])
+
+
+def _served(**changes: object) -> Json:
+    """A small record as Graph would serve it."""
+    session = {"id": "a", "@odata.type": "#x", "n": 1.0, "segments": [{"id": "b"}]}
+    return {"sessions": [session, {"id": "c"}], "participants_v2": [{"id": "p"}], **changes}
+
+
+def test_links_and_order_do_not_change_the_hash() -> None:
+    """Pages may bring children in any order, with any annotation."""
+    sessions = [
+        {"id": "c", "segments@odata.context": "x"},
+        {"segments": [{"id": "b"}], "n": 1.0, "@odata.type": "#x", "id": "a"},
+    ]
+    assert children_of(_served(sessions=sessions)) == children_of(_served())
+
+
+@pytest.mark.parametrize(
+    "sessions",
+    [[{"id": "c"}], [{"id": "c"}, {"id": "c"}], [{"id": "a", "n": 1.0, "segments": [{"id": "b"}]}, {"id": "c"}]],
+)
+def test_a_missing_a_repeated_and_a_changed_child_change_the_hash(sessions: list[object]) -> None:
+    """A cut, a doubled and a rewritten child are seen."""
+    assert children_of(_served(sessions=sessions)).sessions_hash != children_of(_served()).sessions_hash

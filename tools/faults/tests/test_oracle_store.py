@@ -310,13 +310,20 @@ def test_a_publication_that_broke_off_at_a_refusal_is_told_by_its_dead_letter(
 
 
 @pytest.mark.parametrize(
-    ("is_group", "participants", "broken"), [(True, 0, {"I13"}), (False, 0, set()), (False, 1, {"I13"})]
+    ("is_group", "changed", "broken"),
+    [
+        (True, {"participants": 0}, {"I13"}),
+        (False, {"participants": 0}, set()),
+        (False, {"participants": 1}, {"I13"}),
+        (False, {"participants": 0, "sessions": 0}, {"I13"}),
+        (False, {"participants": 0, "sessions_hash": "mixed"}, {"I13"}),
+    ],
 )
 def test_a_call_of_two_may_be_without_its_participants(
-    story: Story, participants: int, broken: set[str], *, is_group: bool
+    story: Story, changed: dict[str, Any], broken: set[str], *, is_group: bool
 ) -> None:
-    """On the topic and in the store: none of them or all, and of a group call all."""
-    held = replace(children(1), participants=participants, participants_hash="other")
+    """On the topic and in the store: none of them or all, and of a group call all; but never without its session."""
+    held = replace(children(1), participants_hash="other", **changed)
     story.expected[KEY] = replace(story.expected[KEY], is_group=is_group)
     story.records = [replace(one, children=held) if one.children else one for one in story.records]
     story.calls[KEY] = replace(story.calls[KEY], children=held)
@@ -325,7 +332,7 @@ def test_a_call_of_two_may_be_without_its_participants(
 
 def test_a_call_that_graph_never_served_can_not_be_whole(story: Story) -> None:
     """A version that nobody served cannot be compared, and that is an anomaly, not a pass."""
-    story.expected[KEY] = Expected({}, 0, frozenset({1}), {})
+    story.expected[KEY] = Expected({}, frozenset({1}), {})
     assert "I13" in story.broken()
 
 

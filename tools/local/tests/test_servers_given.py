@@ -87,7 +87,7 @@ def test_who_starts_a_stack_is_told_what_was_left_out(
     """Before anything is started, or refused for want of Java as here."""
     for name, value in PRODUCTION.items():
         monkeypatch.setenv(name, value)
-    assert main(["demo"]) == 2
+    assert main(["up"]) == 2
     told, refusal = capsys.readouterr().err.splitlines()
     assert told == named.left_out(PRODUCTION)
     assert refusal.startswith("No Kafka can be run here")

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import resource
 import signal
 import sys
@@ -14,9 +15,12 @@ from rich.console import Console
 from ringback_common.errors import ConfigError
 from ringback_common.process import EXIT_CONFIGURATION, EXIT_CRASH
 from ringback_local.folders import local_folder
+from ringback_local.named import left_out
 from ringback_local.servers import StartFailed
+from ringback_local.signals import interruptible
 
 from ringback_faults.arguments import draw_of, parser
+from ringback_faults.demo.command import run_demo
 from ringback_faults.lane import Errand, run_errand
 from ringback_faults.mutants.command import MutantsOptions, run_mutants
 from ringback_faults.mutants.report import read_report
@@ -46,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartFailed as failure:
         sys.stderr.write(f"{failure}\n")
         return EXIT_CRASH
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         sys.stderr.write("Interrupted.\n")
         return EXIT_CRASH
 
@@ -88,6 +92,12 @@ def _mutants(options: argparse.Namespace) -> int:
     return asyncio.run(_ended_by_signal(run_mutants(wanted, _console())))
 
 
+def _demo(options: argparse.Namespace) -> int:
+    if sentence := left_out(os.environ, own_servers=True):
+        sys.stderr.write(f"{sentence}\n")
+    return interruptible(lambda: run_demo(_FOLDER, options.seed, Console()))
+
+
 def _page(options: argparse.Namespace) -> int:
     head = (_FOLDER / "reliability.md.in").read_text(encoding="utf-8")
     kept = [("The last run", read_run(options.run)), ("The last long run", read_run(options.long_run))]
@@ -125,7 +135,7 @@ def _options(options: argparse.Namespace) -> RunOptions:
     )
 
 
-_COMMANDS = {"run": _run, "lane": _lane, "mutants": _mutants, "page": _page}
+_COMMANDS = {"run": _run, "demo": _demo, "lane": _lane, "mutants": _mutants, "page": _page}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -34,6 +34,8 @@ def parser(folder: Path) -> argparse.ArgumentParser:
         command.add_argument("--discard", action="store_true", help="keep no logs of a row that failed")
         command.add_argument("--json", type=Path, help="where the run is written after every row")
         command.add_argument("--resume", action="store_true", help="go on with the run in that file")
+    demo = commands.add_parser("demo", help="run the row R0 on a live screen; without CI=true until Ctrl-C")
+    demo.add_argument("--seed", type=int, help="instead of one that is drawn and printed")
     _add_mutants(commands.add_parser("mutants", help="plant bugs in copies of the services and run rows against them"))
     _add_page(commands.add_parser("page", help="print docs/reliability.md, made of the last whole runs"))
     return whole

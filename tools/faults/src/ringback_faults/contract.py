@@ -5,7 +5,7 @@ From contracts/README.md ("Key and partition") and contracts/topics: `partitions
 
 import re
 
-__all__ = ["GROUPS", "call_key", "murmur2", "partition_of", "split_key"]
+__all__ = ["ENRICHER", "GROUPS", "SINK", "call_key", "murmur2", "partition_of", "split_key"]
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _BY_TENANT = {
@@ -26,7 +26,8 @@ _BY_KEY = {
     "callrecords.open.sessions.v1": 24,
 }
 """Topic → partitions, of those that a row is judged by."""
-GROUPS = ("ringback-enricher", "ringback-sink-store", "ringback-sink-store-operations", "ringback-keeper")
+ENRICHER, SINK = "ringback-enricher", "ringback-sink-store"
+GROUPS = (ENRICHER, SINK, "ringback-sink-store-operations", "ringback-keeper")
 """Every group of an installation without a topic prefix; another one's have the prefix before these."""
 _FACTOR, _SEED = 0x5BD1E995, 0x9747B28C
 _WORD = 4

@@ -5,11 +5,10 @@ clock, those of Kafka's records the broker's (`LogAppendTime`), which is the sam
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from ringback_local.demo.judge import Children, Expected, Key
-
-from ringback_faults.contents import Contents
+from ringback_faults.contents import Children, Contents
 
 __all__ = [
     "GRAPHS_BUDGET",
@@ -34,8 +33,27 @@ __all__ = [
 ]
 
 
+Key = tuple[str, str]
+"""(tenant id, call id)"""
 GRAPHS_BUDGET = 1500
 """Requests in 20 s that Graph takes of one app for one tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One call as the simulator's ledger has it.
+
+    Attributes:
+        accepted: version Graph held when an item that was answered 2xx was sent → number of such items.
+        served: versions it served to anybody, whole or in part.
+        versions: what each version consists of.
+        is_group: whether it is anything but a call of two, by Graph's own word.
+    """
+
+    accepted: Mapping[int, int]
+    served: AbstractSet[int]
+    versions: Mapping[int, Children]
+    is_group: bool = True
 
 
 @dataclass(frozen=True, slots=True)

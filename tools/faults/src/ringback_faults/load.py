@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ringback_local.workday import order_of
+
 from ringback_faults.scene import Scene
 
 __all__ = ["begin", "over"]
@@ -46,8 +48,11 @@ async def over(scene: Scene, seconds: float) -> bool:
 
 def _workday(scene: Scene) -> dict[str, Any]:
     order, scale = scene.row.load, scene.world.kind.time_scale
+    seed = scene.random.getrandbits(31)  # of every call's id, too: rows of one world must not meet
+    if order.week:
+        return dict(order_of(seed, scene.stack.tenants, order.calls, order.seconds))
     return {
-        "seed": scene.random.getrandbits(31),  # of every call's id, too: rows of one world must not meet
+        "seed": seed,
         "tenants": list(scene.stack.tenants),
         "calls": order.calls,
         "durationSeconds": order.seconds,

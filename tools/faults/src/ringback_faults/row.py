@@ -8,8 +8,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ringback_common.errors import ConfigError
 
-__all__ = ["Expect", "Load", "Row", "Step", "place_of", "read_row", "read_rows"]
+__all__ = ["DEMO", "Expect", "Load", "Row", "Step", "place_of", "read_row", "read_rows"]
 
+DEMO = "R0"
+"""The row that `make demo` runs."""
 Repeats = Literal["none", "span per kill", "any"]
 
 
@@ -29,6 +31,8 @@ class Load(_Model):
         duplicates: share of notifications sent twice.
         forged: notifications with a clientState of somebody else's making.
         graph_delay: seconds each Graph answer takes.
+        week: the calls are the working week that `make up` orders; of the members above `calls`, `seconds` and
+            `graph_delay` count then.
     """
 
     calls: int = 150
@@ -40,6 +44,7 @@ class Load(_Model):
     duplicates: float = 0.05
     forged: int = 1
     graph_delay: float = 0.03
+    week: bool = False
 
 
 class Step(BaseModel):
@@ -102,7 +107,7 @@ class Row(_Model):
     """A row.
 
     Attributes:
-        row: its name in the scorecard, R1 to R55.
+        row: its name in the scorecard, R0 to R55.
         fault: one sentence for people.
         world: what kind of installation it needs; rows of one world share a running one.
         load: what happens meanwhile.

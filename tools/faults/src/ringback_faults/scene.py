@@ -12,10 +12,10 @@ from typing import Any
 import aiohttp
 import orjson
 from ringback_local.child import Child
-from ringback_local.demo.lanes import Lags
 from ringback_local.stack import Stack
 
 from ringback_faults.collect.kept import Kept
+from ringback_faults.lags import Lags
 from ringback_faults.ledgers import Act
 from ringback_faults.row import Row
 from ringback_faults.worlds import World

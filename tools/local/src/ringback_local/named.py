@@ -20,12 +20,16 @@ def foreign(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if name.startswith("RINGBACK_") and not name.startswith(_OURS))
 
 
-def left_out(names: Iterable[str]) -> str | None:
-    """A sentence for who starts a stack while such variables are set, None without them; their values are not told."""
-    found = foreign(names)
+def left_out(names: Iterable[str], *, own_servers: bool = False) -> str | None:
+    """A sentence about variables that are set and not used, None without one; it holds no value of a variable.
+
+    Args:
+        names: of the environment's variables.
+        own_servers: what is started breaks its servers, so that those named for this purpose are not used either.
+    """
+    given = set(names)
+    found = foreign(given) + (sorted(given & {KAFKA, POSTGRES}) if own_servers else [])
     if not found:
         return None
-    return (
-        f"Not used, though set: {', '.join(found)}. Everything here runs on servers and settings of its own; "
-        f"{KAFKA} and {POSTGRES} name others."
-    )
+    others = "." if own_servers else f"; {KAFKA} and {POSTGRES} name others."
+    return f"Not used, though set: {', '.join(found)}. Everything here runs on servers and settings of its own{others}"

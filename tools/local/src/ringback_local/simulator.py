@@ -2,17 +2,19 @@
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import orjson
 
 from ringback_local.child import Child
 from ringback_local.servers import wait_until
 
-__all__ = ["RunningSimulator", "open_simulator", "read_announcement", "simulator_command"]
+__all__ = ["RunningSimulator", "ledger", "open_simulator", "read_announcement", "simulator_command"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,20 @@ def _announced(said: dict[str, str]) -> RunningSimulator:
         ledger_file=Path(said["ledgerFile"]),
         pid=int(said["pid"]),
     )
+
+
+async def ledger(control: aiohttp.ClientSession, kind: str) -> AsyncIterator[dict[str, Any]]:
+    """Every line of one kind of the simulator's ledger, oldest first, asked of its control API."""
+    offset = 0
+    while True:
+        query = {"offset": str(offset), "limit": "5000", "kind": kind}
+        async with control.get("/control/ledger", params=query) as answer:
+            page = orjson.loads(await answer.read())
+        for line in page["lines"]:
+            yield line
+        if page["nextOffset"] == offset:
+            return
+        offset = page["nextOffset"]
 
 
 @contextmanager

@@ -7,21 +7,22 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from ringback_local.demo.day import order_of
 from ringback_local.health_table import health_table
 from ringback_local.reach import ways
+from ringback_local.signals import until_signal
 from ringback_local.stack import Stack, StackOptions
+from ringback_local.workday import order_of
 
 __all__ = ["run_up"]
 
 _REFRESH_SECONDS = 0.5
 _CALLS, _SECONDS = 600, 30.0
-"""What the printed command orders, and in how many seconds Graph tells of it."""
-_NO_CALLS = f"No call happens by itself: the command of the line above lets Graph tell of {_CALLS}."
+"""What the printed command orders, and in how many seconds Graph notifies of it."""
+_NO_CALLS = f"No call happens by itself: the command of the line above lets Graph notify of {_CALLS}."
 
 
-async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
-    """Run the stack until `stop` is set; returns the exit code.
+async def run_up(options: StackOptions) -> int:
+    """Run the stack until SIGINT or SIGTERM; returns the exit code.
 
     Raises:
         ConfigError: no Kafka or PostgreSQL can be run here, or a process was given a wrong setting.
@@ -31,12 +32,16 @@ async def run_up(options: StackOptions, stop: asyncio.Event) -> int:
     console.print("Starting Kafka, PostgreSQL, the Graph simulator and the services ...")
     async with Stack(options) as stack:
         console.print("\n".join([*ways(stack.reach), _calls(stack)]), soft_wrap=True, markup=False, highlight=False)
-        with Live(_shown(stack), console=console, refresh_per_second=4) as live:
-            while not stop.is_set():
-                live.update(_shown(stack))
-                await _pause(stop)
+        await until_signal(_show(console, stack))
         console.print("Stopping ...")
     return 0
+
+
+async def _show(console: Console, stack: Stack) -> None:
+    with Live(_shown(stack), console=console, refresh_per_second=4) as live:
+        while True:
+            live.update(_shown(stack))
+            await asyncio.sleep(_REFRESH_SECONDS)
 
 
 def _shown(stack: Stack) -> Group:
@@ -48,10 +53,3 @@ def _calls(stack: Stack) -> str:
     order = orjson.dumps(order_of(stack.options.seed, stack.tenants, _CALLS, _SECONDS)).decode()
     command = f"curl -s -X POST {stack.simulator.control_url}/control/workday -d '{order}'"
     return f"calls       {command}\n{_NO_CALLS}"
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), _REFRESH_SECONDS)
-    except TimeoutError:
-        return

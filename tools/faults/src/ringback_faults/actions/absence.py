@@ -13,10 +13,10 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
 from ringback_events.topics import Topic
-from ringback_local.demo.lanes import ENRICHER, SINK
 from ringback_local.servers import StartFailed
 
 from ringback_faults.actions.busy import again_ready, respawned
+from ringback_faults.contract import ENRICHER, SINK
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from aiokafka.errors import KafkaError
 from ringback_events import topics
-from ringback_local.demo.lanes import ENRICHER, SINK
 from ringback_local.polling import until
 
+from ringback_faults.contract import ENRICHER, SINK
 from ringback_faults.pairs import service_of
 from ringback_faults.scene import Scene
 

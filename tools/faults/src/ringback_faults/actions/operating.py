@@ -6,18 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from ringback_events import topics
 from ringback_local.child import clean_environment, installed
-from ringback_local.demo.lanes import ENRICHER, SINK
 
 from ringback_faults.actions.registry import action
+from ringback_faults.collect import drained
 from ringback_faults.ledgers import Act
+from ringback_faults.load import over
 from ringback_faults.scene import Scene
 
 __all__ = ["operate_at_once", "operate_twice", "rederive"]
 
-_QUIET_LOOKS, _QUIET_SECONDS = 4, 120.0
-_LANES = tuple(topic.name for topic in topics.FETCH_LANES)
+_QUIET_SECONDS = 120.0
 
 
 @action("operate twice")
@@ -102,11 +101,5 @@ async def _said(command: Sequence[str], environment: Mapping[str, str]) -> bytes
 
 async def _settled(scene: Scene) -> None:
     """Wait until nothing is under way any more; raises TimeoutError."""
-    looks = 0
-    async with asyncio.timeout(_QUIET_SECONDS):
-        while looks < _QUIET_LOOKS:
-            sent = (await scene.ask("GET", "workday"))["done"]
-            behind = sum((await scene.lags.of(ENRICHER, _LANES)).values())
-            behind += sum((await scene.lags.of(SINK, (topics.RECORDS.name,))).values())
-            looks = looks + 1 if sent and not behind else 0
-            await asyncio.sleep(0.25)
+    if not await over(scene, _QUIET_SECONDS) or await drained(scene.world, _QUIET_SECONDS) is None:
+        raise TimeoutError("something is still under way")

@@ -6,15 +6,12 @@ import time
 import aiohttp
 import orjson
 from aiokafka.errors import KafkaError
-from ringback_events import topics
-from ringback_local.demo.lanes import ENRICHER, SINK, Lags
 
 from ringback_faults.collect.baseline import Installation
+from ringback_faults.lags import Lags
 
 __all__ = ["drained"]
 
-_LANES = tuple(topic.name for topic in topics.FETCH_LANES)
-_RECORDS = (topics.RECORDS.name,)
 _LOOK_EVERY = 0.25
 _QUIET_LOOKS = 4
 """In a row: one may fall between a produce and the next commit."""
@@ -49,7 +46,4 @@ async def _quiet(world: Installation, lags: Lags) -> bool:
         control.get("/control/state") as answer,
     ):
         items = orjson.loads(await answer.read())["items"]
-    if items["pending"]:
-        return False
-    behind = await lags.of(ENRICHER, _LANES)
-    return not sum(behind.values()) and not sum((await lags.of(SINK, _RECORDS)).values())
+    return not items["pending"] and not any((await lags.by_lane()).values())

@@ -134,7 +134,6 @@ async def expected_calls(control: aiohttp.ClientSession) -> dict[Key, Expected]:
 def _expected(entry: Mapping[str, Any]) -> Expected:
     return Expected(
         accepted={int(version): items for version, items in entry["accepted"].items()},
-        planted_drops=entry["plantedDrops"],
         served=frozenset(entry["served"]),
         versions={int(version): _children(held) for version, held in entry["versions"].items()},
         is_group=entry["type"] != "peerToPeer",

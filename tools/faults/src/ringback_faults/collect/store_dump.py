@@ -11,9 +11,8 @@ from typing import Any, cast
 
 import asyncpg
 import orjson
-from ringback_local.demo.canonical import children_of
 
-from ringback_faults.contents import contents_of_graph, contents_of_rows, rows
+from ringback_faults.contents import children_of, contents_of_graph, contents_of_rows, rows
 from ringback_faults.ledgers import Key, StoredCall, StoredVersion, Write
 
 __all__ = ["connected", "last_write", "stored_calls", "stored_versions", "watch_writes", "writes_since"]

@@ -11,10 +11,15 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
 from ringback_events.topics import Topic
-from ringback_local.demo.canonical import children_of
 from ringback_local.kafka import clients
 
-from ringback_faults.contents import contents_of_call, contents_of_graph, contents_of_record, contents_of_session
+from ringback_faults.contents import (
+    children_of,
+    contents_of_call,
+    contents_of_graph,
+    contents_of_record,
+    contents_of_session,
+)
 from ringback_faults.contract import split_key
 from ringback_faults.ledgers import Contents, TopicRecord
 

@@ -20,7 +20,7 @@ from ringback_faults.oracle.subscriptions import subscriptions_of
 from ringback_faults.oracle.uniqueness import unfinished_at
 from ringback_faults.pairs import service_of
 
-__all__ = ["evidence_of", "excessive", "lacking"]
+__all__ = ["evidence_of", "excessive", "lacking", "work_held"]
 
 _INTERRUPTING = frozenset({"kill", "point", "freeze", "terminate"})
 _MOMENT = 0.02
@@ -46,7 +46,10 @@ def evidence_of(ledgers: Ledgers, index: Index) -> dict[str, float]:
         **members_of(ledgers.samples),
         **subscriptions_of(ledgers),
         **oddities_of(ledgers),
-        "kills_holding_work": float(sum(_held_work(act, ledgers) for act in ledgers.acts)),
+        **_holding(ledgers),
+        "late_versions": float(_late_versions(index)),
+        "most_sessions": float(max((call.children.sessions for call in ledgers.calls.values()), default=0)),
+        "most_participants": float(max((call.children.participants for call in ledgers.calls.values()), default=0)),
         "versions_stored": float(len(ledgers.versions)),
         "calls_stored": float(len(ledgers.calls)),
         "older_stored_later": float(_older_later(index)),
@@ -101,6 +104,7 @@ def _graph(ledgers: Ledgers, index: Index) -> dict[str, float]:
     return {
         "requests": float(sum(statuses.values())),
         "throttled": float(statuses[_THROTTLED]),
+        "served_200": float(statuses[200]),
         "served_404": float(statuses[404]),
         "served_403": float(statuses[403]),
         "served_401": float(statuses[401]),
@@ -150,15 +154,27 @@ def _kafka(ledgers: Ledgers) -> dict[str, float]:
     }
 
 
-def _held_work(act: Act, ledgers: Ledgers) -> bool:
-    if act.what not in _INTERRUPTING:
-        return False
+def _holding(ledgers: Ledgers) -> dict[str, float]:
+    """Processes that were interrupted while they held work, all together and by service."""
+    held = [service_of(act.target) for act in ledgers.acts if act.what in _INTERRUPTING and work_held(act, ledgers)]
+    services = {f"kills_holding_work_{service}": float(times) for service, times in Counter(held).items()}
+    return {"kills_holding_work": float(len(held)), **services}
+
+
+def work_held(act: Act, ledgers: Ledgers) -> int:
+    """What the process that was interrupted held: unanswered POSTs, or records above its group's commits."""
     service = service_of(act.target)
     if service == "webhook":
         own = (post for post in ledgers.posts if post.process == act.target)
-        return any(post.status is None and post.at <= act.at + _MOMENT and post.end >= act.at for post in own)
+        return sum(post.status is None and post.at <= act.at + _MOMENT and post.end >= act.at for post in own)
     group, names = (SINK, {topics.RECORDS.name}) if service == "store" else (ENRICHER, LANES)
-    return service in {"store", "enricher"} and unfinished_at(act.at, group, names, ledgers) > 0
+    return unfinished_at(act.at, group, names, ledgers) if service in {"store", "enricher"} else 0
+
+
+def _late_versions(index: Index) -> int:
+    """Versions of calls that were accepted after another one of their call."""
+    versions = {(item.key, item.version) for item, _, _ in index.accepted}
+    return len(versions) - len({key for key, _ in versions})
 
 
 def _older_later(index: Index) -> int:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ringback_events import topics
 
+from ringback_faults.contract import ENRICHER, SINK
 from ringback_faults.ledgers import Commit, Item, Key, Ledgers, Request, StoredVersion, TopicRecord
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "reason_of",
 ]
 
-ENRICHER, SINK = "ringback-enricher", "ringback-sink-store"
 LANES = frozenset(topic.name for topic in topics.FETCH_LANES)
 RETRIES = frozenset(topic.name for topic in topics.FETCH_RETRIES)
 ASIDES = frozenset(topic.name for topic in topics.FETCH_ASIDES)

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from math import inf
 
 from ringback_events import topics
-from ringback_local.demo.judge import is_whole
 
-from ringback_faults.ledgers import Children, Key, Ledgers, TopicRecord
+from ringback_faults.ledgers import Children, Expected, Key, Ledgers, TopicRecord
 from ringback_faults.oracle.index import Index, reason_of
 
 __all__ = ["cut_calls", "cut_events", "cut_records"]
@@ -106,7 +105,18 @@ def _is_marker(event: TopicRecord) -> bool:
 
 def _is_as_served(key: Key | None, version: int | None, held: Children | None, ledgers: Ledgers) -> bool:
     call = ledgers.expected.get(key or ("", ""))
-    return held is None if call is None else held is not None and is_whole(call, version or 0, held)
+    return held is None if call is None else held is not None and _is_whole(call, version or 0, held)
+
+
+def _is_whole(call: Expected, version: int, held: Children) -> bool:
+    """Whether these are all sessions and participants of a version.
+
+    Those of a peer-to-peer call are the sides of its session; its list of participants is there whole, or not at all.
+    """
+    served = call.versions.get(version)
+    if served is not None and not call.is_group and held.participants == 0:
+        return (held.sessions, held.sessions_hash) == (served.sessions, served.sessions_hash)
+    return held == served
 
 
 def _served(key: Key | None, version: int | None, ledgers: Ledgers) -> Children | None:

@@ -34,6 +34,7 @@ class WorldKind(BaseModel):
         clocks: services' wall clocks can be set (`clocks`); their monotonic clocks cannot.
         memory_mib: the kernel ends a process that needs more.
         disks: MiB of the file system that the server's data are on, which can be filled (`disks`).
+        sites: the enricher knows the sites that the simulator's people are at.
         without: processes to leave out.
         env: settings on top, by process.
         broker_properties: Kafka's, over the usual ones.
@@ -55,6 +56,7 @@ class WorldKind(BaseModel):
     points: bool = False
     clocks: bool = False
     memory_mib: Mapping[Process, Annotated[int, Field(ge=16)]] = Field(default_factory=dict[Process, int])
+    sites: bool = False
     disks: Mapping[Disk, Annotated[int, Field(ge=64)]] = Field(default_factory=dict[Disk, int])
     without: tuple[Process, ...] = ()
     env: Mapping[Process, Mapping[str, str]] = Field(default_factory=dict[Process, Mapping[str, str]])

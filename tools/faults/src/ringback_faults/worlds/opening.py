@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 from ringback_local.ports import lease_ports
 from ringback_local.run_folder import write_private
+from ringback_local.sites import SITES
 from ringback_local.specs import ProcessSpec
 from ringback_local.stack import Adapt, Stack, StackOptions
 
@@ -91,6 +92,7 @@ class _Parts:
             broker_properties=dict(kind.broker_properties),
             store_settings=dict(kind.store_settings),
             own_servers=True,
+            sites=SITES if kind.sites else (),
             listeners=self._wiring.listeners() if self._wiring else (),
             broker_folder=disks.folder("broker") if disks else None,
             store_folder=disks.folder("postgres") if disks else None,

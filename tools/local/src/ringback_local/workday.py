@@ -1,4 +1,4 @@
-"""What the demo orders of the simulator: a working week of calls, told within a minute or two. Pure."""
+"""The working week of calls that the demo sends through, and that the command printed by `up` orders. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def order_of(seed: int, tenants: Sequence[str], calls: int, seconds: float) -> M
         seed: decides every call.
         tenants: ids of the tenants, which have the calls in turn.
         calls: how many.
-        seconds: real seconds in which they are told of; they ended in the office hours of five working days.
+        seconds: real seconds in which Graph notifies of them; they ended in the office hours of five working days.
     """
     return {
         "seed": seed, "tenants": list(tenants), "calls": calls, "durationSeconds": seconds, "days": _WORKING_DAYS,

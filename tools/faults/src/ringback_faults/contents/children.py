@@ -2,16 +2,25 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
 
-from ringback_local.demo.judge import Children
-
-__all__ = ["children_of"]
+__all__ = ["Children", "children_of"]
 
 IGNORED = ("@odata.context", "@odata.nextLink", "@odata.count", "@odata.etag", "@odata.id")
 """Links and annotations that Graph adds to a page; `@odata.type` is content and stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What a version of a call consists of: counts, and content hashes over all of them."""
+
+    sessions: int
+    participants: int
+    sessions_hash: str
+    participants_hash: str
 
 
 def children_of(record: Mapping[str, Any]) -> Children:

@@ -1,4 +1,4 @@
-"""How far behind a consumer group is, read from the broker: committed offsets against end offsets."""
+"""How far behind consumer groups are, read from the broker: committed offsets against end offsets."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -7,13 +7,13 @@ from typing import Any, cast
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
-
 from ringback_local.kafka import clients
 
-__all__ = ["ENRICHER", "SINK", "Lags"]
+from ringback_faults.contract import ENRICHER, SINK
 
-ENRICHER = "ringback-enricher"
-SINK = "ringback-sink-store"
+__all__ = ["Lags"]
+
+_LANES = tuple(topic.name for topic in topics.FETCH_LANES)
 
 
 class Lags:
@@ -27,7 +27,7 @@ class Lags:
     @classmethod
     @asynccontextmanager
     async def connect(cls, bootstrap: str, prefix: str = "") -> AsyncGenerator["Lags"]:
-        """Two connections, held while the demo runs; `prefix` is the installation's, of its topics and its groups."""
+        """Two connections, held over the block; `prefix` is the installation's, of its topics and its groups."""
         admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
         await admin.start()
         try:
@@ -47,6 +47,10 @@ class Lags:
             name = part.topic.removeprefix(self._prefix)
             behind[name] += ends[part] - max(0, known.offset if known is not None else 0)
         return behind
+
+    async def by_lane(self) -> dict[str, int]:
+        """What enricher and store have still to work off, per topic, the retry tiers included."""
+        return {**await self.of(ENRICHER, _LANES), **await self.of(SINK, (topics.RECORDS.name,))}
 
     async def held(self, names: Sequence[str]) -> int:
         """Records that topics without a group hold, e.g. the dead letters."""
