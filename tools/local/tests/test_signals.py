@@ -21,10 +21,13 @@ async def opened():
     finally:
         print("stopped", flush=True)
 
+async def show():
+    print("up", flush=True)
+    await asyncio.sleep(600)
+
 async def main():
     async with opened():
-        print("up", flush=True)
-        await until_signal(asyncio.sleep(600))
+        await until_signal(show())
     return 0
 
 try:
