@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 
 
 @contextmanager
-def echo() -> Iterator[int]:
+def echo() -> Generator[int]:
     """A server that sends back whatever it is sent; yields its port."""
     with socket.create_server((HOST, 0)) as server:
 

@@ -52,7 +52,11 @@ async def test_an_entry_that_kafka_does_not_take_ends_the_run(monkeypatch: pytes
     """An idempotent producer alone would wait for ever, and so would the operator."""
     monkeypatch.setattr(carrying, "_PATIENCE", 0.1)
     kafka = Kafka(lambda _: None)
-    kafka.refuses = lambda one: TimeoutError() if one.topic == AUDIT.name and entries(kafka) == entry else None
+
+    def refuses(one: Message) -> Exception | None:
+        return TimeoutError() if one.topic == AUDIT.name and entries(kafka) == entry else None
+
+    kafka.refuses = refuses
     with pytest.raises(Transient, match="goes on from it"):
         async with asyncio.timeout(5):
             await carry_out(kafka, 3, [])

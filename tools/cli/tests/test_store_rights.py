@@ -2,7 +2,7 @@
 
 import asyncpg
 import pytest
-from ringback_cli.store import Store, _lacking
+from ringback_cli.store import Store, _lacking  # pyright: ignore[reportPrivateUsage] - PostgreSQL words it
 from ringback_common.errors import ConfigError, RingbackError, Transient
 
 

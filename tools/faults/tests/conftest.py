@@ -1,7 +1,7 @@
 """Ledgers written by hand: the story of one call that went well, for tests to spoil."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -84,7 +84,7 @@ class Story:
         identity = {"ce_source": b"/fetch", "ce_id": KEY[1].encode() + b":webhook:now"}
         return self.put(topic, at, value, {**identity, **headers})
 
-    def read(self, at: float, version: int = 1, *, took: float = 0.03, **facts: Any) -> None:
+    def read(self, at: float, version: int | None = 1, *, took: float = 0.03, **facts: Any) -> None:
         """Graph answers a request for the whole record."""
         line = Request(
             at,
@@ -100,7 +100,7 @@ class Story:
             fault=None,
         )
         self.requests.append(replace(line, **facts))
-        if line.route == "record" and not facts.get("status"):
+        if line.route == "record" and version is not None and not facts.get("status"):
             known = self.expected[KEY]
             self.expected[KEY] = replace(known, served=frozenset({*known.served, version}))
 
@@ -149,7 +149,7 @@ class Story:
         letter = self.put(DLQ, at, b"", {**of.headers, **ours})
         self.records[-1] = replace(letter, **{"digest": of.digest, "raw_key": of.raw_key, "key": of.key, **changed})
 
-    def put(self, topic: str, at: float, value: bytes, headers: dict[str, bytes], **facts: Any) -> TopicRecord:
+    def put(self, topic: str, at: float, value: bytes, headers: Mapping[str, bytes], **facts: Any) -> TopicRecord:
         """Any record under the call's key."""
         raw = call_key(*KEY)
         partition = partition_of(topic, raw)
@@ -174,7 +174,7 @@ class Story:
 
     def verdict(self, judged: tuple[str, ...] = (), **expect: Any) -> Verdict:
         """The oracle's word on it."""
-        return check(self.ledgers(), Expect(**{"evidence": {"posts": 1}, **expect}), judged)
+        return check(self.ledgers(), Expect.model_validate({"evidence": {"posts": 1}, **expect}), judged)
 
     def broken(self, **expect: Any) -> set[str]:
         """The invariants that are broken."""

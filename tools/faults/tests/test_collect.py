@@ -120,7 +120,8 @@ def test_lines_of_the_simulator(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("port", "process"), [(80, "webhook"), (81, "webhook-2"), (99, "webhook")])
 def test_a_post_is_of_the_webhook_at_its_port(port: int, process: str) -> None:
     """At a port that is none of theirs a link stands before them."""
-    post = {"at": 1.0, "end": 2.0, "attempt": 1, "status": 202, "lifecycle": True, "items": [], "odd": None}
+    post: dict[str, Any] = {"at": 1.0, "end": 2.0, "attempt": 1, "status": 202, "lifecycle": True}
+    post |= {"items": [], "odd": None}
     post |= {"subscriptionId": "s", "url": f"http://127.0.0.1:{port}/graph/notifications"}
     assert post_of(post, {80: "webhook", 81: "webhook-2"}).process == process
 

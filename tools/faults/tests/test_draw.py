@@ -153,7 +153,7 @@ def test_seeds_that_are_no_numbers_are_refused(word: str, capsys: pytest.Capture
         (("mutants", "--only", "M3"), "some-mutants"),
         (("mutants", "--bare"), "some-mutants"),
     ],
-    ids=lambda word: " ".join(word) if isinstance(word, tuple) else word,
+    ids=str,
 )
 def test_only_a_whole_run_is_kept_for_the_page(
     words: tuple[str, ...], file: str, monkeypatch: pytest.MonkeyPatch

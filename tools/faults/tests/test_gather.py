@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 from ringback_events import topics
-from ringback_faults import arena
-from ringback_faults.collect import gather
+from ringback_faults import arena, load
+from ringback_faults.collect import gather, store_dump
 from ringback_faults.collect.baseline import run_folders
 from ringback_faults.collect.gather import leaks_of
 from ringback_faults.collect.kafka_ledger import KafkaLedger
@@ -48,11 +48,11 @@ async def test_what_was_removed_and_what_was_planted_have_their_places_in_the_le
     monkeypatch.setattr(
         gather, "_graph", _answering(SimpleNamespace(posts=(), requests=(), expected={}, subscribed=(), odd=()))
     )
-    monkeypatch.setattr(gather, "leaks_of", lambda *_: ())
-    monkeypatch.setattr(gather, "_tenant_budget", lambda _: 1500)
-    monkeypatch.setattr(gather.store_dump, "connected", _opening(None))
+    monkeypatch.setattr(gather, "leaks_of", _constant(()))
+    monkeypatch.setattr(gather, "_tenant_budget", _constant(1500))
+    monkeypatch.setattr(store_dump, "connected", _opening(None))
     for name in ("stored_calls", "stored_versions", "writes_since"):
-        monkeypatch.setattr(gather.store_dump, name, _answering({} if name == "stored_calls" else ()))
+        monkeypatch.setattr(store_dump, name, _answering({} if name == "stored_calls" else ()))
     world: Any = SimpleNamespace(stack=SimpleNamespace(bootstrap_servers="", dsn="", events=[]), beside=None)
     baseline: Any = SimpleNamespace(ends={}, known=frozenset(), last_write=0, starts={}, events=0)
     acts = [planted(9.0, 3, "undecodable"), planted(12.0, 3)]
@@ -107,14 +107,21 @@ async def test_what_the_scene_kept_is_collected(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(arena, "mark", _answering(None))
     monkeypatch.setattr(arena, "open_scene", _opening(scene))
     monkeypatch.setattr(arena, "Sampler", _opening(SimpleNamespace(samples=[])))
-    monkeypatch.setattr(arena.load, "begin", _answering(None))
-    monkeypatch.setattr(arena.load, "over", _answering(value=False))
+    monkeypatch.setattr(load, "begin", _answering(None))
+    monkeypatch.setattr(load, "over", _answering(value=False))
     monkeypatch.setattr(arena, "collect", collect)
     row = Row.model_validate({"row": "R1", "fault": "none", "judged": [], "expect": {"evidence": {"posts": 1}}})
     world: Any = None
     with pytest.raises(InterruptedError):
         await arena.run_row(world, row, 7)
     assert KEPT in given
+
+
+def _constant(value: Any) -> Any:
+    def answer(*_: Any) -> Any:
+        return value
+
+    return answer
 
 
 def _answering(value: Any) -> Any:

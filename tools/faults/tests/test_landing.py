@@ -2,6 +2,7 @@
 
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -154,8 +155,8 @@ async def test_where_nothing_is_to_be_planted_the_run_is_green_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One sentence, exit code 0, and no file that could be taken for a run."""
-    monkeypatch.setattr(command, "changed_since", lambda _commit: frozenset({"README.md"}))
-    monkeypatch.setattr(command, "commit_of_planted_bugs", lambda _page: SINCE)
+    monkeypatch.setattr(command, "changed_since", _answering(frozenset({"README.md"})))
+    monkeypatch.setattr(command, "commit_of_planted_bugs", _answering(SINCE))
     kept = tmp_path / "some-mutants.json"
     options = MutantsOptions(ROOT, (), "0123456789", None, 1, kept, controls=False)
     assert await run_mutants(options, Console(width=300)) == 0
@@ -189,3 +190,7 @@ def tree_with_a_bug(tmp_path: Path) -> Path:
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).write_text(text)
     return root
+
+
+def _answering(answer: object) -> Callable[[str], object]:
+    return lambda _: answer

@@ -1,6 +1,7 @@
 """I7 and I15: nothing is tried for ever, and neighbours are served while a fault lasts."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ringback_faults.ledgers import Act, Request
@@ -138,7 +139,7 @@ def test_a_tenant_s_pause_is_no_look(story: Story) -> None:
     assert story.broken() == set()
 
 
-def _waits(story: Story, concerns: str | None, **expect: float) -> tuple[set[str], dict[str, float]]:
+def _waits(story: Story, concerns: str | None, **expect: Any) -> tuple[set[str], dict[str, float]]:
     """A fault from 99.9 to 105; the story's item was accepted at 100.02 and stored at 100.2."""
     detail = {} if concerns is None else {"concerns": concerns}
     story.acts = [Act(99.9, 105.0, "graph fault", "records", detail)]

@@ -5,9 +5,9 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_faults.ledgers import Commit
-from ringback_faults.oracle.durable_ack import _matched
-from ringback_faults.oracle.offset_safety import _Highest
-from ringback_faults.oracle.politeness import _most
+from ringback_faults.oracle.durable_ack import _matched  # pyright: ignore[reportPrivateUsage]
+from ringback_faults.oracle.offset_safety import _Highest  # pyright: ignore[reportPrivateUsage]
+from ringback_faults.oracle.politeness import _most  # pyright: ignore[reportPrivateUsage]
 
 _MOMENTS = st.lists(st.integers(0, 20).map(float), max_size=5)
 _SPANS = st.lists(

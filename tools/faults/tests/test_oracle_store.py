@@ -313,7 +313,7 @@ def test_a_publication_that_broke_off_at_a_refusal_is_told_by_its_dead_letter(
     ("is_group", "changed", "broken"),
     [
         (True, {"participants": 0}, {"I13"}),
-        (False, {"participants": 0}, set()),
+        (False, {"participants": 0}, set[str]()),
         (False, {"participants": 1}, {"I13"}),
         (False, {"participants": 0, "sessions": 0}, {"I13"}),
         (False, {"participants": 0, "sessions_hash": "mixed"}, {"I13"}),

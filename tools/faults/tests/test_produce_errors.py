@@ -1,6 +1,7 @@
 """Kafka's frames are cut, and only what was ordered is changed."""
 
 import struct
+from typing import Any
 
 from aiokafka.protocol.produce import ProduceRequest_v7, ProduceResponse_v7
 from ringback_faults.produce_errors import ProduceErrors
@@ -35,7 +36,7 @@ def test_an_unwritten_request_never_reaches_the_broker_and_fails() -> None:
     assert talk.up(request(7)) == struct.pack(">ihhih", 10, 18, 0, 7, -1)
     heard = talk.down(response(7, b"versions"))
     assert struct.unpack_from(">i", heard, 4)[0] == 7
-    told = ProduceResponse_v7.decode(heard[8:])
+    told: Any = ProduceResponse_v7.decode(heard[8:])
     assert told.topics == [("calls", [(3, 19, -1, -1, -1)])]
     assert errors.raised == 1
 
@@ -46,7 +47,7 @@ def test_a_written_request_reaches_the_broker_and_fails_all_the_same() -> None:
     errors.order("REQUEST_TIMED_OUT", 1, written=True)
     talk = errors.conversation()
     assert talk.up(request(7)) == request(7)
-    told = ProduceResponse_v7.decode(talk.down(response(7, b"fine"))[8:])
+    told: Any = ProduceResponse_v7.decode(talk.down(response(7, b"fine"))[8:])
     assert told.topics[0][1][0][1] == 7
 
 

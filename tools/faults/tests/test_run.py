@@ -144,6 +144,7 @@ def test_an_interrupted_run_goes_on_and_a_failure_stays_one(tmp_path: Path) -> N
     write_run(tmp_path / "run.json", run)
     again = read_run(tmp_path / "run.json")
     assert again == run
+    assert again is not None
     assert again.left == (("R4", 7),)
     assert read_run(tmp_path / "none.json") is None
     assert not run_of(result("R3"), plan=plan).clean

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,8 +28,8 @@ class Endpoint:
     """A notification endpoint that keeps what it is sent; `answer` says what; the first `hung` get none."""
 
     url: str = ""
-    posts: list[dict[str, Any]] = field(default_factory=list)
-    handshakes: list[str] = field(default_factory=list)
+    posts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    handshakes: list[str] = field(default_factory=list[str])
     echo: bool = True
     moved: bool = False
     hung: int = 0
@@ -60,7 +61,7 @@ class Lab:
     ready: dict[str, Any]
     session: aiohttp.ClientSession
     endpoint: Endpoint
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict[str, str])
 
     async def control(self, method: str, path: str, body: Any = None, status: int | None = None) -> Any:
         """One call of the control API; its answer."""
@@ -174,7 +175,14 @@ def time_scale() -> float:
 @pytest.fixture
 async def lab(tmp_path: Path, endpoint: Endpoint, time_scale: float) -> AsyncIterator[Lab]:
     """A simulator with one tenant, a token and an endpoint."""
-    async with Simulator(Options(workdir=tmp_path, seed=5, time_scale=time_scale)) as simulator:
+    async with open_lab(tmp_path, endpoint, time_scale) as lab:
+        yield lab
+
+
+@asynccontextmanager
+async def open_lab(folder: Path, endpoint: Endpoint, time_scale: float) -> AsyncGenerator[Lab]:
+    """The same, for tests that compare two."""
+    async with Simulator(Options(workdir=folder, seed=5, time_scale=time_scale)) as simulator:
         context = ssl.create_default_context(cafile=simulator.ready["caFile"])
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
             lab = Lab(simulator.ready, session, endpoint)

@@ -2,18 +2,20 @@
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from .conftest import TENANT, Lab
+from .conftest import TENANT, Endpoint, Lab, open_lab
 
 _HOUR = 3600 / 3000
 """Seconds, in a test that says so."""
 _OTHER = "22222222-474c-4d40-900c-6265431fd81f"
 
 
-async def _expected(lab: Lab) -> list[dict[str, object]]:
+async def _expected(lab: Lab) -> list[dict[str, Any]]:
     async with lab.session.get(f"{lab.ready['controlUrl']}/control/expected") as answer:
         return [orjson.loads(line) for line in (await answer.read()).splitlines()]
 
@@ -41,8 +43,31 @@ async def test_a_workday_holds_what_was_ordered(lab: Lab) -> None:
     assert max(entry["version"] for entry in entries) == 3
 
 
-async def test_a_seed_repeats_a_workday(lab: Lab) -> None:
-    """The same order makes the same calls; a second order needs the first to be over."""
+async def _calls_of(folder: Path, endpoint: Endpoint, seed: int) -> list[tuple[Any, ...]]:
+    """What a workday came to in a simulator of its own, without its times."""
+    folder.mkdir()
+    order = {"tenants": [TENANT, _OTHER], "calls": 40, "durationSeconds": 0.2, "lateVersionAfterSeconds": 10}
+    names = ("tenantId", "callId", "shape", "type", "version", "sessions", "participants", "tags")
+    async with open_lab(folder, endpoint, time_scale=1000.0) as lab:
+        await lab.control("POST", "workday", order | {"seed": seed, "throttleStorm": False})
+
+        async def done() -> bool:
+            return (await lab.control("GET", "workday"))["done"]
+
+        await lab.until(done)
+        return sorted(tuple(entry[name] for name in names) for entry in await _expected(lab))
+
+
+async def test_a_seed_repeats_a_workday(tmp_path: Path, endpoint: Endpoint) -> None:
+    """The same order makes the same calls, each as large and in its last version; another seed makes others."""
+    first, again, other = [await _calls_of(tmp_path / f"{at}", endpoint, seed) for at, seed in enumerate((3, 3, 4))]
+    assert first == again
+    assert {call[1] for call in first}.isdisjoint(call[1] for call in other)
+    assert [call[2:] for call in first] != [call[2:] for call in other]
+
+
+async def test_a_second_workday_needs_the_first_to_be_over(lab: Lab) -> None:
+    """It is stopped first; and an order that cannot be carried out is refused."""
     await lab.control("POST", "workday", {"tenants": [TENANT, _OTHER], "calls": 30, "durationSeconds": 60, "seed": 3})
     await lab.control("POST", "workday", {"tenants": [TENANT]}, status=400)
     await lab.control("DELETE", "workday")

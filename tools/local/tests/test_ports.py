@@ -30,6 +30,7 @@ def test_a_port_somebody_listens_on_is_not_leased(monkeypatch: pytest.MonkeyPatc
 def _free_run(base: int) -> range:
     """Ten ports in a row that can be bound now, beginning after `base`."""
     start = base + 1
-    while not all(ports._bindable(port) for port in range(start, start + 10)):
+    bindable = ports._bindable  # pyright: ignore[reportPrivateUsage]
+    while not all(bindable(port) for port in range(start, start + 10)):
         start += 10
     return range(start, start + 10)

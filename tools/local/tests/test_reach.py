@@ -14,11 +14,11 @@ from ringback_local.commands import write_commands
 from ringback_local.kafka import Broker
 from ringback_local.postgres import Postgres
 from ringback_local.postgres.wheel import psql
-from ringback_local.reach import _POOR, STALL, Reach, ways
+from ringback_local.reach import _POOR, STALL, Reach, ways  # pyright: ignore[reportPrivateUsage]
 from ringback_local.server_health import broker_health, postgres_health
 from ringback_local.specs import Addresses
 from ringback_local.supervised import State
-from ringback_stream.consume.consumer import _SESSION_MS
+from ringback_stream.consume.consumer import _SESSION_MS  # pyright: ignore[reportPrivateUsage]
 
 ADDRESSES = Addresses(
     bootstrap_servers="127.0.0.1:18001",

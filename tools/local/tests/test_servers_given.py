@@ -59,6 +59,10 @@ PRODUCTION = {
 }
 
 
+def _found_nothing(_: str) -> None:
+    """No package is installed."""
+
+
 @pytest.mark.parametrize("opening", [open_broker, open_postgres])
 def test_what_production_is_told_is_not_asked(
     opening: Callable[[], AbstractContextManager[object]], bare_machine: None, monkeypatch: pytest.MonkeyPatch
@@ -66,7 +70,7 @@ def test_what_production_is_told_is_not_asked(
     """A shell in which the settings of a service are exported: the machine's own servers are wanted, and missing."""
     for name, value in PRODUCTION.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", _found_nothing)
     with pytest.raises(ConfigError, match="can be run here: set RINGBACK_LOCAL_"), opening():
         pass
 
