@@ -12,10 +12,11 @@ import pytest
 from ringback_local.child import installed
 from ringback_local.commands import write_commands
 from ringback_local.kafka import Broker
+from ringback_local.owned import OwnProcess
 from ringback_local.postgres import Postgres
 from ringback_local.postgres.wheel import psql
 from ringback_local.reach import _POOR, STALL, Reach, ways  # pyright: ignore[reportPrivateUsage]
-from ringback_local.server_health import broker_health, postgres_health
+from ringback_local.server_health import server_health
 from ringback_local.specs import Addresses
 from ringback_local.supervised import State
 from ringback_stream.consume.consumer import _SESSION_MS  # pyright: ignore[reportPrivateUsage]
@@ -145,20 +146,29 @@ def test_a_psql_is_found_that_runs() -> None:
     assert answer.stdout.startswith("psql (PostgreSQL) ")
 
 
-class Process:
-    """A server of ours: this very process."""
+class Idle(OwnProcess):
+    """A server of ours that does nothing."""
 
-    pid = os.getpid()
-
-    def __init__(self, *, running: bool) -> None:
-        self.running = running
+    def answers(self) -> bool:
+        """Once it has said so."""
+        return "up" in self.last_lines()
 
 
 @pytest.mark.parametrize("running", [True, False])
-def test_kafka_and_postgresql_are_listed_with_what_they_hold(running: bool) -> None:  # noqa: FBT001
+def test_kafka_and_postgresql_are_listed_with_what_they_hold(tmp_path: Path, running: bool) -> None:  # noqa: FBT001
     """A row each, as for a process: ready while they run, else stopped, for nobody starts them again."""
-    server = Process(running=running)
-    rows = [broker_health(Broker("k:1", [server])), postgres_health(Postgres("postgresql://u:pw@h/x", server))]  # type: ignore[list-item]
+    server = Idle(
+        "idle",
+        [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"],
+        os.environ,
+        tmp_path / "idle.log",
+    )
+    server.start()
+    if not running:
+        server.kill()
+    servers = {"kafka": Broker("k:1", [server]), "postgresql": Postgres("postgresql://u:pw@h/x", server)}
+    rows = [server_health(name, each) for name, each in servers.items()]
+    server.kill()
     assert [row.name for row in rows] == ["kafka", "postgresql"]
     assert [row.state for row in rows] == [State.READY if running else State.STOPPED] * 2
     assert all((row.rss > 1_000_000) is running for row in rows)
@@ -166,7 +176,7 @@ def test_kafka_and_postgresql_are_listed_with_what_they_hold(running: bool) -> N
 
 def test_a_server_of_somebody_else_is_listed_without_its_password() -> None:
     """Where it is may be said; nobody here knows how it is."""
-    rows = [broker_health(Broker("k:1")), postgres_health(Postgres("postgresql://u:pw@h/x"))]
+    rows = [server_health("kafka", Broker("k:1")), server_health("postgresql", Postgres("postgresql://u:pw@h/x"))]
     assert [(row.pid, row.rss) for row in rows] == [(None, 0)] * 2
     assert all("not run by us" in row.reason for row in rows)
     assert not any("pw" in row.reason for row in rows)

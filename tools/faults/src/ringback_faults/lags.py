@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
 from ringback_local.kafka import clients
 
@@ -28,13 +27,8 @@ class Lags:
     @asynccontextmanager
     async def connect(cls, bootstrap: str, prefix: str = "") -> AsyncGenerator["Lags"]:
         """Two connections, held over the block; `prefix` is the installation's, of its topics and its groups."""
-        admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
-        await admin.start()
-        try:
-            async with clients.consumer(bootstrap) as consumer:
-                yield cls(admin, consumer, prefix)
-        finally:
-            await admin.close()
+        async with clients.admin(bootstrap) as admin, clients.consumer(bootstrap) as consumer:
+            yield cls(admin, consumer, prefix)
 
     async def of(self, group: str, names: Sequence[str]) -> dict[str, int]:
         """Records between the group's committed offset and the end, per topic; names as in the contract."""

@@ -1,17 +1,16 @@
 """What Graph's simulator does while things break: calls end, get versions, are announced twice."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from ringback_local.polling import until
 from ringback_local.workday import order_of
 
 from ringback_faults.scene import Scene
 
 __all__ = ["begin", "over"]
 
-_LOOK_SECONDS = 0.2
 _PEACE: Mapping[str, Any] = {
     "paused": False,
     "concurrency": 64,
@@ -38,12 +37,11 @@ async def begin(scene: Scene) -> None:
 
 async def over(scene: Scene, seconds: float) -> bool:
     """Wait until every call has ended, got its last version, and was announced; False if that takes too long."""
-    deadline = time.monotonic() + seconds
-    while not (await scene.ask("GET", "workday"))["done"]:
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(_LOOK_SECONDS)
-    return True
+
+    async def done() -> bool:
+        return (await scene.ask("GET", "workday"))["done"]
+
+    return await until(done, seconds)
 
 
 def _workday(scene: Scene) -> dict[str, Any]:

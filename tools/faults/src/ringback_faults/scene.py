@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import orjson
+from ringback_common.errors import ConfigError
 from ringback_local.child import Child
 from ringback_local.stack import Stack
 
@@ -21,6 +22,9 @@ from ringback_faults.row import Row
 from ringback_faults.worlds import World
 
 __all__ = ["Scene", "open_beside_scene", "open_scene"]
+
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(slots=True)
@@ -58,6 +62,12 @@ class Scene:
     def note(self, act: Act) -> None:
         """Put an act on record; the judge takes its evidence from these."""
         self.acts.append(act)
+
+    def needed(self, part: _Part | None, what: str) -> _Part:
+        """A part of the world that an action cannot do without; raises ConfigError if its kind has none."""
+        if part is None:
+            raise ConfigError(f"the world {self.world.kind.name} has no {what}")
+        return part
 
     async def until(self, seconds: float) -> None:
         """Wait until so many seconds after the load began."""

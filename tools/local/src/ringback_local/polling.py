@@ -2,17 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 __all__ = ["until"]
 
 _PAUSE = 0.05
 
 
-async def until(condition: Callable[[], bool], seconds: float = float("inf")) -> bool:
-    """Return True as soon as the condition holds, False if it does not within `seconds`."""
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = float("inf")) -> bool:
+    """Return True as soon as the condition, which may have to be awaited, holds; False if not within `seconds`."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (held if isinstance(held := condition(), bool) else await held):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_PAUSE)

@@ -2,29 +2,20 @@
 
 import psutil
 
-from ringback_local.kafka import Broker
-from ringback_local.postgres import Postgres
+from ringback_local.owned import OwnServers
 from ringback_local.supervised import ProcessHealth, State
 
-__all__ = ["broker_health", "postgres_health"]
+__all__ = ["server_health"]
 
 _OTHERS = "It is not run by us."
 _ENDED = "It has ended, and nobody starts it again: stop everything and begin anew."
 
 
-def broker_health(broker: Broker) -> ProcessHealth:
-    """Kafka as it is now: ready while each of its nodes runs."""
-    if not broker.owned:
-        return _given("kafka")
-    running = all(node.running for node in broker.nodes)
-    return _row("kafka", broker.pid, [node.pid for node in broker.nodes], running=running)
-
-
-def postgres_health(postgres: Postgres) -> ProcessHealth:
-    """PostgreSQL as it is now."""
-    if not postgres.owned:
-        return _given("postgresql")
-    return _row("postgresql", postgres.pid, [postgres.pid], running=postgres.running)
+def server_health(name: str, servers: OwnServers) -> ProcessHealth:
+    """A server as it is now: ready while each of its nodes runs."""
+    if not servers.owned:
+        return _given(name)
+    return _row(name, servers.pid, [node.pid for node in servers.nodes], running=servers.running)
 
 
 def _given(name: str) -> ProcessHealth:

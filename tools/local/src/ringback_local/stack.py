@@ -22,7 +22,7 @@ from ringback_local.postgres import Postgres, open_postgres
 from ringback_local.postgres.wheel import psql
 from ringback_local.reach import Reach
 from ringback_local.run_folder import make_run_folder, tenants_of, write_secrets
-from ringback_local.server_health import broker_health, postgres_health
+from ringback_local.server_health import server_health
 from ringback_local.servers import StartFailed
 from ringback_local.simulator import RunningSimulator, read_announcement
 from ringback_local.sites import Site, write_sites
@@ -149,7 +149,7 @@ class Stack:
 
     def servers(self) -> list[ProcessHealth]:
         """What is known of Kafka and PostgreSQL now."""
-        return [broker_health(self.broker), postgres_health(self.postgres)]
+        return [server_health("kafka", self.broker), server_health("postgresql", self.postgres)]
 
     @property
     def reach(self) -> Reach:

@@ -6,13 +6,13 @@ Both are asked of the broker and of the simulator, never of the services under t
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Literal, cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
 from ringback_events.topics import Topic
+from ringback_local.kafka import clients
 from ringback_local.servers import StartFailed
 
 from ringback_faults.actions.busy import again_ready, respawned
@@ -40,7 +40,6 @@ GROUPS: Mapping[str, tuple[str, tuple[Topic, ...]]] = {
 _EMPTY_SECONDS = 20.0
 _QUIET_LOOKS, _QUIET_SECONDS = 8, 120.0
 """Two seconds in a row: nobody asks Graph meanwhile, and nobody publishes."""
-_LANES = tuple(topic.name for topic in topics.FETCH_LANES)
 
 
 def group_of(scene: Scene, process: str) -> str:
@@ -54,15 +53,9 @@ def partitions_of(scene: Scene, process: str) -> list[TopicPartition]:
     return [TopicPartition(prefix + name.name, number) for name in names for number in range(name.partitions)]
 
 
-@asynccontextmanager
-async def administered(scene: Scene) -> AsyncGenerator[Any]:
+def administered(scene: Scene) -> AbstractAsyncContextManager[Any]:
     """An admin client."""
-    admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=scene.stack.bootstrap_servers)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
+    return clients.admin(scene.stack.bootstrap_servers)
 
 
 @asynccontextmanager
@@ -129,7 +122,5 @@ async def _settled(scene: Scene) -> None:
     looks = 0
     async with asyncio.timeout(_QUIET_SECONDS):
         while looks < _QUIET_LOOKS:
-            behind = await scene.lags.of(ENRICHER, _LANES)
-            stored = await scene.lags.of(SINK, (topics.RECORDS.name,))
-            looks = 0 if any((*behind.values(), *stored.values())) else looks + 1
+            looks = 0 if any((await scene.lags.by_lane()).values()) else looks + 1
             await asyncio.sleep(0.25)

@@ -4,10 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from ringback_common.errors import ConfigError
-
 from ringback_faults.actions.registry import action
-from ringback_faults.clocks import Clocks
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 
@@ -20,7 +17,7 @@ async def shift_clocks(scene: Scene, offsets: Mapping[str, float], seconds: floa
 
     With `keep` they stay wrong over the steps that follow, until the next shift ends.
     """
-    clocks, at = _clocks(scene), time.time()
+    clocks, at = scene.needed(scene.world.clocks, "clocks to shift"), time.time()
     try:
         for process, offset in offsets.items():
             clocks.shift(process, offset)
@@ -30,9 +27,3 @@ async def shift_clocks(scene: Scene, offsets: Mapping[str, float], seconds: floa
             clocks.reset()
     for process, offset in offsets.items():
         scene.note(Act(at, time.time(), "shift clock", process, {"offset": offset}))
-
-
-def _clocks(scene: Scene) -> Clocks:
-    if scene.world.clocks is None:
-        raise ConfigError(f"the world {scene.world.kind.name} has no clocks to shift")
-    return scene.world.clocks

@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
+from ringback_local.kafka import clients
 
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
@@ -45,11 +45,7 @@ async def lose_majority(scene: Scene, seconds: float = 8.0) -> None:
 
 async def _leader(scene: Scene) -> int:
     """The place, among the brokers, of the one that leads most partitions."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=scene.stack.bootstrap_servers)
-    await admin.start()
-    try:
+    async with clients.admin(scene.stack.bootstrap_servers) as admin:
         [described] = await admin.describe_topics([scene.stack.addresses.topic_prefix + topics.FETCH.name])
-    finally:
-        await admin.close()
     leaders = [part["leader"] for part in described["partitions"]]
     return max(set(leaders), key=leaders.count) - 1  # nodes are numbered from 1

@@ -3,16 +3,16 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-from ringback_common.errors import ConfigError
 from ringback_local.polling import until
 
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
 from ringback_faults.links import Link, Links
-from ringback_faults.network import Direction, Network, Peer
+from ringback_faults.network import Direction, Peer
 from ringback_faults.produce_errors import ErrorName
 from ringback_faults.relay import Counts, Toxic
 from ringback_faults.scene import Scene
@@ -38,34 +38,33 @@ async def poison_link(
     The links' evidence: connections reset or half closed, chunks delayed or held, octets passed meanwhile. With `least`
     it lasts longer, until so much of it was seen, e.g. {half_closes: 2}: a client whose breaker is open asks rarely.
     """
-    harmed = [links_of(scene)[name] for name in links]
-    before, at = [dataclasses.replace(link.counts) for link in harmed], time.time()
-    try:
-        for link in harmed:
+    async with _harmed(scene, links, "poison link") as before:
+        for link in before:
             link.poison(Toxic(**dict[str, Any](up or {})), Toxic(**dict[str, Any](down or {})))
         await asyncio.sleep(seconds)
-        await until(lambda: _seen_at_least(harmed, before, least or {}), _STRUCK_SECONDS)
-    finally:
-        for link in harmed:
-            link.heal()
-    for link, earlier in zip(harmed, before, strict=True):
-        scene.note(Act(at, time.time(), "poison link", link.route.name, _since(link.counts, earlier)))
+        await until(lambda: _seen_at_least(before, least or {}), _STRUCK_SECONDS)
 
 
 @action("refuse link")
 async def refuse_link(scene: Scene, links: list[str], seconds: float) -> None:
     """Reset what is connected and refuse who comes."""
-    harmed, at = [links_of(scene)[name] for name in links], time.time()
-    before = [dataclasses.replace(link.counts) for link in harmed]
-    try:
-        for link in harmed:
+    async with _harmed(scene, links, "refuse link") as before:
+        for link in before:
             link.refuse()
         await asyncio.sleep(seconds)
+
+
+@asynccontextmanager
+async def _harmed(scene: Scene, names: Sequence[str], what: str) -> AsyncGenerator[Mapping[Link, Counts]]:
+    """The links with their counts before; they are healed after the block, and what was counted in it is noted."""
+    at, before = time.time(), {(link := links_of(scene)[name]): dataclasses.replace(link.counts) for name in names}
+    try:
+        yield before
     finally:
-        for link in harmed:
+        for link in before:
             link.heal()
-    for link, earlier in zip(harmed, before, strict=True):
-        scene.note(Act(at, time.time(), "refuse link", link.route.name, _since(link.counts, earlier)))
+    for link, earlier in before.items():
+        scene.note(Act(at, time.time(), what, link.route.name, _since(link.counts, earlier)))
 
 
 @action("produce errors")
@@ -105,7 +104,7 @@ async def cut(
     scene: Scene, process: str, peer: Peer, seconds: float, direction: Direction = "both", times: int = 1
 ) -> None:
     """Lose every packet between a process and a peer, silently. `passed` octets were given to the kernel meanwhile."""
-    network = _network(scene)
+    network = scene.needed(scene.world.network, "networks to cut")
     link = links_of(scene)["graph-webhook" if (process, peer) == ("webhook", "graph") else f"{process}-{peer}"]
     for _ in range(times):
         before, at = dataclasses.replace(link.counts), time.time()
@@ -119,8 +118,8 @@ async def cut(
         scene.note(Act(at, ended, "cut", process, {"peer": peer, "direction": direction, "passed": passed}))
 
 
-def _seen_at_least(links: Sequence[Link], before: Sequence[Counts], least: Mapping[str, int]) -> bool:
-    changes = [_since(link.counts, earlier) for link, earlier in zip(links, before, strict=True)]
+def _seen_at_least(before: Mapping[Link, Counts], least: Mapping[str, int]) -> bool:
+    changes = [_since(link.counts, earlier) for link, earlier in before.items()]
     return all(sum(float(change[name]) for change in changes) >= count for name, count in least.items())
 
 
@@ -131,12 +130,4 @@ def _since(now: Counts, before: Counts) -> dict[str, float | str]:
 
 def links_of(scene: Scene) -> Links:
     """The links of the scene's world; raises ConfigError if it has none."""
-    if scene.world.links is None:
-        raise ConfigError(f"the world {scene.world.kind.name} has no links")
-    return scene.world.links
-
-
-def _network(scene: Scene) -> Network:
-    if scene.world.network is None:
-        raise ConfigError(f"the world {scene.world.kind.name} has no networks to cut")
-    return scene.world.network
+    return scene.needed(scene.world.links, "links")

@@ -1,13 +1,14 @@
 """A halt and its end: what an operator sees after a bad release, and does."""
 
 import asyncio
-import os
 import time
 
 from ringback_common.errors import ConfigError
-from ringback_local.child import clean_environment, installed
+from ringback_local.child import clean_environment
+from ringback_local.polling import until
 from ringback_local.servers import StartFailed
 
+from ringback_faults.actions.operating import said
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
@@ -21,11 +22,8 @@ _READY_SECONDS = 60.0
 @action("until halted")
 async def until_halted(scene: Scene, process: str = "enricher", seconds: float = 20.0) -> None:
     """Wait until a process has left its group by itself; it stays up and says so on its readiness probe."""
-    deadline = time.monotonic() + seconds
-    while "halted" not in _state(scene, process):  # the probe is asked elsewhere
-        if time.monotonic() > deadline:
-            raise StartFailed(f"{process} was expected to halt; it is {_state(scene, process)!r}")
-        await asyncio.sleep(0.1)
+    if not await until(lambda: "halted" in _state(scene, process), seconds):  # the probe is asked elsewhere
+        raise StartFailed(f"{process} was expected to halt; it is {_state(scene, process)!r}")
     scene.note(Act(time.time(), time.time(), "halted", process))
 
 
@@ -45,18 +43,15 @@ async def resume(scene: Scene, process: str = "enricher", operators: int = 1) ->
 
 
 async def _resume(scene: Scene, process: str) -> bool:
-    command = installed(("ringback", "resume", _NAMES[process], "--yes", "--why", "the release was rolled back"))
+    command = ("ringback", "resume", _NAMES[process], "--yes", "--why", "the release was rolled back")
     settings = {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": scene.stack.bootstrap_servers}
-    child = await asyncio.create_subprocess_exec(
-        *command,
-        env={**os.environ, **clean_environment(settings)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await child.communicate()
-    if child.returncode and b"is not halted" not in said:
-        raise ConfigError(f"ringback resume ended with {child.returncode}: {said.decode(errors='replace')[-300:]}")
-    return child.returncode == 0
+    try:
+        await said(command, clean_environment(settings))
+    except ValueError as failed:
+        if "is not halted" not in str(failed):
+            raise
+        return False
+    return True
 
 
 def _state(scene: Scene, process: str) -> str:

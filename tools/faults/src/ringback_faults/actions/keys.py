@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from ringback_common.errors import ConfigError
 from ringback_local.run_folder import write_private
 from ringback_local.servers import StartFailed
 
@@ -48,9 +47,7 @@ async def rotate_key(scene: Scene, before: list[str], after: list[str], late: fl
     Before they read it, each of these gets a body for each new subscription of which nothing can be read: `odd` is how
     many it answered, `odd_taken` how many of them with anything but 503, though their key may still come.
     """
-    at, kid, clocks = time.time(), _new_kid(scene), scene.world.clocks
-    if clocks is None:
-        raise ConfigError(f"the world {scene.world.kind.name} has no clocks to shift")
+    at, kid, clocks = time.time(), _new_kid(scene), scene.needed(scene.world.clocks, "clocks to shift")
     file = changed_file(_held_by(scene, "keeper"), kid, datetime.now(UTC))
     await _all_read(scene, [*before, "keeper"], file, kid)
     await asyncio.sleep(_TOO_EARLY_SECONDS)

@@ -3,8 +3,6 @@
 import asyncio
 import time
 
-from ringback_common.errors import ConfigError
-
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
@@ -17,9 +15,7 @@ _MIB = 1024 * 1024
 @action("look at memory")
 async def look_at_memory(scene: Scene, seconds: float = 0.0) -> None:
     """Note of each capped process the most it ever had, in MiB, whether it runs under its cap, how often it met it."""
-    memory = scene.world.memory
-    if memory is None:
-        raise ConfigError(f"the world {scene.world.kind.name} caps no memory")
+    memory = scene.needed(scene.world.memory, "capped memory")
     await asyncio.sleep(seconds)
     at = time.time()
     for process in scene.world.kind.memory_mib:

@@ -14,7 +14,7 @@ from ringback_faults.ledgers import Act
 from ringback_faults.load import over
 from ringback_faults.scene import Scene
 
-__all__ = ["operate_at_once", "operate_twice", "rederive"]
+__all__ = ["operate_at_once", "operate_twice", "rederive", "said"]
 
 _QUIET_SECONDS = 120.0
 
@@ -76,8 +76,8 @@ async def rederive(scene: Scene, max_rate: int = 60) -> None:
     given = {name: value for name, value in enricher.items() if name.startswith("RINGBACK_") and "ADMIN" not in name}
     options = ["--yes", "--why", "fault suite", "--max-rate", str(max_rate), "--json"]
     environment = clean_environment({**given, "RINGBACK_RULES__REVISION_OFFSET": "1"})
-    said = await _said(["ringback-enricher", "rederive", *options], environment)
-    told = next(line for line in map(orjson.loads, said.splitlines()) if "published" in line)  # among its log
+    printed = await said(["ringback-enricher", "rederive", *options], environment)
+    told = next(line for line in map(orjson.loads, printed.splitlines()) if "published" in line)  # among its log
     await _settled(scene)
     scene.note(Act(at, time.time(), "rederive", "ringback", {"revised": float(told["published"])}))
 
@@ -87,10 +87,11 @@ async def _ringback(scene: Scene, arguments: Sequence[str], desk: str = "state")
     store = scene.stack.processes["store"].spec.env
     given = {name: value for name, value in store.items() if "__" in name and "ADMIN" not in name}
     state = {"XDG_STATE_HOME": str(scene.stack.run_folder / desk), "RINGBACK_PROFILE": "dev"}
-    return orjson.loads(await _said(["ringback", *arguments, "--json"], clean_environment({**given, **state})))
+    return orjson.loads(await said(["ringback", *arguments, "--json"], clean_environment({**given, **state})))
 
 
-async def _said(command: Sequence[str], environment: Mapping[str, str]) -> bytes:
+async def said(command: Sequence[str], environment: Mapping[str, str]) -> bytes:
+    """What a command prints; raises ValueError with its words if it fails."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*installed(command), env=environment, stdout=pipe, stderr=pipe)
     out, err = await process.communicate()

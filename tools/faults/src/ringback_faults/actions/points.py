@@ -3,12 +3,9 @@
 import time
 from typing import Literal
 
-from ringback_common.errors import ConfigError
-
 from ringback_faults.actions.busy import again_ready
 from ringback_faults.actions.registry import action
 from ringback_faults.ledgers import Act
-from ringback_faults.points import Points
 from ringback_faults.scene import Scene
 
 __all__ = ["die_at"]
@@ -22,7 +19,7 @@ async def die_at(
     scene: Scene, process: Literal["webhook", "enricher", "store"], points: list[str], times: int = 1
 ) -> None:
     """SIGKILL at each of these points of `ringback_faults.points.places`; the next when it is ready again."""
-    there = _points(scene)
+    there = scene.needed(scene.world.points, "points")
     for point in points * times:
         there.arm(process, point)
         reached = await there.until_reached(process, point, _REACHED_SECONDS)
@@ -30,9 +27,3 @@ async def die_at(
             return  # nothing on record: the row lacks its evidence
         await again_ready(scene, process, reached.pid)
         scene.note(Act(reached.at, time.time(), "point", process, {"pid": reached.pid, "at_point": point}))
-
-
-def _points(scene: Scene) -> Points:
-    if scene.world.points is None:
-        raise ConfigError(f"the world {scene.world.kind.name} has no points")
-    return scene.world.points

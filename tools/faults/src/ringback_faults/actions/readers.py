@@ -4,11 +4,11 @@ import asyncio
 import re
 import time
 
-import aiohttp
 from ringback_events import topics
 from ringback_local.kafka import clients
 
 from ringback_faults.actions.registry import action
+from ringback_faults.actions.service_report import metrics_of
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 
@@ -53,8 +53,6 @@ async def lateness(scene: Scene, seconds: float = 20.0, later_than: float = 5.0)
 
 
 async def _stored_late(scene: Scene, seconds: float) -> float:
-    url = f"http://127.0.0.1:{scene.stack.processes['store'].admin_port}/metrics"
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
-        counted = {float(le): float(count) for le, count in _STORED.findall(await answer.text())}
+    counted = {float(le): float(count) for le, count in _STORED.findall(await metrics_of(scene, "store"))}
     in_time = max((count for le, count in counted.items() if le <= seconds), default=0.0)
     return max(counted.values(), default=0.0) - in_time

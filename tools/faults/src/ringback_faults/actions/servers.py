@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import Literal
 
+from ringback_local.polling import until
+
 from ringback_faults.actions.busy import until_busy
 from ringback_faults.actions.registry import action
 from ringback_faults.actions.store import given_up, more_given_up
@@ -38,24 +40,20 @@ async def bounce_database(scene: Scene, how: Manner = "kill", down: float = 2.0,
     It goes while the store has records in hand, and comes back when the store has met that, or after 5 s more: it may
     be asleep between two attempts. `given_up` is how many transactions the store gave up for it.
     """
-    postgres = scene.stack.postgres
+    postgres, before = scene.stack.postgres, None
+
+    async def met() -> bool:
+        return more_given_up(before, await given_up(scene)) > 0
+
     for _ in range(times):
         await until_busy(scene, "store")
         at, before = time.time(), await given_up(scene)
         await asyncio.to_thread(postgres.kill if how == "kill" else postgres.stop)
         await asyncio.sleep(down)
-        await _met(scene, before)
+        await until(met, _MET_SECONDS)
         postgres.start()  # in this thread, and it takes a fraction of a second
         detail = {"how": how, "down": down, "given_up": more_given_up(before, await given_up(scene))}
         scene.note(Act(at, time.time(), "bounce", "database", detail))
-
-
-async def _met(scene: Scene, before: float | None) -> None:
-    deadline = time.monotonic() + _MET_SECONDS
-    while time.monotonic() < deadline:
-        if more_given_up(before, await given_up(scene)):
-            return
-        await asyncio.sleep(0.1)
 
 
 @action("freeze broker")

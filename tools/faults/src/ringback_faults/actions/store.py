@@ -5,12 +5,9 @@ import re
 import time
 from typing import Literal
 
-import aiohttp
-from ringback_common.errors import ConfigError
-
 from ringback_faults.actions.registry import action
+from ringback_faults.actions.service_report import metrics_of
 from ringback_faults.collect.store_dump import connected
-from ringback_faults.disks import Disks
 from ringback_faults.ledgers import Act
 from ringback_faults.scene import Scene
 
@@ -51,7 +48,6 @@ CREATE CONSTRAINT TRIGGER fault AFTER INSERT ON callrecords.call_version
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fault();
 """
 _GIVEN_UP = re.compile(r'^ringback_store_unavailable_total\{sqlstate_class="([^"]*)"\} (\S+)$', re.MULTILINE)
-_PATIENCE = aiohttp.ClientTimeout(total=2.0)
 _UNDO = "DROP FUNCTION IF EXISTS fault CASCADE; DROP SEQUENCE IF EXISTS fault_counter, fault_raised"
 
 
@@ -105,7 +101,7 @@ async def fill_disk(scene: Scene, server: Literal["broker", "postgres"], seconds
 
     `given_up` is how many transactions the store gave up for now meanwhile.
     """
-    disk, at, before = _disks(scene)[server], time.time(), await given_up(scene)
+    disk, at, before = scene.needed(scene.world.disks, "limited disks")[server], time.time(), await given_up(scene)
     disk.fill()
     try:
         await asyncio.sleep(seconds)
@@ -122,13 +118,9 @@ async def given_up(scene: Scene, sqlstate_class: str | None = None) -> float | N
 
     With a class only those for an SQLSTATE of it.
     """
-    url = f"http://127.0.0.1:{scene.stack.processes['store'].admin_port}/metrics"
-    try:
-        async with aiohttp.request("GET", url, timeout=_PATIENCE) as answer:
-            told = _GIVEN_UP.findall(await answer.text())
-            return sum(float(count) for name, count in told if sqlstate_class in {None, name})
-    except (aiohttp.ClientError, TimeoutError):
-        return None
+    text = await metrics_of(scene, "store")
+    counts = (float(count) for name, count in _GIVEN_UP.findall(text) if sqlstate_class in {None, name})
+    return sum(counts) if text else None
 
 
 def more_given_up(before: float | None, now: float | None) -> float:
@@ -167,9 +159,3 @@ async def _with_trigger(scene: Scene, trigger: str, what: str, seconds: float) -
             )
             await connection.execute(_UNDO)
     scene.note(Act(at, time.time(), what, "database", {"raised": float(raised)}))
-
-
-def _disks(scene: Scene) -> Disks:
-    if scene.world.disks is None:
-        raise ConfigError(f"the world {scene.world.kind.name} has no limited disks")
-    return scene.world.disks

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from ringback_local.polling import until
 from ringback_local.servers import StartFailed
 
 from ringback_faults.actions.deliveries import flood
@@ -80,12 +81,11 @@ async def _killed(other: Scene) -> bool:
 
 async def _has_partitions(other: Scene) -> bool:
     """Wait for it: after a death the group keeps them for the dead member until its session ends."""
-    deadline = time.monotonic() + _ASSIGNED_SECONDS
-    while not metric_sum(await metrics_of(other, "enricher"), _ASSIGNED):
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.1)
-    return True
+
+    async def assigned() -> bool:
+        return metric_sum(await metrics_of(other, "enricher"), _ASSIGNED) > 0
+
+    return await until(assigned, _ASSIGNED_SECONDS)
 
 
 async def _store_set_back(other: Scene) -> None:

