@@ -1,6 +1,7 @@
 """One meaning a name: no two modules of the product define a class or a type alias of the same name."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,3 +38,14 @@ def test_a_type_name_has_one_meaning() -> None:
         for name in _types_of(path):
             places[name].append(path.relative_to(ROOT).as_posix())
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_what_the_glossary_names_exists() -> None:
+    """Code in its last column is a class, a module or an attribute of the product."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in _product())
+    named = re.findall(r"\| `([A-Za-z_.]+)` \|$", text, re.MULTILINE)
+    assert len(named) > 10
+    words = {word for name in named for word in name.split(".")}
+    modules = {path.stem for path in _product()} | {"ringback_common"}
+    assert {word for word in words if word not in modules and not re.search(rf"\b{word}\b", sources)} == set()

@@ -22,7 +22,7 @@ _GAUGES_EVERY = 2
 """Looks: the text of /metrics costs the process that tells it some milliseconds."""
 _PATIENCE = aiohttp.ClientTimeout(total=0.4)
 _GAUGE = re.compile(
-    r"^(ringback_(?:stream_(?:in_hand|oldest_in_hand_seconds|span|tenant_keys|paused_partitions|halted|breaker_open|assigned_partitions)"
+    r"^(ringback_(?:stream_(?:in_hand|oldest_in_hand_seconds|in_flight_window|tenant_keys|paused_partitions|halted|breaker_open|assigned_partitions)"
     r"|graph_budget_waiting|enricher_tenants_paused|webhook_connections)(?:\{[^}]*\})?) (\S+)$",
     re.MULTILINE,
 )
