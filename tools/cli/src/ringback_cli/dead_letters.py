@@ -9,13 +9,13 @@ import typer
 from aiokafka import TopicPartition
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.settings import load
-from ringback_events.dead_letters import LetterPlace, letter_place
+from ringback_events.dead_letters import LetterPlace
 from ringback_stream.shared.connection import full_name
 from ringback_stream.shared.read_stalled import ReadStalled
 
 from ringback_cli import store
 from ringback_cli.core.letters import header_value
-from ringback_cli.decide import discard, release
+from ringback_cli.decide import discard, place_named, release
 from ringback_cli.output import Json, document, harmless, show, tell
 from ringback_cli.reading import connected
 from ringback_cli.settings import KafkaAccess
@@ -24,8 +24,12 @@ from ringback_cli.store import Row, Store
 __all__ = ["commands"]
 
 commands = typer.Typer(help="Dead letters.", no_args_is_help=True)
-commands.command()(release)
-commands.command()(discard)
+_RELEASE = "Send dead letters back to the topic they came from, byte for byte; fetch requests to the bulk lane."
+_DISCARD = (
+    "Decide that dead letters stay where they are: they leave the list, and end with the retention of their topic."
+)
+commands.command("release", help=_RELEASE)(release)
+commands.command("discard", help=_DISCARD)(discard)
 DECISION = ("decision", "decided_by", "why")
 COLUMNS = ("where", "at", "reason", "service", "error_class", "attempts", "tenant_id", "call_id")
 
@@ -56,7 +60,7 @@ def _row(row: Row, columns: tuple[str, ...]) -> tuple[Any, ...]:
 @commands.command(name="show")
 def show_one(where: Where, *, payload: Payload = False, as_json: Json = False) -> None:
     """One dead letter, from Kafka: its key, headers and size."""
-    record = asyncio.run(_read(_parsed(where)))
+    record = asyncio.run(_read(place_named(where)))
     key, headers = _text(record.key), [(name, _text(value)) for name, value in record.headers]
     size = len(record.value or b"")
     if as_json:
@@ -73,13 +77,6 @@ def show_one(where: Where, *, payload: Payload = False, as_json: Json = False) -
 
 def _text(value: bytes | None) -> str:
     return (value or b"").decode("utf-8", "backslashreplace")
-
-
-def _parsed(where: str) -> LetterPlace:
-    place = letter_place(where)
-    if place is None:
-        raise ConfigError("A dead letter is named topic/partition/offset, as `ringback dlq ls` prints it.")
-    return place
 
 
 async def _read(place: LetterPlace) -> Any:

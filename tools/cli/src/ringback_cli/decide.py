@@ -1,6 +1,7 @@
 """`ringback dlq release` and `ringback dlq discard`: decide about dead letters, which themselves never change."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated
 
@@ -19,9 +20,7 @@ from ringback_cli.output import Json, tenant_id, window
 from ringback_cli.selecting import Judge, deeds, select
 from ringback_cli.settings import KafkaAccess
 
-__all__ = ["discard", "release"]
-
-_DISCARDED_PER_SECOND = 1000
+__all__ = ["discard", "place_named", "release"]
 
 Wheres = Annotated[list[str] | None, typer.Argument(help="Letters as `ls` prints them: topic/partition/offset.")]
 Reason = Annotated[str | None, typer.Option(help="Refused for this reason.")]
@@ -35,56 +34,57 @@ Everything = Annotated[bool, typer.Option("--all", help="All of them; instead of
 Again = Annotated[bool, typer.Option("--again", help="Also those that were released or discarded before.")]
 
 
-def release(  # noqa: PLR0913 - an operator's options, one argument each
-    where: Wheres = None,
-    *,
-    reason: Reason = None,
-    fingerprint: Fingerprint = None,
-    source: Source = None,
-    tenant: Tenant = None,
-    call: Call = None,
-    since: Since = None,
-    until: Until = None,
-    everything: Everything = False,
-    again: Again = False,
-    why: Why = None,
-    max_rate: MaxRate = 50,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Send dead letters back to the topic they came from, byte for byte; fetch requests to the bulk lane."""
-    times = window(since, until, ("--since", "--until"))
-    only = Filter(_places(where), reason, fingerprint, _source(source), tenant_id(tenant), call, *times)
-    order = Order(RELEASE, "released", reason_of(why) if yes else NOT_STATED, new_run(), 0, max_rate)
+def _deciding(action: str, word: str, per_second: int, judge_of: Callable[[str], Judge]) -> Callable[..., None]:
+    """A command that decides about dead letters.
+
+    Args:
+        action: as the audit trail names it.
+        word: what one of them is when it is done.
+        per_second: how many a second unless `--max-rate` says otherwise.
+        judge_of: what is to be written for a letter, by the id of the run.
+    """
+
+    def decide(  # noqa: PLR0913 - an operator's options, one argument each
+        where: Wheres = None,
+        *,
+        reason: Reason = None,
+        fingerprint: Fingerprint = None,
+        source: Source = None,
+        tenant: Tenant = None,
+        call: Call = None,
+        since: Since = None,
+        until: Until = None,
+        everything: Everything = False,
+        again: Again = False,
+        why: Why = None,
+        max_rate: MaxRate = per_second,
+        yes: Yes = False,
+        as_json: Json = False,
+    ) -> None:
+        times = window(since, until, ("--since", "--until"))
+        only = Filter(
+            frozenset(map(place_named, where or ())),
+            reason,
+            fingerprint,
+            _source(source),
+            tenant_id(tenant),
+            call,
+            *times,
+        )
+        order = Order(action, word, reason_of(why) if yes else NOT_STATED, new_run(), 0, max_rate)
+        _require(only, everything=everything)
+        asyncio.run(_decide(order, only, judge_of(order.run), again=again, yes=yes, as_json=as_json))
+
+    return decide
+
+
+def _released(run: str) -> Judge:
     now = SystemClock().now()
-    _require(only, everything=everything)
-    asyncio.run(
-        _decide(order, only, lambda one: release_of(one, order.run, now), again=again, yes=yes, as_json=as_json)
-    )
+    return lambda letter: release_of(letter, run, now)
 
 
-def discard(  # noqa: PLR0913 - an operator's options, one argument each
-    where: Wheres = None,
-    *,
-    reason: Reason = None,
-    fingerprint: Fingerprint = None,
-    source: Source = None,
-    tenant: Tenant = None,
-    call: Call = None,
-    since: Since = None,
-    until: Until = None,
-    everything: Everything = False,
-    again: Again = False,
-    why: Why = None,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Decide that dead letters stay where they are: they leave the list, and end with the retention of their topic."""
-    times = window(since, until, ("--since", "--until"))
-    only = Filter(_places(where), reason, fingerprint, _source(source), tenant_id(tenant), call, *times)
-    order = Order(DISCARD, "discarded", reason_of(why) if yes else NOT_STATED, new_run(), 0, _DISCARDED_PER_SECOND)
-    _require(only, everything=everything)
-    asyncio.run(_decide(order, only, lambda _: None, again=again, yes=yes, as_json=as_json))
+release = _deciding(RELEASE, "released", 50, _released)
+discard = _deciding(DISCARD, "discarded", 1000, lambda _: lambda _: None)
 
 
 async def _decide(order: Order, only: Filter, judge: Judge, *, again: bool, yes: bool, as_json: bool) -> None:
@@ -98,11 +98,12 @@ async def _decide(order: Order, only: Filter, judge: Judge, *, again: bool, yes:
     report(order, selection.plan, carried, as_json=as_json)
 
 
-def _places(where: list[str] | None) -> frozenset[LetterPlace]:
-    places = [letter_place(name) for name in where or ()]
-    if None in places:
+def place_named(name: str) -> LetterPlace:
+    """The place of a dead letter as `ls` prints it; raises ConfigError for anything else."""
+    place = letter_place(name)
+    if place is None:
         raise ConfigError("A dead letter is named topic/partition/offset, as `ringback dlq ls` prints it.")
-    return frozenset(place for place in places if place is not None)
+    return place
 
 
 def _source(name: str | None) -> str | None:
