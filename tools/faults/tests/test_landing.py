@@ -15,8 +15,9 @@ from ringback_faults.mutants import command
 from ringback_faults.mutants.command import MutantsOptions, run_mutants
 from ringback_faults.mutants.landing import JUDGE, MOST, choose, files_of
 from ringback_faults.mutants.mutant import read_mutants
-from ringback_faults.mutants.report import MutantsRun, read_report
+from ringback_faults.mutants.report import MutantsRun
 from ringback_faults.page import commit_of_planted_bugs, page
+from ringback_faults.result import read_run
 
 ROOT = Path(__file__).resolve().parents[3]
 SINCE = "884725600d"
@@ -169,7 +170,7 @@ async def test_a_run_without_the_rows_as_controls_says_so_in_its_file(tree_with_
     kept = tmp_path / "some-mutants.json"
     options = MutantsOptions(tree_with_a_bug, ("M1",), None, 7, 1, kept, controls=False)
     assert await run_mutants(options, Console()) == 1
-    run = read_report(kept)
+    run = read_run(kept, MutantsRun)
     assert run is not None
     assert (run.controlled, run.controls, [each.mutant for each in run.outcomes]) == (False, (), ["M1"])
     assert "nowhere" in run.outcomes[0].error

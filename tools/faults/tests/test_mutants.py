@@ -10,11 +10,11 @@ from rich.console import Console
 from ringback_common.errors import ConfigError
 from ringback_faults.mutants.mutant import Mutant, lightened, read_mutant, read_mutants
 from ringback_faults.mutants.overlay import lay, patched
-from ringback_faults.mutants.report import MutantsRun, Outcome, outcome_of, read_report, write_report
+from ringback_faults.mutants.report import MutantsRun, Outcome, outcome_of
 from ringback_faults.mutants.table import show
 from ringback_faults.mutants.trials import trials
 from ringback_faults.report import Verdict
-from ringback_faults.result import Result
+from ringback_faults.result import Result, read_run, write_run
 from ringback_faults.row import Row, read_rows
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -234,8 +234,8 @@ def test_a_run_is_clean_if_all_are_caught_and_the_rows_are_green(tmp_path: Path)
     without = dataclasses.replace(runs[2], controlled=False)
     assert without.clean
     assert not dataclasses.replace(without, outcomes=(_unseen(),)).clean
-    write_report(tmp_path / "mutants.json", runs[0])
-    assert read_report(tmp_path / "mutants.json") == runs[0]
+    write_run(tmp_path / "mutants.json", runs[0])
+    assert read_run(tmp_path / "mutants.json", MutantsRun) == runs[0]
 
 
 @pytest.mark.parametrize(

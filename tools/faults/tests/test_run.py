@@ -142,11 +142,11 @@ def test_an_interrupted_run_goes_on_and_a_failure_stays_one(tmp_path: Path) -> N
     plan = (("R3", 7), ("R4", 7), ("R4", 8))
     run = run_of(result("R3"), result("R4", 8, I2=1), plan=plan)
     write_run(tmp_path / "run.json", run)
-    again = read_run(tmp_path / "run.json")
+    again = read_run(tmp_path / "run.json", Run)
     assert again == run
     assert again is not None
     assert again.left == (("R4", 7),)
-    assert read_run(tmp_path / "none.json") is None
+    assert read_run(tmp_path / "none.json", Run) is None
     assert not run_of(result("R3"), plan=plan).clean
     assert not run.clean
     assert run_of(result("R3")).clean

@@ -23,9 +23,9 @@ from ringback_faults.arguments import draw_of, parser
 from ringback_faults.demo.command import run_demo
 from ringback_faults.lane import Errand, run_errand
 from ringback_faults.mutants.command import MutantsOptions, run_mutants
-from ringback_faults.mutants.report import read_report
+from ringback_faults.mutants.report import MutantsRun
 from ringback_faults.page import page
-from ringback_faults.result import read_run
+from ringback_faults.result import Run, read_run
 from ringback_faults.row import read_rows
 from ringback_faults.run import RunOptions, run, wanted_rows
 from ringback_faults.worlds import read_world
@@ -100,9 +100,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _page(options: argparse.Namespace) -> int:
     head = (_FOLDER / "reliability.md.in").read_text(encoding="utf-8")
-    kept = [("The last run", read_run(options.run)), ("The last long run", read_run(options.long_run))]
+    kept = [("The last run", read_run(options.run, Run)), ("The last long run", read_run(options.long_run, Run))]
     runs = [(heading, run) for heading, run in kept if run is not None]
-    mutants = read_report(options.mutants) if options.mutants.exists() else None
+    mutants = read_run(options.mutants, MutantsRun)
     sys.stdout.write(page(head, read_rows(_FOLDER / "rows"), runs, mutants))
     return 0
 

@@ -116,8 +116,8 @@ def _mutants(run: MutantsRun) -> list[str]:
     heads = ("bug", "what it does", "row", "seen by", "s")
     lines = [_line(heads), _line(["---"] * len(heads))]
     for outcome in run.outcomes:
-        by = " ".join(outcome.by) if outcome.caught else f"**not caught** {outcome.error.strip()[-80:]}"
-        lines.append(_line((outcome.mutant, outcome.bug, outcome.row, by, f"{outcome.seconds:.0f}")))
+        by = " ".join(outcome.by) if outcome.caught else f"**not caught** {outcome.result.error.strip()[-80:]}"
+        lines.append(_line((outcome.mutant, outcome.bug, outcome.result.row, by, f"{outcome.seconds:.0f}")))
     green = ", ".join(f"{control.row} {'clean' if control.clean else '**not clean**'}" for control in run.controls)
     return [
         "Each bug is patched into a copy of the tree and has to be seen by a class of the regular rows.",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 from pydantic import TypeAdapter
@@ -10,6 +11,8 @@ from pydantic import TypeAdapter
 from ringback_faults.report import Verdict
 
 __all__ = ["Result", "Run", "read_run", "write_run"]
+
+_Run = TypeVar("_Run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,12 @@ class Run:
         return not self.left and all(result.clean for result in self.results)
 
 
-def read_run(file: Path) -> Run | None:
+def read_run(file: Path, kind: type[_Run]) -> _Run | None:
     """The run of a file, None if there is none; raises ValidationError for another program's JSON."""
-    return TypeAdapter(Run).validate_json(file.read_bytes()) if file.exists() else None
+    return TypeAdapter(kind).validate_json(file.read_bytes()) if file.exists() else None
 
 
-def write_run(file: Path, run: Run) -> None:
+def write_run(file: Path, run: object) -> None:
     """Put a run into a file, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")

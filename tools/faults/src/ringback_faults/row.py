@@ -2,24 +2,41 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ringback_common.errors import ConfigError
 
-__all__ = ["DEMO", "Expect", "Load", "Row", "Step", "place_of", "read_row", "read_rows"]
+__all__ = [
+    "DEMO",
+    "Declared",
+    "Expect",
+    "Load",
+    "Row",
+    "Step",
+    "checked",
+    "declared",
+    "place_of",
+    "read_row",
+    "read_rows",
+]
 
 DEMO = "R0"
 """The row that `make demo` runs."""
 Repeats = Literal["none", "span per kill", "any"]
 
 
-class _Model(BaseModel):
+class Declared(BaseModel):
+    """What a file of the suite declares: nothing besides these members, and never changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Load(_Model):
+_Declared = TypeVar("_Declared", bound=Declared)
+
+
+class Load(Declared):
     """What Graph's simulator does meanwhile.
 
     Attributes:
@@ -66,7 +83,7 @@ class Step(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Expect(_Model):
+class Expect(Declared):
     """What may be, beyond which the row fails; every anomaly not named here must be 0.
 
     Attributes:
@@ -103,7 +120,7 @@ class Expect(_Model):
     rss_mib: float = 300.0
 
 
-class Row(_Model):
+class Row(Declared):
     """A row.
 
     Attributes:
@@ -143,11 +160,32 @@ class Row(_Model):
 
 
 def read_row(file: Path) -> Row:
-    """One row; raises ConfigError with one sentence that names the file and the member that is wrong."""
+    """One row; raises ConfigError as `declared`."""
+    return declared(file, Row)
+
+
+def declared(file: Path, kind: type[_Declared], **more: object) -> _Declared:
+    """What a YAML file declares, and further members.
+
+    Raises:
+        ConfigError: in one sentence that names the file and the member that is wrong.
+    """
     try:
-        return Row.model_validate(yaml.safe_load(file.read_bytes()))
-    except (yaml.YAMLError, ValidationError) as problem:
-        raise ConfigError(f"{file.name}: {_sentence(problem)}") from None
+        members: dict[str, Any] = yaml.safe_load(file.read_bytes()) or {}
+        return checked(kind, {**members, **more}, file.name)
+    except yaml.YAMLError as problem:
+        raise ConfigError(f"{file.name}: no YAML ({getattr(problem, 'problem', 'unreadable')})") from None
+    except TypeError:
+        raise ConfigError(f"{file.name}: no YAML mapping") from None
+
+
+def checked(kind: type[_Declared], members: object, name: str) -> _Declared:
+    """These members as a value; raises ConfigError that names what they are of, and the one that is wrong."""
+    try:
+        return kind.model_validate(members)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        raise ConfigError(f"{name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def read_rows(folder: Path) -> list[Row]:
@@ -159,10 +197,3 @@ def place_of(name: str) -> tuple[int, str]:
     """Where a row stands in the scorecard, by its name."""
     digits = "".join(letter for letter in name if letter.isdigit())
     return int(digits), name
-
-
-def _sentence(problem: yaml.YAMLError | ValidationError) -> str:
-    if isinstance(problem, ValidationError):
-        first = problem.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return f"no YAML ({getattr(problem, 'problem', 'unreadable')})"

@@ -118,7 +118,7 @@ def begun(options: RunOptions, rows: Sequence[Row]) -> Run:
     """The run that is in the file, if it is the one that is asked for and not finished; else a new one."""
     here = commit()
     if options.resume:
-        earlier = read_run(options.json)
+        earlier = read_run(options.json, Run)
         same = {row.row for row in rows}
         if earlier and earlier.left and earlier.commit == here and {name for name, _ in earlier.plan} == same:
             return earlier

@@ -18,11 +18,11 @@ from ringback_faults.machine import changed_since, commit
 from ringback_faults.mutants.landing import choose, files_of
 from ringback_faults.mutants.mutant import Mutant, read_mutants
 from ringback_faults.mutants.overlay import lay
-from ringback_faults.mutants.report import MutantsRun, Outcome, outcome_of, write_report
+from ringback_faults.mutants.report import MutantsRun, Outcome, outcome_of
 from ringback_faults.mutants.table import line, show
 from ringback_faults.mutants.trials import Trial, trials
 from ringback_faults.page import commit_of_planted_bugs
-from ringback_faults.result import Result
+from ringback_faults.result import Result, write_run
 from ringback_faults.row import read_rows
 
 __all__ = ["MutantsOptions", "run_mutants"]
@@ -79,7 +79,7 @@ async def run_mutants(options: MutantsOptions, console: Console) -> int:
     outcomes = tuple(sorted(judge.outcomes, key=lambda each: int(each.mutant[1:])))
     took = time.monotonic() - began
     run = MutantsRun(started, commit(), seed, took, outcomes, tuple(judge.controls), options.controls)
-    write_report(options.json, run)
+    write_run(options.json, run)
     show(console, run)
     return 0 if run.clean else 1
 

@@ -5,12 +5,11 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from ringback_common.errors import ConfigError
 
 from ringback_faults.report import INVARIANTS
-from ringback_faults.row import Row
+from ringback_faults.row import Declared, Row, checked, declared
 
 __all__ = ["Mutant", "Patch", "lightened", "read_mutant", "read_mutants"]
 
@@ -21,11 +20,7 @@ def _known(invariant: str) -> str:
     return invariant
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Patch(_Model):
+class Patch(Declared):
     """One text for another in one file of the product.
 
     Attributes:
@@ -45,7 +40,7 @@ class Patch(_Model):
         return PurePosixPath(*PurePosixPath(self.file).parts[:4])
 
 
-class Mutant(_Model):
+class Mutant(Declared):
     """A planted bug.
 
     Attributes:
@@ -79,14 +74,8 @@ class Mutant(_Model):
 
 
 def read_mutant(file: Path) -> Mutant:
-    """One mutant; raises ConfigError with one sentence that names the file and the member that is wrong."""
-    try:
-        return Mutant.model_validate(yaml.safe_load(file.read_bytes()))
-    except yaml.YAMLError as problem:
-        raise ConfigError(f"{file.name}: no YAML ({getattr(problem, 'problem', 'unreadable')})") from None
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        raise ConfigError(f"{file.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    """One mutant; raises ConfigError as `declared`."""
+    return declared(file, Mutant)
 
 
 def read_mutants(folder: Path) -> list[Mutant]:
@@ -101,8 +90,4 @@ def read_mutants(folder: Path) -> list[Mutant]:
 def lightened(row: Row, load: Mapping[str, Any]) -> Row:
     """The row with members of its load replaced; raises ConfigError for a member that a load does not have."""
     told = {**row.load.model_dump(), **load}
-    try:
-        return Row.model_validate({**row.model_dump(), "load": told})
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        raise ConfigError(f"load of {row.row}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return checked(Row, {**row.model_dump(), "load": told}, f"load of {row.row}")

@@ -12,7 +12,7 @@ __all__ = ["line", "show"]
 
 def line(outcome: Outcome) -> str:
     """One bug in one line, as soon as it is judged."""
-    return f"{outcome.mutant}  {outcome.row}  {outcome.seconds:.0f} s  {_word(outcome)}"
+    return f"{outcome.mutant}  {outcome.result.row}  {outcome.seconds:.0f} s  {outcome.word}"
 
 
 def show(console: Console, run: MutantsRun) -> None:
@@ -39,14 +39,6 @@ def _without(run: MutantsRun) -> str:
     return f"{green} of {len(run.controls)} rows green without them"
 
 
-def _word(outcome: Outcome) -> str:
-    if outcome.caught:
-        return f"caught by {', '.join(outcome.by)}"
-    if outcome.error:
-        return "NOT JUDGED"
-    return "NO EVIDENCE" if outcome.missing else "NOT CAUGHT"
-
-
 def _table(run: MutantsRun) -> Table:
     table = Table(title="Planted bugs", title_justify="left")
     table.add_column("")
@@ -57,26 +49,33 @@ def _table(run: MutantsRun) -> Table:
     table.add_column("s", justify="right")
     for outcome in run.outcomes:
         colour = "green" if outcome.caught else "red"
-        by = f"[{colour}]{', '.join(outcome.by) if outcome.caught else _word(outcome)}[/]"
+        by = f"[{colour}]{outcome.word.removeprefix('caught by ')}[/]"
         table.add_row(
-            outcome.mutant, escape(outcome.bug), outcome.row, escape(outcome.fault), by, f"{outcome.seconds:.0f}"
+            outcome.mutant,
+            escape(outcome.bug),
+            outcome.result.row,
+            escape(outcome.result.fault),
+            by,
+            f"{outcome.seconds:.0f}",
         )
     return table
 
 
 def _explain(console: Console, outcome: Outcome) -> None:
-    broken = ", ".join(f"{name} {count:,}" for name, count in outcome.anomalies.items()) or "nothing"
-    console.print(
-        f"\n[red bold]{outcome.mutant}[/] wanted {' or '.join(outcome.wanted)}; {broken} is broken", highlight=False
-    )
-    sentences = (*outcome.findings, *outcome.missing, outcome.error)
-    for sentence in filter(None, sentences):
-        console.print(f"  - {escape(sentence)}", highlight=False, soft_wrap=True)
+    verdict = outcome.result.verdict
+    anomalies = {} if verdict is None else verdict.anomalies
+    broken = ", ".join(f"{name} {count:,}" for name, count in anomalies.items() if count) or "nothing"
+    wanted = " or ".join(outcome.wanted)
+    console.print(f"\n[red bold]{outcome.mutant}[/] wanted {wanted}; {broken} is broken", highlight=False)
+    _tell(console, outcome.result)
 
 
 def _explain_control(console: Console, control: Result) -> None:
     console.print(f"\n[red bold]{control.row}[/] is not clean without any bug", highlight=False)
-    verdict = control.verdict
-    told = () if verdict is None else verdict.sentences
-    for sentence in filter(None, (*told, control.error)):
+    _tell(console, control)
+
+
+def _tell(console: Console, result: Result) -> None:
+    said = () if result.verdict is None else result.verdict.sentences
+    for sentence in filter(None, (*said, result.error)):
         console.print(f"  - {escape(sentence)}", highlight=False, soft_wrap=True)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from ringback_common.errors import ConfigError
+
+from ringback_faults.row import Declared, declared
 
 __all__ = ["Disk", "Process", "WorldKind", "read_world"]
 
@@ -14,7 +15,7 @@ Process = Literal["simulator", "webhook", "keeper", "enricher", "store"]
 Disk = Literal["broker", "postgres"]
 
 
-class WorldKind(BaseModel):
+class WorldKind(Declared):
     """A kind of installation.
 
     Attributes:
@@ -40,8 +41,6 @@ class WorldKind(BaseModel):
         broker_properties: Kafka's, over the usual ones.
         store_settings: PostgreSQL's, over the usual ones.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     tenants: Annotated[int, Field(ge=1)] = 3
@@ -73,13 +72,6 @@ class WorldKind(BaseModel):
 def read_world(folder: Path, name: str) -> WorldKind:
     """One kind; raises ConfigError with one sentence that names the file and the member that is wrong."""
     file = folder / f"{name}.yaml"
-    try:
-        said: dict[str, Any] = yaml.safe_load(file.read_bytes()) or {}
-        return WorldKind.model_validate({**said, "name": name})
-    except FileNotFoundError:
-        raise ConfigError(f"there is no world {name!r}: {file} is missing") from None
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        raise ConfigError(f"{file.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (yaml.YAMLError, TypeError):
-        raise ConfigError(f"{file.name}: no YAML mapping") from None
+    if not file.exists():
+        raise ConfigError(f"there is no world {name!r}: {file} is missing")
+    return declared(file, WorldKind, name=name)
