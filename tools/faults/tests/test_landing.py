@@ -173,7 +173,7 @@ async def test_a_run_without_the_rows_as_controls_says_so_in_its_file(tree_with_
     run = read_run(kept, MutantsRun)
     assert run is not None
     assert (run.controlled, run.controls, [each.mutant for each in run.outcomes]) == (False, (), ["M1"])
-    assert "nowhere" in run.outcomes[0].error
+    assert "nowhere" in run.outcomes[0].result.error
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_an_empty_file_is_the_plain_installation(tmp_path: Path) -> None:
         ("brokers: 2", "odd.yaml: brokers: "),
         ("memory_mib: {enrichr: 256}", "odd.yaml: memory_mib.enrichr"),
         ("- a list", "odd.yaml: no YAML mapping"),
-        ("a: [", "odd.yaml: no YAML (expected"),
+        ("a: [", "odd.yaml: no YAML"),
         ("pairs: true\nproxied: true", "pairs cannot be proxied"),
     ],
 )
