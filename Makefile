@@ -79,10 +79,11 @@ setup: ## The locked environment in .venv, with a uv of its own where none of th
 kafka: setup ## What a Kafka needs on this machine: its jars, unless one was named or Docker is asked for
 	@$(BIN)/ringback-local prepare
 
-contracts: setup ## Generate schemas, wire types, ends of topic files, the derivation's outcome and the pages of metrics and settings
+contracts: setup ## Generate schemas, wire types, ends of topic files, AsyncAPI, the derivation's outcome and the pages of metrics and settings
 	@$(BIN)/python -m ringback_events.generate
 	@PYTHONPATH=tests/support $(BIN)/python -m ringback_testing.derivation.outcome contracts/derivation.json
 	@$(BIN)/python -m ringback_local.pages docs
+	@$(BIN)/python -m ringback_local.asyncapi contracts/asyncapi.json
 
 format: setup ## Let ruff mend what it can
 	@$(BIN)/ruff check --fix .

@@ -43,8 +43,10 @@ class BatchedRunner:
         self._changed = asyncio.Event()
         self._roomy = asyncio.Event()
         self._idle = asyncio.Event()
+        self._empty = asyncio.Event()
         self._idle.set()
         self._roomy.set()
+        self._empty.set()
         self._open = False
         self._task: asyncio.Task[None] | None = None
         self._step_began: float | None = None
@@ -65,6 +67,7 @@ class BatchedRunner:
     def offer(self, ticket: Ticket, received: Received, kind: LaneKind) -> None:
         """Put the record at the end of the line."""
         self._waiting.append(Item(ticket, received, kind, self._clock.monotonic()))
+        self._empty.clear()
         self._bytes += _bytes(received)
         if not self._has_capacity():
             self._roomy.clear()
@@ -77,6 +80,10 @@ class BatchedRunner:
                 await self._roomy.wait()
         except TimeoutError:
             return
+
+    async def emptied(self) -> None:
+        """Wait until nothing is in hand: all of it is finished, or the assignment is over and it was given back."""
+        await self._empty.wait()
 
     def resume(self) -> None:
         """Start batches again."""
@@ -106,6 +113,7 @@ class BatchedRunner:
         self._waiting.clear()
         self._batch, self._bytes = (), 0
         self._roomy.set()
+        self._empty.set()
 
     @property
     def oldest_arrival(self) -> float | None:
@@ -155,6 +163,8 @@ class BatchedRunner:
                     self._task.add_done_callback(lambda _: self._idle.set())
                     await self._idle.wait()
                     self._task, self._batch = None, ()
+                    if not self._waiting:
+                        self._empty.set()
 
     async def _gathered(self) -> None:
         """Until a batch is worth starting: full, or its first record has waited for company long enough."""

@@ -1,7 +1,8 @@
 """One group member for one flow: what a poll, a rebalance and a stop lead to.
 
 FastStream builds, connects and stops aiokafka's consumer; the polls are our own, for its loop sleeps 5 s over any error
-of a poll, whichever partition had it. `BackpressureGate` decides record by record; commits are `Assignment`'s alone.
+of a poll, whichever partition had it. `BackpressureGate` decides record by record; commits are `Assignment`'s alone. Flows that
+FastStream polls are in `ringback_stream.simple`.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ from ringback_stream.consume.runner import Runner
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.shared.connection import client_options, contract_name, faststream_security, full_name
 
-__all__ = ["DRAIN_WITHIN", "GIVE_UP_WITHIN", "Consumer"]
+__all__ = ["ASK_WITHIN", "DRAIN_WITHIN", "GIVE_UP_WITHIN", "Consumer", "broker_options", "subscriber_options"]
 
 _log = logs.logger(__name__)
 
@@ -51,7 +52,7 @@ _POLL_MS = 500
 """The longest a poll waits; it ends as soon as there is a record."""
 _POLL_AGAIN = 0.1
 """Seconds after a failed poll: so much the other partitions wait, and ten times a second it is tried."""
-_ASK_WITHIN = 2.0
+ASK_WITHIN = 2.0
 _POLLED_FIRST, _POLLED_MOST, _POLLED_BYTES = 32, 256, 4 * 1024 * 1024
 """Records of the first poll and of any; bytes aimed at, by the mean of the poll before. They are in memory before
 anything is refused: when a poll brought 2,000, a backlog of calls of 86 KB took the store to 900 MiB."""
@@ -85,28 +86,18 @@ class Consumer:
         self._ending = asyncio.Event()
         self._giving_up = asyncio.Lock()
         self.gate = BackpressureGate(flow, runner, policy, assignment, clock)
-        self._broker = _broker(kafka)
         self._topics = [full_name(kafka, lane.topic.name) for lane in flow.lanes]
         self._portion = _POLLED_FIRST
-        self._subscriber = self._broker.subscriber(
-            *self._topics,
-            ack_policy=AckPolicy.MANUAL,
-            listener=_Rebalance(self),
-            group_id=full_name(kafka, flow.group),
-            auto_offset_reset="none",
-            session_timeout_ms=_SESSION_MS,
-            heartbeat_interval_ms=_HEARTBEAT_MS,
-            rebalance_timeout_ms=_REBALANCE_MS,
-            max_poll_interval_ms=_MAX_POLL_MS,
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            isolation_level="read_committed",
-            fetch_min_bytes=1,
-            fetch_max_wait_ms=20,
-            fetch_max_bytes=_FETCHED,
-            max_partition_fetch_bytes=_FETCHED_OF_ONE,
-            check_crcs=True,
-        )
+        self._listener = _Rebalance(self)
+        self._broker, self._subscriber = self._subscribe()
         self._app = FastStream(self._broker, logger=None)
+
+    def _subscribe(self) -> tuple[KafkaBroker, Any]:
+        """FastStream's broker and subscriber. A subscriber without a handler connects, and its loop does not run."""
+        broker = KafkaBroker(self._kafka.servers, logger=None, **broker_options(self._kafka))
+        subscriber: Any = broker.subscriber  # pyright: ignore[reportUnknownMemberType] - aiokafka is untyped
+        options = subscriber_options(full_name(self._kafka, self._flow.group))
+        return broker, subscriber(*self._topics, listener=self._listener, **options)
 
     async def start(self) -> None:
         """Join the group; keeps trying while Kafka is away."""
@@ -157,16 +148,35 @@ class Consumer:
         return any(self._is_behind(client, named) for named in assigned if not self.gate.is_outside(named))
 
     def _is_behind(self, client: Any, named: TopicPartition) -> bool:
-        tracker = self._assignment.trackers.of(Partition(contract_name(self._kafka, named.topic), named.partition))
+        next_offset, end = self._next_offset(named), self._log_end(client, named)
+        return next_offset is not None and end is not None and next_offset < end
+
+    def _next_offset(self, named: TopicPartition) -> int | None:
+        """The offset that is taken in next; None of a partition that is not assigned."""
+        partition = Partition(contract_name(self._kafka, named.topic), named.partition)
+        tracker = self._assignment.trackers.of(partition)
+        return None if tracker is None else tracker.next_offset
+
+    def _log_end(self, client: Any, named: TopicPartition) -> int | None:
+        """Where the log of a partition ends, as far as it is known."""
         end: int | None = client.highwater(named)
-        return tracker is not None and end is not None and tracker.next_offset < end
+        return end
 
     async def _leave(self) -> None:
-        """Leave the group and close; a fetch that slept cuts aiokafka's stop short, see `stop_reader`."""
+        """Leave the group and close.
+
+        A fetch that sleeps between two attempts cuts aiokafka's stop short with its own CancelledError: it is stopped
+        in a task apart, as `stop_reader` does, and closed whatever came of it.
+        """
         client = self.client
-        await self._app.stop()
-        if client is not None:
-            await client._client.close()  # noqa: SLF001 - the same
+        stopping = asyncio.create_task(self._app.stop(), name="stop")
+        try:
+            await asyncio.wait((stopping,))
+            if not stopping.cancelled():
+                stopping.result()
+        finally:
+            if client is not None:
+                await client._client.close()  # noqa: SLF001 - the same
 
     async def poll(self) -> None:
         """Poll until the consumer is stopped. A poll that fails is counted and repeated.
@@ -204,7 +214,7 @@ class Consumer:
         """
         epoch = self._assignment.trackers.epoch
         try:
-            async with asyncio.timeout(_ASK_WITHIN):
+            async with asyncio.timeout(ASK_WITHIN):
                 oldest: Mapping[TopicPartition, int] = await client.beginning_offsets(places)
         except (KafkaError, TimeoutError) as failure:
             self.failures.note(failure)
@@ -347,18 +357,41 @@ async def _starts(client: Any, partitions: Collection[TopicPartition]) -> Mappin
     return {p: oldest[p] if offset is None else offset for p, offset in committed.items()}
 
 
-def _broker(kafka: KafkaSettings) -> KafkaBroker:
+def subscriber_options(group_id: str) -> dict[str, Any]:
+    """How every flow of ours is a member of its group."""
+    return {
+        "ack_policy": AckPolicy.MANUAL,
+        "group_id": group_id,
+        "auto_offset_reset": "none",
+        "session_timeout_ms": _SESSION_MS,
+        "heartbeat_interval_ms": _HEARTBEAT_MS,
+        "rebalance_timeout_ms": _REBALANCE_MS,
+        "max_poll_interval_ms": _MAX_POLL_MS,
+        "partition_assignment_strategy": (RangePartitionAssignor,),
+        "isolation_level": "read_committed",
+        "fetch_min_bytes": 1,
+        "fetch_max_wait_ms": 20,
+        "fetch_max_bytes": _FETCHED,
+        "max_partition_fetch_bytes": _FETCHED_OF_ONE,
+        "check_crcs": True,
+    }
+
+
+def broker_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """How FastStream connects for every flow of ours.
+
+    Raises:
+        ConfigError: a secret or certificate of the settings cannot be read.
+    """
     options = client_options(kafka)
-    return KafkaBroker(
-        kafka.servers,
-        security=faststream_security(options),
-        client_id="ringback",
-        consumer_only=True,
-        allow_auto_create_topics=False,
-        request_timeout_ms=options.get("request_timeout_ms", 40_000),
-        metadata_max_age_ms=options.get("metadata_max_age_ms", 180_000),
-        connections_max_idle_ms=180_000,
-        graceful_timeout=5.0,
-        apply_types=False,
-        logger=None,
-    )
+    return {
+        "security": faststream_security(options),
+        "client_id": "ringback",
+        "consumer_only": True,
+        "allow_auto_create_topics": False,
+        "request_timeout_ms": options.get("request_timeout_ms", 40_000),
+        "metadata_max_age_ms": options.get("metadata_max_age_ms", 180_000),
+        "connections_max_idle_ms": 180_000,
+        "graceful_timeout": 5.0,
+        "apply_types": False,
+    }

@@ -31,6 +31,8 @@ from ringback_stream.publish.producer import Producer
 from ringback_stream.shared.connection import full_name, most_are_reachable
 from ringback_stream.shared.control import ControlTable
 from ringback_stream.shared.status import StatusPart
+from ringback_stream.simple.consumer import SimpleConsumer
+from ringback_stream.simple.flow import SimpleFlow
 
 __all__ = ["HALT", "FlowSupervisor", "first_failure"]
 
@@ -137,7 +139,7 @@ class FlowSupervisor:
         writer = AsideWriter(outcome_handler, self._clock)
         lanes = _lanes(self._flow)
         runner, policy = self._runner(outcome_handler, assignment, lanes, writer)
-        consumer = Consumer(self._kafka, self._flow, runner, policy, assignment, self._clock)
+        consumer = self._new_consumer(runner, policy, assignment)
         self.assignment, self.runner, self.writer, self.consumer = assignment, runner, writer, consumer
         watched = WatchedFlow(consumer, assignment, runner, must_take=not isinstance(policy, PausingPolicy))
         try:
@@ -241,6 +243,11 @@ class FlowSupervisor:
         return Assignment(
             self._flow.group, self._clock, lambda topic: full_name(self._kafka, topic), on_lost, self._flow.ownership
         )
+
+    def _new_consumer(self, runner: Runner, policy: AdmissionPolicy, assignment: Assignment) -> Consumer:
+        if isinstance(self._flow, SimpleFlow) and isinstance(runner, BatchedRunner):
+            return SimpleConsumer(self._kafka, self._flow, runner, policy, assignment, self._clock)
+        return Consumer(self._kafka, self._flow, runner, policy, assignment, self._clock)
 
     def _runner(
         self, outcome_handler: OutcomeHandler, assignment: Assignment, lanes: AsideLanes, writer: AsideWriter

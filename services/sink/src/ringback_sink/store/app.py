@@ -7,9 +7,10 @@ from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import load
 from ringback_events import topics
-from ringback_stream.flows import BatchedFlow
+from ringback_stream.flows import BatchedFlow, BatchStep
 from ringback_stream.process.runtime import StreamRuntime
 from ringback_stream.shared.connection import client_options
+from ringback_stream.simple.flow import SimpleFlow
 
 from ringback_sink.settings import StoreProcess
 from ringback_sink.store.adapters.calls import Calls
@@ -18,7 +19,7 @@ from ringback_sink.store.adapters.operations import Operations
 from ringback_sink.store.handlers import OperationsStep, RecordsStep
 from ringback_sink.store.waiting import until_reachable
 
-__all__ = ["serve"]
+__all__ = ["operations_flow", "serve"]
 
 _NEEDS = 10
 """Bytes of memory for each byte of Graph's JSON: `ROWS` for each of the published record, which has at most 2.5."""
@@ -54,13 +55,19 @@ async def _consume(settings: StoreProcess, dsn: str, stop: asyncio.Event, health
                 BatchedFlow(
                     "ringback-sink-store", (topics.RECORDS,), RecordsStep(Calls(calls), clock, settings.limits)
                 ),
-                BatchedFlow(
-                    "ringback-sink-store-operations",
-                    (topics.STATUS, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.AUDIT),
-                    OperationsStep(Operations(operations)),
-                ),
+                operations_flow(OperationsStep(Operations(operations))),
             )
     finally:
         following.cancel()
         await calls.close()
         await operations.close()
+
+
+def operations_flow(step: BatchStep) -> SimpleFlow:
+    """What operators look at: status reports, the heads of dead letters, and decisions about them."""
+    return SimpleFlow(
+        "ringback-sink-store-operations",
+        (topics.STATUS, topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.AUDIT),
+        step,
+        description="The store keeps it for operators; offsets are committed when PostgreSQL has the rows.",
+    )
