@@ -31,7 +31,7 @@ NAMES = [topic.name for topic in TOPICS]
 COMMIT_WAITS = """
     CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END $$;
-    CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON callrecords.call
+    CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON callrecords.%s
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()
 """
 """Holds a COMMIT back while somebody has advisory lock 7: between its being sent and its being answered."""
@@ -119,7 +119,7 @@ async def test_a_kill_between_both_commits_leaves_no_duplicates(
     env = environment(kafka, topic_prefix, database)
     store = await process("store", STORE, env)
     async with eyes(database) as connection, eyes(database) as holder:
-        await holder.execute(COMMIT_WAITS)
+        await holder.execute(COMMIT_WAITS % "call")
         await holder.execute("SELECT pg_advisory_lock(7)")
         await produce(kafka, topic_prefix, [received(call_record(f"c{n}")) for n in range(200)])
         waits = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
@@ -141,6 +141,39 @@ async def test_a_kill_between_both_commits_leaves_no_duplicates(
         }
     assert counts == {"call": 200, "call_version": 200, "participant": 1000, "session": 1000, "stream": 2000}
     assert await again.stop() == 0
+
+
+async def test_every_dead_letter_has_a_row_after_a_kill_and_an_outage(
+    kafka: Broker, make_topics: Any, topic_prefix: str, process: ProcessFactory
+) -> None:
+    """Killed while PostgreSQL still works on the first batch; then PostgreSQL dies with more to come."""
+    await make_topics(*NAMES)
+    letters = [Received(topics.INTERNAL_DEAD_LETTERS.name, 0, n, 0, b"t|%d" % n, b"{") for n in range(200)]
+    rows = "SELECT count(*) = %d FROM callrecords.dead_letter"
+    with open_postgres(own=True) as postgres:
+        await migrate(postgres.dsn)
+        env = environment(kafka, topic_prefix, postgres.dsn)
+        store = await process("store", STORE, env)
+        async with eyes(postgres.dsn) as connection, eyes(postgres.dsn) as holder:
+            await holder.execute(COMMIT_WAITS % "dead_letter")
+            await holder.execute("SELECT pg_advisory_lock(7)")
+            await produce(kafka, topic_prefix, letters[:100])
+            waits = "SELECT pid FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+            pid = await eventually(lambda: connection.fetchval(waits), 60)
+            await asyncio.sleep(1)
+            store.kill()
+            await connection.execute("SELECT pg_terminate_backend($1)", pid)
+            await holder.execute("SELECT pg_advisory_unlock(7)")
+            assert await connection.fetchval(rows % 0)
+            again = await process("store", STORE, env)
+            await eventually(lambda: connection.fetchval(rows % 100), 60)
+        await asyncio.to_thread(postgres.kill)
+        await produce(kafka, topic_prefix, letters[100:])
+        await asyncio.sleep(5)
+        await asyncio.to_thread(postgres.start)
+        async with eyes(postgres.dsn) as connection:
+            await eventually(lambda: connection.fetchval(rows % 200), 60)
+        assert await again.stop() == 0
 
 
 async def test_the_store_waits_for_postgresql_and_goes_on_when_it_is_back(

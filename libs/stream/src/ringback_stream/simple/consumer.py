@@ -90,7 +90,15 @@ class SimpleConsumer(Consumer):
                 await self._look()
             else:
                 self._failed_at = self._clock.monotonic()
+                self._fetch_again(failure)
                 await self.poll_failed(self.client, await self._of_all_partitions(failure))
+
+    def _fetch_again(self, failure: KafkaError) -> None:
+        """Forget a refused topic's other errors: aiokafka keeps one for each partition, and each costs 5 s."""
+        for named in self.client.assignment():
+            next_offset = self._next_offset(named)
+            if next_offset is not None and named.topic in failure.args:
+                self.client.seek(named, next_offset)
 
     async def _look(self) -> None:
         if self._clock.monotonic() - self._failed_at > 2 * _SLEEPS:
