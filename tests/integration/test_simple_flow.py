@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ async def test_a_right_to_read_that_is_withdrawn_is_waited_for(
     kafka_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted, said and shown meanwhile, for longer than a stall may last; given back, every record is read."""
-    monkeypatch.setattr("ringback_stream.process.watchdog.STANDSTILL", 8.0)
+    monkeypatch.setattr("ringback_stream.process.supervisor.watch", partial(watch, patience=8.0))
     broker = kafka_broker(properties={
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "true",

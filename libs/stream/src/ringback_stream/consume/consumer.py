@@ -96,8 +96,7 @@ class Consumer:
         """FastStream's broker and subscriber. A subscriber without a handler connects, and its loop does not run."""
         broker = KafkaBroker(self._kafka.servers, logger=None, **broker_options(self._kafka))
         subscriber: Any = broker.subscriber  # pyright: ignore[reportUnknownMemberType] - aiokafka is untyped
-        options = subscriber_options(full_name(self._kafka, self._flow.group))
-        return broker, subscriber(*self._topics, listener=self._listener, **options)
+        return broker, subscriber(*self._topics, listener=self._listener, **subscriber_options(self._kafka, self._flow))
 
     async def start(self) -> None:
         """Join the group; keeps trying while Kafka is away."""
@@ -357,11 +356,11 @@ async def _starts(client: Any, partitions: Collection[TopicPartition]) -> Mappin
     return {p: oldest[p] if offset is None else offset for p, offset in committed.items()}
 
 
-def subscriber_options(group_id: str) -> dict[str, Any]:
+def subscriber_options(kafka: KafkaSettings, flow: KeyedFlow | BatchedFlow) -> dict[str, Any]:
     """How every flow of ours is a member of its group."""
     return {
         "ack_policy": AckPolicy.MANUAL,
-        "group_id": group_id,
+        "group_id": full_name(kafka, flow.group),
         "auto_offset_reset": "none",
         "session_timeout_ms": _SESSION_MS,
         "heartbeat_interval_ms": _HEARTBEAT_MS,

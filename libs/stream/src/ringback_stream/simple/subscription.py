@@ -48,7 +48,7 @@ def subscribe(
     """
     middleware: Any = partial(Acknowledgement, commit, failed)
     broker = KafkaBroker(kafka.servers, logger=logger, middlewares=[middleware], **broker_options(kafka))
-    options: dict[str, Any] = subscriber_options(full_name(kafka, flow.group))
+    options: dict[str, Any] = subscriber_options(kafka, flow)
     options["max_poll_interval_ms"] = _A_DAY_MS
     subscribe_to: Any = broker.subscriber
     subscriber: Any = subscribe_to(
