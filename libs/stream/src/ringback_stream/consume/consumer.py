@@ -1,8 +1,8 @@
 """One group member for one flow: what a poll, a rebalance and a stop lead to.
 
 FastStream builds, connects and stops aiokafka's consumer; the polls are our own, for its loop sleeps 5 s over any error
-of a poll, whichever partition had it. `BackpressureGate` decides record by record; commits are `Assignment`'s alone. Flows that
-FastStream polls are in `ringback_stream.simple`.
+of a poll, whichever partition had it. `BackpressureGate` decides record by record; commits are `Assignment`'s alone.
+Flows that FastStream polls are in `ringback_stream.simple`.
 """
 
 import asyncio
