@@ -36,5 +36,10 @@ async def test_a_topic_of_dead_letters_is_not_dropped_once_poison_was_planted() 
 
 
 def _dropping(name: str) -> Row:
-    said = {"row": "R1", "fault": "a topic is dropped", "judged": [], "expect": {"evidence": {"drop_topic": 1}}}
+    said: dict[str, object] = {
+        "row": "R1",
+        "fault": "a topic is dropped",
+        "judged": [],
+        "expect": {"evidence": {"drop_topic": 1}},
+    }
     return Row.model_validate({**said, "steps": [{"do": "drop topic", "name": name}]})

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import orjson
@@ -14,8 +14,9 @@ from .conftest import PARTICIPANTS, SESSIONS, TENANT, UNKNOWN_MEMBERS, Lab
 def _canonical(value: Any) -> Any:
     links = ("@odata.context", "@odata.nextLink", "@odata.count", "@odata.etag", "@odata.id")
     if isinstance(value, dict):
-        return {name: _canonical(member) for name, member in value.items() if not name.endswith(links)}
-    return [_canonical(item) for item in value] if isinstance(value, list) else value
+        members = cast("dict[str, Any]", value)
+        return {name: _canonical(member) for name, member in members.items() if not name.endswith(links)}
+    return [_canonical(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _hashes(children: list[Any]) -> list[str]:

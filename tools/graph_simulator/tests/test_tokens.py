@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msal
 import pytest
@@ -26,7 +26,7 @@ def _ask(lab: Lab, credential: object) -> Any:
         app = msal.ConfidentialClientApplication(
             CLIENT, client_credential=credential, authority=authority, instance_discovery=False, http_client=http
         )
-        return app.acquire_token_for_client(_SCOPES)
+        return cast("Any", app).acquire_token_for_client(_SCOPES)
 
 
 def _certificate() -> tuple[str, str]:

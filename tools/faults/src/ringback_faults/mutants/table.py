@@ -63,7 +63,7 @@ def _table(run: MutantsRun) -> Table:
 
 def _explain(console: Console, outcome: Outcome) -> None:
     verdict = outcome.result.verdict
-    anomalies = {} if verdict is None else verdict.anomalies
+    anomalies: Mapping[str, int] = {} if verdict is None else verdict.anomalies
     broken = ", ".join(f"{name} {count:,}" for name, count in anomalies.items() if count) or "nothing"
     wanted = " or ".join(outcome.wanted)
     console.print(f"\n[red bold]{outcome.mutant}[/] wanted {wanted}; {broken} is broken", highlight=False)
