@@ -16,11 +16,11 @@ import asyncpg
 import orjson
 import uvloop
 from ringback_common.outcomes import Reject
-from ringback_sink.store.core.lines import line
-from ringback_sink.store.core.plan import Entry, prepare
 from ringback_sink.store.core.record import decode
-from ringback_sink.store.core.rows import CALL_COLUMNS, CHILD_COLUMNS
-from ringback_sink.store.core.statements import VERSION_COLUMNS
+from ringback_sink.store.model.version import CHILD_COLUMNS, Version
+from ringback_sink.store.postgres.lines import line
+from ringback_sink.store.postgres.rows import CALL_COLUMNS, CHILD_KEY, Entry, entry_of
+from ringback_sink.store.postgres.statements import VERSION_COLUMNS
 
 from bench.records import records
 
@@ -36,18 +36,18 @@ Batch = dict[str, tuple[tuple[str, ...], bytes]]
 
 def _entries(load: str, calls: int) -> list[Entry]:
     decoded = [decode(one) for one in records(load, calls, version=1)]
-    return [prepare(one) for one in decoded if not isinstance(one, Reject)]
+    return [entry_of(Version(one)) for one in decoded if not isinstance(one, Reject)]
 
 
 def _batch(entries: Sequence[Entry]) -> Batch:
     """Finished lines, sorted by key as the store sorts them."""
     ordered = sorted(entries, key=lambda one: one.key)
     places = [_CALL.index(name) for name in VERSION_COLUMNS]
-    calls = [line(one.rows.values)[0][:-1] + b"," + one.rows.document + b"\n" for one in ordered]
-    history = [line([one.rows.values[place] for place in places])[0] for one in ordered]
+    calls = [line(one.values)[0][:-1] + b"," + one.document + b"\n" for one in ordered]
+    history = [line([one.values[place] for place in places])[0] for one in ordered]
     children: Batch = {
-        table: (columns, b"".join(one.rows.children[place] for one in ordered))
-        for place, (table, columns) in enumerate(CHILD_COLUMNS.items())
+        table: (CHILD_KEY + columns, b"".join(one.child_lines(table) for one in ordered))
+        for table, columns in CHILD_COLUMNS.items()
     }
     parents: Batch = {"call": ((*_CALL, "document"), b"".join(calls))}
     parents["call_version"] = (VERSION_COLUMNS, b"".join(history))

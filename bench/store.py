@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from ringback_events import topics
 from ringback_local.postgres import Postgres, open_postgres
-from ringback_sink.migrate import migrate
+from ringback_sink.store.postgres.migrate import migrate
 
 from bench.figures import Figures
 from bench.kafka import Lanes

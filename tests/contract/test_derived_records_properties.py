@@ -8,9 +8,8 @@ from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
 from ringback_enricher.core.derive.rules import CQD_2026_1
 from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_sink.store.core.plan import plan, prepare
 from ringback_sink.store.core.record import decode
-from ringback_sink.store.core.rows import CHILD_COLUMNS
+from ringback_sink.store.model.version import CHILDREN, Version
 from ringback_testing.graph_payloads import Json, records
 from ringback_testing.graph_records import CALL, TENANT
 from ringback_testing.properties import examples
@@ -31,9 +30,7 @@ def test_whatever_the_enricher_derives_the_store_can_read(drawn: Json) -> None:
     message = stages[0][0]
     record = decode(Received(message.topic, 0, 0, 0, message.key, message.value, message.headers))
     assert not isinstance(record, Reject), record
-    entry = prepare(record)
-    children = plan([entry]).children([entry.key])
-    rows = {table: lines.count(f'"{CALL}"'.encode()) for table, lines in children.items()}
+    rows = {table: len(list(each)) for table, each in Version(record).children()}
     streams = sum(len(session["streams"]) for session in wire["sessions"])
-    assert tuple(rows) == tuple(CHILD_COLUMNS)
+    assert tuple(rows) == tuple(CHILDREN)
     assert tuple(rows.values()) == (len(wire["parties"]), len(wire["sessions"]), streams)

@@ -16,7 +16,7 @@ from ringback_events.topics import FETCH, INTERNAL_DEAD_LETTERS, LIFECYCLE, RECO
 from ringback_ingest.client_state import CALL_RECORDS, client_state, keys_of
 from ringback_local.kafka import Broker
 from ringback_local.postgres import Postgres
-from ringback_sink.migrate import migrate
+from ringback_sink.store.postgres.migrate import migrate
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.fetch_rig import Fetching
 from ringback_testing.public_port import KEYS, PublicPort, StartWebhook, body, item

@@ -13,10 +13,9 @@ from ringback_common.settings import LimitsSettings
 from ringback_events import topics
 from ringback_events.keys import control_key
 from ringback_local.kafka import Broker
-from ringback_sink.migrate import migrate
-from ringback_sink.store.adapters.calls import Calls
-from ringback_sink.store.adapters.database import Database
 from ringback_sink.store.handlers import RecordsStep
+from ringback_sink.store.postgres.migrate import migrate
+from ringback_sink.store.postgres.store import PostgresStore
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received
 from ringback_testing.command import Ended, ringback
@@ -162,8 +161,8 @@ async def test_lookup_says_why_and_cuts_no_json(database: str) -> None:
     poor = {"verdict": "poor", "verdict_metric": "averageJitterMs"}
     first = record.sessions[0]
     spoilt = first.model_copy(update={"streams": [first.streams[0].model_copy(update=poor)]})
-    writer = Database(database)
-    step = RecordsStep(Calls(writer), SystemClock(), LimitsSettings())
+    writer = PostgresStore(database, SystemClock())
+    step = RecordsStep(writer, SystemClock(), LimitsSettings())
     await step([received(record.model_copy(update={"sessions": [spoilt, *record.sessions[1:]]}))])
     await writer.close()
     settings = {"RINGBACK_STORE__DSN": database}

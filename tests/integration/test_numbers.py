@@ -17,10 +17,9 @@ from ringback_enricher.core.publishing import publication
 from ringback_events.record import CallRecord
 from ringback_graph.client import json_object
 from ringback_graph.transport import Reply
-from ringback_sink.migrate import migrate
-from ringback_sink.store.adapters.calls import Calls
-from ringback_sink.store.adapters.database import Database
 from ringback_sink.store.handlers import RecordsStep
+from ringback_sink.store.postgres.migrate import migrate
+from ringback_sink.store.postgres.store import PostgresStore
 from ringback_testing.graph_records import TENANT, meeting
 
 pytestmark = pytest.mark.integration
@@ -72,11 +71,11 @@ def published(told: str, call: str) -> Received:
 async def test_every_number_that_graph_may_write_is_published_and_stored(database: str) -> None:
     """Wherever it stands: the contract's readers take the record, and the store has what was published."""
     await migrate(database)
-    writer, eyes = Database(database), await asyncpg.connect(database)
+    writer, eyes = PostgresStore(database, SystemClock()), await asyncpg.connect(database)
     calls = {f"call-{at}": told for at, told in enumerate(NUMBERS)}
     try:
         records = [replace(published(told, call), offset=at) for at, (call, told) in enumerate(calls.items())]
-        step = RecordsStep(Calls(writer), SystemClock(), LimitsSettings())
+        step = RecordsStep(writer, SystemClock(), LimitsSettings())
         assert await step(records) == [Emit()] * len(NUMBERS)
         stored = dict(await eyes.fetch("SELECT call_id, document::text FROM callrecords.call"))
     finally:

@@ -34,7 +34,7 @@ from ringback_events.topics import (
     Topic,
 )
 from ringback_local.kafka import Broker
-from ringback_sink.migrate import migrate
+from ringback_sink.store.postgres.migrate import migrate
 from ringback_stream.publish.producer import Producer
 from ringback_testing import ProcessFactory, dump_topic, eventually
 from ringback_testing.graph_records import TENANT, meeting

@@ -32,7 +32,7 @@ from ringback_events.topics import (
 from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
 from ringback_local.topics import create_contract_topics
-from ringback_sink.migrate import migrate
+from ringback_sink.store.postgres.migrate import migrate
 from ringback_testing import ProcessFactory, dump_topic, eventually
 from ringback_testing.command import ringback
 from ringback_testing.fixtures import KafkaBroker, MakeTopics

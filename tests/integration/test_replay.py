@@ -23,7 +23,7 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
-from ringback_sink.migrate import migrate
+from ringback_sink.store.postgres.migrate import migrate
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.operated import Operated, open_operated

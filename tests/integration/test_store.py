@@ -20,12 +20,11 @@ from ringback_common.errors import ConfigError, Transient
 from ringback_common.outcomes import Emit, Reason, Reject
 from ringback_common.settings import LimitsSettings
 from ringback_events.record import CallRecord
-from ringback_sink.migrate import migrate
-from ringback_sink.schema import REVISION
-from ringback_sink.store.adapters.calls import Calls
-from ringback_sink.store.adapters.database import Database
-from ringback_sink.store.core import columns
 from ringback_sink.store.handlers import RecordsStep
+from ringback_sink.store.postgres import columns
+from ringback_sink.store.postgres.migrate import migrate
+from ringback_sink.store.postgres.schema import REVISION
+from ringback_sink.store.postgres.store import PostgresStore
 from ringback_sink.store.telemetry import NUL_REPLACED, UNAVAILABLE
 from ringback_testing.call_records import TENANT, call_record, received
 
@@ -59,7 +58,7 @@ HARD = (
 class Store:
     """A migrated database, the step that writes it, and a second connection that looks."""
 
-    def __init__(self, step: RecordsStep, eyes: "asyncpg.Connection[asyncpg.Record]", writer: Database) -> None:
+    def __init__(self, step: RecordsStep, eyes: "asyncpg.Connection[asyncpg.Record]", writer: PostgresStore) -> None:
         self.step = step
         self.eyes = eyes
         self.writer = writer
@@ -82,9 +81,9 @@ class Store:
 async def store(database: str) -> AsyncIterator[Store]:
     """A store with this release's schema."""
     await migrate(database)
-    writer, eyes = Database(database), await asyncpg.connect(database)
+    writer, eyes = PostgresStore(database, SystemClock()), await asyncpg.connect(database)
     try:
-        yield Store(RecordsStep(Calls(writer), SystemClock(), LimitsSettings()), eyes, writer)
+        yield Store(RecordsStep(writer, SystemClock(), LimitsSettings()), eyes, writer)
     finally:
         await writer.close()
         await eyes.close()
@@ -260,7 +259,7 @@ async def test_a_lost_connection_is_transient_and_the_repeat_stores_once(store: 
 async def test_a_lock_that_is_held_too_long_is_transient(store: Store, database: str) -> None:
     """A lock timeout (55P03) pauses; it is never a dead letter."""
     await store.take(call_record("c"))
-    async with store.writer.transaction() as connection:
+    async with store.writer._of_calls.transaction() as connection:
         await connection.execute("SET SESSION lock_timeout = '100ms'")
     other = await asyncpg.connect(database)
     async with other.transaction():
@@ -284,8 +283,8 @@ async def test_nobody_can_take_a_version_back(store: Store) -> None:
 
 async def test_two_stores_at_once_agree_on_the_newest(store: Store, database: str) -> None:
     """Two writers with the same calls in opposite orders, as around a rebalance, deadlock never and end newest."""
-    other = Database(database)
-    step = RecordsStep(Calls(other), SystemClock(), LimitsSettings())
+    other = PostgresStore(database, SystemClock())
+    step = RecordsStep(other, SystemClock(), LimitsSettings())
     up = [received(call_record(f"c{number}", version=1 + number % 3)) for number in range(200)]
     down = [received(call_record(f"c{number}", version=3 - number % 3)) for number in reversed(range(200))]
     outcomes = await asyncio.gather(store.step(up), step(down))
@@ -401,4 +400,4 @@ async def test_migrations_may_run_at_once_and_again(database: str) -> None:
 async def test_a_store_without_schema_says_what_to_run(database: str) -> None:
     """An unmigrated database is the operator's to repair, in one sentence."""
     with pytest.raises(ConfigError, match="run `ringback-sink migrate`"):
-        await Database(database).verify()
+        await PostgresStore(database, SystemClock()).verify()

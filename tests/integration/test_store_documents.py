@@ -14,11 +14,10 @@ from ringback_common.clock import SystemClock
 from ringback_common.outcomes import Emit
 from ringback_common.settings import LimitsSettings
 from ringback_events.record import CallRecord, Quality, Session, Tally
-from ringback_sink.comments import COLUMNS
-from ringback_sink.migrate import migrate
-from ringback_sink.store.adapters.calls import Calls
-from ringback_sink.store.adapters.database import Database
 from ringback_sink.store.handlers import RecordsStep
+from ringback_sink.store.postgres.comments import COLUMNS
+from ringback_sink.store.postgres.migrate import migrate
+from ringback_sink.store.postgres.store import PostgresStore
 from ringback_testing.call_records import START, call_record, received
 
 pytestmark = pytest.mark.integration
@@ -58,9 +57,9 @@ async def stored(database: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
 
 async def take(database: str, *records: CallRecord) -> None:
     """Store versions as `ringback-sink store` does."""
-    writer = Database(database)
+    writer = PostgresStore(database, SystemClock())
     try:
-        step = RecordsStep(Calls(writer), SystemClock(), LimitsSettings())
+        step = RecordsStep(writer, SystemClock(), LimitsSettings())
         outcomes = await step([received(record, offset) for offset, record in enumerate(records)])
         assert outcomes == [Emit()] * len(records)
     finally:

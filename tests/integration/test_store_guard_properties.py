@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from ringback_common.clock import SystemClock
 from ringback_common.outcomes import Emit
 from ringback_common.settings import LimitsSettings
-from ringback_sink.migrate import migrate
-from ringback_sink.store.adapters.calls import Calls
-from ringback_sink.store.adapters.database import Database
 from ringback_sink.store.handlers import RecordsStep
+from ringback_sink.store.postgres.migrate import migrate
+from ringback_sink.store.postgres.store import PostgresStore
 from ringback_testing.call_records import call_record, received
 from ringback_testing.properties import examples
 
@@ -41,10 +40,10 @@ batches = st.lists(st.lists(ranks, min_size=1, max_size=6), max_size=5)
 async def store(database: str) -> AsyncIterator[Store]:
     """Two stores with a connection of their own, and eyes; every example uses calls of its own."""
     await migrate(database)
-    writers = Database(database), Database(database)
+    writers = PostgresStore(database, SystemClock()), PostgresStore(database, SystemClock())
     eyes = await asyncpg.connect(database)
     try:
-        yield tuple(RecordsStep(Calls(one), SystemClock(), LimitsSettings()) for one in writers), eyes  # type: ignore[misc]
+        yield tuple(RecordsStep(one, SystemClock(), LimitsSettings()) for one in writers), eyes  # type: ignore[misc]
     finally:
         await eyes.close()
         for one in writers:

@@ -8,8 +8,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from ringback_sink.indices import INDICES
-from ringback_sink.migrate import _LOCK, migrate
+from ringback_sink.store.postgres.indices import INDICES
+from ringback_sink.store.postgres.migrate import _LOCK, migrate
 from ringback_testing import eventually
 from ringback_testing.call_records import START
 
@@ -34,8 +34,8 @@ A_PARTY = """
 async def migrated_to(revision: str, database: str) -> None:
     """A store of an earlier release, without the indices that `migrate` makes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ringback_sink.migrate.REVISION", revision)
-        patch.setattr("ringback_sink.indices.INDICES", ())
+        patch.setattr("ringback_sink.store.postgres.migrate.REVISION", revision)
+        patch.setattr("ringback_sink.store.postgres.indices.INDICES", ())
         await migrate(database, START)
 
 
@@ -105,9 +105,12 @@ async def test_writers_are_not_blocked_while_indices_are_made(older: "asyncpg.Co
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks are asked for half a second at a time, not two."""
-    for name in ("ringback_sink.migrate.LOCK_TIMEOUT", "ringback_sink.locks.LOCK_TIMEOUT"):
+    for name in (
+        "ringback_sink.store.postgres.migrate.LOCK_TIMEOUT",
+        "ringback_sink.store.postgres.locks.LOCK_TIMEOUT",
+    ):
         monkeypatch.setattr(name, "500ms")
-    monkeypatch.setattr("ringback_sink.locks._PAUSE", 0.3)
+    monkeypatch.setattr("ringback_sink.store.postgres.locks._PAUSE", 0.3)
 
 
 @asynccontextmanager

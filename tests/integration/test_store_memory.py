@@ -15,7 +15,7 @@ from ringback_common.outcomes import Received
 from ringback_common.settings import LimitsSettings
 from ringback_events import topics
 from ringback_local.kafka import Broker
-from ringback_sink.migrate import migrate
+from ringback_sink.store.postgres.migrate import migrate
 from ringback_stream.flows import BatchLimits
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received

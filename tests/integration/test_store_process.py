@@ -14,7 +14,7 @@ from ringback_events import topics
 from ringback_local.kafka import Broker
 from ringback_local.ports import lease_ports
 from ringback_local.postgres import open_postgres
-from ringback_sink.migrate import migrate
+from ringback_sink.store.postgres.migrate import migrate
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received
 from ringback_testing.streaming import set_offsets, settings_for

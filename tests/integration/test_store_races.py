@@ -12,10 +12,9 @@ from ringback_common.clock import SystemClock
 from ringback_common.errors import Transient
 from ringback_common.settings import LimitsSettings
 from ringback_events.record import CallRecord
-from ringback_sink.migrate import migrate
-from ringback_sink.store.adapters.calls import Calls
-from ringback_sink.store.adapters.database import Database
 from ringback_sink.store.handlers import RecordsStep
+from ringback_sink.store.postgres.migrate import migrate
+from ringback_sink.store.postgres.store import PostgresStore
 from ringback_testing.call_records import call_record, received
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -72,11 +71,11 @@ async def write(step: RecordsStep, records: Sequence[CallRecord], draw: random.R
 async def make_step(database: str) -> AsyncIterator[MakeStep]:
     """Makes stores with a connection of their own."""
     await migrate(database)
-    opened: list[Database] = []
+    opened: list[PostgresStore] = []
 
     def make() -> RecordsStep:
-        opened.append(Database(database))
-        return RecordsStep(Calls(opened[-1]), SystemClock(), LimitsSettings())
+        opened.append(PostgresStore(database, SystemClock()))
+        return RecordsStep(opened[-1], SystemClock(), LimitsSettings())
 
     yield make
     for one in opened:

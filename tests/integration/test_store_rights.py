@@ -7,7 +7,7 @@ from datetime import date
 
 import asyncpg
 import pytest
-from ringback_sink.migrate import migrate
+from ringback_sink.store.postgres.migrate import migrate
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +55,7 @@ async def test_a_writer_of_its_own_keeps_making_months_when_the_store_is_migrate
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It could before, as everybody could; its rights on the tables say that it writes."""
-    monkeypatch.setattr("ringback_sink.migrate.REVISION", "0005")
+    monkeypatch.setattr("ringback_sink.store.postgres.migrate.REVISION", "0005")
     await migrate(database)
     monkeypatch.undo()
     async with a_role(database) as (connection, writer):

@@ -2,8 +2,8 @@ import subprocess
 import sys
 
 from alembic.script import ScriptDirectory
-from ringback_sink.migrate import alembic_config
-from ringback_sink.schema import REVISION
+from ringback_sink.store.postgres.migrate import alembic_config
+from ringback_sink.store.postgres.schema import REVISION
 
 
 def test_the_release_needs_the_newest_revision() -> None:

@@ -1,6 +1,7 @@
 """What the store reads off the audit trail."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import pytest
@@ -8,17 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_events.topics import AUDIT, INTERNAL_DEAD_LETTERS
-from ringback_sink.store.core.decisions import Decision, decisions_of, newest_decisions
+from ringback_sink.store.core.decisions import decisions_of
+from ringback_sink.store.model.flat import collapsed
+from ringback_sink.store.model.operations import Decision
 
 LETTERS = INTERNAL_DEAD_LETTERS.name
 NOON_MS = 1_763_294_400_000
 
 
-def entry(at_ms: int = NOON_MS, **told: object) -> Received:
+def entry(at_ms: int = NOON_MS, **facts: Any) -> Received:
     """An audit entry as it comes from Kafka."""
     value = {"actor": "operator:jo", "action": "dead_letter.discard", "targets": [f"{LETTERS}/0/7", f"{LETTERS}/2/9"]}
     rest = {"tenantId": None, "reason": "OPS-7", "at": "2025-11-16T12:00:00Z", "outcome": "done"}
-    return Received(AUDIT.name, 0, 0, at_ms, b"operator:jo", orjson.dumps(value | rest | told))
+    return Received(AUDIT.name, 0, 0, at_ms, b"operator:jo", orjson.dumps(value | rest | facts))
 
 
 def test_an_entry_decides_about_each_of_its_letters() -> None:
@@ -31,7 +34,7 @@ def test_an_entry_decides_about_each_of_its_letters() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "facts",
     [
         {"action": "subscription.renew", "targets": ["s"]},
         {"action": "call.replay"},
@@ -39,9 +42,9 @@ def test_an_entry_decides_about_each_of_its_letters() -> None:
         {"targets": ["callrecords.restricted.records.v1/0/7"]},
     ],
 )
-def test_an_entry_about_something_else_decides_nothing(told: dict[str, object]) -> None:
+def test_an_entry_about_something_else_decides_nothing(facts: dict[str, Any]) -> None:
     """The keeper's deeds, an announcement, a place that is no dead letter: all legal, none a decision."""
-    assert decisions_of(entry(**told)) == []
+    assert decisions_of(entry(**facts)) == []
 
 
 @given(st.none() | st.binary(max_size=200))
@@ -67,4 +70,4 @@ def test_the_newest_decision_about_a_letter_counts() -> None:
     assert not isinstance(released, Reject)
     assert not isinstance(discarded, Reject)
     for order in (released + discarded, discarded + released):
-        assert [(one.offset, one.decision) for one in newest_decisions(order)] == [(7, "release"), (9, "discard")]
+        assert [(one.offset, one.decision) for one in collapsed(order)] == [(7, "release"), (9, "discard")]

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.errors import ConfigError, Transient
-from ringback_common.outcomes import Emit, Reason, Received, Reject
-from ringback_sink.store.adapters.failures import MissingPartition, Refused, StoreBug, translated
-from ringback_sink.store.core.sqlstate import Meaning, meaning
+from ringback_common.outcomes import Received
 from ringback_sink.store.handlers import chunks
-from ringback_sink.store.settle import settle
+from ringback_sink.store.port import Refusal, Stored
+from ringback_sink.store.postgres.bisect import bisected
+from ringback_sink.store.postgres.failures import MissingPartition, Refused, StoreBug, translated
+from ringback_sink.store.postgres.sqlstate import Meaning, meaning
 
 
 @pytest.mark.parametrize(
@@ -92,15 +93,16 @@ async def test_every_refused_item_stands_alone(good: list[bool]) -> None:
     written: list[int] = []
     transactions = 0
 
-    async def write(items: Sequence[int]) -> None:
+    async def write(items: Sequence[int]) -> Sequence[Stored]:
         nonlocal transactions
         transactions += 1
         if not all(good[item] for item in items):
             raise Refused("22008", "call")
         written.extend(items)
+        return [Stored.ADDED] * len(items)
 
-    outcomes = await settle(range(len(good)), write)
-    assert outcomes == [Emit() if fine else Reject(Reason.STORE_REFUSED, "SQLSTATE 22008") for fine in good]
+    results = await bisected(range(len(good)), write)
+    assert results == [Stored.ADDED if fine else Refusal("SQLSTATE 22008") for fine in good]
     assert written == [item for item, fine in enumerate(good) if fine]
     assert transactions <= 1 + 2 * good.count(False) * max(len(good) - 1, 1).bit_length()
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_sink.store.core.lines import array, document, line
+from ringback_sink.store.postgres.lines import array, document, line
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 Json: TypeAlias = "str | list[Json] | None"

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.outcomes import Reason, Received, Reject
-from ringback_sink.store.core.operations import Report, head_of, newest_reports, report_of
+from ringback_sink.store.core.operations import head_of, report_of
+from ringback_sink.store.model.flat import collapsed
+from ringback_sink.store.model.operations import Report
 from ringback_stream.consume.dead_letters import dead_letter
 from ringback_testing.call_records import TENANT, call_record, received
 
@@ -43,7 +45,7 @@ HEADERS = st.lists(st.tuples(NAMES, st.none() | st.binary(max_size=600)))
 def test_a_head_is_made_of_anything(headers: list[tuple[str, bytes | None]], key: bytes | None, at: int) -> None:
     """Whatever lies in a dead-letter topic has a head the store takes: short text without U+0000, numbers in range."""
     head = head_of(Received("callrecords.internal.dead-letters.v1", 0, 0, at, key, b"x", tuple(headers)))
-    texts = [value for value in head.row() if isinstance(value, str)]
+    texts = [value for value in head.values() if isinstance(value, str)]
     assert all(len(text) <= 256 and "\0" not in text for text in texts)
     assert all(number is None or number < 2**31 for number in (head.source_partition, head.attempts))
 
@@ -58,7 +60,7 @@ def test_a_report_is_read() -> None:
     """A report becomes a row with its detail as it came; the process itself has an empty tenant."""
     read = report_of(message(report()))
     assert isinstance(read, Report)
-    assert read.row() == ("store", "i1", "", datetime(2026, 11, 16, 9, tzinfo=UTC), "ok", '{"age_s":1.5}')
+    assert read.values() == ("store", "i1", "", datetime(2026, 11, 16, 9, tzinfo=UTC), "ok", '{"age_s":1.5}')
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,8 @@ def test_a_report_is_read() -> None:
     [
         (None, Reason.UNDECODABLE),
         (b"{", Reason.UNDECODABLE),
-        ((report() or b"").replace(b"store", b"st\xffre"), Reason.UNDECODABLE),
+        (report().replace(b"store", b"st\xffre"), Reason.UNDECODABLE),
+        (report(detail="st*re").replace(b"*", b"\xff"), Reason.UNDECODABLE),
         (b"{}", Reason.SCHEMA_INVALID),
         (report(at="yesterday"), Reason.SCHEMA_INVALID),
         (report(at="2026-11-16T09:00:00"), Reason.SCHEMA_INVALID),
@@ -88,4 +91,4 @@ def test_only_the_newest_report_of_an_instance_is_written() -> None:
         report("keeper"),
     ]
     reports = [read for read in map(report_of, map(message, values)) if isinstance(read, Report)]
-    assert [(one.process, one.reported_at.second) for one in newest_reports(reports)] == [("keeper", 0), ("store", 20)]
+    assert [(one.process, one.reported_at.second) for one in collapsed(reports)] == [("keeper", 0), ("store", 20)]

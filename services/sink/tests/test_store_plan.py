@@ -5,10 +5,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringback_common.outcomes import Reject
-from ringback_sink.store.core.months import first_of_month, months_ahead, shifted, worth_a_partition
-from ringback_sink.store.core.plan import Entry, Plan, plan, prepare
 from ringback_sink.store.core.record import decode
-from ringback_sink.store.core.rows import CALL_COLUMNS, CHILD_COLUMNS
+from ringback_sink.store.model.version import CHILD_COLUMNS, Version
+from ringback_sink.store.postgres.months import first_of_month, months_ahead, shifted, worth_a_partition
+from ringback_sink.store.postgres.plan import Plan, plan
+from ringback_sink.store.postgres.rows import CALL_COLUMNS, CHILD_KEY, Entry, entry_of
 from ringback_testing.call_records import call_record, received
 
 IDENTITIES = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 4), st.integers(1, 3))
@@ -18,13 +19,13 @@ def entry(call_id: str, version: int, revision: int) -> Entry:
     """One version, its party count telling which."""
     record = decode(received(call_record(call_id, version=version, revision=revision, parties=1)))
     assert not isinstance(record, Reject)
-    return prepare(record)
+    return entry_of(Version(record))
 
 
 def content(planned: Plan) -> object:
     """A plan as plain values."""
-    versions = [(one.key[1], one.version, one.revision) for one in planned.versions]
-    return versions, {key[1]: (one.version, one.revision) for key, one in planned.newest.items()}
+    versions = [(one.key[1], *one.rank) for one in planned.versions]
+    return versions, {key[1]: one.rank for key, one in planned.newest.items()}
 
 
 @settings(max_examples=60)
@@ -48,18 +49,18 @@ def test_only_the_newest_carries_a_document_and_children() -> None:
     planned = plan(entry("a", version, 1) for version in (2, 3, 1))
     lines = b"".join(planned.incoming()).splitlines()
     assert [line.endswith(b",null") for line in lines] == [True, True, False]
-    assert planned.children(planned.newest)["participant"].startswith(
-        b'"11111111-2222-3333-4444-555555555555","a",3,1,'
-    )
-    assert planned.children([]) == dict.fromkeys(CHILD_COLUMNS, b"")
+    [parties] = planned.child_lines("participant", planned.newest)
+    assert parties.startswith(b'"11111111-2222-3333-4444-555555555555","a",3,1,')
+    assert list(planned.child_lines("participant", [])) == []
 
 
 def test_lines_and_column_lists_fit() -> None:
     """Every line has as many fields as its COPY names columns."""
     one = entry("a", 1, 1)
-    assert len(one.rows.values) + 2 == len(CALL_COLUMNS)
-    for columns, lines in zip(CHILD_COLUMNS.values(), one.rows.children, strict=True):
-        plain = lines.splitlines()[0].replace(b'"{\\"K\xc3\xb6ln, Dom\\"}"', b"site")
+    assert len(one.values) + 2 == len(CALL_COLUMNS)
+    for table, own in CHILD_COLUMNS.items():
+        columns = CHILD_KEY + own
+        plain = one.child_lines(table).splitlines()[0].replace(b'"{\\"K\xc3\xb6ln, Dom\\"}"', b"site")
         assert plain.count(b",") + 1 == len(columns) == len(set(columns))
 
 
@@ -72,7 +73,7 @@ def test_a_call_without_start_is_filed_by_what_else_is_known() -> None:
     }
     record = decode(received(call_record("a", **told)))
     assert not isinstance(record, Reject)
-    assert prepare(record).month == date(2026, 12, 1)
+    assert entry_of(Version(record)).month == date(2026, 12, 1)
 
 
 @given(st.dates(date(1, 2, 1), date(9990, 1, 1)), st.integers(-11, 100))

@@ -1,20 +1,20 @@
 """Readiness follows PostgreSQL although no call comes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 from ringback_common.errors import ConfigError, RingbackError
-from ringback_sink.store.adapters import database
-from ringback_sink.store.adapters.database import Database
-from ringback_sink.store.adapters.failures import StoreUnavailable, translated
+from ringback_sink.store.postgres import database
+from ringback_sink.store.postgres.database import Database
+from ringback_sink.store.postgres.failures import StoreUnavailable, translated
 from ringback_testing import eventually
 
 
 @asynccontextmanager
-async def followed(dsn: str) -> AsyncIterator[Database]:
+async def followed(dsn: str) -> AsyncGenerator[Database]:
     """A database that answered once, and is asked ten times a second."""
     asked = Database(dsn)
     asked._unanswered = None
@@ -73,7 +73,7 @@ class Connection:
         """Done."""
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
+    async def transaction(self) -> AsyncGenerator[None]:
         """Begun."""
         yield
 

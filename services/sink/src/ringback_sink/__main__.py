@@ -13,7 +13,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the process that is named; exit 0 after a stop, 1 on a bug, 2 on a configuration mistake."""
-    parser = ArgumentParser(prog="ringback-sink", description="Writes call records to PostgreSQL, newest wins.")
+    parser = ArgumentParser(prog="ringback-sink", description="Writes call records to a store, newest wins.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('ringback-sink')}")
     parser.add_argument("process", choices=("store", "migrate"))
     # Imported by need: the store's process does not load the migration tools.

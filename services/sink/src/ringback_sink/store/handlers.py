@@ -1,128 +1,144 @@
 """The two steps of the store: records of calls, and what operators look at."""
 
 import asyncio
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
-from ringback_common import logs, traces
+from ringback_common import traces
 from ringback_common.clock import Clock
-from ringback_common.outcomes import Drop, Outcome, Reason, Received, Reject
+from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received, Reject
 from ringback_common.settings import LimitsSettings
 from ringback_common.threads import in_thread
 from ringback_events import topics
+from ringback_events.topics import Topic
 
-from ringback_sink.store.adapters.calls import Calls, Written
-from ringback_sink.store.adapters.operations import Operations
-from ringback_sink.store.core.decisions import Decision, decisions_of
-from ringback_sink.store.core.months import worth_a_partition
-from ringback_sink.store.core.operations import Report, head_of, report_of
-from ringback_sink.store.core.plan import Entry, plan, prepare
+from ringback_sink.store.core.decisions import decisions_of
+from ringback_sink.store.core.operations import head_of, report_of
 from ringback_sink.store.core.record import decode
-from ringback_sink.store.settle import settle
-from ringback_sink.store.telemetry import CALLS, HEADS, NUL_REPLACED, STORED_SECONDS, TRANSACTION_SECONDS
+from ringback_sink.store.model.flat import FlatRow
+from ringback_sink.store.model.operations import Head
+from ringback_sink.store.model.version import Version
+from ringback_sink.store.port import Prepared, Refusal, Result, Store, Stored
+from ringback_sink.store.telemetry import CALLS, HEADS, STORED_SECONDS
 
-__all__ = ["ROWS", "OperationsStep", "RecordsStep", "chunks"]
+__all__ = ["OPERATIONS", "ROWS", "OperationsStep", "RecordsStep", "chunks"]
 
 _RECORDS, _BYTES = 500, 4 * 1024 * 1024
-"""Bounds of one transaction: long enough to pay for its round trips, short enough to prepare the next beside it."""
+"""Bounds of one write: long enough to pay for its round trips, short enough to prepare the next beside it."""
 ROWS = 4
 """Bytes of memory for each byte of a record while it becomes rows, its own included. Measured of a meeting: 3.6."""
 _AT_ONCE = 1024 * 1024
-"""Bytes of a record that becomes rows where it is, in some 20 ms; a larger one does in a thread."""
+"""Bytes of a record that becomes rows on the event loop, in some 20 ms; a larger one does in a thread."""
 _BREATH = 8
-"""Records prepared before the event loop gets its turn, so that the transaction under way is served."""
+"""Records prepared before the event loop gets its turn, so that the write under way goes on."""
 _SAMPLED = tuple(digit.encode() for digit in "13579bdf")
 """Last digits of a traceparent with the sampled bit."""
 
-_log = logs.logger(__name__)
-Prepared = list[Entry | Reject]
+_COUNTED = {Stored.ADDED: "added", Stored.REPLACED: "replaced", Stored.OLDER: "older"}
+"""Label of the metric by what became of a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A version in the store's form, and when Ringback was notified of it."""
+
+    row: Prepared
+    received_at: datetime | None
 
 
 class RecordsStep:
-    """Stores versions of calls; prepares the next transaction while PostgreSQL works on the one before."""
+    """Stores versions of calls; prepares the next batch while the store writes the one before."""
 
-    def __init__(self, calls: Calls, clock: Clock, limits: LimitsSettings) -> None:
-        self._calls = calls
+    def __init__(self, store: Store, clock: Clock, limits: LimitsSettings) -> None:
+        self._store = store
         self._clock = clock
         self._limits = limits
 
     async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
-        """The outcome of each record; what is stored is committed in PostgreSQL before this returns.
+        """Store a batch, in several writes where it is large.
 
-        Cut off, it ends when its thread and its transaction have: only then nothing of the batch is in memory any more.
-        Cut off again, it leaves the transaction to itself: a PostgreSQL that is silent must not hold up a stop.
+        Cancelled, it ends when its thread and its write have ended: until then the batch is in memory. Cancelled again,
+        it waits for the write no longer: a store that does not answer must not hold up a stop.
+
+        Returns:
+            The outcome of each record; what is stored is durable by then.
+
+        Raises:
+            Transient: as the store does; the whole batch is to be given once more.
         """
         outcomes: list[Outcome] = []
         writing: asyncio.Task[list[Outcome]] | None = None
         behind = 0
         try:
             for chunk in chunks(waiting):
-                needed = ROWS * _bytes(chunk)
+                needed = ROWS * _size(chunk)
                 if writing is not None and behind + needed > self._limits.in_hand_bytes:
                     await asyncio.wait((writing,))
                 behind, prepared = needed, await self._prepare(chunk)
                 if writing is not None:
                     outcomes += await writing
-                writing = asyncio.create_task(self._store(chunk, prepared))
+                writing = asyncio.create_task(self._write(chunk, prepared))
             return outcomes + (await writing if writing is not None else [])
         finally:
             if writing is not None and not writing.done():
                 writing.cancel()
                 await asyncio.wait([writing])
 
-    async def _store(self, chunk: Sequence[Received], prepared: Prepared) -> list[Outcome]:
-        entries = [entry for entry in prepared if isinstance(entry, Entry)]
+    async def _write(self, chunk: Sequence[Received], prepared: Sequence[_Ready | Reject]) -> list[Outcome]:
+        ready = [one for one in prepared if isinstance(one, _Ready)]
         with _spans(chunk):
-            settled = iter(await settle(entries, self._write))
-        return [next(settled) if isinstance(entry, Entry) else entry for entry in prepared]
+            results = await self._store.write([one.row for one in ready])
+        self._count(ready, results)
+        outcomes = iter(map(_outcome, results))
+        return [next(outcomes) if isinstance(one, _Ready) else one for one in prepared]
 
-    async def _write(self, entries: Sequence[Entry]) -> None:
-        planned = plan(entries)
-        worth = [month for month in planned.months() if worth_a_partition(month, self._clock.now())]
-        with TRANSACTION_SECONDS.time():
-            written = await self._calls.write(planned, worth)
-        self._count(written, entries)
-
-    def _count(self, written: Written, entries: Sequence[Entry]) -> None:
-        CALLS.labels("added").inc(written.added)
-        CALLS.labels("replaced").inc(written.replaced)
-        CALLS.labels("older").inc(written.older)
-        NUL_REPLACED.inc(sum(entry.rows.nul_replaced for entry in entries))
+    def _count(self, ready: Sequence[_Ready], results: Sequence[Result]) -> None:
+        for stored, count in Counter(result for result in results if isinstance(result, Stored)).items():
+            CALLS.labels(_COUNTED[stored]).inc(count)
         now = self._clock.now()
-        for entry in entries:
-            if entry.received_at is not None:
-                STORED_SECONDS.observe((now - entry.received_at).total_seconds())
+        for one, result in zip(ready, results, strict=True):
+            if one.received_at is not None and isinstance(result, Stored):
+                STORED_SECONDS.observe((now - one.received_at).total_seconds())
 
-    async def _prepare(self, chunk: Sequence[Received]) -> Prepared:
-        prepared: Prepared = []
+    async def _prepare(self, chunk: Sequence[Received]) -> list[_Ready | Reject]:
+        prepared: list[_Ready | Reject] = []
         for index, received in enumerate(chunk):
-            if _bytes((received,)) > _AT_ONCE:
-                prepared.append(await in_thread(partial(_prepared, received, self._limits.published_bytes)))
+            if _size((received,)) > _AT_ONCE:
+                prepared.append(await in_thread(partial(self._prepared, received)))
                 continue
-            prepared.append(_prepared(received, self._limits.published_bytes))
+            prepared.append(self._prepared(received))
             if index % _BREATH == 0:
                 await asyncio.sleep(0)
         return prepared
 
+    def _prepared(self, received: Received) -> _Ready | Reject:
+        record = decode(received, self._limits.published_bytes)
+        if isinstance(record, Reject):
+            return record
+        version = Version(record)
+        return _Ready(self._store.prepare(version), version.received_at)
 
-def _prepared(received: Received, largest: int) -> Entry | Reject:
-    record = decode(received, largest)
-    return record if isinstance(record, Reject) else prepare(record)
+
+def _outcome(result: Result) -> Outcome:
+    return Reject(Reason.STORE_REFUSED, result.cause) if isinstance(result, Refusal) else Emit()
 
 
-def _bytes(records: Iterable[Received]) -> int:
+def _size(records: Iterable[Received]) -> int:
     return sum(len(received.value or b"") for received in records)
 
 
 def chunks(waiting: Sequence[Received]) -> Iterator[Sequence[Received]]:
-    """Cut a batch into transactions, each within its bounds; one larger record is a transaction of its own."""
-    start, octets = 0, 0
+    """Cut a batch into writes, each within the bounds; a record that is larger by itself is a write of its own."""
+    start, size = 0, 0
     for index, received in enumerate(waiting):
-        octets += len(received.value or b"")
-        if index > start and (index - start >= _RECORDS or octets > _BYTES):
+        size += len(received.value or b"")
+        if index > start and (index - start >= _RECORDS or size > _BYTES):
             yield waiting[start:index]
-            start, octets = index, len(received.value or b"")
+            start, size = index, len(received.value or b"")
     if waiting:
         yield waiting[start:]
 
@@ -146,40 +162,57 @@ def _is_traced(received: Received) -> bool:
 class OperationsStep:
     """Stores the heads of dead letters, what operators decided about them, and the status of processes."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-    async def __call__(self, waiting: Sequence[Received]) -> Sequence[Outcome]:
-        """The outcome of each record; a dead letter is never rejected, for that would make another one."""
+    async def __call__(self, batch: Sequence[Received]) -> Sequence[Outcome]:
+        """Store a batch, each topic's records at once.
+
+        Returns:
+            The outcome of each record. A dead letter is never rejected: that would make another one.
+
+        Raises:
+            Transient: as the store does; the whole batch is to be given once more.
+        """
         outcomes: dict[int, Outcome] = {}
         by_topic: dict[str, list[int]] = {}
-        for at, one in enumerate(waiting):
-            by_topic.setdefault(one.topic, []).append(at)
+        for place, record in enumerate(batch):
+            by_topic.setdefault(record.topic, []).append(place)
         for topic, places in by_topic.items():
-            store = {topics.STATUS.name: self._reports, topics.AUDIT.name: self._decisions}.get(topic, self._heads)
-            outcomes.update(zip(places, await store([waiting[at] for at in places]), strict=True))
-        return [outcomes[at] for at in range(len(waiting))]
+            stored = await self._write([_READERS[topic](batch[place]) for place in places])
+            outcomes.update(zip(places, stored, strict=True))
+        return [outcomes[place] for place in range(len(batch))]
 
-    async def _reports(self, told: Sequence[Received]) -> list[Outcome]:
-        read = [report_of(one) for one in told]
-        good = [report for report in read if isinstance(report, Report)]
-        written = iter(await settle(good, self._operations.write_reports))
-        HEADS.labels("status").inc(len(good))
-        return [next(written) if isinstance(report, Report) else report for report in read]
+    async def _write(self, read: Sequence[Sequence[FlatRow] | Reject]) -> list[Outcome]:
+        """Write the rows of some records at once; a record is refused if one of its rows is."""
+        rows = [row for each in read if not isinstance(each, Reject) for row in each]
+        results = iter(await self._store.write([self._store.prepare(row) for row in rows]) if rows else ())
+        for row in rows:
+            HEADS.labels(row.TABLE).inc()
+        return [each if isinstance(each, Reject) else _whole([next(results) for _ in each], each) for each in read]
 
-    async def _decisions(self, told: Sequence[Received]) -> list[Outcome]:
-        read = [decisions_of(one) for one in told]
-        good = [decisions for decisions in read if not isinstance(decisions, Reject)]
-        written = iter(await settle(good, self._write_decisions))
-        return [decisions if isinstance(decisions, Reject) else next(written) for decisions in read]
 
-    async def _write_decisions(self, entries: Sequence[Sequence[Decision]]) -> None:
-        decisions = [decision for entry in entries for decision in entry]
-        if decisions:  # most entries are about something else
-            await self._operations.write_decisions(decisions)
-            HEADS.labels("dead_letter_decision").inc(len(decisions))
+def _whole(results: Sequence[Result], rows: Sequence[FlatRow]) -> Outcome:
+    refused = [result for result in results if isinstance(result, Refusal)]
+    if not refused:
+        return Emit()
+    return Drop(Reason.STORE_REFUSED) if isinstance(rows[0], Head) else _outcome(refused[0])
 
-    async def _heads(self, letters: Sequence[Received]) -> list[Outcome]:
-        written = await settle([head_of(letter) for letter in letters], self._operations.write_heads)
-        HEADS.labels("dead_letter").inc(len(letters))
-        return [Drop(Reason.STORE_REFUSED) if isinstance(outcome, Reject) else outcome for outcome in written]
+
+def _head(letter: Received) -> Sequence[FlatRow]:
+    return (head_of(letter),)
+
+
+def _report(received: Received) -> Sequence[FlatRow] | Reject:
+    report = report_of(received)
+    return report if isinstance(report, Reject) else (report,)
+
+
+OPERATIONS: Mapping[Topic, Callable[[Received], Sequence[FlatRow] | Reject]] = {
+    topics.STATUS: _report,
+    topics.INTERNAL_DEAD_LETTERS: _head,
+    topics.RESTRICTED_DEAD_LETTERS: _head,
+    topics.AUDIT: decisions_of,
+}
+"""The topics that the step reads, and what makes rows of their records."""
+_READERS = {topic.name: read for topic, read in OPERATIONS.items()}

@@ -1,5 +1,7 @@
 """The table of the planted bugs, for people."""
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table

@@ -103,7 +103,7 @@ def _part_stages(producer: Any) -> None:
 
 
 def _store() -> None:
-    from ringback_sink.store.adapters import calls  # noqa: PLC0415 - each process loads only its own
+    from ringback_sink.store.postgres import calls  # noqa: PLC0415 - each process loads only its own
 
     _before(calls.Calls, "_write", "before-transaction", _always)
     _after(calls, "_copy", "inside-transaction", _copies_children)

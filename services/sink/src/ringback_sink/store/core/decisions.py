@@ -1,41 +1,15 @@
 """From the audit trail to what was decided about dead letters."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_events.dead_letters import DECISIONS, DONE, letter_place
 
-from ringback_sink.store.core.operations import moment
+from ringback_sink.store.core.operations import moment, shortened
+from ringback_sink.store.model.operations import Decision
 
-__all__ = ["Decision", "decisions_of", "newest_decisions"]
-
-_LONGEST = 256
-"""Characters kept of what an actor wrote."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One row of `dead_letter_decision`, its columns in order."""
-
-    topic: str
-    partition: int
-    offset: int
-    decision: str
-    decided_by: str
-    why: str
-    at: datetime
-
-    def row(self) -> tuple[Any, ...]:
-        """The values as parameters of the upsert."""
-        return astuple(self)
-
-    def letter(self) -> tuple[str, int, int]:
-        """What one row is kept for."""
-        return self.topic, self.partition, self.offset
+__all__ = ["decisions_of"]
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -62,20 +36,6 @@ def decisions_of(received: Received) -> list[Decision] | Reject:
     if entry.action not in DECISIONS or entry.outcome != DONE:
         return []
     at = moment(received.timestamp_ms) or datetime.fromtimestamp(0, UTC)
-    word, who, why = entry.action.rpartition(".")[2], _short(entry.actor), _short(entry.reason)
+    word, who, why = entry.action.rpartition(".")[2], shortened(entry.actor), shortened(entry.reason)
     places = [place for place in map(letter_place, entry.targets) if place is not None]
     return [Decision(*place, word, who, why, at) for place in places]
-
-
-def newest_decisions(decisions: Iterable[Decision]) -> Sequence[Decision]:
-    """One decision per letter, the newest, sorted by letter; of one moment the later in order."""
-    newest: dict[tuple[str, int, int], Decision] = {}
-    for decision in decisions:
-        known = newest.get(decision.letter())
-        if known is None or decision.at >= known.at:
-            newest[decision.letter()] = decision
-    return [newest[letter] for letter in sorted(newest)]
-
-
-def _short(text: str) -> str:
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:_LONGEST]

@@ -11,7 +11,7 @@ from ringback_events.fields import Event
 from ringback_events.headers import schema_uri
 from ringback_events.record import CallRecord, Session
 
-from ringback_sink.store.core.columns import Member, members
+from ringback_sink.store.model.shapes import Member, members
 
 __all__ = ["Record", "StoredSession", "decode"]
 

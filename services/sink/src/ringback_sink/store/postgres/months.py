@@ -2,9 +2,11 @@
 
 from datetime import UTC, date, datetime
 
+from ringback_sink.store.model.version import CHILDREN
+
 __all__ = ["CHILD_TABLES", "first_of_month", "months_ahead", "shifted", "worth_a_partition"]
 
-CHILD_TABLES = ("participant", "session", "stream")
+CHILD_TABLES = tuple(CHILDREN)
 """The tables partitioned by the month of their call's start."""
 
 _BACK, _AHEAD = 2, 3

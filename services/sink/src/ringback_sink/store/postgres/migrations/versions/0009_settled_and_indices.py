@@ -8,7 +8,7 @@ without blocking who writes; an empty one gets them here.
 from alembic import op
 from sqlalchemy import text
 
-from ringback_sink.indices import INDICES, plain
+from ringback_sink.store.postgres.indices import INDICES, plain
 
 revision = "0009"
 down_revision = "0008"

@@ -5,7 +5,7 @@ Columns that bear a field of the contract have the contract's own sentence; the 
 
 from collections.abc import Iterator, Mapping
 
-from ringback_sink.store.core import columns
+from ringback_sink.store.postgres import columns
 
 __all__ = ["COLUMNS", "RELATIONS", "SCHEMA", "comments"]
 

@@ -10,9 +10,9 @@ from ringback_common import logs
 from ringback_common.errors import ConfigError, RingbackError, Transient
 from ringback_common.grants import role_of
 
-from ringback_sink.schema import REVISION
-from ringback_sink.store.adapters.failures import MissingPartition, Refused, StoreUnavailable, translated
-from ringback_sink.store.core.statements import INCOMING
+from ringback_sink.store.postgres.failures import MissingPartition, Refused, StoreUnavailable, translated
+from ringback_sink.store.postgres.schema import REVISION
+from ringback_sink.store.postgres.statements import INCOMING
 from ringback_sink.store.telemetry import UNAVAILABLE
 
 __all__ = ["Connection", "Database", "connect"]

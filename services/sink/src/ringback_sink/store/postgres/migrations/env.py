@@ -1,4 +1,4 @@
-"""Runs the revisions on the connection that `ringback_sink.migrate` hands over."""
+"""Runs the revisions on the connection that `ringback_sink.store.postgres.migrate` hands over."""
 
 from alembic import context
 

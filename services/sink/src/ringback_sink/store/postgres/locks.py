@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 from ringback_common import logs
 
-from ringback_sink.store.adapters.database import Connection
+from ringback_sink.store.postgres.database import Connection
 
 __all__ = ["LOCK_TIMEOUT", "SAID_EVERY", "briefly", "until_free"]
 

@@ -7,7 +7,7 @@ import asyncpg
 from ringback_common.errors import ConfigError, RingbackError, Transient
 from ringback_common.grants import Duty, missing_right
 
-from ringback_sink.store.core.sqlstate import Meaning, meaning
+from ringback_sink.store.postgres.sqlstate import Meaning, meaning
 
 __all__ = ["MissingPartition", "Refused", "StoreUnavailable", "translated"]
 

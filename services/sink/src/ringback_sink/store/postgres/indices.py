@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from ringback_common import logs
 
-from ringback_sink.locks import briefly
-from ringback_sink.store.adapters.database import Connection
-from ringback_sink.store.core.months import CHILD_TABLES
+from ringback_sink.store.postgres.database import Connection
+from ringback_sink.store.postgres.locks import briefly
+from ringback_sink.store.postgres.months import CHILD_TABLES
 
 __all__ = ["INDICES", "Index", "make_missing", "plain"]
 

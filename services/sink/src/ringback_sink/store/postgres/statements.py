@@ -1,8 +1,9 @@
 """The SQL of the store, made from the columns once at import."""
 
-from ringback_sink.store.core.rows import CALL_COLUMNS, CHILD_COLUMNS
+from ringback_sink.store.model.version import CHILD_COLUMNS, HISTORY_COLUMNS
+from ringback_sink.store.postgres.rows import CALL_COLUMNS
 
-__all__ = ["INCOMING", "REMOVE_CHILDREN", "UPSERT", "VERSION_COLUMNS", "columns_of"]
+__all__ = ["INCOMING", "REMOVE_CHILDREN", "UPSERT", "VERSION_COLUMNS", "assignments", "columns_of"]
 
 
 def columns_of(names: tuple[str, ...], prefix: str = "") -> str:
@@ -10,15 +11,13 @@ def columns_of(names: tuple[str, ...], prefix: str = "") -> str:
     return ", ".join(f'{prefix}"{name}"' for name in names)
 
 
-def _set(names: tuple[str, ...]) -> str:
+def assignments(names: tuple[str, ...]) -> str:
+    """The SET list of an upsert that takes over every one of these."""
     return ", ".join(f'"{name}" = excluded."{name}"' for name in names)
 
 
 _CALL = tuple(name for name in CALL_COLUMNS if name != "newest")
-VERSION_COLUMNS = (
-    "tenant_id", "call_id", "version", "revision", "type", "start_date_time", "end_date_time",
-    "last_modified_date_time", "received_at", "fetched_at", "session_count", "counts_parties", "quality_verdict",
-)  # fmt: skip
+VERSION_COLUMNS = ("tenant_id", "call_id", *HISTORY_COLUMNS)
 
 INCOMING = f"""
     CREATE TEMPORARY TABLE IF NOT EXISTS incoming ON COMMIT DELETE ROWS AS
@@ -31,25 +30,28 @@ UPSERT = f"""
         INSERT INTO callrecords.call_version ({columns_of(VERSION_COLUMNS)})
         SELECT {columns_of(VERSION_COLUMNS)} FROM incoming ORDER BY tenant_id, call_id, version
         ON CONFLICT (tenant_id, call_id, version) DO UPDATE
-        SET {_set(VERSION_COLUMNS[3:])}, stored_at = clock_timestamp()
+        SET {assignments(VERSION_COLUMNS[3:])}, stored_at = clock_timestamp()
         WHERE excluded.revision > call_version.revision
     )
     INSERT INTO callrecords.call ({columns_of(_CALL)})
     SELECT {columns_of(_CALL)} FROM incoming WHERE newest ORDER BY tenant_id, call_id
     ON CONFLICT (tenant_id, call_id) DO UPDATE
-    SET {_set(_CALL[2:])}, stored_at = clock_timestamp()
+    SET {assignments(_CALL[2:])}, stored_at = clock_timestamp()
     WHERE (excluded.version, excluded.revision) > (call.version, call.revision)
     RETURNING new.tenant_id, new.call_id, old.call_start AS replaced
 """  # noqa: S608 - our own column names
 """Answers the calls that won; `replaced` is where the children of the version before are, null for a new call."""
 
-_GONE = "DELETE FROM callrecords.{table} child USING replaced WHERE child.tenant_id = replaced.tenant_id AND child.call_id = replaced.call_id AND child.call_start = replaced.call_start"  # noqa: E501
-_PARTICIPANT, _SESSION, _STREAM = (_GONE.format(table=table) for table in CHILD_COLUMNS)
+_GONE = """removed_{table} AS (
+        DELETE FROM callrecords.{table} child USING replaced
+        WHERE child.tenant_id = replaced.tenant_id AND child.call_id = replaced.call_id
+          AND child.call_start = replaced.call_start
+    )"""
 
 REMOVE_CHILDREN = f"""
     WITH replaced AS MATERIALIZED (
         SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS gone (tenant_id, call_id, call_start)
-    ), participants AS ({_PARTICIPANT}), sessions AS ({_SESSION})
-    {_STREAM}
+    ), {", ".join(_GONE.format(table=table) for table in CHILD_COLUMNS)}
+    SELECT
 """  # noqa: S608 - our own table names
 """Removes the children of the versions before: a corrected start must leave no second copy in another month."""
