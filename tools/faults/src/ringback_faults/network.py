@@ -9,17 +9,15 @@ killed run left behind, and is removed by the next.
 """
 
 import dataclasses
-import fcntl
-import os
 import subprocess
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import gettempdir
-from typing import IO, Literal, get_args
+from typing import Literal, get_args
 
 from ringback_common.errors import ConfigError
 from ringback_local.child import installed
+from ringback_local.ports import lock_of
 from ringback_local.specs import ProcessSpec
 
 __all__ = ["Direction", "Network", "Peer", "open_network"]
@@ -126,7 +124,7 @@ def open_network() -> Generator[Network]:
 
 def _sweep() -> None:
     for number in _left_behind():
-        lock = _lock(number)
+        lock = lock_of("networks", number)
         if lock is not None:
             with lock:
                 _remove(number)
@@ -144,24 +142,12 @@ def _left_behind() -> set[int]:
 @contextmanager
 def _leased() -> Generator[int]:
     for number in range(_NUMBERS):
-        lock = _lock(number)
+        lock = lock_of("networks", number)
         if lock is not None:
             with lock:
                 yield number
             return
     raise ConfigError(f"{_NUMBERS} worlds with networks of their own are open already")
-
-
-def _lock(number: int) -> IO[bytes] | None:
-    folder = Path(gettempdir()) / f"ringback-networks-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    lock = (folder / str(number)).open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    return lock
 
 
 def _remove(number: int) -> None:

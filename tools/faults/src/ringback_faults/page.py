@@ -98,11 +98,10 @@ def _result(result: Result) -> list[str]:
     if verdict is None:
         return [result.row, str(result.seed), "**not judged**", *[""] * 6, f"{result.seconds:.0f}"]
     said = "clean" if result.clean else f"**{result.word}**"
-    broken = ", ".join(f"{name} {count:,}" for name, count in verdict.anomalies.items() if count) or "0"
-    figures = [_number(verdict.figures.get(name)) for name, _ in _FIGURES]
+    figures = [result.figure(name, ",.3g") for name, _ in _FIGURES]
     memory = max((value for name, value in verdict.figures.items() if name.startswith("rss_mib_")), default=None)
-    evidence = ", ".join(f"{name} {verdict.evidence.get(name, 0):,.4g}" for name in result.demanded)
-    return [result.row, str(result.seed), said, broken, *figures, _number(memory), evidence, f"{result.seconds:.0f}"]
+    peak, seconds = "" if memory is None else f"{memory:,.3g}", f"{result.seconds:.0f}"
+    return [result.row, str(result.seed), said, result.broken, *figures, peak, result.evidence, seconds]
 
 
 def _failure(result: Result) -> list[str]:
@@ -130,10 +129,6 @@ def _mutants(run: MutantsRun) -> list[str]:
         "",
         f"Without a bug: {green}." if green else "Their rows without a bug were not run beside them.",
     ]
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.3g}"
 
 
 def _line(cells: Iterable[str]) -> str:

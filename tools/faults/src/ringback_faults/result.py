@@ -48,6 +48,24 @@ class Result:
             return "not judged"
         return "failed" if self.error else self.verdict.word
 
+    @property
+    def broken(self) -> str:
+        """Each invariant that is broken with how often; 0 if none is, ? if it was not judged."""
+        if self.verdict is None:
+            return "?"
+        return ", ".join(f"{name} {count:,}" for name, count in self.verdict.anomalies.items() if count) or "0"
+
+    @property
+    def evidence(self) -> str:
+        """The evidence that was demanded, as it was found."""
+        seen = {} if self.verdict is None else self.verdict.evidence
+        return ", ".join(f"{name} {seen.get(name, 0):,.4g}" for name in self.demanded) if self.verdict else ""
+
+    def figure(self, name: str, digits: str = ".3g") -> str:
+        """A figure of the verdict as text; empty if there is none."""
+        value = None if self.verdict is None else self.verdict.figures.get(name)
+        return "" if value is None else format(value, digits)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

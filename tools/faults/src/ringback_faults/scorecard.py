@@ -51,22 +51,10 @@ def _table(run: Run) -> Table:
     table.add_column("evidence", max_width=44)
     table.add_column("")
     for result in sorted(run.results, key=lambda result: (place_of(result.row), result.seed)):
-        table.add_row(result.row, result.fault, str(result.seed), *_figures(result), word(result))
+        figures = [result.figure(name) if result.verdict else "?" for name in ("recovery_seconds", "repeats")]
+        said = (result.broken, *figures, result.evidence, word(result))
+        table.add_row(result.row, result.fault, str(result.seed), *said)
     return table
-
-
-def _figures(result: Result) -> tuple[str, str, str, str]:
-    verdict = result.verdict
-    if verdict is None:
-        return "?", "?", "?", ""
-    broken = ", ".join(f"{name} {count:,}" for name, count in verdict.anomalies.items() if count)
-    evidence = ", ".join(f"{name} {verdict.evidence.get(name, 0):,.4g}" for name in result.demanded)
-    return broken or "0", _figure(result, "recovery_seconds"), _figure(result, "repeats"), evidence
-
-
-def _figure(result: Result, name: str) -> str:
-    value = None if result.verdict is None else result.verdict.figures.get(name)
-    return "" if value is None else f"{value:.3g}"
 
 
 def _explain(console: Console, result: Result, run: Run) -> None:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["lease_ports"]
+__all__ = ["lease_ports", "lock_of"]
 
 _RANGE = range(17_000, 32_000)
 """Below 32768, where Linux begins to hand out ports of outgoing connections, which know nothing of our locks."""
@@ -42,19 +42,25 @@ def lease_ports(count: int) -> Generator[list[int]]:
 
 
 def _lock(port: int) -> IO[bytes] | None:
-    """The held lock of a port, or None if somebody holds it or listens there."""
-    folder = Path(tempfile.gettempdir()) / f"ringback-ports-{os.getuid()}"
+    """The held lock of a port, or None if another process holds it or listens there."""
+    lock = lock_of("ports", port)
+    if lock is None or _bindable(port):
+        return lock
+    lock.close()
+    return None
+
+
+def lock_of(what: str, number: int) -> IO[bytes] | None:
+    """Hold what all runs of this user on this machine share, by its number; None if another process holds it."""
+    folder = Path(tempfile.gettempdir()) / f"ringback-{what}-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    lock = (folder / str(port)).open("wb")
+    lock = (folder / str(number)).open("wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         return None
-    if _bindable(port):
-        return lock
-    lock.close()
-    return None
+    return lock
 
 
 def _bindable(port: int) -> bool:

@@ -1,10 +1,9 @@
 """The contract's topics on a local Kafka."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.errors import for_code
 from ringback_events.topics import ALL_TOPICS, Topic, topic
 
@@ -28,12 +27,8 @@ async def create_contract_topics(
         KeyError: a name is not in the contract.
     """
     wanted = ALL_TOPICS if names is None else [topic(name) for name in names]
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        answer: Any = await admin.create_topics([_new(one, prefix, replication) for one in wanted])
-    finally:
-        await admin.close()
+    async with clients.admin(bootstrap_servers) as admin:
+        answer = await admin.create_topics([_new(one, prefix, replication) for one in wanted])
     refused = [(name, code) for name, code, *_message in answer.topic_errors if code]
     if refused:
         name, code = refused[0]
@@ -52,12 +47,8 @@ async def _wait_usable(bootstrap_servers: str, prefix: str, wanted: Iterable[Top
 
 async def delete_topics(bootstrap_servers: str, names: Iterable[str]) -> None:
     """Delete topics by their real names."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
+    async with clients.admin(bootstrap_servers) as admin:
         await admin.delete_topics(list(names))
-    finally:
-        await admin.close()
 
 
 def _new(one: Topic, prefix: str, replication: int) -> NewTopic:

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import create_model
 from ringback_common.errors import ConfigError
 
-from ringback_faults.row import Row, Step
+from ringback_faults.row import Declared, Row, Step, checked
 from ringback_faults.scene import Scene
 
 __all__ = ["action", "check_steps", "names", "perform"]
@@ -19,7 +19,7 @@ Carrier = Callable[..., Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class _Action:
     carry_out: Carrier
-    parameters: type[BaseModel]
+    parameters: type[Declared]
 
 
 _ACTIONS: dict[str, _Action] = {}
@@ -61,18 +61,14 @@ def _parameters(step: Step) -> dict[str, Any]:
     known = _ACTIONS.get(step.do)
     if known is None:
         raise ConfigError(f"there is no action {step.do!r}; there are {', '.join(names())}")
-    try:
-        valid = known.parameters.model_validate(step.parameters)
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        raise ConfigError(f"{step.do}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    valid = checked(known.parameters, step.parameters, step.do)
     return {name: getattr(valid, name) for name in type(valid).model_fields}
 
 
-def _model_of(name: str, carry_out: Carrier) -> type[BaseModel]:
+def _model_of(name: str, carry_out: Carrier) -> type[Declared]:
     hints = get_type_hints(carry_out)
     fields: dict[str, Any] = {
         parameter.name: (hints[parameter.name], ... if parameter.default is parameter.empty else parameter.default)
         for parameter in list(inspect.signature(carry_out).parameters.values())[1:]
     }
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(name, __base__=Declared, **fields)

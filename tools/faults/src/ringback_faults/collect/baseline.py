@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import aiohttp
 import orjson
@@ -18,24 +17,11 @@ from ringback_faults.collect.leaks import log_sizes, secrets_of
 from ringback_faults.collect.topic_dump import OFFSETS_TOPIC, READ_TOPICS, ends_of, partitions_of, reading
 from ringback_faults.contract import GROUPS
 from ringback_faults.ledgers import Key
+from ringback_faults.worlds import World
 
-__all__ = ["Baseline", "Installation", "mark", "run_folders", "subscribed"]
+__all__ = ["Baseline", "mark", "run_folders", "subscribed"]
 
 _SUBSCRIBED_SECONDS = 60.0
-
-
-class Installation(Protocol):
-    """What the collection needs of a world."""
-
-    @property
-    def stack(self) -> Stack:
-        """The running installation."""
-        ...
-
-    @property
-    def beside(self) -> Stack | None:
-        """Another one on its servers."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +49,12 @@ class Baseline:
     events: int
 
 
-def run_folders(world: Installation) -> list[Path]:
+def run_folders(world: World) -> list[Path]:
     """Where processes write: those of the installation, then those of the one beside it."""
     return [stack.run_folder for stack in (world.stack, world.beside) if stack is not None]
 
 
-async def mark(world: Installation) -> Baseline:
+async def mark(world: World) -> Baseline:
     """Note where everything stands; makes the store note its writes, if it does not yet.
 
     Raises:

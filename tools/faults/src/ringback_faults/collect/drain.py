@@ -7,8 +7,8 @@ import aiohttp
 import orjson
 from aiokafka.errors import KafkaError
 
-from ringback_faults.collect.baseline import Installation
 from ringback_faults.lags import Lags
+from ringback_faults.worlds import World
 
 __all__ = ["drained"]
 
@@ -17,7 +17,7 @@ _QUIET_LOOKS = 4
 """In a row: one may fall between a produce and the next commit."""
 
 
-async def drained(world: Installation, timeout: float) -> float | None:  # noqa: ASYNC109 - it answers None
+async def drained(world: World, timeout: float) -> float | None:  # noqa: ASYNC109 - it answers None
     """Wait until nothing is left to do: the first of several quiet looks, Unix seconds; None: never.
 
     Quiet: Graph has nothing left to send, and both groups have committed up to the end of their topics, the retry tiers
@@ -40,7 +40,7 @@ async def drained(world: Installation, timeout: float) -> float | None:  # noqa:
     return None
 
 
-async def _quiet(world: Installation, lags: Lags) -> bool:
+async def _quiet(world: World, lags: Lags) -> bool:
     async with (
         aiohttp.ClientSession(world.stack.simulator.control_url) as control,
         control.get("/control/state") as answer,

@@ -10,7 +10,7 @@ from ringback_local.stack import Stack
 from ringback_local.supervised import Event
 
 from ringback_faults.collect import simulator_ledger, store_dump
-from ringback_faults.collect.baseline import Baseline, Installation, run_folders
+from ringback_faults.collect.baseline import Baseline, run_folders
 from ringback_faults.collect.kafka_ledger import kafka_ledger, people_of
 from ringback_faults.collect.kept import Kept, place_counted_on, removed_places
 from ringback_faults.collect.leaks import leaks_since, secrets_ever
@@ -28,6 +28,7 @@ from ringback_faults.ledgers import (
     Subscribed,
 )
 from ringback_faults.pairs import service_of
+from ringback_faults.worlds import World
 
 __all__ = ["collect", "leaks_of"]
 
@@ -43,7 +44,7 @@ class _Graph(NamedTuple):
 
 
 async def collect(
-    world: Installation,
+    world: World,
     baseline: Baseline,
     acts: Sequence[Act],
     samples: Sequence[Sample],
@@ -93,7 +94,7 @@ async def collect(
     )
 
 
-def leaks_of(world: Installation, baseline: Baseline, people: Sequence[People]) -> tuple[str, ...]:
+def leaks_of(world: World, baseline: Baseline, people: Sequence[People]) -> tuple[str, ...]:
     """Every finding, in the logs of an installation beside this one, too; each knows only its own people's topics."""
     folders = run_folders(world)
     canaries = secrets_ever(baseline.secrets, folders)

@@ -12,8 +12,8 @@ import psutil
 from ringback_local.child import Child
 from ringback_local.supervised import Supervised
 
-from ringback_faults.collect.baseline import Installation
 from ringback_faults.ledgers import Sample
+from ringback_faults.worlds import World
 
 __all__ = ["Sampler", "gauges_in"]
 
@@ -31,7 +31,7 @@ _GAUGE = re.compile(
 class Sampler:
     """Looks at every process twice a second while its block lasts."""
 
-    def __init__(self, world: Installation, members: Mapping[str, Child]) -> None:
+    def __init__(self, world: World, members: Mapping[str, Child]) -> None:
         """`members`, by "service name", are further instances; only the kernel is asked of them."""
         self.samples: list[Sample] = []
         self._world = world
