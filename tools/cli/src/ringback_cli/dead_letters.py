@@ -42,7 +42,7 @@ Payload = Annotated[bool, typer.Option("--payload", help="Also the original byte
 
 @commands.command()
 def ls(*, limit: Limit = 50, reason: Reason = None, decided: Decided = False, as_json: Json = False) -> None:
-    """The newest dead letters nobody has decided about, from the store."""
+    """The newest dead letters without a decision, from the store."""
     rows = asyncio.run(_listed(limit, reason, decided=decided))
     columns = (*COLUMNS, *DECISION) if decided else COLUMNS
     show("Dead letters", columns, [_row(row, columns) for row in rows], as_json=as_json)

@@ -146,13 +146,13 @@ def tell(sentence: str) -> None:
 
 
 def track(items: Sequence[_Item], what: str) -> Iterable[_Item]:
-    """The items, with a progress bar where somebody looks."""
+    """The items, with a progress bar on a terminal."""
     return rich_track(items, description=what, console=_people, disable=not _people.is_terminal)
 
 
 @contextmanager
 def advancing(total: int, what: str) -> Generator[Callable[[int], None]]:
-    """A function to tell how many more are done, with a progress bar where somebody looks."""
+    """A function that takes how many more are done, with a progress bar on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_people, disable=not _people.is_terminal) as bar:
         task = bar.add_task(what, total=total)

@@ -64,7 +64,7 @@ async def _apply(differences: list[Difference], replication: int) -> None:
 
 
 async def _until_visible(cluster: Cluster, names: list[str]) -> None:
-    """A created topic is not in every broker's metadata at once; whoever starts next must find it."""
+    """A created topic is not in every broker's metadata at once; a service that starts next must find it."""
     async with asyncio.timeout(VISIBLE_WITHIN):
         while not set(names) <= (await cluster.topics()).keys():  # noqa: ASYNC110 - the broker tells by asking
             await asyncio.sleep(0.2)

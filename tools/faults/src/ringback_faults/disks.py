@@ -30,7 +30,7 @@ class Disk:
         return shutil.disk_usage(self.folder).free
 
     def fill(self) -> None:
-        """Take everything that is left, so that the next write of anybody fails with ENOSPC."""
+        """Take everything that is left, so that the next write of any process fails with ENOSPC."""
         with (self.folder / _BALLAST).open("ab", buffering=0) as ballast:
             for piece in (_LARGE, _SMALL):  # the server writes meanwhile: what is left is known only by being refused
                 with suppress(OSError):

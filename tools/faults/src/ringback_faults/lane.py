@@ -32,7 +32,7 @@ class Errand:
 
 
 async def run_errand(errand: Errand) -> None:
-    """Run the rows until one is not clean: what comes after it needs an installation that nobody has broken.
+    """Run the rows until one is not clean: what comes after it needs an installation that is not broken.
 
     Raises:
         ConfigError: this machine cannot run that world.

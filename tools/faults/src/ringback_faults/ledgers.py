@@ -45,7 +45,7 @@ class Expected:
 
     Attributes:
         accepted: version Graph held when an item that was answered 2xx was sent → number of such items.
-        served: versions it served to anybody, whole or in part.
+        served: versions it served, whole or in part.
         versions: what each version consists of.
         is_group: whether it is anything but a call of two, by Graph's own word.
     """

@@ -1,6 +1,6 @@
 """A proxy for every connection between two processes, which delays, slows, cuts or resets on order.
 
-It runs in a thread of its own: a harness that waits for a server to start must not hold up anybody's traffic.
+It runs in a thread of its own: a harness that waits for a server to start must not hold up any traffic.
 """
 
 import asyncio

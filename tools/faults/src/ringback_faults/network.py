@@ -131,7 +131,7 @@ def _sweep() -> None:
 
 
 def _left_behind() -> set[int]:
-    """The numbers of everything of ours on this machine, whoever it belongs to."""
+    """The numbers of everything of ours on this machine, of all runs."""
     spaces = Path("/run/netns")
     names = [space.name.partition("-")[0] for space in spaces.glob(f"{_PREFIX}*-*")] if spaces.is_dir() else []
     names += [link.name for link in Path("/sys/class/net").glob(f"{_PREFIX}*")]

@@ -37,7 +37,7 @@ _Declared = TypeVar("_Declared", bound=Declared)
 
 
 class Load(Declared):
-    """What Graph's simulator does meanwhile.
+    """What Graph's simulator does while things break.
 
     Attributes:
         calls: how many end, spread over `seconds`, over all tenants.
@@ -46,7 +46,7 @@ class Load(Declared):
         late_after: seconds until then on average; the third takes twice as long.
         not_found_first: share that Graph does not know yet when it notifies of them.
         duplicates: share of notifications sent twice.
-        forged: notifications with a clientState of somebody else's making.
+        forged: notifications with a forged clientState.
         graph_delay: seconds each Graph answer takes.
         week: the calls are the working week that `make up` orders; of the members above `calls`, `seconds` and
             `graph_delay` count then.
@@ -127,11 +127,11 @@ class Row(Declared):
         row: its name in the scorecard, R0 to R55.
         fault: one sentence for people.
         world: what kind of installation it needs; rows of one world share a running one.
-        load: what happens meanwhile.
+        load: what happens while things break.
         steps: the faults.
         expect: what may be.
         judged: the invariants that this row is there for; all others are judged too.
-        alone: whether nothing else runs on the machine meanwhile, because its figures are times.
+        alone: whether nothing else runs on the machine at the same time, because its figures are times.
         repeat: how often, each time with a seed of its own.
         takes: seconds it is known to take where load and steps do not tell, so that it is begun early enough.
         long: parts to replace in the long run, e.g. {"load": {...}, "steps": [...]}.

@@ -1,4 +1,4 @@
-"""How many installations a machine carries at a time, whoever runs them: two runs at once take turns."""
+"""How many installations a machine carries at a time, over all runs: two runs at once take turns."""
 
 import asyncio
 import fcntl

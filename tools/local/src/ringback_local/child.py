@@ -14,7 +14,7 @@ import psutil
 __all__ = ["Child", "OsUser", "clean_environment", "installed"]
 
 _GONE_SECONDS = 5.0
-"""Killed grandchildren are the kernel's to end; nobody waits longer than this for it."""
+"""Killed grandchildren are the kernel's to end; this is the longest that is waited for it."""
 _TETHER = Path(__file__).with_name("tether.py")
 
 
@@ -155,7 +155,7 @@ def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _alive(process: psutil.Process) -> bool:
-    """Whether it still runs; a zombie does not, it only waits for somebody to take its exit code."""
+    """Whether it still runs; a zombie does not, its exit code has only not been read yet."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -21,7 +21,7 @@ class Provider(StrEnum):
     """Who runs a server."""
 
     GIVEN = "given"
-    """Somebody else; its address is in the environment."""
+    """Not ours; its address is in the environment."""
     NATIVE = "native"
     """We do, as a process: Kafka from its jars, PostgreSQL from its wheel."""
     DOCKER = "docker"
@@ -55,7 +55,7 @@ def broker_provider(machine: Machine, *, given: bool, prefer_docker: bool) -> Pr
     """Choose who runs Kafka; `given` says that an address of one was named.
 
     Raises:
-        ConfigError: nobody can.
+        ConfigError: there is no provider.
     """
     chosen = _choose(given=given, native=machine.runs_kafka, docker=machine.docker, prefer_docker=prefer_docker)
     if chosen is None:
@@ -70,7 +70,7 @@ def store_provider(machine: Machine, *, given: bool, prefer_docker: bool) -> Pro
     """Choose who runs PostgreSQL; `given` says that a DSN was named.
 
     Raises:
-        ConfigError: nobody can.
+        ConfigError: there is no provider.
     """
     chosen = _choose(given=given, native=machine.postgres_wheel, docker=machine.docker, prefer_docker=prefer_docker)
     if chosen is None:

@@ -57,7 +57,7 @@ def _remove_abandoned(parent: Path, kind: str) -> None:
 
 
 def _abandoned(lock_file: Path) -> bool:
-    """Whether nobody holds the lock any more; the kernel lets go of a dead process's locks."""
+    """Whether the lock is free; the kernel lets go of a dead process's locks."""
     try:
         with lock_file.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,7 +19,7 @@ _POLL_MS = 1000
 
 
 async def last(bootstrap_servers: str, topic: Topic, count: int, prefix: str = "") -> list[bytes]:
-    """The newest values by time, oldest first, at most so many; what comes meanwhile is not waited for.
+    """The newest values by time, oldest first, at most so many; what comes during the reading is not waited for.
 
     Raises:
         KafkaError: Kafka does not answer.

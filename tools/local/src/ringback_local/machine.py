@@ -49,6 +49,6 @@ def _docker_answers() -> bool:
 
 
 def _listens(path: str) -> bool:
-    """Whether anybody listens on a Unix socket; docker's client leaks its own when nobody does."""
+    """Whether a process listens on a Unix socket; docker's client leaks its own when none does."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(path) == 0

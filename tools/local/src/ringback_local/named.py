@@ -1,4 +1,4 @@
-"""The servers that somebody else runs and that are to be used here: named by variables of this purpose alone. Pure.
+"""The servers that are not ours and are to be used here: named by variables of this purpose alone. Pure.
 
 The settings of services are no such names: in a shell in which those of production are exported `make demo` would make
 topics and databases there.

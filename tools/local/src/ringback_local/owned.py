@@ -102,7 +102,7 @@ OwnServer = OwnProcess | OwnContainer
 
 
 class OwnServers:
-    """Servers that are used together, none if somebody else runs them; all but `owned` raise NotOurs then."""
+    """Servers that are used together, none if they are not ours; all but `owned` raise NotOurs then."""
 
     def __init__(self, name: str, servers: Sequence[OwnServer]) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""TCP ports that nobody else of ours takes between choosing and binding them.
+"""TCP ports that no other run of ours takes between choosing and binding them.
 
 Binding port 0 and letting go of it is a race: another process may be given the same port a moment later, and a broker
 that is killed could not come back to its own. A lease is a lock on a file named after the port, held until its end.

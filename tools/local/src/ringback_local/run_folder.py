@@ -1,4 +1,4 @@
-"""The folder of one run: generated secrets, the tenants of the simulator, and the logs. Nobody else may read it."""
+"""The folder of one run: generated secrets, the tenants of the simulator, and the logs. Only its owner may read it."""
 
 import base64
 import os
@@ -76,7 +76,7 @@ def write_secrets(folder: Path, tenants: Sequence[SimulatedTenant], addresses: A
 
 
 def write_private(path: Path, content: bytes) -> Path:
-    """Write a file that nobody else could read at any moment."""
+    """Write a file that only its owner can read from its first moment on."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
     return path

@@ -18,7 +18,7 @@ SHORTEST = 6
 """Characters of a canary; shorter texts occur by accident."""
 
 TOKEN = re.compile(rb"[A-Za-z0-9_-]{200}")
-"""An access token nobody knows beforehand. No id, name or hash of ours is as long; the simulator's have 1,200."""
+"""An access token, not known beforehand. No id, name or hash of ours is as long; the simulator's have 1,200."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

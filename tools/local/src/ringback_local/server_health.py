@@ -1,4 +1,4 @@
-"""Kafka and PostgreSQL as rows beside the processes: nobody supervises them, yet everything stands on them."""
+"""Kafka and PostgreSQL as rows beside the processes: they are not supervised, yet all processes need them."""
 
 import psutil
 

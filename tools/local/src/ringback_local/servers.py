@@ -12,7 +12,7 @@ _PAUSE = 0.05
 
 
 class NotOurs(RuntimeError):  # noqa: N818 - it says what is wrong
-    """Somebody else runs this server: it may be used, not stopped or killed."""
+    """This server is not ours: it may be used, not stopped or killed."""
 
 
 class StartFailed(RuntimeError):  # noqa: N818 - it says what happened

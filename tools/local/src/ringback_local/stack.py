@@ -213,7 +213,7 @@ class Stack:
         self.postgres = opening.enter_context(open_postgres(given.store_settings, own=own, folder=given.store_folder))
 
     def _own_name(self, name: str, *, owned: bool) -> str:
-        """A name nobody else uses on a server that is not ours alone."""
+        """A name of this run alone on a server that is not ours alone."""
         return name if owned else f"{name}_{self.run_folder.name.replace('-', '_').lower()}"
 
     def _with_password(self, dsn: str) -> str:

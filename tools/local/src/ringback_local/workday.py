@@ -8,7 +8,7 @@ __all__ = ["order_of"]
 _WORKING_DAYS = 5
 _TROUBLE = 0.013
 """Share of the people with a bad connection in a call: some 5 % of the calls are poor, two in a hundred calls of two
-and a third of the meetings of forty, for somebody's line is bad in them."""
+and a third of the meetings of forty, for one of forty lines is often bad."""
 
 
 def order_of(seed: int, tenants: Sequence[str], calls: int, seconds: float) -> Mapping[str, Any]:

@@ -91,7 +91,7 @@ class Filter:
 
 
 def undecided(letter: Letter, decided: Mapping[LetterPlace, datetime]) -> bool:
-    """Whether nobody has decided about it since it came; an older decision is about a topic that was made anew."""
+    """Whether no decision is younger than the letter; an older decision is about a topic that was made anew."""
     at = decided.get(letter.place)
     return at is None or at < letter.at
 

@@ -39,7 +39,7 @@ GROUPS: Mapping[str, tuple[str, tuple[Topic, ...]]] = {
 """Process → its group and the topics that it reads, as an installation without a prefix names them."""
 _EMPTY_SECONDS = 20.0
 _QUIET_LOOKS, _QUIET_SECONDS = 8, 120.0
-"""Two seconds in a row: nobody asks Graph meanwhile, and nobody publishes."""
+"""Two seconds in a row without a request to Graph and without a publication."""
 
 
 def group_of(scene: Scene, process: str) -> str:

@@ -17,14 +17,14 @@ from ringback_faults.scene import Scene
 __all__ = ["mistype_address", "mistyped"]
 
 _NOBODY = "http://127.0.0.1:9/graph/notifications"
-"""The port of the discard service, where nothing listens: nobody validates."""
+"""The port of the discard service, where nothing listens, so that no validation succeeds."""
 _NOTICED_SECONDS = 15.0
 """The file is looked at every 5 s, and a tenant that it says something else of is visited at once."""
 
 
 @action("mistype address")
 async def mistype_address(scene: Scene, seconds: float = 6.0) -> None:
-    """`notification_url` of every tenant leads to nobody, for so long once the keeper has tried it; then it is right.
+    """`notification_url` of every tenant leads nowhere, for so long once the keeper has tried it; then it is right.
 
     The evidence, by the keeper's own metric: how many tenants it called `outdated`, and how many `active` at the end.
     """
@@ -42,7 +42,7 @@ async def mistype_address(scene: Scene, seconds: float = 6.0) -> None:
 
 
 def mistyped(file: bytes) -> bytes:
-    """A tenants file in which every notification URL leads to nobody; lifecycle events go where they went."""
+    """A tenants file in which every notification URL leads nowhere; lifecycle events go where they went."""
     told: dict[str, Any] = yaml.safe_load(file)
     told["tenants"] = [{**tenant, "notification_url": _NOBODY} for tenant in told["tenants"]]
     return yaml.safe_dump(told, sort_keys=False).encode()

@@ -30,7 +30,7 @@ async def chase_leader(scene: Scene, times: int = 2, down: float = 1.0) -> None:
 
 @action("lose majority")
 async def lose_majority(scene: Scene, seconds: float = 8.0) -> None:
-    """Two of three brokers die: nobody may be told that a record is safe, for one broker alone would have it."""
+    """Two of three brokers die: no record may be acknowledged, for one broker alone would have it."""
     dying, at = scene.random.sample(range(3), 2), time.time()
     nodes = [scene.stack.broker.nodes[number] for number in dying]
     for node in nodes:

@@ -47,7 +47,7 @@ async def _fired(scene: Scene, planted: str) -> float:
 async def always_failing(
     scene: Scene, seconds: float, tenant: int = 0, status: int = 500, retry_after: int | None = None
 ) -> None:
-    """One call for which Graph has nothing but this status for a while, whoever asks and however often."""
+    """One call for which Graph has nothing but this status for a while, to any process and however often."""
     at, name = time.time(), scene.stack.tenants[tenant]
     call = (await scene.ask("POST", "calls", {"tenantId": name, "shape": "peerToPeer", "notify": False}))["callId"]
     fault = {"effect": "status", "status": status, "route": "records", "callId": call, "retryAfter": retry_after}

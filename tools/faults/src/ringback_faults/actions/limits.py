@@ -84,7 +84,7 @@ async def _announced(scene: Scene, paddings: Iterable[int]) -> list[Pair]:
 
 
 def _meeting() -> dict[str, Any]:
-    """A meeting of the simulator's, whole and always the same: calls of it weigh the same, whoever's they are."""
+    """A meeting of the simulator's, whole and always the same: calls of it weigh the same for every tenant."""
     records = Records(seed=1)
     plan = plan_call("limits", str(uuid.UUID(int=0)), "meeting", "limits", end=_END, sessions=_SESSIONS)
     people = {"participants_v2": records.participants(plan, 1), "sessions": list(records.sessions(plan, 1))}

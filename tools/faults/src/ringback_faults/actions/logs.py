@@ -42,7 +42,7 @@ async def drop_topic(scene: Scene, name: DeadLetterTopic) -> None:
     """A topic of dead letters is deleted, with all it holds, while the load goes on.
 
     What a topic takes between the moment in which it is read and its deletion is in no ledger. So this is for topics
-    that nobody writes to yet; another topic can be deleted by `remake topic`, which waits until nothing is under way.
+    without a writer so far; another topic can be deleted by `remake topic`, which waits until nothing is under way.
 
     Raises:
         StartFailed: poison was planted before; its dead letters may come at any moment.
@@ -53,7 +53,7 @@ async def drop_topic(scene: Scene, name: DeadLetterTopic) -> None:
 
 
 async def _delete(scene: Scene, name: str) -> None:
-    """Keep what a topic holds, then delete it; the caller sees to it that nobody writes to it."""
+    """Keep what a topic holds, then delete it; the caller sees to it that it has no writer."""
     at = time.time()
     ends, records = await _held(scene, name)
     scene.kept.append(Kept(time.time(), name, records, {part.partition: end for part, end in ends.items()}))

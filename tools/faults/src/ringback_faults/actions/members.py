@@ -68,7 +68,7 @@ async def leave(scene: Scene, process: Group, member: str = "second", *, suddenl
 async def storm(scene: Scene, process: Group, changes: int = 8, every: float = 2.5, kills: int = 1) -> None:
     """Instances join, leave and die by turns, so many changes in all; the last `kills` of the ends are sudden.
 
-    Only the last: the partitions of a dead member wait 15 s, and nobody works on them at the same time as others.
+    Only the last: the partitions of a dead member wait 15 s, in which no other member works on them.
     """
     at, numbers, inside = time.time(), itertools.count(1), list[str]()
     calm = changes - 2 * kills

@@ -47,7 +47,7 @@ def _at(port: str, url: str) -> str:
 
 
 def forged(subscription: Mapping[str, Any], key: Mapping[str, str]) -> bytes:
-    """A notification as whoever knows the key may write it, of a call that there is not."""
+    """A notification as anyone with the key may write it, of a call that there is not."""
     url: str = subscription["notificationUrl"]
     tenant, call = subscription["tenantId"], str(uuid.uuid4())
     (slot,) = parse_qs(urlsplit(url).query)["slot"]

@@ -42,7 +42,7 @@ async def slow_reader(scene: Scene, seconds: float = 12.0, per_second: float = 5
 
 @action("lateness")
 async def lateness(scene: Scene, seconds: float = 20.0, later_than: float = 5.0) -> None:
-    """Read off the store's own histogram how many versions it stored late meanwhile: so long after they were told of.
+    """Read off the store's own histogram how many versions it stored late: so long after their notification.
 
     It is what an alert on freshness compares with its promise, long before anything nears the topic's retention.
     """

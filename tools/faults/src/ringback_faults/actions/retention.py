@@ -26,7 +26,7 @@ _WAITING_SECONDS = 60.0
 async def take_records(scene: Scene, least: int = 30, share: float = 0.5) -> None:
     """Retention takes the older share of what waits in each partition of `internal.fetch`, its reader being stopped.
 
-    It begins once `least` wait, read by nobody. `unread` is how many of these it took; what the enricher reports
+    It begins once `least` wait unread. `unread` is how many of these it took; what the enricher reports
     of it is in the figures of `ServiceReport`.
     """
     at, name = time.time(), topics.FETCH.name

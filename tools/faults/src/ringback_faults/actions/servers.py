@@ -58,7 +58,7 @@ async def bounce_database(scene: Scene, how: Manner = "kill", down: float = 2.0,
 
 @action("freeze broker")
 async def freeze_broker(scene: Scene, seconds: float = 5.0, node: int = 0) -> None:
-    """SIGSTOP to a node: connections stay open and nobody answers."""
+    """SIGSTOP to a node: connections stay open and no request is answered."""
     at = time.time()
     scene.stack.broker.nodes[node].pause()
     try:

@@ -99,7 +99,7 @@ async def lock_calls(scene: Scene, seconds: float) -> None:
 async def fill_disk(scene: Scene, server: Literal["broker", "postgres"], seconds: float) -> None:
     """Nothing more fits on the server's disk; then it does again, and a server that ended for it is started.
 
-    `given_up` is how many transactions the store gave up for now meanwhile.
+    `given_up` is how many transactions the store gave up for now in that time.
     """
     disk, at, before = scene.needed(scene.world.disks, "limited disks")[server], time.time(), await given_up(scene)
     disk.fill()

@@ -94,7 +94,7 @@ async def _store_set_back(other: Scene) -> None:
 
 
 async def _set_back(other: Scene, process: str) -> None:
-    """Not where the group is never without a member: then somebody else's are in it, and the evidence is missing."""
+    """Set back, unless the group always has a member: then a foreign one is in it, and the evidence is missing."""
     try:
         await reset_offsets(other, process)
     except StartFailed:

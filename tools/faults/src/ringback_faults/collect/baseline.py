@@ -58,7 +58,7 @@ async def mark(world: World) -> Baseline:
     """Note where everything stands; makes the store note its writes, if it does not yet.
 
     Raises:
-        StartFailed: a tenant has no subscription; of its calls Graph would tell nobody.
+        StartFailed: a tenant has no subscription, so that Graph would send no notification of its calls.
     """
     stack = world.stack
     await subscribed(stack)

@@ -38,7 +38,7 @@ class KafkaLedger(NamedTuple):
 
 
 async def kafka_ledger(bootstrap: str, began: _Offsets, kept: Sequence[Kept]) -> KafkaLedger:
-    """Everything since the row began at these offsets, what it took from topics meanwhile included."""
+    """Everything since the row began at these offsets, what the row took from topics included."""
     names = [topic.name for topic in READ_TOPICS]
     async with reading(bootstrap) as consumer:
         ends = await ends_of(consumer, await partitions_of(bootstrap, [*names, OFFSETS_TOPIC]))

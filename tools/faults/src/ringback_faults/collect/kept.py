@@ -50,7 +50,7 @@ class Kept:
 
 
 def begins_of(kept: Sequence[Kept], ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-    """Where to read from, of a row that began at `ends`: what was made anew meanwhile is read from its beginning."""
+    """Where to read from, of a row that began at `ends`: what was made anew since then is read from its beginning."""
     anew = {one.topic for one in kept if one.ends}
     return {part: end for part, end in ends.items() if part.topic not in anew}
 

@@ -53,7 +53,7 @@ class Mutant(Declared):
         exceeds: figures that the row bounds by `at_most`, and these bounds: one that is above shows the bug as well.
             For bugs that break a rule of the product before anything is lost.
         load: members of the row's load that are smaller here, e.g. {"calls": 60}; applied to its control, too.
-        drain_seconds: after so long nobody waits any more for what the bug has lost.
+        drain_seconds: seconds after which what the bug has lost is no longer waited for.
     """
 
     mutant: Annotated[str, Field(pattern=r"^M[0-9]{1,2}$")]

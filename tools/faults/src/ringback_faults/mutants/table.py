@@ -18,7 +18,7 @@ def line(outcome: Outcome) -> str:
 
 
 def show(console: Console, run: MutantsRun) -> None:
-    """Print the table, what is known of each bug that nobody saw and of each row that is red without one."""
+    """Print the table, what is known of each bug that was not caught and of each row that is red without one."""
     console.print(_table(run))
     for outcome in run.outcomes:
         if not outcome.caught:

@@ -40,7 +40,7 @@ def behind_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
 
 
 def held_back(ledgers: Ledgers, index: Index) -> Iterator[str]:
-    """A sentence for each lane whose p99 is above what it may be, and for each in which there was nobody to compare."""
+    """A sentence for each lane whose p99 is above what it may be, and for each with nothing to compare."""
     figures = behind_figures(ledgers, index)
     longest = figures.get("longest_in_hand_seconds", 0.0)
     if longest > _IN_HAND_ALLOWED:
@@ -58,7 +58,7 @@ def ahead_of(ledgers: Ledgers) -> Mapping[str, float]:
     """The evidence; {} without a backlog.
 
     `ahead_live` and `ahead_retry` of the backlog stood before the first neighbour in its own partition, on the live
-    lane and on the retry lane; `most_of_budget` is the share of its budget that the sick tenant used meanwhile.
+    lane and on the retry lane; `most_of_budget` is the share of its budget that the sick tenant used in that time.
     """
     figures: dict[str, float] = {}
     for act in (act for act in ledgers.acts if act.what == BACKLOG):

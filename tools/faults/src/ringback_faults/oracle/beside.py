@@ -25,7 +25,7 @@ _NOT_FOUND = 404
 
 
 def beside_figures(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
-    """Items in the calm and meanwhile, quantiles of their seconds, generations of the groups; {} without a torture."""
+    """Items in the calm and in the torture, quantiles of their seconds, generations of the groups; {} without one."""
     if not any(act.what == TORTURE for act in ledgers.acts):
         return {}
     waits = {what: _waits(what, ledgers, index) for what in (CALM, TORTURE)}
@@ -45,7 +45,7 @@ def after_resets_of(ledgers: Ledgers, index: Index) -> Mapping[str, float]:
 
 
 def slowed_down(ledgers: Ledgers, index: Index) -> Iterator[str]:
-    """A sentence for each quantile above what it may be, one where nobody was there, one for groups that changed."""
+    """A sentence for each quantile above what it may be, one where there were no items, one for groups that changed."""
     figures = beside_figures(ledgers, index)
     if not figures:
         return
@@ -68,7 +68,7 @@ def _generations(ledgers: Ledgers) -> int:
 def _waits(what: str, ledgers: Ledgers, index: Index) -> Sequence[float]:
     """Seconds from acceptance to store of each item of that time, in ascending order.
 
-    What Graph did not know at first has to wait for its tier, whoever is tortured.
+    What Graph did not know at first has to wait for its tier in any case.
     """
     spans = [(act.at, act.end) for act in ledgers.acts if act.what == what]
     unknown = {(one.tenant_id, one.call_id) for one in ledgers.requests if one.status == _NOT_FOUND}

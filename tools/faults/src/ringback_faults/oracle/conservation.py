@@ -1,6 +1,6 @@
 """I2: nothing vanishes, neither an accepted item nor a record between two hops. Pure.
 
-What was removed from a topic before anybody read it is exempt, record by record, item by item.
+What was removed from a topic before it was read is exempt, record by record, item by item.
 What is above the last commit of its partition is still in flight and is I9's business: then the row never drained.
 """
 

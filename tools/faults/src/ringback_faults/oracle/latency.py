@@ -49,7 +49,7 @@ def slow_answers(ledgers: Ledgers, expect: Expect) -> Iterator[str]:
 
 
 def _held(post: Post, ledgers: Ledgers) -> bool:
-    """Whether its webhook was frozen meanwhile, or worked off what had come while it was."""
+    """Whether its webhook was frozen while it waited, or worked off what had come while it was."""
     frozen = (act for act in ledgers.acts if act.what == "freeze" and act.target == post.process)
     return any(act.at <= post.end and post.at <= act.end + _FIRST_DEADLINE for act in frozen)
 

@@ -91,7 +91,7 @@ def unrecovered(ledgers: Ledgers, effects: Effects, expect: Expect) -> Iterator[
 
 
 def unexpected_ends(ledgers: Ledgers, expect: Expect) -> Iterator[str]:
-    """A sentence for each process that ended though nobody ended it, unless the row allows its exit code."""
+    """A sentence for each process that ended by itself, unless the row allows its exit code."""
     due = Counter(
         (act.target, code)
         for act in ledgers.acts

@@ -72,7 +72,7 @@ def _early(act: Act, made: Iterable[Subscribed]) -> Iterator[Subscribed]:
 
 
 def _unheard(act: Act, ledgers: Ledgers) -> Iterator[float]:
-    """Of each tenant; to the end of all work, if it was never heard of again."""
+    """Of each tenant; to the end of all work, if no later item of it was accepted."""
     if act.what != "withdraw key":
         return
     made = [one for one in ledgers.subscribed if one.event == "created" and one.whole]

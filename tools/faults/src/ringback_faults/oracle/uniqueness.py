@@ -31,7 +31,7 @@ _Version = tuple[int, int]
 
 
 def surplus_rows(ledgers: Ledgers, index: Index) -> Iterator[str]:
-    """A sentence for each row that stands twice, and for each of a call or version nobody told Ringback of."""
+    """A sentence for each row that stands twice, and for each of a call or version that Graph never served."""
     planted = {(r.key, r.version) for r in index.planted if not ledgers.planted[place_of(r)]}
     for key, stored in ledgers.calls.items():
         if stored.surplus:

@@ -21,7 +21,7 @@ _RECORDS = "callrecords.restricted.records.v1"
 
 
 def _reach(point: str) -> None:
-    """Die or freeze here, if somebody ordered it."""
+    """Die or freeze here, if it was ordered."""
     ordered = _FOLDER / point
     try:
         order = ordered.read_text().split()

@@ -22,7 +22,7 @@ async def open_beside(first: Stack, options: StackOptions, adapt: Adapt) -> Asyn
 
 
 class _Beside(Stack):
-    """As a stack that was named somebody else's servers: what is not its own gets a prefix."""
+    """As a stack that was given servers by name: what it makes on them gets a prefix."""
 
     def __init__(self, first: Stack, options: StackOptions, adapt: Adapt) -> None:
         super().__init__(options, adapt)

@@ -4,7 +4,7 @@
 |---|---|---|
 | graph-webhook | the simulator posts | webhook |
 | <service>-broker | webhook, keeper, enricher, store | Kafka, each by a listener of its own that advertises its link |
-| enricher-graph | enricher, and whoever asks for tokens | the simulator |
+| enricher-graph | enricher, and every process that asks for tokens | the simulator |
 | keeper-graph | keeper | the simulator |
 | store-database | store | PostgreSQL |
 | harness-<service> | readiness and metrics, where services have own networks | their admin port |

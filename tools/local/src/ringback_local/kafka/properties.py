@@ -11,7 +11,7 @@ __all__ = ["Listener", "NodeAddress", "cluster_id", "render", "server_properties
 
 @dataclass(frozen=True)
 class Listener:
-    """A further door of a node, on the loopback address: whoever comes in there is told to come to `advertised`.
+    """A further door of a node, on the loopback address: a client that connects there is sent to `advertised`.
 
     Attributes:
         name: capitals.
