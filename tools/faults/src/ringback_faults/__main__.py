@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import resource
 import signal
@@ -12,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from ringback_common.errors import ConfigError
-from ringback_common.process import EXIT_CONFIGURATION, EXIT_CRASH
+from ringback_local.exits import exit_code
 from ringback_local.folders import local_folder
 from ringback_local.named import left_out
-from ringback_local.servers import StartFailed
 from ringback_local.signals import interruptible
 
 from ringback_faults.arguments import draw_of, parser
@@ -40,19 +37,7 @@ _FILES = 16_384
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 if every row is clean, 1 if one is not or something did not start, 2 for a mistake in a file."""
     options = parser(_FOLDER).parse_args(arguments)
-    # Warnings about brokers that were just killed would tear the live table; failures are raised.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    try:
-        return _COMMANDS[options.command](options)
-    except ConfigError as mistake:
-        sys.stderr.write(f"{mistake}\n")
-        return EXIT_CONFIGURATION
-    except StartFailed as failure:
-        sys.stderr.write(f"{failure}\n")
-        return EXIT_CRASH
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        sys.stderr.write("Interrupted.\n")
-        return EXIT_CRASH
+    return exit_code(lambda: _COMMANDS[options.command](options))
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -1,17 +1,13 @@
 """`ringback-local`: the whole of Ringback on this machine."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
-from ringback_common.errors import ConfigError
-from ringback_common.process import EXIT_CONFIGURATION, EXIT_CRASH
-
+from ringback_local.exits import exit_code
 from ringback_local.named import left_out
 from ringback_local.prepare import prepare
-from ringback_local.servers import StartFailed
 from ringback_local.signals import interruptible
 from ringback_local.sites import SITES
 from ringback_local.stack import StackOptions
@@ -23,20 +19,9 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0; 1 when something did not start, or Ctrl-C came before it had; 2 when something is lacking."""
     options = _parser().parse_args(arguments)
-    # Its warnings about topics just made and processes just killed would tear the live table; failures are raised.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     if options.command == "up" and (sentence := left_out(os.environ)):
         sys.stderr.write(f"{sentence}\n")
-    try:
-        return _COMMANDS[options.command](options)
-    except ConfigError as mistake:
-        sys.stderr.write(f"{mistake}\n")
-        return EXIT_CONFIGURATION
-    except StartFailed as failure:
-        sys.stderr.write(f"{failure}\n")
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted.\n")
-    return EXIT_CRASH
+    return exit_code(lambda: _COMMANDS[options.command](options))
 
 
 def _up(given: argparse.Namespace) -> int:

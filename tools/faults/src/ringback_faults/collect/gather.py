@@ -1,8 +1,8 @@
 """Brings the ledgers of a row together."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import aiohttp
 import yaml
@@ -133,23 +133,20 @@ async def _graph(stack: Stack, baseline: Baseline) -> _Graph:
     async with aiohttp.ClientSession(stack.simulator.control_url) as control:
         expected = await simulator_ledger.expected_calls(control)
         await simulator_ledger.flushed_size(control, file)
-    posts: list[Post] = []
-    requests: list[Request] = []
-    subscribed: list[Subscribed] = []
-    odd: list[SentOdd] = []
-    for line in simulator_ledger.lines_since(file, baseline.ledger_offset):
-        if line["kind"] == "post":
-            posts.append(_own(simulator_ledger.post_of(line, webhooks), baseline))
-        elif line["kind"] == "request":
-            requests.append(simulator_ledger.request_of(line))
-        elif line["kind"] == "token":
-            requests.append(simulator_ledger.token_request_of(line))
-        elif line["kind"] == "subscription" or (line["kind"] == "handshake" and not line["ok"]):
-            subscribed.append(simulator_ledger.subscribed_of(line))
-        elif line["kind"] == "oddPost":
-            odd.append(simulator_ledger.odd_of(line))
+    lines = list(simulator_ledger.lines_since(file, baseline.ledger_offset))
+
+    def of(*kinds: str) -> Iterator[dict[str, Any]]:
+        return (line for line in lines if line["kind"] in kinds)
+
     own = {key: call for key, call in expected.items() if key not in baseline.known}
-    return _Graph(tuple(posts), tuple(requests), own, tuple(subscribed), tuple(odd))
+    subscribed = (line for line in of("subscription", "handshake") if not line.get("ok"))  # who validated is subscribed
+    return _Graph(
+        tuple(_own(simulator_ledger.post_of(line, webhooks), baseline) for line in of("post")),
+        tuple(map(simulator_ledger.request_of, of("request", "token"))),
+        own,
+        tuple(map(simulator_ledger.subscribed_of, subscribed)),
+        tuple(map(simulator_ledger.odd_of, of("oddPost"))),
+    )
 
 
 def _webhooks(stack: Stack) -> dict[int, str]:

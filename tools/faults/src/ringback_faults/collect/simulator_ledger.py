@@ -19,7 +19,6 @@ __all__ = [
     "post_of",
     "request_of",
     "subscribed_of",
-    "token_request_of",
 ]
 
 _FIRST_WEBHOOK = "webhook"
@@ -71,37 +70,13 @@ def _item(item: Mapping[str, Any]) -> Item:
 
 
 def request_of(line: Mapping[str, Any]) -> Request:
-    """A line of kind `request`; a request that never got an answer has status 0."""
+    """A line of kind `request`, or of kind `token` as one of the route `token`; status 0 if it never got an answer."""
     return Request(
-        at=line["at"],
-        end=line["end"],
-        tenant_id=line["tenantId"] or "",
-        route=line["route"],
-        call_id=line["callId"],
-        page=line["page"],
-        version=line["version"],
-        status=line["status"] or 0,
-        inside_retry_after=line["insideRetryAfter"],
-        over_budget=line["overBudget"],
-        fault=line["fault"],
-    )
-
-
-def token_request_of(line: Mapping[str, Any]) -> Request:
-    """A line of kind `token`, as a request of the route `token`."""
-    return Request(
-        at=line["at"],
-        end=line["at"],
-        tenant_id=line["tenantId"],
-        route="token",
-        call_id=None,
-        page=None,
-        version=None,
-        status=line["status"],
-        inside_retry_after=line["insideRetryAfter"],
-        over_budget=None,
-        fault=None,
-    )
+        at=line["at"], end=line.get("end", line["at"]), tenant_id=line["tenantId"] or "",
+        route=line.get("route", "token"), call_id=line.get("callId"), page=line.get("page"),
+        version=line.get("version"), status=line["status"] or 0, inside_retry_after=line["insideRetryAfter"],
+        over_budget=line.get("overBudget"), fault=line.get("fault"),
+    )  # fmt: skip
 
 
 def odd_of(line: Mapping[str, Any]) -> SentOdd:

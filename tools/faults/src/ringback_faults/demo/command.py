@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from ringback_local.reach import ways
+from ringback_local.servers import StartFailed
 from ringback_local.signals import until_signal
 from ringback_local.stack import Stack
 
@@ -46,7 +47,10 @@ async def run_demo(folder: Path, seed: int | None, console: Console) -> int:
         world = await opened.enter_async_context(open_world(read_world(folder / "worlds", row.world), seed))
         screen = await opened.enter_async_context(open_screen(console, world.stack))
         _show_ways(console, world.stack)
-        ledgers = await observe(world, row, seed, console.print, screen.watching)
+        try:
+            ledgers = await observe(world, row, seed, console.print, screen.watching)
+        except ExceptionGroup as failed:  # of the steps, which run side by side
+            raise StartFailed("\n".join(map(str, failed.exceptions))) from failed
         index, verdict = index_of(ledgers), check(ledgers, row.expect, row.judged)
         account = figures(ledgers, index, verdict)
         show(console, row.load.calls, ledgers, index, verdict, account)
