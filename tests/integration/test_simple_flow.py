@@ -224,12 +224,12 @@ async def test_a_flow_that_is_stopped_has_committed_what_it_wrote(
     await make_topics(*NEEDED)
     settings, name = settings_for(kafka.bootstrap_servers, topic_prefix), group()
     first, second = written(), written()
-    await send_all(settings, requests(0, 400))
+    await send_all(settings, requests(0, 120))
     async with running(settings, SimpleFlow(name, (FETCH,), first)):
         await eventually(lambda: first.values)
     async with running(settings, SimpleFlow(name, (FETCH,), second)):
-        await eventually(lambda: set(first.values) | set(second.values) == numbers(0, 400), 30)
-    assert len(first.values) + len(second.values) == 400
+        await eventually(lambda: set(first.values) | set(second.values) == numbers(0, 120), 30)
+    assert len(first.values) + len(second.values) == 120
     places = [TopicPartition(topic_prefix + FETCH.name, number) for number in range(FETCH.partitions)]
     async with clients.consumer(kafka.bootstrap_servers, group_id=topic_prefix + name) as reader:
-        assert sum([await reader.committed(place) or 0 for place in places]) == 400
+        assert sum([await reader.committed(place) or 0 for place in places]) == 120

@@ -49,9 +49,9 @@ class Edge:
 
 
 @asynccontextmanager
-async def member(edge: Edge, step: Step) -> AsyncIterator[tuple[SimpleConsumer, Any]]:
+async def member(edge: Edge, step: Step, wait: float = 0) -> AsyncIterator[tuple[SimpleConsumer, Any]]:
     """A member that was assigned the status topic and a partition of the audit, and a broker to publish to it."""
-    flow = SimpleFlow("simple", (STATUS, AUDIT), step, BatchLimits(wait=0, retry_first=0.01))
+    flow = SimpleFlow("simple", (STATUS, AUDIT), step, BatchLimits(wait=wait, retry_first=0.01))
     assignment, producer = Assignment(flow.group, SystemClock(), str, lambda: None), _untyped(edge)
     runner = BatchedRunner(flow, OutcomeHandler(producer, "test", flow.group, assignment.finish), SystemClock())
     kafka = KafkaSettings(bootstrap_servers="nowhere:1")
@@ -153,6 +153,23 @@ async def test_what_is_given_back_is_not_acknowledged() -> None:
         consumer.lost()
         await publishing
         assert not consumer.failed.done()
+    assert edge.said == []
+
+
+async def test_a_batch_that_is_given_back_before_its_step_began_lets_faststream_poll_again() -> None:
+    """It still waits for company when the assignment is lost."""
+    edge = Edge()
+
+    async def step(records: Sequence[Received]) -> Sequence[Outcome]:
+        raise AssertionError(len(records))
+
+    async with member(edge, step, wait=60) as (consumer, broker):
+        publishing = asyncio.create_task(broker.publish(b"{}", topic=STATUS.name))
+        while not consumer._runner.oldest_by_reason():
+            await asyncio.sleep(0)
+        consumer.lost()
+        async with asyncio.timeout(5):
+            await publishing
     assert edge.said == []
 
 
