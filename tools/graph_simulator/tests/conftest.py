@@ -173,16 +173,24 @@ def time_scale() -> float:
 
 
 @pytest.fixture
-async def lab(tmp_path: Path, endpoint: Endpoint, time_scale: float) -> AsyncIterator[Lab]:
+def http_hosts() -> tuple[str, ...]:
+    """Only loopback is called without TLS, unless a test says otherwise."""
+    return ()
+
+
+@pytest.fixture
+async def lab(tmp_path: Path, endpoint: Endpoint, time_scale: float, http_hosts: tuple[str, ...]) -> AsyncIterator[Lab]:
     """A simulator with one tenant, a token and an endpoint."""
-    async with open_lab(tmp_path, endpoint, time_scale) as lab:
+    async with open_lab(tmp_path, endpoint, time_scale, http_hosts) as lab:
         yield lab
 
 
 @asynccontextmanager
-async def open_lab(folder: Path, endpoint: Endpoint, time_scale: float) -> AsyncGenerator[Lab]:
+async def open_lab(
+    folder: Path, endpoint: Endpoint, time_scale: float, http_hosts: tuple[str, ...] = ()
+) -> AsyncGenerator[Lab]:
     """The same, for tests that compare two."""
-    async with Simulator(Options(workdir=folder, seed=5, time_scale=time_scale)) as simulator:
+    async with Simulator(Options(workdir=folder, seed=5, time_scale=time_scale, http_hosts=http_hosts)) as simulator:
         context = ssl.create_default_context(cafile=simulator.ready["caFile"])
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
             lab = Lab(simulator.ready, session, endpoint)

@@ -51,6 +51,16 @@ async def test_an_endpoint_that_is_away_gets_no_subscription(lab: Lab) -> None:
     assert "validation request failed" in refused["error"]["message"]
 
 
+@pytest.mark.parametrize("http_hosts", [("127.0.0.2",)])
+async def test_plain_http_is_for_loopback_and_for_the_hosts_that_were_permitted(lab: Lab) -> None:
+    """A permitted host is called, where nobody listens; another one and a mere part of the name are refused."""
+    called = await lab.subscribe(status=400, notificationUrl="http://127.0.0.2:9/notify")
+    assert "validation request failed" in called["error"]["message"]
+    for other in ("http://127.0.0.3:9/notify", "http://127.0.0.2.example.org/notify"):
+        refused = await lab.subscribe(status=400, notificationUrl=other)
+        assert refused["error"]["message"] == "notificationUrl must use https."
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [

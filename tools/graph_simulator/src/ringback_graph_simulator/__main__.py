@@ -54,6 +54,7 @@ def _options(arguments: list[str] | None) -> Options:
     add("--seed", type=int, default=1, help="decides people, records and chances")
     add("--time-scale", type=float, default=1.0, help="divides Graph's own waits")
     add("--tenants", dest="tenants_file", type=Path, help="tenants to register, as POST /control/tenants takes them")
+    add("--http-host", dest="http_hosts", action="append", default=[], help="host whose notification URLs may be http")
     add("--trust-ca", type=Path, help="CA of https notification URLs")
     chosen = vars(parser.parse_args(arguments))
     del chosen["command"]
@@ -61,7 +62,7 @@ def _options(arguments: list[str] | None) -> Options:
         parser.error(f"a port is a number from 0 to {_LAST_PORT}")
     if chosen["time_scale"] <= 0:
         parser.error("--time-scale must be greater than 0")
-    return Options(**chosen)
+    return Options(**chosen | {"http_hosts": tuple(chosen["http_hosts"])})
 
 
 if __name__ == "__main__":

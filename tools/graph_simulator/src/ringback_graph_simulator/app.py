@@ -64,7 +64,9 @@ class Simulator:
         session = await stack.enter_async_context(_client(options))
         listener, control = _listen(options.host, options.port), _listen(_CONTROL_HOST, options.control_port)
         root = f"https://{options.public_host}:{listener.getsockname()[1]}"
-        graph = build_graph(session, ledger, clock, seed=options.seed, root=root)
+        graph = build_graph(
+            session, ledger, clock, seed=options.seed, root=root, http_hosts=frozenset(options.http_hosts)
+        )
         if options.tenants_file is not None:
             register_tenants(graph, orjson.loads(options.tenants_file.read_bytes()))
         graph.start()

@@ -26,11 +26,33 @@ class Certificates:
 
 
 def make_certificates(folder: Path, hosts: tuple[str, ...]) -> Certificates:
-    """A fresh CA and a server certificate for these names and addresses. The CA's key is not kept."""
+    """The CA and the server certificate in the folder; made anew where they do not serve these names for a day more.
+
+    A client that was started with the CA goes on to trust a simulator that is started again. The CA's key is not kept.
+    """
+    files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+    if not _serve(files, hosts):
+        _make(files, hosts)
+    return files
+
+
+def _serve(files: Certificates, hosts: tuple[str, ...]) -> bool:
+    """Whether all three files are there and the certificate names all hosts and lasts for another day."""
+    if not all(file.is_file() for file in (files.ca_file, files.certificate_file, files.key_file)):
+        return False
+    try:
+        server = x509.load_pem_x509_certificate(files.certificate_file.read_bytes())
+        named = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    lasts = server.not_valid_after_utc > dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    return lasts and all(_alternative(host) in named for host in hosts)
+
+
+def _make(files: Certificates, hosts: tuple[str, ...]) -> None:
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = _ca(ca_key)
     server = _server(ca, ca_key, server_key, hosts)
-    files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     files.key_file.touch(mode=0o600)
     files.key_file.write_bytes(
         server_key.private_bytes(
@@ -39,7 +61,6 @@ def make_certificates(folder: Path, hosts: tuple[str, ...]) -> Certificates:
     )
     files.certificate_file.write_bytes(server.public_bytes(serialization.Encoding.PEM))
     files.ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    return files
 
 
 def server_context(files: Certificates) -> ssl.SSLContext:

@@ -64,8 +64,16 @@ class Graph:
             task.result()
 
 
-def build_graph(session: aiohttp.ClientSession, ledger: Ledger, clock: GraphClock, *, seed: int, root: str) -> Graph:
-    """A Graph without calls, tenants or subscriptions; `root` is its own public URL."""
+def build_graph(
+    session: aiohttp.ClientSession,
+    ledger: Ledger,
+    clock: GraphClock,
+    *,
+    seed: int,
+    root: str,
+    http_hosts: frozenset[str] = frozenset(),
+) -> Graph:
+    """A Graph without calls, tenants or subscriptions; `root` is its own public URL, `http_hosts` as in `Options`."""
     records, subscriptions, faults = Records(seed), Subscriptions(), Faults(seed)
     world, timetable = World(clock, records, ledger), Timetable(clock.now)
     delivery = Delivery(session, subscriptions, ledger, clock, seed)
@@ -84,6 +92,6 @@ def build_graph(session: aiohttp.ClientSession, ledger: Ledger, clock: GraphCloc
         delivery=delivery,
         announcer=announcer,
         timetable=timetable,
-        service=SubscriptionService(subscriptions, handshake, announcer, timetable, ledger, clock),
+        service=SubscriptionService(subscriptions, handshake, announcer, timetable, ledger, clock, http_hosts),
         requests=CallRequests(world, announcer, timetable, seed),
     )

@@ -19,6 +19,7 @@ class Options:
         seed: two simulators with one seed and the same commands serve the same people and records.
         time_scale: divides Graph's own waits (see `GraphClock`).
         tenants_file: tenants registered at start, in the shape of `POST /control/tenants`.
+        http_hosts: hosts beside loopback whose notification URLs may be plain http, as within one Docker network.
         trust_ca: CA of https notification URLs, beside the system's.
     """
 
@@ -30,4 +31,5 @@ class Options:
     seed: int = 1
     time_scale: float = 1.0
     tenants_file: Path | None = None
+    http_hosts: tuple[str, ...] = ()
     trust_ca: Path | None = None

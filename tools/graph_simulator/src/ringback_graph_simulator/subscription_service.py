@@ -8,6 +8,7 @@ from ringback_graph_simulator.handshake import Handshake
 from ringback_graph_simulator.ledger import Ledger
 from ringback_graph_simulator.odata import GraphError
 from ringback_graph_simulator.subscriptions import (
+    LOOPBACK,
     Subscription,
     Subscriptions,
     check_new,
@@ -36,6 +37,7 @@ class SubscriptionService:
         timetable: Timetable,
         ledger: Ledger,
         clock: GraphClock,
+        http_hosts: frozenset[str],
     ) -> None:
         self.subscriptions = subscriptions
         self._handshake = handshake
@@ -43,10 +45,11 @@ class SubscriptionService:
         self._timetable = timetable
         self._ledger = ledger
         self._clock = clock
+        self._http_hosts = LOOPBACK | http_hosts
 
     async def create(self, tenant: Tenant, body: dict[str, Any]) -> Subscription:
         """POST /subscriptions. Raises GraphError."""
-        resource, types, granted = check_new(body, self._clock.now())
+        resource, types, granted = check_new(body, self._clock.now(), self._http_hosts)
         self.subscriptions.check_free(tenant.tenant_id, tenant.client_id, resource, types)
         await self._handshake.validate(body["notificationUrl"], body.get("lifecycleNotificationUrl"))
         self.subscriptions.check_free(
@@ -73,7 +76,7 @@ class SubscriptionService:
         if not body or not body.keys() <= _PATCHABLE:
             raise GraphError(400, "InvalidRequest", f"Only {sorted(_PATCHABLE)} can be changed.")
         if "notificationUrl" in body:
-            url = check_url(body["notificationUrl"], "notificationUrl")
+            url = check_url(body["notificationUrl"], "notificationUrl", self._http_hosts)
             await self._handshake.validate(url, None)
             subscription.notification_url = url
         now = self._clock.now()

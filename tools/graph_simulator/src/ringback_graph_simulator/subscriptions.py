@@ -11,6 +11,7 @@ from ringback_graph_simulator.clock import instant, parse_instant
 from ringback_graph_simulator.odata import GraphError
 
 __all__ = [
+    "LOOPBACK",
     "MAX_LIFE_S",
     "MIN_LIFE_S",
     "Subscription",
@@ -34,7 +35,7 @@ _FILTERED = re.compile(
 """Call records with one of these participants; Graph takes `eq`, `or` and `in` (graph.md section 2)."""
 _QUOTED = re.compile(r"'([^']+)'")
 _TLS = frozenset({"v1_0", "v1_1", "v1_2", "v1_3"})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def _refuse(message: str, code: str = "InvalidRequest", status: int = HTTPStatus.BAD_REQUEST) -> GraphError:
@@ -91,12 +92,16 @@ class Subscription:
         }
 
 
-def check_url(url: Any, member: str) -> str:
-    """The URL if Graph would call it: https, or http on loopback. Raises GraphError 400."""
+def check_url(url: Any, member: str, http_hosts: frozenset[str] = LOOPBACK) -> str:
+    """The URL if the simulator calls it: https, which is all that Graph takes, or http to one of these hosts.
+
+    Raises:
+        GraphError: 400, it calls no such URL.
+    """
     parts = urlsplit(url) if isinstance(url, str) else None
     if parts is None or not parts.hostname:
         raise _refuse(f"{member} is required and must be an absolute URL.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in http_hosts):
         raise _refuse(f"{member} must use https.")
     return str(url)
 
@@ -114,7 +119,9 @@ def expiration(value: Any, now: float) -> float:
     return max(asked, now + MIN_LIFE_S)
 
 
-def check_new(body: dict[str, Any], now: float) -> tuple[str, frozenset[str], float]:
+def check_new(
+    body: dict[str, Any], now: float, http_hosts: frozenset[str] = LOOPBACK
+) -> tuple[str, frozenset[str], float]:
     """Resource, change types and granted expiry of a create request. Raises GraphError 400 with Graph's sentence."""
     resource = str(body.get("resource", "")).lstrip("/")
     if resource != _RESOURCE and _FILTERED.fullmatch(resource) is None:
@@ -122,15 +129,15 @@ def check_new(body: dict[str, Any], now: float) -> tuple[str, frozenset[str], fl
     types = frozenset(part.strip() for part in str(body.get("changeType", "")).split(","))
     if not types <= {"created", "updated"}:
         raise _refuse("changeType must be 'created', 'updated' or both.")
-    check_url(body.get("notificationUrl"), "notificationUrl")
+    check_url(body.get("notificationUrl"), "notificationUrl", http_hosts)
     granted = expiration(body.get("expirationDateTime"), now)
-    _check_rest(body, granted - now)
+    _check_rest(body, granted - now, http_hosts)
     return resource, types, granted
 
 
-def _check_rest(body: dict[str, Any], life: float) -> None:
+def _check_rest(body: dict[str, Any], life: float, http_hosts: frozenset[str]) -> None:
     if body.get("lifecycleNotificationUrl") is not None:
-        check_url(body["lifecycleNotificationUrl"], "lifecycleNotificationUrl")
+        check_url(body["lifecycleNotificationUrl"], "lifecycleNotificationUrl", http_hosts)
     elif life > _LIFECYCLE_LIFE_S:
         raise _refuse("lifecycleNotificationUrl is required for subscriptions that expire in more than one hour.")
     if body.get("includeResourceData"):
