@@ -60,6 +60,10 @@ mutants: kafka ## Plant at most four bugs whose files changed since all were pla
 mutants-all: kafka ## Plant every bug, and run the rows without them; whoever changes delivery, and before a release
 	@$(BIN)/ringback-faults mutants $(ARGS)
 
+compose-test: setup ## The compose stack on a Docker engine: a day with kills, down and up; COMPOSE="docker compose", BASE_IMAGE=...
+	@$(BIN)/ringback-local engine
+	@$(BIN)/pytest tests/containers/test_compose.py -x -s --durations=10 $(ARGS)
+
 check: lint types imports ## Lint, types and import rules; runs no test
 
 lint: setup ## Ruff: rules and format
@@ -79,6 +83,9 @@ setup: ## The locked environment in .venv, with a uv of its own where none of th
 kafka: setup ## What a Kafka needs on this machine: its jars, unless one was named or Docker is asked for
 	@$(BIN)/ringback-local prepare
 
+image: setup ## Build both images with their bills of materials in dist/; RELEASE=1 BASE_IMAGE=...@sha256:... for one to publish
+	@deploy/docker/image.sh $(if $(RELEASE),--release)
+
 contracts: setup ## Generate schemas, wire types, ends of topic files, AsyncAPI, the derivation's outcome and the pages of metrics and settings
 	@$(BIN)/python -m ringback_events.generate
 	@PYTHONPATH=tests/support $(BIN)/python -m ringback_testing.derivation.outcome contracts/derivation.json
@@ -93,4 +100,4 @@ clean: ## Remove everything made here: environment, tools, jars, runs, caches
 	rm -rf .venv .tools .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo up test unit bench memory aside fault fault-all fault-long reliability mutants mutants-all check lint types imports setup kafka contracts format clean
+.PHONY: help demo up test compose-test image unit bench memory aside fault fault-all fault-long reliability mutants mutants-all check lint types imports setup kafka contracts format clean

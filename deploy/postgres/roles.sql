@@ -14,7 +14,8 @@ ALTER ROLE ringback_writer  LOGIN PASSWORD :'writer_password';
 ALTER ROLE ringback_reader  LOGIN PASSWORD :'reader_password';
 ALTER ROLE ringback_analyst LOGIN PASSWORD :'analyst_password';
 
--- Nobody connects who was not named, and only the owner makes the schema.
+-- Nobody connects who was not named; only the owner makes the schema, only the writer the temporary tables it copies into.
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()) \gexec
 SELECT format('GRANT CONNECT ON DATABASE %I TO ringback_owner, ringback_writer, ringback_reader, ringback_analyst', current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO ringback_owner', current_database()) \gexec
+SELECT format('GRANT TEMPORARY ON DATABASE %I TO ringback_writer', current_database()) \gexec

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SUBSCRIBED_SECONDS = 120
-DAY = {"CALLS": 1000, "SECONDS": 120, "SEED": 1}
+DAY = {"CALLS": 1000, "SECONDS": 120, "SEED": int(time.time())}  # each day has other calls
 
 
 def control(path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

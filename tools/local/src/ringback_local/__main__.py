@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ringback_local.exits import exit_code
 from ringback_local.named import left_out
-from ringback_local.prepare import prepare
+from ringback_local.prepare import need_engine, prepare
 from ringback_local.signals import interruptible
 from ringback_local.sites import SITES
 from ringback_local.stack import StackOptions
@@ -34,7 +34,12 @@ def _prepare(_: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"up": _up, "prepare": _prepare}
+def _engine(_: argparse.Namespace) -> int:
+    need_engine()
+    return 0
+
+
+_COMMANDS = {"up": _up, "prepare": _prepare, "engine": _engine}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--tenants", type=int, default=3, help="how many tenants the simulator has")
     up.add_argument("--time-scale", type=float, default=60.0, help="how much faster Graph's slowness passes")
     up.add_argument("--seed", type=int, default=1, help="of the simulator")
+    commands.add_parser("engine", help="end with 2 and a sentence where no Docker engine answers")
     commands.add_parser("prepare", help="fetch what Kafka needs now, so that nothing has to be fetched later")
     return parser
 

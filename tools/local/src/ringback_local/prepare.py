@@ -1,13 +1,15 @@
-"""`ringback-local prepare`: find out early whether Kafka and PostgreSQL can be run here, and fetch what they need."""
+"""Find out early whether what is to be started can be: `ringback-local prepare` and `ringback-local engine`."""
 
 import os
+
+from ringback_common.errors import ConfigError
 
 from ringback_local import named
 from ringback_local.choice import Provider, broker_provider, store_provider
 from ringback_local.kafka.jars import fetch_jars
 from ringback_local.machine import look, prefers_docker
 
-__all__ = ["prepare"]
+__all__ = ["need_engine", "prepare"]
 
 
 def prepare() -> None:
@@ -21,3 +23,14 @@ def prepare() -> None:
     broker = broker_provider(machine, given=named.KAFKA in os.environ, prefer_docker=prefers_docker())
     if broker is Provider.NATIVE:
         fetch_jars()
+
+
+def need_engine() -> None:
+    """For what runs in containers only.
+
+    Raises:
+        ConfigError: no Docker engine answers.
+    """
+    if not look().docker:
+        named_host = os.environ.get("DOCKER_HOST", "/var/run/docker.sock")
+        raise ConfigError(f"No Docker engine answers at {named_host}: start one, or name another with DOCKER_HOST.")
