@@ -309,10 +309,11 @@ def test_the_documented_ways_to_run_the_command_name_what_is_there() -> None:
     """docs/deploy.md: each compose service and each workload it says exists, and has what `ringback` needs."""
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     services = compose()["services"]
-    composed = set(re.findall(r"docker compose (?:exec|run)(?: -\S+(?: XDG_STATE_HOME=\S+)?)* (\w+) ringback", page))
-    assert composed == {"store", "topics"}
-    assert "RINGBACK_KAFKA__BOOTSTRAP_SERVERS" in services["topics"]["environment"]
-    assert "store-dsn" in services["store"]["secrets"]
+    composed = re.findall(r"docker compose run --rm (?:-T )?(\w+) (?:status|lookup|replay|resume|topics)", page)
+    assert composed == ["ringback"] * 5
+    assert services["ringback"]["entrypoint"] == ["ringback"]
+    assert {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "XDG_STATE_HOME"} <= services["ringback"]["environment"].keys()
+    assert "store-reader" in services["ringback"]["secrets"]
     workloads = {(one["kind"].lower(), one["metadata"]["name"]) for one in render(DEPLOY / "k8s" / "operator")}
     named = re.findall(r"kubectl -n ringback exec (?:-i )?deploy/(\S+) -- ringback", page)
     assert len(named) > 1
