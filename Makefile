@@ -15,6 +15,10 @@ STAGE := tools/local/stage.sh
 TESTS ?= tests/e2e tests/edge tests/integration tests/fault tests/contract libs services tools
 WORKERS ?= 4
 
+# What needs a Kafka, a PostgreSQL, or one of its own that it breaks.
+IN_CONTAINERS ?= tests/containers/test_providers.py tests/integration/test_store_process.py \
+	tests/integration/test_stream_delivery.py tests/integration/test_webhook.py
+
 ##@ Look
 help: ## Explain the targets
 	@awk -f tools/local/help.awk $(MAKEFILE_LIST)
@@ -64,6 +68,10 @@ compose-test: setup ## The compose stack on a Docker engine: a day with kills, d
 	@$(BIN)/ringback-local engine
 	@$(BIN)/pytest tests/containers/test_compose.py -x -s --durations=10 $(ARGS)
 
+test-containers: setup ## Kafka and PostgreSQL in containers, and a part of tests/integration against them
+	@$(BIN)/ringback-local engine
+	@RINGBACK_LOCAL=docker $(BIN)/pytest $(IN_CONTAINERS) --durations=10 $(ARGS)
+
 check: lint types imports ## Lint, types and import rules; runs no test
 
 lint: setup ## Ruff: rules and format
@@ -100,4 +108,4 @@ clean: ## Remove everything made here: environment, tools, jars, runs, caches
 	rm -rf .venv .tools .local .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo up test compose-test image unit bench memory aside fault fault-all fault-long reliability mutants mutants-all check lint types imports setup kafka contracts format clean
+.PHONY: help demo up test compose-test test-containers image unit bench memory aside fault fault-all fault-long reliability mutants mutants-all check lint types imports setup kafka contracts format clean

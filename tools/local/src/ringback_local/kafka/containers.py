@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from testcontainers.core.container import DockerContainer
-
+from ringback_local.engine import own_container
 from ringback_local.kafka.node import answers
 from ringback_local.kafka.properties import NodeAddress, server_properties
 from ringback_local.owned import OwnContainer
@@ -16,10 +15,10 @@ KAFKA_IMAGE = "apache/kafka:4.3.1"
 
 
 def container_nodes(cluster: list[NodeAddress], identity: str, properties: Mapping[str, str]) -> list[OwnContainer]:
-    """The nodes of a cluster, each sharing the host's network so that one address serves inside and outside."""
+    """The nodes of a cluster, one container each."""
     nodes: list[OwnContainer] = []
     for node in cluster:
-        container = DockerContainer(KAFKA_IMAGE).with_kwargs(network_mode="host")
+        container = own_container(KAFKA_IMAGE)
         for name, value in environment(node, cluster, identity, properties).items():
             container.with_env(name, value)
         nodes.append(OwnContainer(container, partial(answers, node.port)))
