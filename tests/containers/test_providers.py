@@ -11,7 +11,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from ringback_local.engine import OWNER
+from ringback_local.engine import OWNER, owner
 from ringback_local.kafka import open_broker
 from ringback_local.postgres import open_postgres
 
@@ -42,55 +42,53 @@ def listeners(port: int) -> set[str]:
     return {row[1].split(":")[0] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == _LISTENS}
 
 
-def owned(engine: docker.DockerClient) -> int:
-    """How many containers of any of our processes there are."""
-    return len(engine.containers.list(all=True, filters={"label": OWNER}))
+def owned(engine: docker.DockerClient, by: str | None = None) -> int:
+    """How many containers a process of ours has, without a name this one."""
+    return len(engine.containers.list(all=True, filters={"label": f"{OWNER}={by or owner()}"}))
 
 
 def test_postgresql_runs_in_a_container_on_loopback_alone(engine: docker.DockerClient) -> None:
     """It keeps its data over a kill, and is gone afterwards."""
-    before = owned(engine)
     with open_postgres(own=True) as postgres:
-        assert owned(engine) == before + 1
+        assert owned(engine) == 1
         port = int(postgres.dsn.rpartition(":")[2].partition("/")[0])
         assert listeners(port)
         assert listeners(port) <= LOOPBACK
         postgres.kill()
         assert not postgres.running
         postgres.start()
-    assert owned(engine) == before
+    assert owned(engine) == 0
 
 
 def test_kafka_runs_in_a_container_on_loopback_alone(engine: docker.DockerClient) -> None:
     """The same."""
-    before = owned(engine)
     with open_broker(own=True) as broker:
-        assert owned(engine) == before + 1
+        assert owned(engine) == 1
         port = int(broker.bootstrap_servers.rpartition(":")[2])
         assert listeners(port)
         assert listeners(port) <= LOOPBACK
-    assert owned(engine) == before
+    assert owned(engine) == 0
 
 
 _OPENS = """
 import time
+from ringback_local.engine import owner
 from ringback_local.postgres import open_postgres
 with open_postgres(own=True):
-    print("open", flush=True)
+    print(owner(), flush=True)
     time.sleep(600)
 """
 
 
 def test_nothing_is_left_of_a_process_that_was_killed(engine: docker.DockerClient) -> None:
     """SIGKILL gives it no time for its own tidying."""
-    before = owned(engine)
     with subprocess.Popen([sys.executable, "-c", _OPENS], stdout=subprocess.PIPE, text=True) as opening:
         assert opening.stdout is not None
-        assert opening.stdout.readline() == "open\n"
-        assert owned(engine) == before + 1
+        killed = opening.stdout.readline().strip()
+        assert owned(engine, killed) == 1
         opening.kill()
     deadline = time.monotonic() + 30
-    while owned(engine) > before:
+    while owned(engine, killed):
         assert time.monotonic() < deadline, "a container outlives its process"
         time.sleep(0.2)
 
