@@ -5,13 +5,19 @@ whose effect is not written.
 """
 
 import asyncio
+import inspect
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from aiokafka import TopicPartition
-from aiokafka.errors import CommitFailedError, KafkaConnectionError
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Headers, Message
 
@@ -19,6 +25,8 @@ __all__ = ["Answer", "Entry", "GroupInMemory", "LogInMemory", "ProducerInMemory"
 
 OF = "of"
 """Header of a message: the records whose effect it is, as `topic|partition|offset|timestamp`, by commas."""
+_MOST = 500
+"""Records of a poll that asks for no number: `max_poll_records`, as aiokafka takes it."""
 _PLACE = ("topic", "partition", "offset", "timestamp")
 
 
@@ -27,24 +35,28 @@ class Answer(Enum):
 
     ACCEPTED = auto()
     UNANSWERED = auto()
-    """The broker never saw it."""
+    """The broker never saw it; aiokafka tries again until whoever commits has had enough."""
     ACCEPTED_IN_SILENCE = auto()
-    """The broker took it, its answer was lost."""
+    """The broker took it, its answer was lost: to whoever commits it is the same."""
     LATE = auto()
     """The broker takes its time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record of the log, with the attributes of aiokafka's."""
+class Entry(ConsumerRecord[bytes, bytes]):
+    """A record of the log, as aiokafka gives it."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        timestamp: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        sizes = (len(key or b""), len(value or b""))
+        super().__init__(topic, partition, offset, timestamp, 0, key, value, None, *sizes, headers)
 
     @property
     def name(self) -> str:
@@ -66,10 +78,12 @@ class LogInMemory:
     committed: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
     ends: Counter[TopicPartition] = field(default_factory=Counter[TopicPartition])
 
-    def append(self, place: TopicPartition, key: bytes, headers: Headers, stamp: int, gap: int) -> Entry:
+    def append(
+        self, place: TopicPartition, key: bytes, headers: Headers, stamp: int, gap: int, value: bytes | None = b"{}"
+    ) -> Entry:
         """Add a record; `gap` offsets before it are missing, as after compaction."""
         offset = self.ends[place] + gap
-        entry = Entry(place.topic, place.partition, offset, stamp, key, b"{}", headers)
+        entry = Entry(place.topic, place.partition, offset, stamp, key, value, headers)
         self.entries[place].append(entry)
         self.ends[place] = offset + 1
         return entry
@@ -115,6 +129,8 @@ class GroupInMemory:
     def __init__(self, log: LogInMemory) -> None:
         self._log = log
         self._assigned: set[TopicPartition] = set()
+        self._ends: dict[TopicPartition, int] = {}
+        self.listener: ConsumerRebalanceListener | None = None
         self.position: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
         self._lost: set[TopicPartition] = set()
@@ -126,10 +142,20 @@ class GroupInMemory:
         self.gate = asyncio.Event()
 
     def join(self, places: Collection[TopicPartition]) -> None:
-        """A new generation with these partitions; pauses are forgotten, as aiokafka forgets them."""
+        """A new generation with these partitions; pauses and positions are forgotten, as aiokafka forgets them."""
         self.generation += 1
         self.is_member, self._assigned = True, set(places)
         self.paused.clear()
+        self._ends.clear()
+        self.position = {place: self._log.committed[place] for place in places if place in self._log.committed}
+
+    async def rebalance(self, places: Collection[TopicPartition]) -> None:
+        """Give back what there is, after the listener, then have these; the listener is told before they are read."""
+        if self.listener is not None:
+            await _awaited(self.listener.on_partitions_revoked(self.assignment()))
+        self.join(places)
+        if self.listener is not None:
+            await _awaited(self.listener.on_partitions_assigned(self.assignment()))
 
     def leave(self) -> None:
         """The generation is over: from now on every commit is refused."""
@@ -138,7 +164,7 @@ class GroupInMemory:
 
     def assignment(self) -> set[TopicPartition]:
         """What is assigned."""
-        return self._assigned
+        return set(self._assigned)
 
     def poll(self, place: TopicPartition, most: int, skip: int) -> list[Entry]:
         """The next records of a partition; `skip` of them are lost on the way, though never twice running.
@@ -147,6 +173,7 @@ class GroupInMemory:
         """
         if place in self.paused or place not in self._assigned or place in self.out_of_range():
             return []
+        self._ends[place] = self._log.ends[place]
         skip = 0 if place in self._lost else skip
         (self._lost.add if skip else self._lost.discard)(place)
         ahead = [entry for entry in self._log.entries[place] if entry.offset >= self.position[place]][: most + skip]
@@ -163,43 +190,96 @@ class GroupInMemory:
             if place in self._assigned - self.paused and not log.begins[place] <= at <= log.ends[place]
         }
 
-    def seek(self, place: TopicPartition, offset: int) -> None:
+    async def getmany(
+        self, *, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Entry]]:
+        """The next records of all partitions.
+
+        Raises:
+            NoOffsetForPartitionError: a partition has no position.
+            OffsetOutOfRangeError: its position is outside of its log.
+        """
+        self._check_positions()
+        found: dict[TopicPartition, list[Entry]] = {}
+        left = max_records or _MOST
+        for place in sorted(self._assigned):
+            if left and (entries := self.poll(place, left, 0)):
+                found[place] = entries
+                left -= len(entries)
+        await asyncio.sleep(0 if found else timeout_ms / 1000)
+        return found
+
+    def _check_positions(self) -> None:
+        for place in sorted(self._assigned - self.paused):
+            if place not in self.position:
+                raise NoOffsetForPartitionError(place)
+            if place in (outside := self.out_of_range()):
+                raise OffsetOutOfRangeError({place: outside[place]})
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
         """Go to an offset."""
-        self.position[place] = offset
+        self._check(partition)
+        self.position[partition] = offset
 
-    def pause(self, place: TopicPartition) -> None:
-        """Deliver no more of a partition."""
-        self.paused.add(place)
+    def pause(self, *partitions: TopicPartition) -> None:
+        """Deliver no more of these."""
+        self._check(*partitions)
+        self.paused.update(partitions)
 
-    def resume(self, place: TopicPartition) -> None:
-        """Deliver it again."""
-        self.paused.discard(place)
+    def resume(self, *partitions: TopicPartition) -> None:
+        """Deliver them again."""
+        self._check(*partitions)
+        self.paused.difference_update(partitions)
 
-    def highwater(self, place: TopicPartition) -> int:
-        """The end of a partition."""
-        return self._log.ends[place]
+    def _check(self, *partitions: TopicPartition) -> None:
+        if not self._assigned.issuperset(partitions):
+            raise IllegalStateError(f"{partitions} are not assigned")
 
-    async def committed(self, place: TopicPartition) -> int | None:
+    def highwater(self, partition: TopicPartition) -> int | None:
+        """The end of a partition as of the last poll that asked for it."""
+        assert partition in self._assigned
+        return self._ends.get(partition)
+
+    async def committed(self, partition: TopicPartition) -> int | None:
         """The group's offset."""
-        return self._log.committed.get(place)
+        return self._log.committed.get(partition)
 
-    async def beginning_offsets(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    async def beginning_offsets(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Where each log begins."""
-        return {place: self._log.begins[place] for place in places}
+        return {place: self._log.begins[place] for place in partitions}
+
+    async def end_offsets(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log ends."""
+        return {place: self._log.ends[place] for place in partitions}
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
-        """Commit, if the generation still holds when the broker gets to it."""
+        """Commit, if the generation still holds when the broker gets to it.
+
+        Raises:
+            CommitFailedError: the generation is over.
+            IllegalStateError: a partition is not assigned.
+        """
+        self._check(*offsets)
         sent_in, answer = self.generation, self.answers.pop(0) if self.answers else Answer.ACCEPTED
         if answer is Answer.LATE:
             await self.gate.wait()
         if answer is Answer.UNANSWERED:
-            raise KafkaConnectionError
+            await _for_ever()
         if not self.is_member or sent_in != self.generation:
             self.refused_in = sent_in
             raise CommitFailedError
         self._log.commit(offsets)
         if answer is Answer.ACCEPTED_IN_SILENCE:
-            raise KafkaConnectionError
+            await _for_ever()
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def _awaited(answer: object) -> None:
+    if inspect.isawaitable(answer):  # a listener may be either, as aiokafka allows it
+        await answer
 
 
 class ProducerInMemory:
