@@ -3,16 +3,15 @@
 import base64
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 import yaml
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from ringback_common.clock import iso
 from ringback_events.keys import call_key
 from ringback_events.partition import partition_for
@@ -35,7 +34,7 @@ from ringback_local.kafka import clients
 from ringback_local.topics import create_contract_topics
 
 from ringback_testing.processes import ProcessFactory, RunningProcess
-from ringback_testing.records import headers_of
+from ringback_testing.records import Record, headers_of, read_on
 from ringback_testing.transcript import TRANSCRIPT
 from ringback_testing.waiting import eventually
 
@@ -67,7 +66,7 @@ class Fetching:
     process: RunningProcess
     producer: AIOKafkaProducer
     reader: AIOKafkaConsumer
-    _seen: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
+    _seen: dict[str, list[Record]] = field(default_factory=lambda: defaultdict[str, list[Record]](list))
 
     async def ask(self, tenant_id: str, call_id: str) -> None:
         """Write a fetch request, as the webhook does."""
@@ -79,15 +78,13 @@ class Fetching:
         partition = partition_for(FETCH.name, key, FETCH.partitions)
         await self.producer.send_and_wait(self.prefix + FETCH.name, value, key=key, partition=partition)
 
-    async def on(self, topic: Topic, call_id: str | None = None) -> list[ConsumerRecord]:
+    async def on(self, topic: Topic, call_id: str | None = None) -> list[Record]:
         """What lies on a topic, of one call or of all."""
-        ends = await self.reader.end_offsets(self.reader.assignment())
-        while [one for one in ends if await self.reader.position(one) < ends[one]]:
-            for one, batch in (await self.reader.getmany(timeout_ms=50)).items():
-                self._seen[one.topic] += batch
-                TRANSCRIPT.said(f"headers on {one.topic}", headers_of(batch))
+        async for name, batch in read_on(self.reader):
+            self._seen[name] += batch
+            TRANSCRIPT.said(f"headers on {name}", headers_of(batch))
         found = self._seen[self.prefix + topic.name]
-        return [each for each in found if call_id is None or each.key.endswith(b"|" + call_id.encode())]
+        return [each for each in found if call_id is None or (each.key or b"").endswith(b"|" + call_id.encode())]
 
     async def finished(self, topic: Topic) -> float:
         """How many records of a topic the process says it has finished."""
@@ -104,13 +101,13 @@ class Fetching:
     async def deferred(self, call_id: str, timeout: float = 40.0) -> dict[str, str]:
         """Wait until a call is put on a retry tier, the shortest first; the headers."""
 
-        async def on_a_tier() -> list[ConsumerRecord]:
+        async def on_a_tier() -> list[Record]:
             return [record for tier in FETCH_RETRIES for record in await self.on(tier, call_id)]
 
         found = await eventually(on_a_tier, timeout)
         return {name: value.decode() for name, value in found[0].headers}
 
-    async def published(self, call_id: str, timeout: float = 30.0) -> ConsumerRecord:
+    async def published(self, call_id: str, timeout: float = 30.0) -> Record:
         """Wait for the open call, which is published last; the restricted record."""
         await eventually(lambda: self.on(CALLS, call_id), timeout)
         return (await self.on(RECORDS, call_id))[-1]
@@ -143,7 +140,7 @@ async def open_fetching(
     prefix: str,
     folder: Path,
     env: Mapping[str, str],
-) -> AsyncIterator[Fetching]:
+) -> AsyncGenerator[Fetching]:
     """Yield a fetch process at 60 times Graph's pace; `env` names its tenants and whom it trusts."""
     await create_contract_topics(bootstrap_servers, prefix, names=[topic.name for topic in (*READ, *BESIDE)])
     keys = folder / "pseudonym-keys.json"
@@ -154,7 +151,7 @@ async def open_fetching(
         "RINGBACK_KAFKA__TOPIC_PREFIX": prefix,
         "RINGBACK_PRIVACY__KEYS_FILE": str(keys),
         "RINGBACK_TIME_SCALE": "60",
-    } | env
+    } | dict(env)
     names = [prefix + topic.name for topic in READ]
     reading = clients.consumer(bootstrap_servers, *names, auto_offset_reset="earliest", fetch_max_wait_ms=50)
     async with AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all") as producer, reading as reader:

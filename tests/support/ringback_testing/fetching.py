@@ -32,7 +32,9 @@ from ringback_events.topics import (
 from ringback_local.kafka import Broker, clients
 from ringback_local.simulator import RunningSimulator
 
-from ringback_testing.processes import RunningProcess
+from ringback_testing.fixtures import MakeTopics
+from ringback_testing.processes import ProcessFactory, RunningProcess
+from ringback_testing.records import Record, read_on
 from ringback_testing.waiting import eventually
 
 __all__ = ["SimulatedFetching", "fetching"]
@@ -53,7 +55,7 @@ class SimulatedFetching:
     producer: AIOKafkaProducer
     reader: AIOKafkaConsumer
     tenants: list[str] = field(default_factory=list[str])
-    seen: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
+    seen: dict[str, list[Record]] = field(default_factory=lambda: defaultdict[str, list[Record]](list))
     process: RunningProcess | None = None
     start: Callable[[], Awaitable[RunningProcess]] | None = None
 
@@ -90,22 +92,20 @@ class SimulatedFetching:
         partition = partition_for(FETCH.name, key, FETCH.partitions)
         await self.producer.send_and_wait(self.prefix + FETCH.name, value, key=key, partition=partition)
 
-    async def on(self, topic: Topic, call_id: str | None = None) -> list[Any]:
+    async def on(self, topic: Topic, call_id: str | None = None) -> list[Record]:
         """What lies on a topic, of one call or of all."""
         await self._read_on()
         found = self.seen[self.prefix + topic.name]
-        return [each for each in found if call_id is None or each.key.endswith(call_id.encode())]
+        return [each for each in found if call_id is None or (each.key or b"").endswith(call_id.encode())]
 
     async def _read_on(self) -> None:
         """Read every topic to its end."""
-        ends = await self.reader.end_offsets(self.reader.assignment())
-        while [one for one in ends if await self.reader.position(one) < ends[one]]:
-            for one, batch in (await self.reader.getmany(timeout_ms=50)).items():
-                self.seen[one.topic] += batch
+        async for name, batch in read_on(self.reader):
+            self.seen[name] += batch
 
     async def values(self, topic: Topic, call_id: str) -> list[dict[str, Any]]:
         """The events of one call on a topic."""
-        return [orjson.loads(each.value) for each in await self.on(topic, call_id)]
+        return [orjson.loads(each.value or b"") for each in await self.on(topic, call_id)]
 
     async def published(self, call_id: str, version: int = 1, timeout: float = 40.0) -> dict[str, Any]:
         """Wait for the open call of a version, which is published last; its restricted record."""
@@ -174,9 +174,9 @@ async def fetching(
     request: pytest.FixtureRequest,
     kafka: Broker,
     topic_prefix: str,
-    make_topics: Any,
+    make_topics: MakeTopics,
     simulator: RunningSimulator,
-    process: Any,
+    process: ProcessFactory,
     tmp_path: Path,
 ) -> AsyncIterator[SimulatedFetching]:
     """Start one fetch process for two tenants of the test's own; its parameter is the time scale."""

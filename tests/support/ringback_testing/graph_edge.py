@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,16 +117,21 @@ def record(call_id: str, **members: Any) -> dict[str, Any]:
     times = {"startDateTime": "2026-11-02T09:00:00Z", "endDateTime": "2026-11-02T09:30:00Z"}
     own = {"id": call_id, "version": 1, "type": "peerToPeer", "modalities": ["audio"]}
     sides = {side: {"associatedIdentity": {"id": EDGE}} for side in ("caller", "callee")}
-    return own | {"sessions": [{"id": call_id, "segments": []} | sides | times]} | times | members
+    session: dict[str, Any] = {"id": call_id, "segments": list[Any]()} | sides | times
+    return own | {"sessions": [session]} | times | members
 
 
 @asynccontextmanager
-async def open_graph_edge(certificate: Path, key: Path) -> AsyncIterator[GraphEdge]:
+async def open_graph_edge(certificate: Path, key: Path) -> AsyncGenerator[GraphEdge]:
     """Yield a Graph on the loopback address that shows this certificate."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     edge = GraphEdge()
-    context.sni_callback = lambda *_: edge.greeted()
+
+    def greeted(*_: object) -> None:
+        edge.greeted()
+
+    context.sni_callback = greeted
     server = await asyncio.start_server(edge, "localhost", 0, ssl=context, family=2)
     edge.url = f"https://localhost:{server.sockets[0].getsockname()[1]}"
     async with server:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 from ringback_graph_simulator.metadata import shipped_table
 
+from ringback_testing.json_values import Json, is_list, is_object
+
 __all__ = ["CALL_RECORD", "Json", "Spot", "legal", "records", "spots"]
 
-Json = dict[str, Any]
 CALL_RECORD = "microsoft.graph.callRecords.callRecord"
 _TABLE = shipped_table()
 _TYPES, _ENUMS = _TABLE["types"], _TABLE["enums"]
@@ -37,6 +38,7 @@ class Spot(NamedTuple):
         return self.holder[self.at]
 
 
+_Pool = tuple[Any, ...]
 _TEXTS = (
     "", " ", "null", "\u0000", "\u202e\U0001f4de", "e\u0301", "x" * 300, "-", "{}", "+", "***", "4:", "8:", "28:",
     "tel:", "tel:***", "teamsvisitor:", "memberOfTomorrow", "unknownFutureValue", "Örjan Ågren", "+49301234***", "+0",
@@ -71,7 +73,7 @@ _WHOLE = (
     True,
 )
 _REAL = ("NaN", "INF", "-INF", "0.5", "1e400", -0.0, 1e308, 5e-324, " 1", 2**64 - 1, -1, False)
-_SHAPES = (
+_SHAPES: _Pool = (
     None,
     [],
     {},
@@ -85,18 +87,18 @@ _SHAPES = (
     {"": {}},
     "odd",
 )
-_ANYTHING = _SHAPES + _TEXTS + _TIMES + _DURATIONS + _WHOLE + _REAL
+_ANYTHING: _Pool = _SHAPES + _TEXTS + _TIMES + _DURATIONS + _WHOLE + _REAL
 
 
-def _odd(value: Any, pick: int) -> Any:
+def _odd(value: object, pick: int) -> Any:
     """Something odd in the place of a value: of its own kind, of another type, or anything."""
-    kinds = {list: _SHAPES, dict: _SHAPES, int: _WHOLE, float: _REAL, str: _odd_texts(value)}
-    pools = (kinds.get(type(value), _ANYTHING), _SHAPES + _WHOLE + _REAL, _ANYTHING)
+    kinds: dict[type, _Pool] = {list: _SHAPES, dict: _SHAPES, int: _WHOLE, float: _REAL, str: _odd_texts(value)}
+    pools: tuple[_Pool, ...] = (kinds.get(type(value), _ANYTHING), _SHAPES + _WHOLE + _REAL, _ANYTHING)
     pool = pools[pick % 3]
     return deepcopy(pool[pick // 3 % len(pool)])
 
 
-def _odd_texts(value: Any) -> tuple[Any, ...]:
+def _odd_texts(value: Any) -> _Pool:
     if not isinstance(value, str):
         return _ANYTHING
     return _TIMES if value.startswith("2026-") else _DURATIONS if value.startswith("PT") else _TEXTS
@@ -157,7 +159,7 @@ def legal(kind: str, rng: random.Random, lack: float = 0.0) -> Any:
 
 def _object(kind: str, rng: random.Random, lack: float) -> Json:
     """An object of the type; one of an open type carries members that nobody declared, as Graph's identities do."""
-    members = {"@odata.type": f"#{kind}"} if rng.random() < 0.8 else {}
+    members: Json = {"@odata.type": f"#{kind}"} if rng.random() < 0.8 else {}
     for name, type_ in _members(kind).items():
         roll = rng.random()
         if roll >= lack:
@@ -182,10 +184,11 @@ def _members(kind: str) -> dict[str, str]:
 
 def spots(node: Any, path: tuple[str, ...] = ()) -> Iterator[Spot]:
     """Every member and element below a value, outer ones first."""
-    for at in range(len(node)) if isinstance(node, list) else list(node) if isinstance(node, dict) else ():
-        spot = Spot(node, at, (*path, "[]" if isinstance(node, list) else at))
+    places: list[Any] = [*range(len(node))] if is_list(node) else [*node] if is_object(node) else []
+    for at in places:
+        spot = Spot(node, at, (*path, "[]" if is_list(node) else at))
         yield spot
-        yield from spots(node[at], spot.path)
+        yield from spots(spot.value, spot.path)
 
 
 def _spoil(found: list[Spot], pick: int) -> None:

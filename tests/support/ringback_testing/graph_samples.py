@@ -7,9 +7,11 @@ are not the repository's to ship; they are read where `GRAPH_DATA` says, else in
 import os
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import orjson
+
+from ringback_testing.json_values import is_list, is_object
 
 __all__ = ["SAMPLES", "documents", "form", "metadata_documents", "twin"]
 
@@ -40,11 +42,10 @@ def metadata_documents() -> list[str]:
 
 def form(value: Any, name: str = "") -> Any:
     """What a twin has in common with its original: members, kinds of values, nulls; links with ids and dates masked."""
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value)
-        return {member: form(inner, member) for member, inner in members.items()}
-    if isinstance(value, list):
-        return [form(inner, name) for inner in cast("list[Any]", value)]
+    if is_object(value):
+        return {member: form(inner, member) for member, inner in value.items()}
+    if is_list(value):
+        return [form(inner, name) for inner in value]
     if isinstance(value, str) and ("@odata." in name or name == "resource"):
         return _masked(value)
     return type(value).__name__

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from ringback_events.keys import call_key
 from ringback_events.partition import partition_for
 from ringback_events.topics import ALL_TOPICS, CALLS, FETCH, RECORDS, Topic
@@ -21,6 +21,7 @@ from ringback_local.run_folder import tenants_of
 from ringback_local.simulator import ledger
 from ringback_local.stack import Stack, StackOptions
 
+from ringback_testing.records import Record, read_on
 from ringback_testing.span_collector import SpanCollector, open_span_collector
 from ringback_testing.transcript import TRANSCRIPT, secrets_of
 from ringback_testing.waiting import eventually
@@ -39,11 +40,11 @@ class Installation:
     control: aiohttp.ClientSession
     reader: AIOKafkaConsumer
     producer: AIOKafkaProducer
-    store: Any
+    store: asyncpg.Pool[asyncpg.Record]
     collector: SpanCollector
     prefix: str
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _seen: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
+    _seen: dict[str, list[Record]] = field(default_factory=lambda: defaultdict[str, list[Record]](list))
 
     @property
     def tenants(self) -> list[str]:
@@ -80,23 +81,21 @@ class Installation:
                     answered[item["callId"]].append(post["end"])
         return answered
 
-    async def on(self, topic: Topic, call_id: str | None = None) -> list[ConsumerRecord]:
+    async def on(self, topic: Topic, call_id: str | None = None) -> list[Record]:
         """What lies on a topic, of one call or of all."""
         async with self._reading:
             await self._read_on()
         found = self._seen[self.prefix + topic.name]
-        return [each for each in found if call_id is None or each.key.endswith(call_id.encode())]
+        return [each for each in found if call_id is None or (each.key or b"").endswith(call_id.encode())]
 
     async def _read_on(self) -> None:
         """Read every topic to its end as of now."""
-        ends = await self.reader.end_offsets(self.reader.assignment())
-        while [one for one in ends if await self.reader.position(one) < ends[one]]:
-            for one, batch in (await self.reader.getmany(timeout_ms=50)).items():
-                self._seen[one.topic] += batch
+        async for name, batch in read_on(self.reader):
+            self._seen[name] += batch
 
     async def values(self, topic: Topic, call_id: str) -> list[dict[str, Any]]:
         """The events of one call on a topic."""
-        return [orjson.loads(each.value) for each in await self.on(topic, call_id)]
+        return [orjson.loads(each.value or b"") for each in await self.on(topic, call_id)]
 
     async def record(self, call_id: str, version: int = 1) -> dict[str, Any]:
         """The restricted record of a version of a call that was stored."""
@@ -144,7 +143,7 @@ class Installation:
 
 
 @asynccontextmanager
-async def open_installation(tenants: int = 3) -> AsyncIterator[Installation]:
+async def open_installation(tenants: int = 3) -> AsyncGenerator[Installation]:
     """Yield a stack at real time whose every trace is kept, each tenant with its subscription."""
     async with AsyncExitStack() as opened:
         collector = opened.enter_context(open_span_collector())

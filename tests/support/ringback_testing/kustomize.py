@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from ringback_testing.json_values import is_list, is_object
+
 Object = dict[str, Any]
 KNOWN = {"apiVersion", "kind", "namespace", "resources", "images", "patches"}
 _CLUSTER_WIDE = {"Namespace"}
@@ -52,9 +54,9 @@ def _patch(objects: list[Object], folder: Path, patch: Object) -> None:
 
 def _merge(base: Any, change: Any) -> Any:
     """Kubernetes' strategic merge for maps and for lists of named members."""
-    if isinstance(base, dict) and isinstance(change, dict):
+    if is_object(base) and is_object(change):
         return {**base, **{key: _merge(base.get(key), value) for key, value in change.items()}}
-    if isinstance(base, list) and isinstance(change, list) and change and isinstance(change[0], dict):
+    if is_list(base) and is_list(change) and change and is_object(change[0]):
         key = next(key for key in _MERGE_KEYS if key in change[0])
         by_key = {member[key]: member for member in change}
         kept = [_merge(member, by_key.pop(member[key], {})) for member in base]

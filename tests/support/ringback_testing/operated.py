@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from ringback_local.simulator import RunningSimulator
 from ringback_stream.consume.dead_letters import dead_letter
 
 from ringback_testing.command import Ended, ringback, start_ringback
-from ringback_testing.records import dump_topic
+from ringback_testing.records import Record, dump_topic
 from ringback_testing.streaming import send_all, settings_for
 
 __all__ = ["Operated", "open_operated"]
@@ -69,7 +69,7 @@ class Operated:
         """Write messages, one after the other."""
         await send_all(settings_for(self.kafka.bootstrap_servers, self.prefix), messages)
 
-    async def on(self, topic: Topic) -> list[Any]:
+    async def on(self, topic: Topic) -> list[Record]:
         """What a topic holds now."""
         return await dump_topic(self.kafka.bootstrap_servers, self.prefix + topic.name)
 
@@ -118,7 +118,7 @@ class Operated:
 @asynccontextmanager
 async def open_operated(
     kafka: Broker, prefix: str, graph: RunningSimulator, folder: Path, dsn: str | None = None
-) -> AsyncIterator[Operated]:
+) -> AsyncGenerator[Operated]:
     """Register a tenant of the test's own; the contract's topics must exist under the prefix."""
     async with aiohttp.ClientSession() as http:
         operated = Operated(kafka, prefix, graph, http, str(uuid.uuid4()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from ringback_graph.transport import Reply, Request
 
@@ -43,7 +43,7 @@ class PagedRecord:
         early = self.before(request)
         return self._served(urlsplit(request.url)) if early is None else early
 
-    def _served(self, url: Any) -> Reply:
+    def _served(self, url: SplitResult) -> Reply:
         query = dict(parse_qsl(url.query))
         member = url.path.rpartition("/")[2]
         if member in _PAGES:

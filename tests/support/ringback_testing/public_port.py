@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +17,7 @@ from ringback_events.topics import FETCH, LIFECYCLE, Topic
 from ringback_ingest.client_state import CALL_RECORDS, client_state, keys_of, new_keys_file
 
 from ringback_testing.processes import RunningProcess
+from ringback_testing.records import Record, read_on
 from ringback_testing.transcript import TRANSCRIPT
 from ringback_testing.webhook import Client, post
 
@@ -98,14 +99,14 @@ class PublicPort:
     topics: dict[str, str]
     reader: AIOKafkaConsumer
     _numbers: "count[int]" = field(default_factory=count)
-    _seen: dict[str, list[Any]] = field(default_factory=lambda: defaultdict[str, list[Any]](list))
+    _seen: dict[str, list[Record]] = field(default_factory=lambda: defaultdict[str, list[Record]](list))
 
     def call(self, prefix: str = "call") -> str:
         """A call id no other test has."""
         return f"{prefix}-{next(self._numbers)}"
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Client]:
+    async def connected(self) -> AsyncGenerator[Client]:
         """Yield a connection that sends octets as they are."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
@@ -136,18 +137,16 @@ class PublicPort:
 
     async def produced(self) -> list[str]:
         """The ids of all calls that reached the fetch lane so far."""
-        return [FetchRequest.model_validate_json(record.value).call_id for record in await self._on(FETCH)]
+        return [FetchRequest.model_validate_json(record.value or b"").call_id for record in await self._on(FETCH)]
 
     async def lifecycle(self) -> list[dict[str, Any]]:
         """The lifecycle events that reached their topic so far."""
-        return [orjson.loads(record.value) for record in await self._on(LIFECYCLE)]
+        return [orjson.loads(record.value or b"") for record in await self._on(LIFECYCLE)]
 
-    async def _on(self, topic: Topic) -> list[Any]:
+    async def _on(self, topic: Topic) -> list[Record]:
         """Read on to the end of both topics as of now; what lies on one of them."""
-        ends = await self.reader.end_offsets(self.reader.assignment())
-        while [one for one in ends if await self.reader.position(one) < ends[one]]:
-            for one, batch in (await self.reader.getmany(timeout_ms=50)).items():
-                self._seen[one.topic] += batch
+        async for name, batch in read_on(self.reader):
+            self._seen[name] += batch
         return self._seen[self.topics[topic.name]]
 
     def descriptors(self) -> int:

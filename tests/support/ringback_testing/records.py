@@ -1,16 +1,21 @@
 """Read topics from outside, with a client of the test's own."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import AsyncGenerator, Iterable
+from typing import cast
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from ringback_local.kafka import clients
 
 from ringback_testing.transcript import TRANSCRIPT
 
+__all__ = ["Record", "dump_topic", "headers_of", "read_on"]
 
-async def dump_topic(bootstrap_servers: str, name: str) -> list[Any]:
-    """The records (aiokafka's ConsumerRecord) a topic holds up to its end offsets now; `name` is the real one.
+Record = ConsumerRecord[bytes, bytes]
+"""A record as aiokafka reads it; its value is None where it is a tombstone."""
+
+
+async def dump_topic(bootstrap_servers: str, name: str) -> list[Record]:
+    """The records a topic holds up to its end offsets now; `name` is the real one.
 
     They come ordered by partition and offset.
     """
@@ -20,17 +25,33 @@ async def dump_topic(bootstrap_servers: str, name: str) -> list[Any]:
     return records
 
 
-def headers_of(records: Iterable[Any]) -> bytes:
+def headers_of(records: Iterable[Record]) -> bytes:
     """All headers of some records, names and values: what a dead letter tells whoever may not read its value."""
     parts = [part for record in records for name, value in record.headers for part in (name.encode(), value or b"")]
     return b"\n".join(parts)
 
 
-async def _read_to_end(consumer: AIOKafkaConsumer) -> list[Any]:
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(consumer.assignment())
+async def read_on(reader: AIOKafkaConsumer) -> AsyncGenerator[tuple[str, list[Record]]]:
+    """Read what is assigned to its end as of now; yield each batch with its topic, the real one."""
+    ends = await _ends(reader)
+    while [one for one in ends if await reader.position(one) < ends[one]]:
+        for one, batch in (await _batches(reader, 50)).items():
+            yield one.topic, batch
+
+
+async def _read_to_end(consumer: AIOKafkaConsumer) -> list[Record]:
+    ends = await _ends(consumer)
     unread = set(ends)
-    records: list[Any] = []
+    records: list[Record] = []
     while unread := {one for one in unread if await consumer.position(one) < ends[one]}:
-        batches = await consumer.getmany(timeout_ms=200)
+        batches = await _batches(consumer, 200)
         records += [record for one, batch in batches.items() for record in batch if record.offset < ends[one]]
     return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+async def _ends(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    return cast("dict[TopicPartition, int]", await consumer.end_offsets(consumer.assignment()))  # aiokafka has no types
+
+
+async def _batches(consumer: AIOKafkaConsumer, milliseconds: int) -> dict[TopicPartition, list[Record]]:
+    return cast("dict[TopicPartition, list[Record]]", await consumer.getmany(timeout_ms=milliseconds))  # the same

@@ -1,7 +1,7 @@
 """How much memory a process takes while something is done to it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class Resident:
 
 
 @asynccontextmanager
-async def resident(pid: int) -> AsyncIterator[Resident]:
+async def resident(pid: int) -> AsyncGenerator[Resident]:
     """Yield the memory of a process, looked at fifty times a second until the end."""
     process = psutil.Process(pid)
     seen = Resident(process, process.memory_info().rss, 0)

@@ -1,9 +1,11 @@
 """One search for personal values, used where they must be found and where they must not be."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
 from ringback_local.secrecy import SHORTEST, missing_from
+
+from ringback_testing.json_values import is_list, is_object
 
 PERSONAL = frozenset(
     {"displayName", "userPrincipalName", "name", "headerValue", "joinWebUrl", "text", "id", "phone"}
@@ -19,12 +21,12 @@ Path = tuple[str | int, ...]
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Every member with its value, by path; an empty object or list is a leaf, links of `@odata` are left out."""
-    if isinstance(value, dict) and value:
-        for name, inner in cast("dict[str, Any]", value).items():
+    if is_object(value) and value:
+        for name, inner in value.items():
             if not name.endswith(("@odata.context", "@odata.nextLink")):
                 yield from leaves(inner, (*path, name))
-    elif isinstance(value, list) and value:
-        for index, inner in enumerate(cast("list[Any]", value)):
+    elif is_list(value) and value:
+        for index, inner in enumerate(value):
             yield from leaves(inner, (*path, index))
     else:
         yield path, value

@@ -2,9 +2,10 @@
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -40,11 +41,11 @@ class SpanCollector:
 
 
 @contextmanager
-def open_span_collector() -> Iterator[SpanCollector]:
+def open_span_collector() -> Generator[SpanCollector]:
     """Yield a collector on the loopback address; it listens in a thread, so also while no event loop runs."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    collector = SpanCollector(f"http://127.0.0.1:{server.server_port}")
-    server.collector = collector  # type: ignore[attr-defined]
+    collector = SpanCollector("")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, collector))
+    collector.endpoint = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, name="span collector", daemon=True)
     thread.start()
     try:
@@ -57,13 +58,17 @@ def open_span_collector() -> Iterator[SpanCollector]:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, collector: SpanCollector, *request: Any) -> None:
+        self._collector = collector  # before the base, whose constructor answers the request
+        super().__init__(*request)
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         is_for_traces = self.path == "/v1/traces"  # as a real collector, which answers 404 elsewhere
         if is_for_traces:
-            self.server.collector.exports.append(body)  # type: ignore[attr-defined]
+            self._collector.exports.append(body)
         self.send_response(200 if is_for_traces else 404)
         self.send_header("content-length", "0")
         self.end_headers()

@@ -1,7 +1,7 @@
 """A stream process inside the test: real Kafka, steps of the test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -27,8 +27,8 @@ class Recorder:
     """A step that remembers what it was given and answers record by record; a gate may hold it."""
 
     answer: Answer
-    seen: list[Received] = field(default_factory=list)
-    groups: list[list[Received]] = field(default_factory=list)
+    seen: list[Received] = field(default_factory=list[Received])
+    groups: list[list[Received]] = field(default_factory=list[list[Received]])
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ def settings_for(bootstrap_servers: str, prefix: str) -> ProcessSettings:
 @asynccontextmanager
 async def running(
     settings: ProcessSettings, *flows: KeyedFlow | BatchedFlow, name: str = "fetch", joined: bool = True
-) -> AsyncIterator[RunningFlow]:
+) -> AsyncGenerator[RunningFlow]:
     """Run flows until the block ends; a failure of theirs is the block's."""
     stop, health = asyncio.Event(), Health()
     async with StreamRuntime.open(settings, name, health=health, stop=stop) as stream:
@@ -86,7 +86,7 @@ async def running(
 
 
 @asynccontextmanager
-async def producing(settings: ProcessSettings) -> AsyncIterator[Producer]:
+async def producing(settings: ProcessSettings) -> AsyncGenerator[Producer]:
     """A started producer."""
     producer = Producer(settings.kafka)
     await producer.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ class TokenCatcher:
 
 
 @asynccontextmanager
-async def open_token_catcher(certificate: Path, key: Path) -> AsyncIterator[TokenCatcher]:
+async def open_token_catcher(certificate: Path, key: Path) -> AsyncGenerator[TokenCatcher]:
     """Yield a catcher on the loopback address, with the simulator's certificate and key."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)

@@ -5,10 +5,10 @@ stand in no log, metric, span or dead-letter header. `tests/conftest.py` fails t
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -91,7 +91,7 @@ TRANSCRIPT = Transcript(PEOPLE)
 
 def secrets_of(env: Mapping[str, str]) -> dict[str, str]:
     """Every secret a process is given by its environment, by what it is."""
-    named = {
+    named: dict[str, Callable[[bytes], dict[str, str]]] = {
         "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": _signing_keys,
         "RINGBACK_PRIVACY__KEYS_FILE": _pseudonym_keys,
         "RINGBACK_TENANTS_FILE": _client_secrets,
@@ -114,7 +114,8 @@ def _pseudonym_keys(content: bytes) -> dict[str, str]:
 
 
 def _client_secrets(content: bytes) -> dict[str, str]:
-    return dict(_each_secret(cast("dict[str, Any]", yaml.safe_load(content)).get("tenants", [])))
+    told: dict[str, Any] = yaml.safe_load(content)
+    return dict(_each_secret(told.get("tenants", [])))
 
 
 def _each_secret(tenants: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -132,6 +133,6 @@ def _password(dsn: str) -> dict[str, str]:
 def _json(content: bytes) -> dict[str, Any]:
     """Tests also give files that are none."""
     try:
-        return cast("dict[str, Any]", orjson.loads(content))
+        return orjson.loads(content)
     except orjson.JSONDecodeError:
         return {}

@@ -3,7 +3,6 @@
 import asyncio
 import selectors
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 __all__ = ["VirtualClock", "VirtualTimeLoop"]
 
@@ -17,7 +16,7 @@ class _Leaping(selectors.SelectSelector):
         super().__init__()
         self.now = 0.0
 
-    def select(self, timeout: float | None = None) -> list[Any]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Leap by the timeout.
 
         Raises:

@@ -4,14 +4,18 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 _Value = TypeVar("_Value")
 
 _PAUSE = 0.05
 
 
-async def eventually(condition: Callable[[], _Value | Awaitable[_Value]], timeout: float = 20.0) -> _Value:
+@overload
+async def eventually(condition: Callable[[], Awaitable[_Value | None]], timeout: float = 20.0) -> _Value: ...
+@overload
+async def eventually(condition: Callable[[], _Value | None], timeout: float = 20.0) -> _Value: ...
+async def eventually(condition: Callable[[], object], timeout: float = 20.0) -> object:
     """Return the condition's value as soon as it is truthy.
 
     Raises:

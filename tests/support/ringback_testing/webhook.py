@@ -1,8 +1,7 @@
 """A client that speaks HTTP octet by octet, and a writer in Kafka's place, for tests of the webhook's own server."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
@@ -10,9 +9,6 @@ from ringback_common.outcomes import Message
 __all__ = ["PATH", "Client", "Connect", "RecordingWriter", "post", "status"]
 
 PATH = "/graph/notifications?slot=callrecords&kid=k2&installation=test"
-
-Connect = Callable[[], Any]
-"""Opens a connection: awaited, gives a `Client`."""
 
 
 class RecordingWriter:
@@ -56,6 +52,10 @@ class Client:
     async def rest(self) -> bytes:
         """Everything until the server closes."""
         return await asyncio.wait_for(self.reader.read(), 10)
+
+
+Connect = Callable[[], Awaitable[Client]]
+"""Opens a connection."""
 
 
 def post(body: bytes, *headers: str, path: str = PATH) -> bytes:

@@ -4,7 +4,7 @@ Each case is a list of records about one matter, so that a changed outcome names
 and just beyond it, members that could be exchanged differ, and of two that exclude each other both orders are there.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -17,6 +17,7 @@ from ringback_testing.derivation.people import people
 from ringback_testing.derivation.shapes import Json
 from ringback_testing.derivation.values import NUMBERS
 from ringback_testing.graph_records import CALL, TENANT, meeting, network
+from ringback_testing.json_values import is_list, is_object
 
 __all__ = ["corpus"]
 
@@ -35,10 +36,12 @@ def _record_members() -> Iterator[Json]:
     for value in (*NUMBERS, "groupCall", "peerToPeer", "town hall"):
         yield {"id": "c", "version": value}
         yield {"id": "c", "type": value, "joinWebUrl": value}
-    for value in (None, [], ["audio", "video"], ["video", "audio", 7, None], "audio", {}):
+    odd: tuple[Any, ...] = (None, [], ["audio", "video"], ["video", "audio", 7, None], "audio", {})
+    for value in odd:
         yield {"id": "c", "modalities": value, "sessions": [{"id": "s", "modalities": value}]}
         yield {"id": "c", "sessions": value, "participants_v2": value}
-    for value in (None, [], [None], [{}]):
+    empty: tuple[Any, ...] = (None, [], [None], [{}])
+    for value in empty:
         yield {"id": "c", "type": "peerToPeer", "sessions": value}
     for value in (True, False, None, "true", 1):
         yield {"id": "c", "sessions": [{"id": value, "isTest": value, "segments": value}]}
@@ -68,8 +71,8 @@ def _each_member(record: Json) -> Iterator[Json]:
 
 
 def _paths(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    steps: Iterable[Any] = node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
-    for step in steps:
+    step: Any
+    for step in node if is_object(node) else range(len(node)) if is_list(node) else ():
         yield (*path, step)
         yield from _paths(node[step], (*path, step))
 
@@ -87,8 +90,9 @@ def _removed(holder: Any, at: Any) -> None:
 
 
 def _replaced(holder: Any, at: Any) -> None:
-    other = _OTHERS.get(type(holder[at]))
-    holder[at] = other(holder[at]) if other else None
+    old: object = holder[at]
+    other = _OTHERS.get(type(old))
+    holder[at] = other(old) if other else None
 
 
 def _calls(shape: str) -> Iterator[Json]:

@@ -11,6 +11,7 @@ from ringback_testing.graph_records import ALICE, BOB, media, network, service, 
 __all__ = ["media_cases"]
 
 _DIRECTIONS = ("callerToCallee", "calleeToCaller", "callertocallee", None, 1)
+_EMPTY: tuple[object, ...] = ({"stage": 7}, {}, None, "x", [])
 _VIDEO = ("main-video", "applicationsharing-video")
 
 
@@ -84,7 +85,7 @@ def _failures() -> Iterator[Json]:
         session("s", side({"id": ALICE}), service()),
         {"failureInfo": {"stage": "callSetup", "reason": "2nd"}},
     )
-    for each in (*told, {"stage": 7}, {}, None, "x", []):
+    for each in (*told, *_EMPTY):
         first: Json = {"failureInfo": each}
         yield call(failed | first)
         yield call(failed | first | {"segments": [later, {"failureInfo": {"stage": "third"}}]})
@@ -176,8 +177,9 @@ def _networks() -> Iterator[Json]:
         *({"connectionType": "unknown", "linkSpeed": 0}, {"connectionType": "", "subnet": "unknown"}),
         *({"traceRouteHops": [{"hopCount": None}]}, {"traceRouteHops": [{"hopCount": 1}]}, {"x@odata.context": "y"}),
         *({"connectionType": "Unknown"}, {"connectionType": "unknownFutureValue"}, {"ipAddress": "unknown"}),
+        *({"ipAddress": ""}, {"connectionType": None, "ipAddress": None, "@x": 1, "trace": []}),
     )
-    for each in (*odd, *silent, {"ipAddress": ""}, {"connectionType": None, "ipAddress": None, "@x": 1, "trace": []}):
+    for each in (*odd, *silent):
         yield of_streams(stream(), caller=each, callee=network("10.20.30.1", connectionType="wired"))
         yield of_streams(stream(), caller=network("198.51.100.9", connectionType="mobile"), callee=each)
     sites = ("10.20.1.1", "10.20.30.1", "2001:db8::1", "198.51.100.200")

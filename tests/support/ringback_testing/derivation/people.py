@@ -21,6 +21,9 @@ _TYPES = (
     *("azureCommunicationServicesUserIdentity", "identity", "COMMUNICATIONSGUESTIDENTITY"),
 )
 _ODD: tuple[Any, ...] = (None, 7, [], "x", {})
+_EMPTY: tuple[Json, ...] = (
+    {}, {"user": {}}, {"user": None}, {"user": {"id": ""}}, {"user": "x"}, {"": {"id": "nameless"}},
+)  # fmt: skip
 
 
 def people() -> dict[str, list[Json]]:
@@ -48,14 +51,15 @@ def _identity_sets() -> Iterator[Json]:
         yield listing({name: {"id": None, "displayName": name}, "user": None})
         for other in _MEMBERS[number + 1 :]:
             yield listing({other: {"id": "second"}, name: {"id": "first"}})
-    for empty in ({}, {"user": {}}, {"user": None}, {"user": {"id": ""}}, {"user": "x"}, {"": {"id": "nameless"}}):
+    for empty in _EMPTY:
         yield listing(empty)
         yield {"id": "c", "participants_v2": [{"id": "outer", "identity": empty}, None, 7, {}]}
         yield {"id": "c", "organizer_v2": {"identity": empty}, "organizer": {"user": {"id": ALICE}}}
     for inner, outer in product(({"displayName": "only a name"}, {"id": "inner"}), ("outer", "", None, 7)):
         yield {"id": "c", "participants_v2": [{"id": outer, "identity": {"user": inner}}]}
     old: list[Json] = [{"user": {"id": ALICE}}, {"phone": {"id": "+33140205050"}}]
-    for new in ([], [{"id": BOB}], [{}], None):
+    new_lists: tuple[Any, ...] = ([], [{"id": BOB}], [{}], None)
+    for new in new_lists:
         yield {"id": "c", "participants_v2": new, "participants": old}
 
 
@@ -164,7 +168,7 @@ def _emergency_numbers() -> Iterator[Json]:
 def _endpoints() -> Iterator[Json]:
     kinds = ("participantEndpoint", "serviceEndpoint", "ServiceEndpoint", "endpoint", None)
     for kind, named in product(kinds, (None, {"id": ALICE}, {"id": "x", "displayName": "Y"})):
-        whole = side(named) | {"@odata.type": kind and f"#microsoft.graph.callRecords.{kind}", "cpuCoresCount": 8}
+        whole: Json = side(named) | {"@odata.type": kind and f"#microsoft.graph.callRecords.{kind}", "cpuCoresCount": 8}
         whole["userAgent"] |= {"role": "conferencing", "applicationVersion": "1.2.3"}
         yield with_side(whole)
         yield with_side(service(), whole)
@@ -229,10 +233,10 @@ def _rated(*ratings: str) -> Json:
 
 def _rated_again(first: Any, *others: Any) -> Json:
     """A session whose side was rated, and whose segments were, by the same side and the other."""
-    first, *others = ({"rating": each, "text": f"{each} {n}"} for n, each in enumerate((first, *others)))
-    one = session("s", side({"id": ALICE}, feedback=first), side({"id": BOB}))
+    said, *again = ({"rating": each, "text": f"{each} {n}"} for n, each in enumerate((first, *others)))
+    one = session("s", side({"id": ALICE}, feedback=said), side({"id": BOB}))
     return call(
-        one | {"segments": [{"caller": side(None, feedback=each), "callee": {"feedback": first}} for each in others]}
+        one | {"segments": [{"caller": side(None, feedback=each), "callee": {"feedback": said}} for each in again]}
     )
 
 

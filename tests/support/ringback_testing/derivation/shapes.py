@@ -3,10 +3,9 @@
 from typing import Any
 
 from ringback_testing.graph_records import ALICE, BOB, service, session, side
+from ringback_testing.json_values import Json
 
 __all__ = ["Json", "call", "listing", "of_media", "of_streams", "stream", "with_side"]
-
-Json = dict[str, Any]
 
 
 def call(*sessions: Any, **members: Any) -> Json:
