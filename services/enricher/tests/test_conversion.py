@@ -94,7 +94,7 @@ async def test_what_is_read_counts_as_the_objects_it_becomes() -> None:
     budget, granted = ByteBudget(1000, 1000), list[int]()
 
     class Reader:
-        async def read(self, *_: object, room: Room) -> Found:
+        async def read(self, *_asked: object, room: Room) -> Found:
             for _ in range(2):
                 room.restart()
                 await room.take(50)

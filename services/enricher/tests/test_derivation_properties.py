@@ -1,6 +1,7 @@
 """The derivation over records drawn from Graph's metadata: never raises, stays within the contract, loses nothing."""
 
 from copy import deepcopy
+from random import Random
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from ringback_events.record import CallRecord
 from ringback_events.topics import CALLS, RECORDS, SESSIONS
 from ringback_testing.graph_payloads import Json, records
 from ringback_testing.graph_records import CALL, TENANT
+from ringback_testing.json_values import is_object
 from ringback_testing.properties import examples
 
 pytestmark = pytest.mark.timeout(400)  # a failure is shrunk for up to 5 min
@@ -32,11 +34,11 @@ def as_read(graph: Json) -> Json:
     return orjson.loads(orjson.dumps(graph))
 
 
-def published(graph: Json) -> list[tuple[str, Any]]:
+def published(graph: Json) -> list[tuple[str, bytes]]:
     """Everything that is written of a record: topic and value."""
     stages = publication(derive(graph, CONTEXT, TABLES), lambda _: lambda _: None, replay=False, canary=False)
     assert not isinstance(stages, Reject)
-    return [(message.topic, message.value) for stage in stages for message in stage]
+    return [(message.topic, message.value or b"") for stage in stages for message in stage]
 
 
 @examples(250)
@@ -50,14 +52,14 @@ def test_whatever_graph_may_send_is_derived_within_the_contract(drawn: Json) -> 
     assert graph == before
     assert orjson.dumps(wire["graph"]) == orjson.dumps(before)
     event("with sessions" if record.sessions else "without")
-    sessions = [each for each in graph.get("sessions") or [] if isinstance(each, dict)] if _has_sessions(graph) else []
+    sessions = [each for each in _sessions(graph) if is_object(each)]
     assert record.session_count == len(record.sessions) == len(sessions)
     assert [session.ordinal for session in record.sessions] == list(range(len(sessions)))
     assert {party.index for party in record.parties} == set(range(record.counts.parties))
 
 
-def _has_sessions(graph: Json) -> bool:
-    return isinstance(graph.get("sessions"), list)
+def _sessions(graph: Json) -> list[Any]:
+    return graph["sessions"] if isinstance(graph.get("sessions"), list) else []
 
 
 @examples(80)
@@ -82,13 +84,13 @@ def test_whatever_graph_may_send_is_published_whole(drawn: Json) -> None:
 def test_the_order_in_which_graph_serves_sessions_changes_nothing_derived(
     drawn: Json,
     alike: bool,  # noqa: FBT001 - drawn
-    shuffle: Any,
+    shuffle: Random,
 ) -> None:
     """Pages may come in another order at the next look: ordinals, parties, verdicts and counts stay."""
     graph = as_read(drawn)
-    sessions = graph["sessions"] if _has_sessions(graph) else []
+    sessions = _sessions(graph)
     if alike:  # as at a hand-over: same id and start, so that only the sides and the content tell them apart
-        sessions = [each | {"id": "s", "startDateTime": START} for each in sessions if isinstance(each, dict)]
+        sessions = [each | {"id": "s", "startDateTime": START} for each in sessions if is_object(each)]
     first, second = (
         orjson.dumps(derive(graph | {"sessions": order}, CONTEXT, TABLES) | {"graph": {}})
         for order in (sessions, shuffle.sample(sessions, len(sessions)))

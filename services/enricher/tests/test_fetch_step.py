@@ -21,7 +21,9 @@ from ringback_events.topics import (
     FETCH_RETRY_60M,
     RECORDS,
     SESSIONS,
+    Topic,
 )
+from ringback_testing.fetch_bench import FoundOf, MakeBench, RawOf, RequestOf, emitted
 from ringback_testing.graph_records import CALL, TENANT
 
 NOT_FOUND = FetchFailure(Reason.NOT_FOUND)
@@ -45,15 +47,19 @@ def deferral(outcome: Outcome) -> tuple[str, Reason | None, dict[str, bytes]]:
     return message.topic, outcome.reason, dict(message.headers)
 
 
-async def test_a_found_record_is_published_in_the_promised_order(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_found_record_is_published_in_the_promised_order(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """Restricted record, then sessions by ordinal, then the marker, then the call: each stage acked before the next."""
-    (outcome,) = await make_bench(found()).step([request_of()])
+    (outcome,) = emitted(await make_bench(found()).step([request_of()]))
     assert topics_of(outcome) == [[RECORDS.name], [SESSIONS.name], [SESSIONS.name], [CALLS.name]]
-    assert [orjson.loads(message.value)["ordinal"] for message in outcome.stages[1]] == [0, 1, 2, 3]
-    assert orjson.loads(outcome.stages[2][0].value)["completed"] is True
+    assert [orjson.loads(message.value or b"")["ordinal"] for message in outcome.stages[1]] == [0, 1, 2, 3]
+    assert orjson.loads(outcome.stages[2][0].value or b"")["completed"] is True
 
 
-async def test_a_released_request_of_a_refused_record_is_refused_again(make_bench: Any, request_of: Any) -> None:
+async def test_a_released_request_of_a_refused_record_is_refused_again(
+    make_bench: MakeBench, request_of: RequestOf
+) -> None:
     """What Graph's answer makes final is final for every request in hand."""
     outcomes = await make_bench(FetchFailure(Reason.HOSTILE_LINK)).step([request_of(), request_of(source="release")])
     assert outcomes == [Reject(Reason.HOSTILE_LINK), Reject(Reason.HOSTILE_LINK)]
@@ -79,11 +85,11 @@ async def test_a_released_request_of_a_refused_record_is_refused_again(make_benc
     ],
 )
 async def test_a_failure_that_may_pass_goes_to_its_tier(
-    make_bench: Any,
-    request_of: Any,
+    make_bench: MakeBench,
+    request_of: RequestOf,
     answer: FetchFailure,
     asked: dict[str, Any],
-    topic: Any,
+    topic: Topic,
     reason: Reason,
     attempt: bytes,
 ) -> None:
@@ -110,7 +116,7 @@ async def test_a_failure_that_may_pass_goes_to_its_tier(
     ],
 )
 async def test_a_failure_that_will_not_pass_is_final(
-    make_bench: Any, request_of: Any, answer: FetchFailure, asked: dict[str, Any], outcome: Outcome
+    make_bench: MakeBench, request_of: RequestOf, answer: FetchFailure, asked: dict[str, Any], outcome: Outcome
 ) -> None:
     """The final rows of the failure table: dead letter or drop, with the reason."""
     assert await make_bench(answer).step([request_of(**asked)]) == [outcome]
@@ -127,7 +133,7 @@ async def test_a_failure_that_will_not_pass_is_final(
     ],
 )
 async def test_poison_is_rejected_without_asking_graph(
-    make_bench: Any, raw: Any, request_of: Any, found: Any, value: bytes | None, reason: Reason
+    make_bench: MakeBench, raw: RawOf, request_of: RequestOf, found: FoundOf, value: bytes | None, reason: Reason
 ) -> None:
     """What is no request goes to the dead letters; its neighbours are served."""
     bench = make_bench(found())
@@ -139,13 +145,17 @@ async def test_poison_is_rejected_without_asking_graph(
     assert len(bench.graph.asked) == 1
 
 
-async def test_a_request_under_another_calls_key_is_rejected(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_request_under_another_calls_key_is_rejected(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """One key, one call: a step fetches one call only."""
     foreign = request_of(key=b"somebody|else")
     assert await make_bench(found()).step([foreign]) == [Reject(Reason.SCHEMA_INVALID, "key")]
 
 
-async def test_a_record_with_another_id_is_not_published(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_record_with_another_id_is_not_published(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """A record is published under its own key or not at all; Graph may have the right one the next time."""
     bench = make_bench(found(id="another"))
     (outcome,) = await bench.step([request_of()])
@@ -154,23 +164,29 @@ async def test_a_record_with_another_id_is_not_published(make_bench: Any, reques
     assert await bench.step([last]) == [Reject(Reason.MALFORMED_RECORD, "id")]
 
 
-async def test_one_fetch_answers_all_requests_in_hand(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_one_fetch_answers_all_requests_in_hand(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """A hundred notifications in hand cost one fetch and one publication."""
     bench = make_bench(found())
-    outcomes = await bench.step([request_of() for _ in range(100)])
+    outcomes = emitted(await bench.step([request_of() for _ in range(100)]))
     assert len(bench.graph.asked) == 1
     assert [len(outcome.stages) for outcome in outcomes] == [4] + [0] * 99
 
 
-async def test_a_record_was_received_when_its_oldest_request_was(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_record_was_received_when_its_oldest_request_was(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """Freshness counts from the first notification that waits for the version, wherever it stands among them."""
     waiting = [request_of(age=timedelta(minutes=minutes)) for minutes in (2, 7, 0)]
-    outcomes = await make_bench(found()).step(waiting)
-    record = orjson.loads(outcomes[0].stages[0][0].value)
+    outcomes = emitted(await make_bench(found()).step(waiting))
+    record = orjson.loads(outcomes[0].stages[0][0].value or b"")
     assert record["receivedAt"] == iso(START - timedelta(minutes=7))
 
 
-async def test_a_live_request_is_spared_a_re_publication(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_live_request_is_spared_a_re_publication(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """The version everybody has is not published again for a notification; a newer one is."""
     bench = make_bench(found(3), found(3), found(4))
     seen = [topics_of((await bench.settled(request_of()))[0])[0] for _ in range(3)]
@@ -179,49 +195,53 @@ async def test_a_live_request_is_spared_a_re_publication(make_bench: Any, reques
 
 @pytest.mark.parametrize("source", ["reconcile", "backfill", "replay", "lookup", "release"])
 async def test_whoever_asks_on_purpose_gets_a_publication(
-    make_bench: Any, request_of: Any, found: Any, source: str
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf, source: str
 ) -> None:
     """Reconcile, back-fill, replay, look-up and release always publish, marked as a repeat."""
     bench = make_bench(found())
     await bench.settled(request_of())
-    (outcome,) = await bench.settled(request_of(source=source))
+    (outcome,) = emitted(await bench.settled(request_of(source=source)))
     assert len(outcome.stages) == 4
     assert ("ringback_replay", b"true") in outcome.stages[0][0].headers
 
 
 async def test_a_released_notification_gets_a_publication_however_old_it_is(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """A release has the bytes of the notification it was; its header says who asks now: in bulk, and on purpose."""
     bench = make_bench(found())
     await bench.settled(request_of())
-    (outcome,) = await bench.settled(request_of(age=timedelta(days=10), headers=(("ringback_replay", b"true"),)))
+    (outcome,) = emitted(
+        await bench.settled(request_of(age=timedelta(days=10), headers=(("ringback_replay", b"true"),)))
+    )
     assert len(outcome.stages) == 4
     assert bench.graph.asked[-1][-1] is True
 
 
-async def test_a_publication_that_was_never_acked_spares_nobody(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_publication_that_was_never_acked_spares_nobody(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """Cancelled between fetch and ack: the redelivered request publishes, and so does a new notification."""
     bench, asked = make_bench(found()), request_of()
     for request in (asked, asked, request_of()):
-        (outcome,) = await bench.step([request])
+        (outcome,) = emitted(await bench.step([request]))
         assert len(outcome.stages) == 4
         assert ("ringback_replay", b"true") not in outcome.stages[0][0].headers
 
 
 async def test_a_publication_that_the_broker_refused_spares_nobody(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """Dead-lettered as too large: the next notification of the call publishes again."""
     bench = make_bench(found())
     await bench.step([request_of()])
     bench.published.acked([Reject(Reason.TOO_LARGE, "TooLarge")])
-    (outcome,) = await bench.step([request_of()])
+    (outcome,) = emitted(await bench.step([request_of()]))
     assert len(outcome.stages) == 4
 
 
 async def test_an_older_acked_version_does_not_replace_a_newer_one(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """A replayed step's late acknowledgement never takes the memory back."""
     bench = make_bench(found(3), found(4), found(4))
@@ -232,29 +252,31 @@ async def test_an_older_acked_version_does_not_replace_a_newer_one(
     assert deferral(outcome)[1] is Reason.VERSION_UNCHANGED
 
 
-async def test_the_canary_never_reaches_the_open_topics(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_the_canary_never_reaches_the_open_topics(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """It walks the path as far as the restricted record, and spares nobody a publication."""
     bench = make_bench(found())
     (outcome,) = await bench.settled(request_of(source="canary"))
     assert topics_of(outcome) == [[RECORDS.name]]
-    (outcome,) = await bench.step([request_of()])
+    (outcome,) = emitted(await bench.step([request_of()]))
     assert len(outcome.stages) == 4
 
 
 async def test_an_older_version_than_asked_for_is_published_and_looked_at_again(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """What came is published; the request looks again three times, then is satisfied and counted."""
     bench = make_bench(found(3))
-    (outcome,) = await bench.step([request_of(min_version=4)])
+    (outcome,) = emitted(await bench.step([request_of(min_version=4)]))
     assert topics_of(outcome)[-1] == [FETCH_RETRY_2M.name]
     assert len(outcome.stages) == 5
     assert deferral(outcome)[1] is Reason.VERSION_BEHIND
-    (outcome,) = await bench.step([request_of(min_version=4, tried=(3, Reason.VERSION_BEHIND))])
+    (outcome,) = emitted(await bench.step([request_of(min_version=4, tried=(3, Reason.VERSION_BEHIND))]))
     assert (outcome.accounting, outcome.reason) == (Accounting.SATISFIED, Reason.VERSION_BEHIND)
 
 
-async def test_an_unknown_tenant_gets_ten_minutes(make_bench: Any, request_of: Any) -> None:
+async def test_an_unknown_tenant_gets_ten_minutes(make_bench: MakeBench, request_of: RequestOf) -> None:
     """The tenants file may lag behind a subscription: five looks, two minutes apart; Graph is never asked."""
     bench = make_bench(NOT_FOUND, known=False)
     for looked in range(5):
@@ -264,7 +286,7 @@ async def test_an_unknown_tenant_gets_ten_minutes(make_bench: Any, request_of: A
     assert bench.graph.asked == []
 
 
-async def test_five_403_in_a_row_pause_the_tenant(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_five_403_in_a_row_pause_the_tenant(make_bench: MakeBench, request_of: RequestOf, found: FoundOf) -> None:
     """From then on one probe a minute; the others are put aside, their attempts unchanged."""
     bench = make_bench(*[FORBIDDEN] * 6, found())
     for _ in range(5):
@@ -284,7 +306,9 @@ async def test_five_403_in_a_row_pause_the_tenant(make_bench: Any, request_of: A
     assert topics_of((await bench.step([request_of(min_version=3)]))[0]) == []
 
 
-async def test_a_paused_tenant_is_asked_for_one_record_a_minute(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_paused_tenant_is_asked_for_one_record_a_minute(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """However often it is asked about; the others move aside as they are, their attempts unchanged."""
     bench = make_bench(*[FORBIDDEN] * 5, found())
     assert bench.step.may_ask(request_of())
@@ -302,7 +326,9 @@ async def test_a_paused_tenant_is_asked_for_one_record_a_minute(make_bench: Any,
     assert bench.step.may_ask(request_of())
 
 
-async def test_a_probe_that_fails_is_followed_by_another_a_minute_later(make_bench: Any, request_of: Any) -> None:
+async def test_a_probe_that_fails_is_followed_by_another_a_minute_later(
+    make_bench: MakeBench, request_of: RequestOf
+) -> None:
     """The tenant stays paused; the same record, redelivered, is no probe any more."""
     bench = make_bench(FORBIDDEN)
     for _ in range(5):
@@ -317,7 +343,7 @@ async def test_a_probe_that_fails_is_followed_by_another_a_minute_later(make_ben
     assert bench.step.may_ask(request_of())
 
 
-async def test_what_is_put_aside_is_judged_when_it_is_tried(make_bench: Any, request_of: Any) -> None:
+async def test_what_is_put_aside_is_judged_when_it_is_tried(make_bench: MakeBench, request_of: RequestOf) -> None:
     """Poison moves as it is: refused at the door it would be refused by the thousand before a halt is noticed.
 
     What waits for a read of its call was tried, and is refused.
@@ -327,12 +353,13 @@ async def test_what_is_put_aside_is_judged_when_it_is_tried(make_bench: Any, req
     foreign = request_of(key=TENANT.encode() + b"|another")
     moved = bench.step.move(foreign, FETCH_ASIDE.name)
     assert deferral(moved)[:2] == (FETCH_ASIDE.name, Reason.TENANT_PAUSED)
+    (moved,) = emitted([moved])
     assert (moved.stages[0][0].key, moved.stages[0][0].value) == (foreign.key, foreign.value)
     assert bench.step.slow(foreign, b"r.1.0") == bench.step.busy(foreign, None) == Reject(Reason.SCHEMA_INVALID, "key")
     assert not bench.step.may_ask(request_of())
 
 
-async def test_an_operators_pause_is_obeyed(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_an_operators_pause_is_obeyed(make_bench: MakeBench, request_of: RequestOf, found: FoundOf) -> None:
     """A tenant paused by an operator is not asked, not even by a probe."""
     bench = make_bench(found())
     bench.operator_pauses[TENANT] = timedelta(minutes=20)
@@ -341,7 +368,9 @@ async def test_an_operators_pause_is_obeyed(make_bench: Any, request_of: Any, fo
     assert bench.graph.asked == []
 
 
-async def test_a_long_retry_after_of_the_tenant_pauses_it(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_long_retry_after_of_the_tenant_pauses_it(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """Nothing is asked before Retry-After has passed, not even by a probe."""
     bench = make_bench(Throttled(f"tenant:{TENANT}", 300.0), found())
     (outcome,) = await bench.step([request_of()])
@@ -350,20 +379,24 @@ async def test_a_long_retry_after_of_the_tenant_pauses_it(make_bench: Any, reque
     await bench.step([request_of()])
     assert len(bench.graph.asked) == 1
     bench.clock.advance(seconds=2)
-    (outcome,) = await bench.step([request_of()])
+    (outcome,) = emitted(await bench.step([request_of()]))
     assert len(outcome.stages) == 4
 
 
 @pytest.mark.parametrize(
     "failure", [Throttled(f"tenant:{TENANT}", 5.0), Throttled(f"record:{TENANT}|{CALL}", 300.0), Transient("away")]
 )
-async def test_what_may_pass_soon_is_left_to_the_runtime(make_bench: Any, request_of: Any, failure: Transient) -> None:
+async def test_what_may_pass_soon_is_left_to_the_runtime(
+    make_bench: MakeBench, request_of: RequestOf, failure: Transient
+) -> None:
     """A short Retry-After, one of a record alone and a failing Graph: the step raises, nothing is decided."""
     with pytest.raises(type(failure)):
         await make_bench(failure).step([request_of()])
 
 
-async def test_a_request_that_alone_keeps_failing_goes_to_the_tiers_for_a_day(make_bench: Any, request_of: Any) -> None:
+async def test_a_request_that_alone_keeps_failing_goes_to_the_tiers_for_a_day(
+    make_bench: MakeBench, request_of: RequestOf
+) -> None:
     """After ten seconds, three times after two minutes, then hourly; then the dead letters."""
     bench = make_bench(NOT_FOUND)
     assert deferral(bench.step.exhausted(request_of(), 4))[:2] == (FETCH_RETRY_10S.name, Reason.UPSTREAM_ERROR)
@@ -372,7 +405,9 @@ async def test_a_request_that_alone_keeps_failing_goes_to_the_tiers_for_a_day(ma
     assert bench.step.exhausted(request_of(tried=(28, Reason.UPSTREAM_ERROR)), 4) == Reject(Reason.UPSTREAM_ERROR)
 
 
-async def test_a_record_that_alone_is_throttled_goes_to_the_tiers_for_a_day(make_bench: Any, request_of: Any) -> None:
+async def test_a_record_that_alone_is_throttled_goes_to_the_tiers_for_a_day(
+    make_bench: MakeBench, request_of: RequestOf
+) -> None:
     """It is counted like a failure of its own, so it ends; what is no request is refused."""
     bench = make_bench(NOT_FOUND)
     assert deferral(bench.step.throttled(request_of(), 5.0))[:2] == (FETCH_RETRY_10S.name, Reason.THROTTLED)
@@ -383,7 +418,7 @@ async def test_a_record_that_alone_is_throttled_goes_to_the_tiers_for_a_day(make
     assert bench.step.throttled(foreign, 5.0) == Reject(Reason.SCHEMA_INVALID, "key")
 
 
-async def test_what_exceeds_its_tenants_share_moves_as_it_is(make_bench: Any, request_of: Any) -> None:
+async def test_what_exceeds_its_tenants_share_moves_as_it_is(make_bench: MakeBench, request_of: RequestOf) -> None:
     """Nothing is counted, and nothing that it had waited for goes along."""
     bench = make_bench(NOT_FOUND)
     where, why, headers = deferral(bench.step.move(request_of(tried=(1, Reason.NOT_FOUND)), FETCH_ASIDE.name))
@@ -391,7 +426,7 @@ async def test_what_exceeds_its_tenants_share_moves_as_it_is(make_bench: Any, re
     assert "ringback_due" not in headers
 
 
-async def test_what_nobody_waits_for_is_not_moved(make_bench: Any, request_of: Any) -> None:
+async def test_what_nobody_waits_for_is_not_moved(make_bench: MakeBench, request_of: RequestOf) -> None:
     """Neither the canary nor what Graph keeps no longer: it would wait for its tenant for ever."""
     bench = make_bench(NOT_FOUND)
     assert bench.step.move(request_of(source="canary"), FETCH_ASIDE.name) == Drop(Reason.CANARY)
@@ -401,7 +436,7 @@ async def test_what_nobody_waits_for_is_not_moved(make_bench: Any, request_of: A
 
 
 async def test_a_request_that_waits_for_a_read_comes_again_no_sooner_than_after_a_second(
-    make_bench: Any, request_of: Any
+    make_bench: MakeBench, request_of: RequestOf
 ) -> None:
     """However fast Graph's slowness passes: the lane would be full of copies of one hanging read."""
     bench = make_bench(NOT_FOUND, time_scale=600)
@@ -411,7 +446,9 @@ async def test_a_request_that_waits_for_a_read_comes_again_no_sooner_than_after_
     assert longest_waits(1)[FETCH_RETRY_10S] == 10.0
 
 
-async def test_a_copy_stands_for_a_read_that_takes_long_and_ends_after_a_day(make_bench: Any, request_of: Any) -> None:
+async def test_a_copy_stands_for_a_read_that_takes_long_and_ends_after_a_day(
+    make_bench: MakeBench, request_of: RequestOf
+) -> None:
     """It names the read, which is held against it; waiting on for the same read is not."""
     bench = make_bench(NOT_FOUND)
     where, why, headers = deferral(bench.step.slow(request_of(), b"r.1.0"))
@@ -424,10 +461,10 @@ async def test_a_copy_stands_for_a_read_that_takes_long_and_ends_after_a_day(mak
     assert bench.step.slow(request_of(tried=(28, Reason.SLOW)), b"r.3.0") == Reject(Reason.SLOW)
 
 
-async def test_a_deferred_request_keeps_its_bytes_and_identity(make_bench: Any, request_of: Any) -> None:
+async def test_a_deferred_request_keeps_its_bytes_and_identity(make_bench: MakeBench, request_of: RequestOf) -> None:
     """The value byte for byte, the key and the event's own headers; the trace of the last hop is left behind."""
     asked: Received = request_of(headers=(("ce_id", b"x"), ("traceparent", b"00-1-2-01"), ("null", None)))
-    (outcome,) = await make_bench(NOT_FOUND).step([asked])
+    (outcome,) = emitted(await make_bench(NOT_FOUND).step([asked]))
     message = outcome.stages[0][0]
     assert (message.key, message.value) == (asked.key, asked.value)
     assert [name for name, _ in message.headers] == [
@@ -439,7 +476,7 @@ async def test_a_deferred_request_keeps_its_bytes_and_identity(make_bench: Any, 
     ]
 
 
-async def test_the_due_time_is_divided_by_the_time_scale(make_bench: Any, request_of: Any) -> None:
+async def test_the_due_time_is_divided_by_the_time_scale(make_bench: MakeBench, request_of: RequestOf) -> None:
     """Two minutes in production, two seconds in a demo at scale 60."""
     for scale, wait in ((1.0, 120_000), (60.0, 2_000)):
         bench = make_bench(NOT_FOUND, time_scale=scale)
@@ -447,9 +484,13 @@ async def test_the_due_time_is_divided_by_the_time_scale(make_bench: Any, reques
         assert int(deferral(outcome)[2]["ringback_due"]) - int(bench.clock.now().timestamp() * 1000) == wait
 
 
-async def test_bulk_requests_ask_in_the_bulk_lane(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_bulk_requests_ask_in_the_bulk_lane(make_bench: MakeBench, request_of: RequestOf, found: FoundOf) -> None:
     """Whatever came by the bulk lane, or from a source that works in bulk, leaves the budget to live requests."""
     bench = make_bench(found())
-    for asked in ({}, {"topic": FETCH_BULK}, {"source": "backfill", "topic": FETCH_RETRY_2M}, {"source": "lookup"}):
-        await bench.step([request_of(**asked)])
+    in_bulk = (
+        *(request_of(), request_of(topic=FETCH_BULK)),
+        *(request_of(source="backfill", topic=FETCH_RETRY_2M), request_of(source="lookup")),
+    )
+    for asked in in_bulk:
+        await bench.step([asked])
     assert [bulk for _, bulk in bench.graph.asked] == [False, True, True, False]

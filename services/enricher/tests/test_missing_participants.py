@@ -4,7 +4,9 @@ from typing import Any
 
 import orjson
 import pytest
+from ringback_common.outcomes import Received
 from ringback_events.topics import CALLS, RECORDS
+from ringback_testing.fetch_bench import Bench, FoundOf, MakeBench, RequestOf, emitted
 from ringback_testing.graph_records import side, user
 
 TWO = [
@@ -13,11 +15,12 @@ TWO = [
 WITHHELD = [TWO[0] | {"callee": side(user("anonymous", None))}]
 
 
-async def anomaly(bench: Any, request: Any) -> object:
+async def anomaly(bench: Bench, request: Received) -> object:
     """What the restricted record and the open call say alike."""
-    (outcome,) = await bench.step([request])
+    (outcome,) = emitted(await bench.step([request]))
     published = {
-        stage[0].topic: orjson.loads(stage[0].value)["anomalies"] for stage in (outcome.stages[0], outcome.stages[-1])
+        stage[0].topic: orjson.loads(stage[0].value or b"")["anomalies"]
+        for stage in (outcome.stages[0], outcome.stages[-1])
     }
     assert published[RECORDS.name] == published[CALLS.name]
     return published[RECORDS.name]["participantsMissing"]
@@ -28,7 +31,7 @@ async def anomaly(bench: Any, request: Any) -> object:
     ("told", "missing"), [(None, True), ({"participants_v2": []}, False), ({"participants_v2": None}, False)]
 )
 async def test_a_group_call_without_the_list_says_so(
-    make_bench: Any, request_of: Any, found: Any, kind: Any, told: Any, *, missing: bool
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf, kind: Any, told: Any, *, missing: bool
 ) -> None:
     """An empty list is one: Graph says then that nobody is listed."""
     graph = found(type=kind)
@@ -39,7 +42,7 @@ async def test_a_group_call_without_the_list_says_so(
 
 @pytest.mark.parametrize(("sessions", "missing"), [(TWO, False), (WITHHELD, True)])
 async def test_a_peer_to_peer_call_lacks_the_list_only_where_its_sides_do_not_tell_who_they_are(
-    make_bench: Any, request_of: Any, found: Any, sessions: Any, *, missing: bool
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf, sessions: Any, *, missing: bool
 ) -> None:
     """No list is asked for where they do."""
     graph = found(type="peerToPeer", sessions=sessions)

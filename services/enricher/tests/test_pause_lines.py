@@ -10,12 +10,13 @@ from ringback_common.outcomes import Reason
 from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.core.tenants import FORBIDDEN_IN_A_ROW, UNEXPECTED_CALLS, Signal
 from ringback_enricher.gate import TenantGate
+from ringback_testing.fetch_bench import MakeBench
 
 CALLS = [f"e523d2ed-2966-4b6b-925b-75000000000{number}" for number in range(9)]
 
 
 @pytest.fixture
-def gate(make_bench: Any, caplog: pytest.LogCaptureFixture) -> TenantGate:
+def gate(make_bench: MakeBench, caplog: pytest.LogCaptureFixture) -> TenantGate:
     """A gate whose lines are heard."""
     caplog.set_level(logging.INFO, "ringback_enricher")
     gate: TenantGate = make_bench(FetchFailure(Reason.NOT_FOUND)).gate

@@ -16,8 +16,8 @@ from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
 from ringback_enricher.core.derive.rules import CQD_2026_1
 from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.inventory import Inventory, RecordPosition, RederivationPlan, Selection
-from ringback_enricher.core.publishing import publication
-from ringback_enricher.core.rederivation import rederive
+from ringback_enricher.core.publishing import Tokenizer, publication
+from ringback_enricher.core.rederivation import Countries, rederive
 from ringback_enricher.rederive.progress import Progress
 from ringback_enricher.rederive.report import RederivationReport
 from ringback_events.keys import call_key
@@ -28,8 +28,8 @@ FETCHED = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 LARGEST = 2**26
 SINCE = FETCHED - timedelta(days=1)
 AFTER = RuleSet(CQD_2026_1, SiteMap([("10.20.0.0/16", "New Street")]), 5)
-NOWHERE = lambda _tenant: ()  # noqa: E731 - the countries of a tenant that names none
-NOBODY = lambda _record: lambda _party: None  # noqa: E731 - the shape of a tokenizer, without one
+NOWHERE: Countries = lambda _tenant: ()  # noqa: E731 - the countries of a tenant that names none
+NOBODY: Tokenizer = lambda _record: lambda _party: None  # noqa: E731 - the shape of a tokenizer, without one
 
 Noted = list[tuple[bytes, int, int, bool]]
 """Key, version, revision, and whether its open call is there."""

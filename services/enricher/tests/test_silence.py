@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from ringback_common.errors import Transient
@@ -18,12 +17,13 @@ from ringback_enricher.core.tenants import (
     throttle,
     unanswered,
 )
+from ringback_testing.fetch_bench import Bench, FoundOf, MakeBench, RequestOf
 from ringback_testing.graph_records import TENANT
 
 OTHER = "another tenant"
 
 
-async def _silence(bench: Any, calls: int = SILENT_CALLS) -> None:
+async def _silence(bench: Bench, calls: int = SILENT_CALLS) -> None:
     """Reads of that many calls in all go unanswered; the last one is the step's own."""
     for number in range(calls - 1):
         assert not bench.gate.unanswered(TENANT, f"other-{number}")
@@ -51,7 +51,9 @@ def test_any_answer_ends_the_silence(signal: Signal) -> None:
     assert observe(unanswered(OPEN, "a"), signal, 31.0, PROBE_SECONDS).unanswered == frozenset()
 
 
-async def test_the_step_puts_a_silent_tenant_s_records_aside(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_the_step_puts_a_silent_tenant_s_records_aside(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """The fifth is put aside instead of tried again, those after it without asking; an answered probe ends it."""
     bench = make_bench(Transient("TimeoutError"), found())
     await _silence(bench)
@@ -67,7 +69,9 @@ async def test_the_step_puts_a_silent_tenant_s_records_aside(make_bench: Any, re
     assert bench.gate.paused() == {}
 
 
-async def test_a_probe_that_is_not_answered_leaves_the_tenant_paused(make_bench: Any, request_of: Any) -> None:
+async def test_a_probe_that_is_not_answered_leaves_the_tenant_paused(
+    make_bench: MakeBench, request_of: RequestOf
+) -> None:
     """For another minute, its record put aside once more; nobody else is asked for it."""
     bench = make_bench(Transient("TimeoutError"))
     await _silence(bench)
@@ -82,7 +86,9 @@ async def test_a_probe_that_is_not_answered_leaves_the_tenant_paused(make_bench:
     assert len(bench.graph.asked_for) == 2
 
 
-async def test_the_tenant_and_one_other_are_asked_once_for_all_who_wait(make_bench: Any, request_of: Any) -> None:
+async def test_the_tenant_and_one_other_are_asked_once_for_all_who_wait(
+    make_bench: MakeBench, request_of: RequestOf
+) -> None:
     """Many reads time out together; one question answers for all of them."""
     bench = make_bench(Transient("TimeoutError"))
     await _silence(bench)
@@ -91,8 +97,10 @@ async def test_the_tenant_and_one_other_are_asked_once_for_all_who_wait(make_ben
     assert sorted(bench.graph.asked_for) == sorted([TENANT, OTHER])
 
 
-@pytest.mark.parametrize("reaches", [set(), {TENANT, OTHER}, {TENANT}])
-async def test_nobody_is_paused_when_graph_is_away_or_back(make_bench: Any, request_of: Any, reaches: set[str]) -> None:
+@pytest.mark.parametrize("reaches", [set[str](), {TENANT, OTHER}, {TENANT}])
+async def test_nobody_is_paused_when_graph_is_away_or_back(
+    make_bench: MakeBench, request_of: RequestOf, reaches: set[str]
+) -> None:
     """It answers neither, or the tenant as well: the runtime tries again and its breaker counts; asked every 5 s."""
     bench = make_bench(Transient("TimeoutError"))
     bench.graph.reaches = reaches
@@ -104,7 +112,7 @@ async def test_nobody_is_paused_when_graph_is_away_or_back(make_bench: Any, requ
     assert bench.gate.paused() == {}
 
 
-async def test_a_witness_that_could_not_ask_proves_nothing(make_bench: Any, request_of: Any) -> None:
+async def test_a_witness_that_could_not_ask_proves_nothing(make_bench: MakeBench, request_of: RequestOf) -> None:
     """Graph may be away for everybody: the breaker waits in place, nothing is driven through the tiers."""
     bench = make_bench(Transient("TimeoutError"))
     bench.graph.without_token = {OTHER}
@@ -115,7 +123,7 @@ async def test_a_witness_that_could_not_ask_proves_nothing(make_bench: Any, requ
     assert bench.gate.paused() == {}
 
 
-async def test_one_sick_record_asks_nobody(make_bench: Any, request_of: Any) -> None:
+async def test_one_sick_record_asks_nobody(make_bench: MakeBench, request_of: RequestOf) -> None:
     """However often it is tried again, and four calls are no silence."""
     bench = make_bench(Transient("TimeoutError"))
     await _silence(bench, SILENT_CALLS - 1)

@@ -1,12 +1,13 @@
 """A notification that brings nothing newer: Graph may serve a stale version, so it is asked once more."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received
 from ringback_enricher.adapters.graph import FetchFailure
 from ringback_events.topics import FETCH_RETRY_2M
 from ringback_graph.answers import Current
+from ringback_testing.fetch_bench import FoundOf, MakeBench, RequestOf, emitted
 
 
 def _deferred(outcome: Outcome, request: Received) -> Received:
@@ -17,7 +18,7 @@ def _deferred(outcome: Outcome, request: Received) -> Received:
     return Received(message.topic, 0, 7, 0, message.key, message.value, message.headers)
 
 
-def _reasons(outcomes: list[Outcome]) -> list[tuple[Accounting, Reason | None]]:
+def _reasons(outcomes: Sequence[Outcome]) -> list[tuple[Accounting, Reason | None]]:
     return [(outcome.accounting, outcome.reason) for outcome in outcomes if isinstance(outcome, Emit)]
 
 
@@ -27,21 +28,21 @@ SPARED = (Accounting.SATISFIED, None)
 
 
 async def test_a_newer_version_that_graph_serves_late_is_published(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """Version 3 is published, version 4 notified, Graph still serves 3: two minutes later it is asked, and has 4."""
     bench = make_bench(found(3), found(3), Current(4), found(4))
     await bench.settled(request_of())
     notified = request_of()
-    outcomes = await bench.settled(notified)
+    outcomes = emitted(await bench.settled(notified))
     assert _reasons(outcomes) == [CHECKED_LATER]
     assert dict(outcomes[0].stages[0][0].headers)["ringback_known_version"] == b"3"
-    (outcome,) = await bench.settled(_deferred(outcomes[0], notified))
+    (outcome,) = emitted(await bench.settled(_deferred(outcomes[0], notified)))
     assert (len(outcome.stages), bench.graph.asked_versions, len(bench.graph.asked)) == (4, 1, 3)
 
 
 async def test_a_version_that_has_not_risen_costs_one_small_request_and_no_other_check(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """Asked once more means once."""
     bench = make_bench(found(3), found(3), Current(3))
@@ -52,7 +53,7 @@ async def test_a_version_that_has_not_risen_costs_one_small_request_and_no_other
     assert (bench.graph.asked_versions, len(bench.graph.asked)) == (1, 2)
 
 
-async def test_one_check_of_a_call_is_outstanding(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_one_check_of_a_call_is_outstanding(make_bench: MakeBench, request_of: RequestOf, found: FoundOf) -> None:
     """Of fifty notifications, together and later, one is deferred; after its time another may be."""
     bench = make_bench(found(3))
     await bench.settled(request_of())
@@ -64,19 +65,21 @@ async def test_one_check_of_a_call_is_outstanding(make_bench: Any, request_of: A
     assert _reasons(await bench.step([request_of()])) == [CHECKED_LATER]
 
 
-async def test_a_check_beside_a_notification_reads_the_record(make_bench: Any, request_of: Any, found: Any) -> None:
+async def test_a_check_beside_a_notification_reads_the_record(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
     """Both are answered by one read."""
     bench = make_bench(found(3), found(3), found(4))
     await bench.settled(request_of())
     notified = request_of()
     (outcome,) = await bench.settled(notified)
-    outcomes = await bench.step([_deferred(outcome, notified), request_of()])
+    outcomes = emitted(await bench.step([_deferred(outcome, notified), request_of()]))
     assert [len(each.stages) for each in outcomes] == [4, 0]
     assert bench.graph.asked_versions == 0
 
 
 async def test_a_check_that_fails_is_patient_as_any_read_and_stays_a_check(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """A 404 to the version is deferred as a 404 to the record; then the version is asked for again."""
     bench = make_bench(found(3), found(3), FetchFailure(Reason.NOT_FOUND), Current(3))
@@ -90,7 +93,7 @@ async def test_a_check_that_fails_is_patient_as_any_read_and_stays_a_check(
 
 
 async def test_a_notification_that_comes_while_a_check_is_due_has_it_repeated(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """Version 4 is announced a moment before the check, and Graph still serves 3 to both: the check comes once more."""
     bench = make_bench(found(3), found(3), found(3), Current(3), Current(4), found(4))
@@ -100,16 +103,16 @@ async def test_a_notification_that_comes_while_a_check_is_due_has_it_repeated(
     bench.clock.advance(seconds=119)
     assert _reasons(await bench.step([request_of()])) == [SPARED]
     bench.clock.advance(seconds=1)
-    (repeated,) = await bench.settled(_deferred(check, first))
+    (repeated,) = emitted(await bench.settled(_deferred(check, first)))
     assert _reasons([repeated]) == [CHECKED_LATER]
     assert [name for name, _ in repeated.stages[0][0].headers].count("ringback_known_version") == 1
-    (outcome,) = await bench.settled(_deferred(repeated, first))
+    (outcome,) = emitted(await bench.settled(_deferred(repeated, first)))
     assert len(outcome.stages) == 4
 
 
 @pytest.mark.parametrize("said", [b"", b"x", b"-1", b"9" * 20, None])
 async def test_a_known_version_that_is_none_asks_for_the_record(
-    make_bench: Any, request_of: Any, found: Any, said: bytes | None
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf, said: bytes | None
 ) -> None:
     """Anybody may write a header."""
     bench = make_bench(found(3))
@@ -118,7 +121,7 @@ async def test_a_known_version_that_is_none_asks_for_the_record(
 
 
 async def test_a_check_whose_deferral_was_not_written_is_made_by_the_next(
-    make_bench: Any, request_of: Any, found: Any
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """The assignment was lost before Kafka had it: the notification comes again, and has Graph asked once more."""
     bench = make_bench(found(3))

@@ -1,7 +1,5 @@
 """Answers that are neither a record nor a documented refusal: one tenant's pause it, several tenants' halt."""
 
-from typing import Any
-
 import pytest
 from ringback_common.errors import DeadLetterLimit
 from ringback_common.outcomes import Emit, Reason
@@ -16,6 +14,7 @@ from ringback_enricher.core.tenants import (
     observe,
 )
 from ringback_enricher.gate import TenantGate
+from ringback_testing.fetch_bench import MakeBench, RequestOf
 from ringback_testing.graph_records import TENANT
 
 
@@ -36,7 +35,7 @@ def test_five_calls_in_a_row_pause_a_tenant_and_an_answer_begins_anew() -> None:
     assert (paused.why, paused.next_probe) == ("unexpected_answers", PROBE_SECONDS)
 
 
-def test_refusals_pause_too_and_halt_nothing(make_bench: Any) -> None:
+def test_refusals_pause_too_and_halt_nothing(make_bench: MakeBench) -> None:
     """An incident in which Graph refuses everything passes by itself: each tenant is probed, the process stays up."""
     gate: TenantGate = make_bench(FetchFailure(Reason.NOT_FOUND)).gate
     said = [gate.observe(tenant, Signal.REFUSED, str(call)) for tenant in "abcd" for call in range(UNEXPECTED_CALLS)]
@@ -76,7 +75,7 @@ def test_three_tenants_or_all_active_ones_within_ten_minutes_may_be_our_own_faul
     assert may_be_our_fault(since, active, 0.0) is ours
 
 
-async def test_one_tenants_nonsense_pauses_it_and_halts_nothing(make_bench: Any, request_of: Any) -> None:
+async def test_one_tenants_nonsense_pauses_it_and_halts_nothing(make_bench: MakeBench, request_of: RequestOf) -> None:
     """A hundred malformed records of one tenant: four looks wasted, then it is put aside; nothing is dead-lettered."""
     bench = make_bench(FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body"))
     for call in range(4):
@@ -94,7 +93,7 @@ def _nonsense(gate: TenantGate, tenant: str) -> bool:
     return True in said
 
 
-async def test_nonsense_for_every_active_tenant_halts_the_process(make_bench: Any, request_of: Any) -> None:
+async def test_nonsense_for_every_active_tenant_halts_the_process(make_bench: MakeBench, request_of: RequestOf) -> None:
     """As after a release that can read no record: nothing is decided, and the step says that it must stop."""
     bench = make_bench(FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body"))
     assert not _nonsense(bench.gate, "another tenant")
@@ -105,14 +104,14 @@ async def test_nonsense_for_every_active_tenant_halts_the_process(make_bench: An
     assert bench.gate.paused() == {}
 
 
-def test_after_a_halt_the_tenants_count_anew(make_bench: Any) -> None:
+def test_after_a_halt_the_tenants_count_anew(make_bench: MakeBench) -> None:
     """An operator lets the process go on: it halts again only if several tenants are paused again."""
     gate: TenantGate = make_bench(FetchFailure(Reason.NOT_FOUND)).gate
     assert [_nonsense(gate, tenant) for tenant in "ab"] == [False, True]
     assert [_nonsense(gate, tenant) for tenant in "ab"] == [False, True]
 
 
-def test_a_tenant_idle_for_ten_minutes_is_not_active(make_bench: Any) -> None:
+def test_a_tenant_idle_for_ten_minutes_is_not_active(make_bench: MakeBench) -> None:
     """Whoever answered long ago does not vouch for this process."""
     bench = make_bench(FetchFailure(Reason.NOT_FOUND))
     bench.gate.observe("c", Signal.ANSWERED, "x")
