@@ -98,7 +98,7 @@ class Client:
 
     answer: Reply | AuthFailed | Exception
 
-    async def send(self, _call: Call) -> Reply | AuthFailed:
+    async def send(self, call: Call) -> Reply | AuthFailed:  # noqa: ARG002 - the port has it
         """Answer."""
         if isinstance(self.answer, Exception):
             raise self.answer

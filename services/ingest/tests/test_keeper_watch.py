@@ -21,7 +21,7 @@ def test_success_waits_a_scaled_interval() -> None:
 
 def test_failures_back_off_to_the_interval() -> None:
     """Repeated failures wait longer and longer, never longer than a healthy tenant, and a success ends that."""
-    watch, waits = TenantWatch(), []
+    watch, waits = TenantWatch(), list[float]()
     for _ in range(8):
         watch.judged(FAILING, now=0.0, time_scale=1.0)
         waits.append(watch.due_at)

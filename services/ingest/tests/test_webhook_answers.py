@@ -16,6 +16,7 @@ from ringback_ingest.webhook.core.admission import Status
 from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.unknown_kids import WAIT_SECONDS, UnknownKids
 from ringback_ingest.webhook.entry import NotificationEntry
+from ringback_testing.counters import value_of
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -162,9 +163,9 @@ async def test_an_undecodable_body_of_ours_is_sent_again(
 
     Else 202 and a warning, which names no key id: anybody may have made it up.
     """
-    before = WEBHOOK_ITEMS.labels("undecodable")._value.get()
+    before = value_of(WEBHOOK_ITEMS.labels("undecodable"))
     assert await door.post(query, b"\x1f\x8b\x08") is expected
-    assert WEBHOOK_ITEMS.labels("undecodable")._value.get() == before + 1
+    assert value_of(WEBHOOK_ITEMS.labels("undecodable")) == before + 1
     level = logging.ERROR if expected is Status.UNAVAILABLE else logging.WARNING
     assert [record.levelno for record in caplog.records] == [level]
     assert _fields(caplog) == [{**line, "count": 1}]
@@ -238,7 +239,7 @@ def _fields(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
 
 def _counts() -> dict[str, float]:
     return {
-        name: WEBHOOK_ITEMS.labels(name)._value.get() for name in ("awaiting_key", "unknown_kid", "forged", "accepted")
+        name: value_of(WEBHOOK_ITEMS.labels(name)) for name in ("awaiting_key", "unknown_kid", "forged", "accepted")
     }
 
 

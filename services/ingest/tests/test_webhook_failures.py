@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from ringback_common.metrics import WEBHOOK_ITEMS
+from ringback_testing.counters import value_of
 from ringback_testing.webhook import Connect, RecordingWriter, post, status
 
 Item = Callable[..., dict[str, Any]]
@@ -57,4 +58,4 @@ async def test_each_row_is_answered_counted_and_written(
 
 
 def _count(outcome: str) -> float:
-    return WEBHOOK_ITEMS.labels(outcome)._value.get() if outcome else 0.0
+    return value_of(WEBHOOK_ITEMS.labels(outcome)) if outcome else 0.0

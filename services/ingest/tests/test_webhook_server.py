@@ -11,6 +11,7 @@ from ringback_ingest.webhook.adapters import connection, server
 from ringback_ingest.webhook.adapters.server import HttpServer
 from ringback_ingest.webhook.core.limits import ITEMS
 from ringback_testing import eventually
+from ringback_testing.counters import value_of
 from ringback_testing.webhook import PATH, Connect, RecordingWriter, post, status
 
 Body = Callable[..., bytes]
@@ -76,7 +77,7 @@ async def test_one_deadline_for_body_and_kafka(
 
 def counted(outcome: str) -> float:
     """Items counted so far."""
-    return WEBHOOK_ITEMS.labels(outcome)._value.get()
+    return value_of(WEBHOOK_ITEMS.labels(outcome))
 
 
 async def test_forger_learns_nothing(connect: Connect, writer: RecordingWriter, item: Item, body: Body) -> None:

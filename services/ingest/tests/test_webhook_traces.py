@@ -51,6 +51,7 @@ async def test_server_span_is_the_records_parent(
     assert answers == [Status.ACCEPTED]
     (span,) = exporter.get_finished_spans()
     context = span.get_span_context()
+    assert context is not None
     expected = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
     assert {read_headers(message.headers).traceparent for message in writer.written} == {expected}
     assert (span.kind, span.parent, span.attributes) == (SpanKind.SERVER, None, {"http.response.status_code": 202})

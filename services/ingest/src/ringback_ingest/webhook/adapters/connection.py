@@ -35,7 +35,7 @@ _LINGER_SECONDS = 2.0
 class Responder(Protocol):
     """Answers a POST; to be called exactly once, at once or later."""
 
-    def __call__(self, status: Status) -> None:
+    def __call__(self, status: Status, /) -> None:
         """Answer with a status."""
         ...
 
