@@ -5,7 +5,7 @@ Real are Consumer, BackpressureGate, AsidePolicy, AsideWriter, KeyedRunner and K
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class _Producer:
         self._log, self._clock = log, clock
         self.written: Counter[bytes] = Counter()
 
-    async def send_together(self, messages: Sequence[Message], acked: Any) -> list[int]:
+    async def send_together(self, messages: Sequence[Message], acked: Callable[[int], None]) -> list[int]:
         """Write many in two milliseconds."""
         await asyncio.sleep(0.002)
         stamp = int(self._clock.now().timestamp() * 1000)
@@ -88,7 +88,7 @@ class _World:
             quota=lambda _: RATE,
         )
         lanes = (Lane(FETCH), *(Lane(topic, LaneKind.ASIDE) for topic in FETCH_ASIDES))
-        flow = KeyedFlow("g", lanes, self._step, on_exhausted=lambda *_: Emit(), aside=aside)
+        flow = KeyedFlow("g", lanes, self._step, on_exhausted=lambda _received, _attempts: Emit(), aside=aside)
         self.assignment = Assignment("g", self.clock, str, lambda: None)
         producer: Any = self.producer
         outcome_handler = OutcomeHandler(producer, "s", "g", self.assignment.finish)

@@ -1,5 +1,6 @@
 """What the intake asks of a door, and what it tells it; each without a broker."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -46,7 +47,7 @@ class Parts:
         self.seeks.append(offset)
 
 
-async def _step(records: Any) -> list[Outcome]:
+async def _step(records: Sequence[Received]) -> list[Outcome]:
     return [Emit() for _ in records]
 
 
@@ -56,7 +57,7 @@ def gate() -> tuple[BackpressureGate, Parts]:
     everything: Any = parts
     assignment = Assignment("g", SystemClock(), str, lambda: None)
     assignment.begin({PARTITION: 5})
-    flow = KeyedFlow("g", (Lane(FETCH),), _step, lambda *_: Emit())
+    flow = KeyedFlow("g", (Lane(FETCH),), _step, lambda _received, _attempts: Emit())
     made = BackpressureGate(flow, everything, everything, assignment, SystemClock())
     made.open()
     return made, parts

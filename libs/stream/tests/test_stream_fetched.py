@@ -82,7 +82,11 @@ def test_what_a_poll_finds_paused_or_of_an_earlier_assignment_is_freed_at_once(i
     """Aiokafka takes the records out of the result first, as `getall` does it, and then throws that away."""
     records = fetched(30)
     held = weakref.ref(records)
-    assignment: Any = SimpleNamespace(active=is_active, state_value=lambda _: SimpleNamespace(paused=True))
+
+    def paused(_: TopicPartition) -> SimpleNamespace:
+        return SimpleNamespace(paused=True)
+
+    assignment: Any = SimpleNamespace(active=is_active, state_value=paused)
     given = FetchResult(PLACE, assignment=assignment, partition_records=records, backoff=0)
     of_the_consumer = consumer(given)
     del records

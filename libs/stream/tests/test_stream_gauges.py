@@ -11,6 +11,7 @@ from ringback_stream import telemetry
 from ringback_stream.consume.byte_budget import ByteBudget
 from ringback_stream.flows import KeyedFlow, Lane
 from ringback_stream.process.supervisor import FlowSupervisor
+from ringback_testing.counters import value_of
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
 
 GROUP = "gauges"
@@ -26,7 +27,7 @@ async def step(records: Sequence[Received]) -> Sequence[Outcome]:
 def told() -> tuple[float, float]:
     """Bytes in hand, and the age of the oldest claim of more."""
     in_hand, oldest = (gauge.labels(GROUP) for gauge in (telemetry.IN_HAND_BYTES, telemetry.OLDEST_CLAIM))
-    return in_hand._value.get(), oldest._value.get()
+    return value_of(in_hand), value_of(oldest)
 
 
 def test_how_long_the_oldest_claim_has_waited_for_bytes_is_told() -> None:
@@ -37,7 +38,7 @@ def test_how_long_the_oldest_claim_has_waited_for_bytes_is_told() -> None:
 
 
 async def _looks(budget: ByteBudget, clock: VirtualClock) -> list[tuple[float, float]]:
-    flow = KeyedFlow(GROUP, (Lane(FETCH),), step, lambda *_: Emit(), in_hand=budget)
+    flow = KeyedFlow(GROUP, (Lane(FETCH),), step, lambda _received, _attempts: Emit(), in_hand=budget)
     supervisor = FlowSupervisor(NOWHERE, "fetch", flow, UNUSED, UNUSED, clock)
     telling = asyncio.create_task(supervisor._tell(supervisor.assignment))
     async with budget.hold():
@@ -66,14 +67,12 @@ def test_how_long_the_oldest_record_is_unfinished_is_told_by_what_it_waits_for()
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         loop = cast("VirtualTimeLoop", runner.get_loop())
         runner.run(asyncio.sleep(10))
-        flow = KeyedFlow(GROUP, (Lane(FETCH),), step, lambda *_: Emit())
+        flow = KeyedFlow(GROUP, (Lane(FETCH),), step, lambda _received, _attempts: Emit())
         supervisor = FlowSupervisor(NOWHERE, "fetch", flow, UNUSED, UNUSED, VirtualClock(loop))
         supervisor.writer = cast("Any", Waiting())
         supervisor._tell_of(cast("Any", Waiting()))
         now = loop.time()
-    oldest = {
-        why: telemetry.OLDEST_UNFINISHED.labels(GROUP, why)._value.get() for why in ("ready", "writing", "tenant")
-    }
+    oldest = {why: value_of(telemetry.OLDEST_UNFINISHED.labels(GROUP, why)) for why in ("ready", "writing", "tenant")}
     assert oldest == {"ready": now - 6, "writing": now - 2, "tenant": 0}
 
 

@@ -18,8 +18,8 @@ class Model:
 
     start: int
     next_offset: int
-    unfinished: set[int] = field(default_factory=set)
-    deferred_early: set[int] = field(default_factory=set)
+    unfinished: set[int] = field(default_factory=set[int])
+    deferred_early: set[int] = field(default_factory=set[int])
     doubted: int | None = None
     """The offset whose jump was seen once since the last record was taken, or the log was resumed."""
 

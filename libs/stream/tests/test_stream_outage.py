@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +22,7 @@ from ringback_common.outcomes import Emit, Message, Outcome, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import FETCH
+from ringback_stream import compacted, control
 from ringback_stream.aside.policy import PausingPolicy
 from ringback_stream.consume.assignment import Assignment
 from ringback_stream.consume.consumer import Consumer
@@ -30,7 +31,6 @@ from ringback_stream.consume.outcome_handler import OutcomeHandler
 from ringback_stream.flows import KeyedFlow, Lane
 from ringback_stream.publish.client import Client
 from ringback_stream.publish.producer import Producer
-from ringback_stream.shared import control
 from ringback_stream.shared.control import ControlTable
 
 
@@ -90,7 +90,7 @@ class Unreachable(Silent):
 async def a_consumer(client: Silent) -> AsyncGenerator[Consumer]:
     """Of a flow that does nothing, with aiokafka's consumer replaced."""
 
-    async def step(records: list[Received]) -> list[Outcome]:
+    async def step(records: Sequence[Received]) -> list[Outcome]:
         return [Emit() for _ in records]
 
     kafka, clock = KafkaSettings(bootstrap_servers=refusing()), SystemClock()
@@ -100,7 +100,8 @@ async def a_consumer(client: Silent) -> AsyncGenerator[Consumer]:
     outcome_handler = OutcomeHandler(producer, "test", "group", assignment.finish)
     runner = KeyedRunner(flow, outcome_handler, clock, assignment.trackers.is_out_of_order)
     consumer = Consumer(kafka, flow, runner, PausingPolicy(runner), assignment, clock)
-    consumer._subscriber.consumer = client
+    replaced: Any = client
+    consumer._subscriber.consumer = replaced
     try:
         yield consumer
     finally:
@@ -134,7 +135,8 @@ async def test_a_queue_that_an_outage_has_filled_is_no_bug() -> None:
     """What a step made is kept and written later; the process does not end over it."""
     producer = Producer(KafkaSettings(bootstrap_servers=refusing()))
     await producer.stop()
-    producer._client = Full()  # pyright: ignore[reportAttributeAccessIssue] - a fake at aiokafka's edge
+    full: Any = Full()  # at aiokafka's edge
+    producer._client = full
     with pytest.raises(Transient):
         await producer.send(Message(FETCH.name, b"key", b"value"))
 
@@ -188,15 +190,21 @@ async def test_a_control_table_told_to_stop_while_it_reads_leaves_no_reader_open
 ) -> None:
     """Nobody else knows of the reader before it has read all."""
     stopped = asyncio.Event()
-    stop_reader = control.stop_reader
+    stop_reader = compacted.stop_reader
 
     async def seen(reader: AIOKafkaConsumer) -> None:
         await stop_reader(reader)
         stopped.set()
 
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def at_once(_: AIOKafkaConsumer) -> None:
+        pass
+
     monkeypatch.setattr(control, "stop_reader", seen)
-    monkeypatch.setattr(control, "read_to_end", lambda *_: asyncio.Event().wait())
-    monkeypatch.setattr(AIOKafkaConsumer, "start", lambda _: asyncio.sleep(0))
+    monkeypatch.setattr(control, "read_to_end", never)
+    monkeypatch.setattr(AIOKafkaConsumer, "start", at_once)
     nobody: Any = None
     starting = asyncio.create_task(ControlTable(KafkaSettings(bootstrap_servers=refusing()), nobody).start())
     await asyncio.sleep(0.01)

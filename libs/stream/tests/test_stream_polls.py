@@ -1,7 +1,7 @@
 """Polls that fail: counted, shown, bounded in what they cost others; what does not pass ends the process."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -116,7 +116,7 @@ def polling(client: Client, work: Callable[[Consumer, asyncio.Task[None]], Any])
         loop.close()
 
 
-async def step(records: list[Received]) -> list[Emit]:
+async def step(records: Sequence[Received]) -> list[Emit]:
     """Satisfied."""
     return [Emit() for _ in records]
 

@@ -126,6 +126,7 @@ async def _stands_still(watched: WatchedFlow, monkeypatch: pytest.MonkeyPatch) -
         return True
     except TimeoutError:
         return False
+    raise AssertionError("the watch has ended")
 
 
 @pytest.mark.parametrize(("must_take", "still"), [(True, True), (False, False)])
