@@ -78,7 +78,7 @@ def test_the_map_knows_every_building_of_the_simulator(tmp_path: Path) -> None:
 
 def test_the_week_has_days_and_hours(calls: list[CallRecordWire]) -> None:
     """Calls ended on five working days, in many hours of each: what an analyst groups by is there."""
-    ends = [datetime.fromisoformat(call["endDateTime"] or "") for call in calls]
+    ends = [datetime.fromisoformat(call.get("endDateTime") or "") for call in calls]
     hours = Counter((end.date(), end.hour) for end in ends)
     days = Counter(day for day, _ in hours)
     assert sorted(day.weekday() for day in days) == [0, 1, 2, 3, 4]

@@ -322,9 +322,9 @@ def test_the_documented_ways_to_run_the_command_name_what_is_there() -> None:
 
 def test_probes_ask_the_admin_port() -> None:
     """Liveness and readiness are different questions, both on the port that is not routed."""
-    for made in render(KUSTOMIZATIONS[0]):
-        if made["kind"] != "Deployment":
-            continue
+    deployments = [made for made in render(KUSTOMIZATIONS[0]) if made["kind"] == "Deployment"]
+    assert deployments
+    for made in deployments:
         (container,) = made["spec"]["template"]["spec"]["containers"]
         assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "admin"}
         assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "admin"}

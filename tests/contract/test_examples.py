@@ -15,6 +15,7 @@ from ringback_events.examples import projected_examples
 from ringback_events.project import project
 from ringback_events.record import CallRecord
 from ringback_events.topics import CALLS, RECORDS, SESSIONS
+from ringback_testing.json_values import is_list, is_object
 
 pytestmark = pytest.mark.contract
 
@@ -36,7 +37,7 @@ def example(event: str, case: str) -> Any:
 
 def leaves(node: Any) -> Iterator[Any]:
     """Every leaf of a JSON value."""
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else None
+    children = node.values() if is_object(node) else node if is_list(node) else None
     if children is None:
         yield node
         return

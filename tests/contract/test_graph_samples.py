@@ -18,6 +18,7 @@ from ringback_ingest.client_state import CALL_RECORDS, Key, KeyRing, Notificatio
 from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.core.notifications import Arrival, take
 from ringback_testing.graph_samples import SAMPLES, documents, form, metadata_documents, twin
+from ringback_testing.json_values import is_list, is_object
 
 pytestmark = pytest.mark.contract
 
@@ -165,10 +166,10 @@ def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Every text of a document, by the member it stands in."""
-    if isinstance(value, dict):
+    if is_object(value):
         for member, inner in value.items():
             yield from _texts(inner, member)
-    elif isinstance(value, list):
+    elif is_list(value):
         for inner in value:
             yield from _texts(inner, name)
     elif isinstance(value, str):

@@ -49,7 +49,7 @@ PLACE = TopicPartition("callrecords.open.sessions.v1", 7)
 SESSION, MARKER = ("session", "peer-to-peer-0"), ("sessions-completed", "peer-to-peer")
 
 
-def batch(first: int, *values: bytes) -> dict[TopicPartition, list[Any]]:
+def batch(first: int, *values: bytes) -> dict[TopicPartition, list[SimpleNamespace]]:
     """What getmany gives: records of one partition, laid from an offset on."""
     return {PLACE: [SimpleNamespace(offset=offset, value=value) for offset, value in enumerate(values, start=first)]}
 
@@ -100,7 +100,7 @@ async def test_a_rebalance_waits_for_the_batch_of_the_readmes_loop(documented: d
     sessions = documented["Sessions"](act)
     other = published(*SESSION, callId="c2")
 
-    async def take(records: dict[TopicPartition, list[Any]]) -> None:
+    async def take(records: dict[TopicPartition, list[SimpleNamespace]]) -> None:
         async with sessions.turn:
             await sessions.take(group, records)
 

@@ -24,14 +24,17 @@ def test_the_committed_outcome_is_that_of_this_source() -> None:
     ("now", "said"),
     [
         (BEFORE, None),
-        (Outcome(4, BEFORE.cases | {"times": Case("t", "2")}), r"changed \(times\): raise RULES_NUMBER .* `make contr"),
-        (Outcome(5, BEFORE.cases | {"times": Case("t", "2")}), None),
-        (Outcome(4, BEFORE.cases | {"times": Case("other", "2")}), None),
-        (Outcome(4, BEFORE.cases | {"new": Case("n", "1")}), None),
+        (
+            Outcome(4, {**BEFORE.cases, "times": Case("t", "2")}),
+            r"changed \(times\): raise RULES_NUMBER .* `make contr",
+        ),
+        (Outcome(5, {**BEFORE.cases, "times": Case("t", "2")}), None),
+        (Outcome(4, {**BEFORE.cases, "times": Case("other", "2")}), None),
+        (Outcome(4, {**BEFORE.cases, "new": Case("n", "1")}), None),
         (Outcome(4, {"times": Case("t", "2")}), "raise RULES_NUMBER"),
         (Outcome(5, BEFORE.cases), "no case shows why: add one"),
-        (Outcome(5, BEFORE.cases | {"new": Case("n", "1")}), None),
-        (Outcome(3, BEFORE.cases | {"times": Case("t", "2")}), "RULES_NUMBER was 4: it never goes back"),
+        (Outcome(5, {**BEFORE.cases, "new": Case("n", "1")}), None),
+        (Outcome(3, {**BEFORE.cases, "times": Case("t", "2")}), "RULES_NUMBER was 4: it never goes back"),
     ],
 )
 def test_an_outcome_is_replaced_by_that_of_a_greater_number_only(now: Outcome, said: str | None) -> None:

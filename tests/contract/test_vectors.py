@@ -74,4 +74,4 @@ def test_one_person_has_one_token() -> None:
         person = f"{vector['tenant'].lower()} {vector['kid']} {period} {vector['kind']} {vector['canonical']}"
         by_canonical.setdefault(person, set()).add(vector["token"])
     assert all(len(tokens) == 1 for tokens in by_canonical.values())
-    assert len(set.union(*by_canonical.values())) == len(by_canonical)
+    assert len(set[str]().union(*by_canonical.values())) == len(by_canonical)
