@@ -13,6 +13,7 @@ from ringback_faults.contents import children_of
 from ringback_testing import eventually
 from ringback_testing.graph_records import CALL, DOCUMENTED_LINK, documented, meeting
 from ringback_testing.installation import Installation
+from ringback_testing.records import Record
 from ringback_testing.searching import found_in, leaves, personal_values
 from ringback_testing.token_catcher import open_token_catcher
 
@@ -45,7 +46,7 @@ async def test_a_record_is_whole_in_the_restricted_tier_and_nobody_in_the_open_o
         assert found_in(people, *everything(events)) == set()
 
 
-def everything(records: Iterable[Any]) -> list[bytes]:
+def everything(records: Iterable[Record]) -> list[bytes]:
     """Keys, values, and headers with their names."""
     return [
         part or b""
@@ -117,12 +118,12 @@ async def test_the_largest_calls_arrive_whole_in_topics_and_tables(
 async def _sessions_are_whole_on_the_topic(installation: Installation, made: dict[str, Any]) -> None:
     events = await installation.on(SESSIONS, made["callId"])
     assert len({event.partition for event in events}) == 1
-    told = [orjson.loads(event.value) for event in sorted(events, key=lambda event: event.offset)]
+    told = [orjson.loads(event.value or b"") for event in sorted(events, key=lambda event: event.offset)]
     assert [one.get("ordinal") for one in told] == [*range(made["sessions"]), None]
     assert told[-1]["completed"] is True
     assert told[-1]["sessionCount"] == made["sessions"]
     assembler = SessionAssembler()
-    wholes = [assembler.add(read_session_event(event.value), event.offset) for event in events]
+    wholes = [assembler.add(read_session_event(event.value or b""), event.offset) for event in events]
     (whole,) = [one for one in wholes if one is not None]
     assert len(whole.sessions) == made["sessions"]
 

@@ -46,7 +46,7 @@ async def test_no_person_and_no_secret_is_in_logs_metrics_spans_and_dead_letter_
 
 async def _plant(installation: Installation) -> tuple[set[str], list[bytes]]:
     """Bring canaries in by every door; the canaries, and what was read back where they may be."""
-    whole = meeting() | {"id": str(uuid.uuid4())}
+    whole: dict[str, Any] = meeting() | {"id": str(uuid.uuid4())}
     hostile = meeting() | {"id": str(uuid.uuid4()), "sessions@odata.nextLink": "https://canary-host.example/v1.0/x"}
     await installation.install(whole, "own")
     await installation.install(hostile, "untouched")
@@ -62,7 +62,7 @@ async def _plant(installation: Installation) -> tuple[set[str], list[bytes]]:
 
     values = await eventually(refused, 60)
     assert values is not None
-    restricted = [record.value for record in await installation.on(RECORDS, whole["id"])]
+    restricted = [record.value or b"" for record in await installation.on(RECORDS, whole["id"])]
     people = personal_values(whole) | set(POISON.values()) | set(POSTED.values())
     return people, [*values, *restricted, *posted]
 
@@ -127,7 +127,7 @@ async def _outputs(installation: Installation) -> dict[str, bytes]:
     letters = [*await installation.on(INTERNAL_DEAD_LETTERS), *await installation.on(RESTRICTED_DEAD_LETTERS)]
     headers = [part for letter in letters for header in letter.headers for part in (header[0].encode(), header[1])]
     reports = [*await installation.on(STATUS), *await installation.on(AUDIT)]
-    topics = {"dead letters' headers": b"\n".join(headers), "reports": b"\n".join(one.value for one in reports)}
+    topics = {"dead letters' headers": b"\n".join(headers), "reports": b"\n".join(one.value or b"" for one in reports)}
     spans = b"\n".join(installation.collector.exports)
     outputs = logs | metrics | topics | {"spans": spans}
     assert [name for name, octets in outputs.items() if not octets] == []

@@ -1,10 +1,10 @@
 """One call is one trace: from Graph's POST over Kafka and the fetch to the row, across all processes."""
 
 import pytest
-from aiokafka import ConsumerRecord
 from ringback_events.topics import CALLS, FETCH, RECORDS, SESSIONS
 from ringback_testing import eventually
 from ringback_testing.installation import Installation
+from ringback_testing.records import Record
 from ringback_testing.span_collector import CollectedSpan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="session")]
@@ -39,7 +39,7 @@ async def _traced_call(installation: Installation) -> tuple[str, str]:
     return made["callId"], _trace_of(request)
 
 
-def _trace_of(record: ConsumerRecord) -> str:
+def _trace_of(record: Record) -> str:
     return dict(record.headers)["traceparent"].decode().split("-")[1]
 
 

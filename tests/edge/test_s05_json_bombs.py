@@ -118,8 +118,12 @@ ANY_JSON = st.recursive(
 )
 
 
+def _changed(at: int, octets: bytes) -> bytes:
+    return GENUINE.encode()[:at] + octets + GENUINE.encode()[at + len(octets) :]
+
+
 CHANGED = st.builds(
-    lambda at, octets: GENUINE.encode()[:at] + octets + GENUINE.encode()[at + len(octets) :],
+    _changed,
     st.integers(0, len(GENUINE)),
     st.binary(min_size=1, max_size=3),
 )

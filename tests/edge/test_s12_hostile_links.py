@@ -157,7 +157,8 @@ async def test_a_hostile_link_on_a_later_page_is_refused(
     call_id = str(uuid.uuid4())
     good = f"{hostile.url}/v1.0/communications/callRecords/{call_id}/sessions?$skiptoken=a"
     bad = f"https://localhost:{catcher.port}/v1.0/communications/callRecords/{call_id}/sessions?$skiptoken=b"
-    whole, page = record(call_id, **{"sessions@odata.nextLink": good}), {"value": [], "@odata.nextLink": bad}
+    whole = record(call_id, **{"sessions@odata.nextLink": good})
+    page: dict[str, Any] = {"value": [], "@odata.nextLink": bad}
     hostile.answers[call_id] = lambda seen: octets(200, orjson.dumps(page if "skiptoken" in seen.target else whole))
     await fetching.ask(EDGE, call_id)
     assert (await fetching.refused(call_id))["ringback_dlq_reason"] == "hostile_link"
