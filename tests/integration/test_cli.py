@@ -12,6 +12,7 @@ from ringback_common.clock import SystemClock
 from ringback_common.settings import LimitsSettings
 from ringback_events import topics
 from ringback_events.keys import control_key
+from ringback_events.record import CallRecord
 from ringback_local.kafka import Broker
 from ringback_sink.store.handlers import RecordsStep
 from ringback_sink.store.postgres.migrate import migrate
@@ -19,6 +20,7 @@ from ringback_sink.store.postgres.store import PostgresStore
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.call_records import call_record, received
 from ringback_testing.command import Ended, ringback
+from ringback_testing.fixtures import MakeTopics
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -64,7 +66,7 @@ async def drift(kafka: Broker, name: str, configs: dict[str, str]) -> None:
 
 async def test_a_call_a_dead_letter_and_the_status_are_found(
     kafka: Broker,
-    make_topics: Any,
+    make_topics: MakeTopics,
     topic_prefix: str,
     database: str,
     process: ProcessFactory,
@@ -117,7 +119,7 @@ async def test_a_call_a_dead_letter_and_the_status_are_found(
     await eventually(well, timeout=40)
 
 
-async def send(kafka: Broker, prefix: str, record: Any) -> None:
+async def send(kafka: Broker, prefix: str, record: CallRecord) -> None:
     """One good record and one that nobody can read."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
     await producer.start()
@@ -194,7 +196,7 @@ async def test_an_unknown_call_is_said(database: str) -> None:
 
 
 async def test_a_halted_process_is_listed_and_resumed(
-    kafka: Broker, make_topics: Any, topic_prefix: str, kafka_settings: dict[str, str]
+    kafka: Broker, make_topics: MakeTopics, topic_prefix: str, kafka_settings: dict[str, str]
 ) -> None:
     """A halt stands until an operator lifts it; a dry run lifts nothing; lifting what is not halted is a mistake."""
     await make_topics(topics.CONTROL.name, topics.AUDIT.name)

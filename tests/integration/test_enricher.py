@@ -18,16 +18,18 @@ from ringback_events.topics import (
 from ringback_testing import eventually
 from ringback_testing.fetching import SimulatedFetching
 from ringback_testing.graph_records import documented
+from ringback_testing.json_values import is_list, is_object
+from ringback_testing.records import Record
 
 pytestmark = pytest.mark.integration
 
 
 def marks(value: Any) -> set[str]:
     """Every version mark the simulator left in a record."""
-    if isinstance(value, dict):
-        return set().union(*(marks(inner) for inner in value.values())) if value else set()
-    if isinstance(value, list):
-        return set().union(*(marks(inner) for inner in value)) if value else set()
+    if is_object(value):
+        return set[str]().union(*(marks(inner) for inner in value.values())) if value else set()
+    if is_list(value):
+        return set[str]().union(*(marks(inner) for inner in value)) if value else set()
     return {value} if isinstance(value, str) and value.startswith("mark-v") else set()
 
 
@@ -121,12 +123,12 @@ async def test_poison_reaches_the_dead_letters_and_stops_nobody(fetching: Simula
 def texts(value: Any, under: str = "") -> dict[str, set[str]]:
     """Every string of a JSON tree by the name of its member, `@odata` links left out."""
     found: dict[str, set[str]] = {}
-    if isinstance(value, dict):
+    if is_object(value):
         for name, inner in value.items():
             if not name.endswith(("@odata.context", "@odata.nextLink")):
                 for member, strings in texts(inner, name).items():
                     found.setdefault(member, set()).update(strings)
-    elif isinstance(value, list):
+    elif is_list(value):
         for inner in value:
             for member, strings in texts(inner, under).items():
                 found.setdefault(member, set()).update(strings)
@@ -152,8 +154,8 @@ async def test_a_record_as_documented_leaks_nothing_into_the_open_tier(fetching:
         name: strings - kept.get(name, set()) for name, strings in told.items() if strings - kept.get(name, set())
     } == {}
     personal = {text for name in _PERSONAL for text in told[name]} | {document["organizer_v2"]["id"]}
-    restricted = b"".join([each.value for each in await fetching.on(RECORDS, call_id)])
-    opened = b"".join([each.value for topic in (CALLS, SESSIONS) for each in await fetching.on(topic, call_id)])
+    restricted = b"".join([each.value or b"" for each in await fetching.on(RECORDS, call_id)])
+    opened = b"".join([each.value or b"" for topic in (CALLS, SESSIONS) for each in await fetching.on(topic, call_id)])
     assert {text for text in personal if text.encode() in restricted} == personal
     assert {text for text in personal if text.encode() in opened} == set()
 
@@ -196,7 +198,7 @@ async def _is_paused(rig: SimulatedFetching, tenant: int) -> bool:
     return any(dict(each.headers)["ringback_reason"] == b"tenant_paused" for each in await _aside(rig))
 
 
-async def _aside(rig: SimulatedFetching) -> list[Any]:
+async def _aside(rig: SimulatedFetching) -> list[Record]:
     return [each for topic in FETCH_ASIDES for each in await rig.on(topic)]
 
 

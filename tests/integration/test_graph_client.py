@@ -20,6 +20,8 @@ from ringback_graph.records import RecordReader
 from ringback_graph.settings import GraphSettings
 from ringback_graph.subscriptions import Gone, Hint, NewSubscription, NotAccepted, Subscriptions
 from ringback_graph.tenants import Tenant
+from ringback_local.simulator import RunningSimulator
+from ringback_testing.json_values import is_list, is_object
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +69,7 @@ class Control:
 
 
 @pytest.fixture
-async def control(simulator: Any) -> AsyncIterator[Control]:
+async def control(simulator: RunningSimulator) -> AsyncIterator[Control]:
     """A tenant nobody else uses."""
     tenant_id = str(uuid.uuid4())
     async with aiohttp.ClientSession() as session:
@@ -77,7 +79,7 @@ async def control(simulator: Any) -> AsyncIterator[Control]:
 
 
 @pytest.fixture
-def tenant(simulator: Any, control: Control, tmp_path: Path) -> Tenant:
+def tenant(simulator: RunningSimulator, control: Control, tmp_path: Path) -> Tenant:
     """The same tenant as Ringback knows it."""
     (tmp_path / "secret").write_text("planted\n")
     return Tenant.model_validate(
@@ -93,7 +95,7 @@ def tenant(simulator: Any, control: Control, tmp_path: Path) -> Tenant:
 
 
 @pytest.fixture
-async def graph(simulator: Any) -> AsyncIterator[GraphClient]:
+async def graph(simulator: RunningSimulator) -> AsyncIterator[GraphClient]:
     """The client of a fetching process."""
     async with GraphClient.open(GraphSettings(cafile=simulator.ca_file), Role.FETCHER) as client:
         yield client
@@ -101,9 +103,9 @@ async def graph(simulator: Any) -> AsyncIterator[GraphClient]:
 
 def bare(value: Any) -> Any:
     """A value without OData's envelope members, as the simulator hashes it."""
-    if isinstance(value, dict):
+    if is_object(value):
         return {name: bare(each) for name, each in value.items() if not name.endswith(_ENVELOPE)}
-    return [bare(each) for each in value] if isinstance(value, list) else value
+    return [bare(each) for each in value] if is_list(value) else value
 
 
 def content_hash(children: list[Any]) -> str:
@@ -339,7 +341,7 @@ async def webhook() -> AsyncIterator[Callable[[], Awaitable[str]]]:
 
 
 async def test_a_subscription_lives_and_dies(
-    simulator: Any, tenant: Tenant, webhook: Callable[[], Awaitable[str]]
+    simulator: RunningSimulator, tenant: Tenant, webhook: Callable[[], Awaitable[str]]
 ) -> None:
     """Created with the handshake, listed, renewed, refused a second time, deleted, gone."""
     url, ends = await webhook(), datetime.now(UTC) + timedelta(hours=24)
@@ -359,7 +361,7 @@ async def test_a_subscription_lives_and_dies(
         assert await subscriptions.list(tenant) == []
 
 
-async def test_a_webhook_that_does_not_answer_is_told_as_such(simulator: Any, tenant: Tenant) -> None:
+async def test_a_webhook_that_does_not_answer_is_told_as_such(simulator: RunningSimulator, tenant: Tenant) -> None:
     """The failed handshake is told apart from missing rights."""
     ends = datetime.now(UTC) + timedelta(hours=24)
     nowhere = "http://localhost:1/n"

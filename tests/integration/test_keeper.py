@@ -5,7 +5,7 @@ import base64
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ from ringback_local.ports import lease_ports
 from ringback_local.simulator import RunningSimulator
 from ringback_testing import dump_topic, eventually
 from ringback_testing.fixtures import MakeTopics
+from ringback_testing.json_values import is_object
 from ringback_testing.processes import ProcessFactory, RunningProcess
+from ringback_testing.records import Record
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +59,7 @@ class Graph:
     async def subscriptions(self, tenant_id: str) -> list[dict[str, Any]]:
         """What the tenant has now."""
         answer = await self.call("GET", "/control/subscriptions")
-        listed = answer["subscriptions"] if isinstance(answer, dict) else answer
+        listed: list[dict[str, Any]] = answer["subscriptions"] if is_object(answer) else answer
         return [each for each in listed if each["tenantId"] == tenant_id]
 
     def asked(self, tenant_id: str) -> list[tuple[float, int]]:
@@ -132,13 +134,13 @@ class World:
         replacement.write_text(yaml.safe_dump({"version": 1, "tenants": entries}))
         replacement.replace(self.folder / "tenants.yaml")
 
-    async def dump(self, topic: str) -> list[Any]:
+    async def dump(self, topic: str) -> list[Record]:
         """The records of a topic."""
         return await dump_topic(self.bootstrap_servers, self.topics[topic])
 
     async def audit(self, tenant_id: str) -> list[tuple[str, str, str]]:
         """What the audit says about a tenant: action, reason, outcome."""
-        entries = [orjson.loads(record.value) for record in await self.dump(AUDIT.name)]
+        entries = [orjson.loads(record.value or b"") for record in await self.dump(AUDIT.name)]
         return [(e["action"], e["reason"], e["outcome"]) for e in entries if e["tenantId"] == tenant_id]
 
     async def reported(self, tenant_id: str, subscription: str, reason: str | None) -> None:
@@ -169,7 +171,7 @@ async def world(
     simulator: RunningSimulator,
     process: ProcessFactory,
     tmp_path: Path,
-) -> Any:
+) -> AsyncIterator[World]:
     """A webhook that listens, topics, and the simulator."""
     (tmp_path / "keys.json").write_bytes(new_keys_file("k1", secrets.token_bytes(32)))
     topics = await make_topics(*(topic.name for topic in NEEDED))
@@ -200,7 +202,8 @@ async def test_creates_a_subscription_that_delivers(world: World) -> None:
 
     async def announced() -> bool:
         return any(
-            record.key.startswith(tenant.encode()) for record in await world.dump("callrecords.internal.fetch.v1")
+            (record.key or b"").startswith(tenant.encode())
+            for record in await world.dump("callrecords.internal.fetch.v1")
         )
 
     await eventually(announced)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def _spec(name: str, port: int, code: str = ANSWERING, after: Sequence[str] = ()
 
 
 @asynccontextmanager
-async def _running(tmp_path: Path, count: int = 1) -> AsyncIterator[Supervisor]:
+async def _running(tmp_path: Path, count: int = 1) -> AsyncGenerator[Supervisor]:
     with lease_ports(count) as ports:
         names = [f"p{number}" for number in range(count)]
         specs = [

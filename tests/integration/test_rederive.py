@@ -12,7 +12,6 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
-from aiokafka import ConsumerRecord
 from ringback_common.clock import iso
 from ringback_common.outcomes import Message, Reject
 from ringback_common.settings import KafkaSettings
@@ -36,8 +35,10 @@ from ringback_events.topics import (
 from ringback_local.kafka import Broker
 from ringback_sink.store.postgres.migrate import migrate
 from ringback_stream.publish.producer import Producer
-from ringback_testing import ProcessFactory, dump_topic, eventually
+from ringback_testing import ProcessFactory, RunningProcess, dump_topic, eventually
+from ringback_testing.fixtures import MakeTopics
 from ringback_testing.graph_records import TENANT, meeting
+from ringback_testing.records import Record
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -81,7 +82,7 @@ class Rig:
         for stages in versions:
             await self.producer.stages(stages)
 
-    async def start(self, *arguments: str, offset: int = 1, site: str = "New Street") -> Any:
+    async def start(self, *arguments: str, offset: int = 1, site: str = "New Street") -> RunningProcess:
         """Start the command, with a site map of its own and a revision raised by so much."""
         keys, sites, tenants = (self.folder / name for name in ("keys.json", "sites.yaml", "tenants.yaml"))
         tenants.write_text("tenants: []\n")
@@ -104,7 +105,7 @@ class Rig:
         assert await run.exited(60) == code, run.output()
         return next(line for line in run.logs() if "planned" in line)
 
-    async def on(self, topic: Topic) -> list[ConsumerRecord]:
+    async def on(self, topic: Topic) -> list[Record]:
         """Everything that lies on a topic."""
         return await dump_topic(self.broker.bootstrap_servers, self.prefix + topic.name)
 
@@ -141,7 +142,7 @@ class StoredRig(Rig):
 
 @pytest.fixture
 async def rig(
-    kafka: Broker, make_topics: Any, topic_prefix: str, process: ProcessFactory, tmp_path: Path
+    kafka: Broker, make_topics: MakeTopics, topic_prefix: str, process: ProcessFactory, tmp_path: Path
 ) -> AsyncIterator[Rig]:
     """Forty calls, each of two versions, published by the revision before."""
     await make_topics(*NAMES)
@@ -164,8 +165,8 @@ async def stored(rig: Rig, database: str) -> AsyncIterator[StoredRig]:
     }
     store = await rig.process("store", ["ringback-sink", "store"], environment)
     connection = await asyncpg.connect(database)
-    known = (getattr(rig, each.name) for each in fields(rig))
-    stored = StoredRig(*known, connection)
+    known = {each.name: getattr(rig, each.name) for each in fields(rig)}
+    stored = StoredRig(**known, store=connection)
     await stored.stored(RULES_NUMBER)
     yield stored
     await connection.close()
@@ -208,26 +209,26 @@ async def test_what_follows_is_what_a_fetch_would_have_published(rig: Rig) -> No
     assert _published(record) == _written(expected[0][0])
     assert _published(marker) == _written(expected[2][0])
     assert dict(call.headers)["ringback_replay"] == b"true"
-    assert orjson.loads(call.value)["sites"] == ["New Street"]
+    assert orjson.loads(call.value or b"")["sites"] == ["New Street"]
     assert record.timestamp <= marker.timestamp <= call.timestamp
-    entries = [orjson.loads(entry.value) for entry in await rig.on(AUDIT)]
+    entries = [orjson.loads(entry.value or b"") for entry in await rig.on(AUDIT)]
     assert [entry["outcome"] for entry in entries] == ["begun", "done"]
     assert {(entry["tenantId"], entry["reason"], *entry["targets"]) for entry in entries} == {
         (TENANT, "CHG-17", f"revision:{NEXT}")
     }
 
 
-async def _of_revision(rig: Rig, topic: Topic, revision: int, call: int) -> Sequence[Any]:
+async def _of_revision(rig: Rig, topic: Topic, revision: int, call: int) -> Sequence[Record]:
     found = [each for each in await rig.on(topic) if each.key == call_key(TENANT, rig.calls[call])]
     return [each for each in found if read_headers(each.headers).revision == revision]
 
 
-def _published(record: ConsumerRecord) -> tuple[bytes, dict[str, bytes]]:
-    return record.value, dict(record.headers)
+def _published(record: Record) -> tuple[bytes, dict[str, bytes]]:
+    return record.value or b"", dict(record.headers)
 
 
 def _written(message: Message) -> tuple[bytes | None, dict[str, bytes]]:
-    return message.value, dict(message.headers)
+    return message.value or b"", dict(message.headers)
 
 
 async def test_killed_in_the_middle_it_completes_when_run_again(stored: StoredRig) -> None:
@@ -256,7 +257,7 @@ async def test_killed_in_the_middle_it_completes_when_run_again(stored: StoredRi
     digest = await stored.digest()
     assert (await stored.run("--yes"))["published"] == 0
     assert await stored.digest() == digest
-    outcomes = [orjson.loads(entry.value)["outcome"] for entry in await stored.on(AUDIT)]
+    outcomes = [orjson.loads(entry.value or b"")["outcome"] for entry in await stored.on(AUDIT)]
     assert outcomes == ["begun", "begun", "done"]
 
 

@@ -134,9 +134,9 @@ async def test_a_killed_replay_goes_on_where_it_was(operated: Operated, tmp_path
     assert len(asked) == 200
     assert asked.total() <= 240
     assert len({dict(each.headers)["ringback_run"] for each in requests}) == 1
-    assert {orjson.loads(each.value)["source"] for each in requests} == {"replay"}
-    audited = {target for entry in await operated.on(AUDIT) for target in orjson.loads(entry.value)["targets"]}
-    assert audited == {key.decode() for key in asked}
+    assert {orjson.loads(each.value or b"")["source"] for each in requests} == {"replay"}
+    audited = {target for entry in await operated.on(AUDIT) for target in orjson.loads(entry.value or b"")["targets"]}
+    assert audited == {(key or b"").decode() for key in asked}
     assert (await operated.command("replay", *selection, "--json")).document["count"] == 200
 
 

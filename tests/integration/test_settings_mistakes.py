@@ -51,7 +51,7 @@ def test_a_settings_mistake_ends_with_2_and_one_sentence(
     tmp_path: Path, name: str, changes: Mapping[str, str | None], setting: str
 ) -> None:
     """The sentence on stderr names the setting and quotes no secret; nothing else is said, and nothing waited for."""
-    given = {variable: value for variable, value in (usable(tmp_path) | changes).items() if value is not None}
+    given = {variable: value for variable, value in {**usable(tmp_path), **changes}.items() if value is not None}
     ended = subprocess.run(
         installed(COMMANDS[name]), env=clean_environment(given), capture_output=True, text=True, timeout=60, check=False
     )

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import cast
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from ringback_cli.reading import scan
 from ringback_common.errors import Transient
 from ringback_common.settings import KafkaSettings
@@ -61,9 +61,9 @@ async def test_a_reading_ends_when_kafka_goes_away_in_its_middle(
     await create_contract_topics(broker.bootstrap_servers, names=(TOPIC.name,))
     await fill(broker.bootstrap_servers)
     monkeypatch.setattr(ReadStalled, "SECONDS", 2.0)
-    getmany: Any = AIOKafkaConsumer.getmany
+    getmany = cast("Callable[..., Awaitable[object]]", AIOKafkaConsumer.getmany)
 
-    async def then_frozen(consumer: AIOKafkaConsumer, *given: Any, **named: Any) -> Any:
+    async def then_frozen(consumer: AIOKafkaConsumer, *given: TopicPartition, **named: object) -> object:
         batches = await getmany(consumer, *given, **named)
         broker.pause()
         return batches
@@ -79,7 +79,7 @@ async def test_a_reading_ends_when_kafka_goes_away_in_its_middle(
 
 async def fill(bootstrap: str) -> None:
     """One partition of records that do not compress."""
-    producer: Any = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     async with producer:
         for _ in range(RECORDS):
             await producer.send_and_wait(TOPIC.name, os.urandom(SIZE), b"key", partition=0)

@@ -99,7 +99,7 @@ class Rig:
 
     def _later(self, received: Received, read: bytes | None) -> Outcome:
         """Half a second later; the read it stands for stays."""
-        kept: Headers = tuple((name, value) for name, value in received.headers if name == "ringback_read")
+        kept: Headers = tuple((name, value) for name, value in received.headers if name == "ringback_read" and value)
         named: Headers = kept if read is None else (("ringback_read", read),)
         due = str(int(time.time() * 1000) + 500).encode()
         message = Message(FETCH_RETRY_10S.name, received.key or b"", received.value, (*named, ("ringback_due", due)))

@@ -25,7 +25,10 @@ async def test_a_process_joins_by_any_of_its_bootstrap_servers(
         settings = settings_for(servers, topic_prefix)
         step = Recorder(lambda _: Emit())
         flow = KeyedFlow(
-            group=f"g{secrets.token_hex(4)}", lanes=(Lane(FETCH),), step=step, on_exhausted=lambda *_: Emit()
+            group=f"g{secrets.token_hex(4)}",
+            lanes=(Lane(FETCH),),
+            step=step,
+            on_exhausted=lambda _received, _attempts: Emit(),
         )
         async with running(settings, flow):
             await send_all(settings, [Message(FETCH.name, b"tenant|call", b"{}")])

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 
 import pytest
-from aiokafka import ConsumerRecord
 from ringback_common.errors import Throttled, Transient
 from ringback_common.metrics import catalogue
 from ringback_common.outcomes import Accounting, Drop, Emit, Message, Outcome, Reason, Received, Reject
@@ -24,6 +23,7 @@ from ringback_local.kafka import Broker
 from ringback_stream.flows import BatchedFlow, BatchLimits, KeyedFlow, Lane, LaneKind, RetryBudget
 from ringback_testing import dump_topic, eventually
 from ringback_testing.fixtures import MakeTopics
+from ringback_testing.records import Record
 from ringback_testing.streaming import Recorder, committed, producing, running, send_all, settings_for
 
 pytestmark = pytest.mark.integration
@@ -392,7 +392,7 @@ async def test_too_many_rejects_halt_until_the_entry_is_lifted(
     assert len(letters) == len(await dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]))
 
 
-def _offset(letter: ConsumerRecord) -> int:
+def _offset(letter: Record) -> int:
     return int(dict(letter.headers)["ringback_dlq_offset"])
 
 

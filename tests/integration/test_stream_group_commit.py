@@ -42,7 +42,7 @@ async def test_group_commit_acknowledges_many_writers(
     await producer.stop()
     records = await dump_topic(kafka.bootstrap_servers, topics[FETCH.name])
     assert len(records) == 2000
-    places = {(record.key.partition(b"|")[0], record.partition) for record in records}
+    places = {((record.key or b"").partition(b"|")[0], record.partition) for record in records}
     assert len(places) == len({tenant for tenant, _ in places}) == 30
 
 

@@ -2,10 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -34,7 +33,7 @@ def a_flow() -> tuple[KeyedFlow, Recorder]:
     """Of two lanes, in a group of its own."""
     step = Recorder(lambda _: Emit())
     lanes = (Lane(FETCH), Lane(FETCH_BULK, LaneKind.BULK))
-    return KeyedFlow(f"g{secrets.token_hex(4)}", lanes, step, on_exhausted=lambda *_: Emit()), step
+    return KeyedFlow(f"g{secrets.token_hex(4)}", lanes, step, on_exhausted=lambda _received, _attempts: Emit()), step
 
 
 def requests(count: int, mark: str = "") -> list[Message]:
@@ -59,7 +58,7 @@ def joined(process: RunningFlow) -> FlowSupervisor | None:
 
 
 @asynccontextmanager
-async def admin(settings: ProcessSettings) -> AsyncIterator[Any]:
+async def admin(settings: ProcessSettings) -> AsyncGenerator[AIOKafkaAdminClient]:
     """An admin client."""
     client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
     await client.start()
