@@ -58,8 +58,10 @@ class Result:
     @property
     def evidence(self) -> str:
         """The evidence that was demanded, as it was found."""
-        seen = {} if self.verdict is None else self.verdict.evidence
-        return ", ".join(f"{name} {seen.get(name, 0):,.4g}" for name in self.demanded) if self.verdict else ""
+        if self.verdict is None:
+            return ""
+        seen = self.verdict.evidence
+        return ", ".join(f"{name} {seen.get(name, 0):,.4g}" for name in self.demanded)
 
     def figure(self, name: str, digits: str = ".3g") -> str:
         """A figure of the verdict as text; empty if there is none."""

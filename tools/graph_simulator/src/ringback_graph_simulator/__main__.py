@@ -62,7 +62,8 @@ def _options(arguments: list[str] | None) -> Options:
         parser.error(f"a port is a number from 0 to {_LAST_PORT}")
     if chosen["time_scale"] <= 0:
         parser.error("--time-scale must be greater than 0")
-    return Options(**chosen | {"http_hosts": tuple(chosen["http_hosts"])})
+    chosen["http_hosts"] = tuple(chosen["http_hosts"])
+    return Options(**chosen)
 
 
 if __name__ == "__main__":
