@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -58,10 +58,10 @@ class RealKafka:
         timestamp_ms: int | None = None,
     ) -> tuple[int, int]:
         """Have it acknowledged by the broker."""
-        sending = self._producer.send_and_wait(
+        producer = cast("Any", self._producer)  # aiokafka does not type what its futures hold
+        acked: RecordMetadata = await producer.send_and_wait(
             place.topic, value, b"key", place.partition, timestamp_ms, headers=[*headers]
         )
-        acked = cast("RecordMetadata", await sending)  # aiokafka does not type what its futures hold
         assert acked.timestamp is not None
         return acked.offset, acked.timestamp
 

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
-from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient
-from confluent_kafka.admin import ResourcePatternType as Pattern
-from confluent_kafka.admin import ResourceType as Kind
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType as Pattern
+from confluent_kafka.admin._resource import ResourceType as Kind
 from ringback_common.clock import SystemClock
 from ringback_common.metrics import catalogue
 from ringback_common.outcomes import Emit, Message, Outcome, Received
+from ringback_common.settings import KafkaSettings
 from ringback_events.topics import CONTROL, FETCH, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, STATUS
 from ringback_local.kafka import Broker, clients
 from ringback_local.topics import create_contract_topics
+from ringback_stream.consume.consumer import broker_options
 from ringback_stream.process.watchdog import ConsumerStuck, WatchedFlow, watch
 from ringback_stream.shared.connection import most_are_reachable
 from ringback_stream.simple import subscription
@@ -147,8 +150,11 @@ async def test_a_partition_that_is_added_is_read_from_its_beginning(
     kafka: Broker, topic_prefix: str, make_topics: MakeTopics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What lay in it before the group was assigned it, too."""
-    options = subscription.broker_options
-    monkeypatch.setattr(subscription, "broker_options", lambda kafka: options(kafka) | {"metadata_max_age_ms": 2000})  # pyright: ignore[reportUnknownLambdaType]
+
+    def refreshed_soon(kafka: KafkaSettings) -> dict[str, object]:
+        return {**broker_options(kafka), "metadata_max_age_ms": 2000}
+
+    monkeypatch.setattr(subscription, "broker_options", refreshed_soon)
     topics = await make_topics(*NEEDED)
     settings, name, rows = settings_for(kafka.bootstrap_servers, topic_prefix), group(), written()
     async with running(settings, SimpleFlow(name, (FETCH,), rows)) as process:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import orjson
@@ -162,7 +162,7 @@ async def test_the_hardest_strings_arrive(store: Store) -> None:
 
 async def test_nul_becomes_the_replacement_character_and_is_counted(store: Store) -> None:
     """U+0000 in a name and in Graph's JSON is stored as U+FFFD; escaped text that only looks like it stays."""
-    before = NUL_REPLACED._value.get()
+    before = cast("float", NUL_REPLACED._value.get())
     party = call_record(parties=1).parties[0].model_copy(update={"display_name": "a\x00b"})
     record = call_record("c", graph={"nul": "\x00", "text": "\\u0000", "both": "\\\x00"})
     assert await store.take(record.model_copy(update={"parties": [party]})) == [Emit()]

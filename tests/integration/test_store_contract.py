@@ -139,7 +139,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 def a_version(call: str, version: int, revision: int = 1, **facts: Any) -> Version:
     """A version with as many parties as its rank says."""
-    record = decode(received(call_record(call, version=version, revision=revision, **{"parties": version} | facts)))
+    facets: dict[str, Any] = {"parties": version} | facts
+    record = decode(received(call_record(call, version=version, revision=revision, **facets)))
     assert not isinstance(record, Reject)
     return Version(record)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -114,7 +114,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def held(database: str, statement: str) -> AsyncIterator[None]:
+async def held(database: str, statement: str) -> AsyncGenerator[None]:
     """What a statement has locked stays so: an analysis of a large table, or a report that reads it."""
     holding = await asyncpg.connect(database)
     async with holding.transaction():

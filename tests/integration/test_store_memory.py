@@ -53,7 +53,7 @@ def asked_for(limits: LimitsSettings) -> float:
 
     The copies are as many times the largest record as the manifest leaves room for beside the usual limits.
     """
-    usual, always = LimitsSettings(), ITSELF + 2 * BatchLimits().octets / MIB
+    usual, always = LimitsSettings(), ITSELF + 2 * BatchLimits().byte_count / MIB
     copies = (granted() - always - usual.in_hand_bytes / MIB) * limits.record_bytes / usual.record_bytes
     return always + limits.in_hand_bytes / MIB + copies
 

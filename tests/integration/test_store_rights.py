@@ -1,7 +1,7 @@
 """What a role beside the owner may do in the store."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import date
 
@@ -27,7 +27,7 @@ READS = "GRANT SELECT ON ALL TABLES IN SCHEMA callrecords TO {}"
 
 
 @asynccontextmanager
-async def a_role(database: str) -> AsyncIterator[tuple["asyncpg.Connection[asyncpg.Record]", str]]:
+async def a_role(database: str) -> AsyncGenerator[tuple["asyncpg.Connection[asyncpg.Record]", str]]:
     """A connection of the owner's, and a role without any right that it may take on."""
     connection, role = await asyncpg.connect(database), f"r{secrets.token_hex(4)}"
     await connection.execute(f"CREATE ROLE {role}")

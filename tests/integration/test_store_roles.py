@@ -1,7 +1,7 @@
 """deploy/postgres: four roles, each of which can do its work in the store and nothing else."""
 
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -10,8 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from ringback_local.postgres.wheel import psql
-from ringback_sink.migrate import migrate
-from ringback_sink.store.core import columns
+from ringback_sink.store.postgres import columns
+from ringback_sink.store.postgres.migrate import migrate
 from ringback_testing.call_records import START
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ def as_role(dsn: str, role: str) -> str:
 
 
 @asynccontextmanager
-async def connected(dsn: str, role: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def connected(dsn: str, role: str) -> AsyncGenerator["asyncpg.Connection[asyncpg.Record]"]:
     """A connection of this role's own."""
     connection = await asyncpg.connect(as_role(dsn, role))
     try:

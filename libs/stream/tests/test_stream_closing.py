@@ -68,10 +68,17 @@ async def complaints(of: Callable[[], Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _always(reader: _Reader) -> Callable[..., _Reader]:
+    def opened(*_: object, **__: object) -> _Reader:
+        return reader
+
+    return opened
+
+
 async def test_a_control_table_whose_following_failed_stops_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """It raises nothing while it closes: the producer behind it must be closed, too."""
     reader = _Reader()
-    monkeypatch.setattr(control, "open_reader", lambda *_, **__: reader)
+    monkeypatch.setattr(control, "open_reader", _always(reader))
 
     async def follow() -> None:
         table = ControlTable(KAFKA, cast("Producer", None))  # it writes nothing

@@ -22,7 +22,6 @@ from ringback_common.outcomes import Emit, Message, Outcome, Received
 from ringback_common.settings import KafkaSettings
 from ringback_events.platform_events import ControlEntry
 from ringback_events.topics import FETCH
-from ringback_stream import compacted, control
 from ringback_stream.aside.policy import PausingPolicy
 from ringback_stream.consume.assignment import Assignment
 from ringback_stream.consume.consumer import Consumer
@@ -31,6 +30,7 @@ from ringback_stream.consume.outcome_handler import OutcomeHandler
 from ringback_stream.flows import KeyedFlow, Lane
 from ringback_stream.publish.client import Client
 from ringback_stream.publish.producer import Producer
+from ringback_stream.shared import compacted, control
 from ringback_stream.shared.control import ControlTable
 
 

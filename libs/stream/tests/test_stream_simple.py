@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -49,7 +49,7 @@ class Edge:
 
 
 @asynccontextmanager
-async def member(edge: Edge, step: Step, wait: float = 0) -> AsyncIterator[tuple[SimpleConsumer, Any]]:
+async def member(edge: Edge, step: Step, wait: float = 0) -> AsyncGenerator[tuple[SimpleConsumer, Any]]:
     """A member that was assigned the status topic and a partition of the audit, and a broker to publish to it."""
     flow = SimpleFlow("simple", (STATUS, AUDIT), step, BatchLimits(wait=wait, retry_first=0.01))
     assignment, producer = Assignment(flow.group, SystemClock(), str, lambda: None), _untyped(edge)
