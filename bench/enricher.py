@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
-from ringback_common.clock import iso
 from ringback_events import topics
 from ringback_events.keys import call_key
+from ringback_events.times import wire_time
 from ringback_local.child import Child, clean_environment
 
 from bench.bare_fetch import READY
@@ -52,7 +52,7 @@ class _Fetching:
 
 def _requests(calls: int) -> Iterator[Filling]:
     """Requests for as many calls, over the tenants in turn."""
-    now = iso(datetime.now(UTC))
+    now = wire_time(datetime.now(UTC))
     for number in range(calls):
         tenant, call = TENANTS[number % len(TENANTS)], str(uuid.uuid4())
         request = {"tenantId": tenant, "callId": call, "changeType": "updated", "source": "webhook", "receivedAt": now}

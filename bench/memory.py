@@ -23,10 +23,10 @@ import asyncpg
 import orjson
 import uvloop
 import yaml
-from ringback_common.clock import iso
 from ringback_common.settings import LimitsSettings
 from ringback_events import topics
 from ringback_events.keys import call_key
+from ringback_events.times import wire_time
 from ringback_faults.memory import Memory, open_memory
 from ringback_local.child import Child, clean_environment
 from ringback_local.kafka import open_broker
@@ -161,7 +161,7 @@ async def _graph(folder: Path, calls: dict[str, int]) -> tuple[Child, str, Path]
 
 
 def _requests(calls: dict[str, int]) -> Any:
-    now = iso(datetime.now(UTC))
+    now = wire_time(datetime.now(UTC))
     for number, call in enumerate(calls):
         tenant = TENANTS[number % len(TENANTS)]
         request = {

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ringback_common.clock import iso
+from ringback_events.times import wire_time
 from ringback_local.kafka import open_broker
 
 from bench import end_to_end, enricher, machine, store, webhook
@@ -44,7 +44,7 @@ async def run(options: Options, say: Callable[[str], None]) -> tuple[Report, Pat
         bench = Round(options.seconds, Path(folder), say, stacks)
         lines = with_ratios(await _stages(bench, options.stages))
     report = Report(
-        started=iso(started),
+        started=wire_time(started),
         commit=machine.commit(),
         seconds=options.seconds,
         took=time.monotonic() - clock,

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from itertools import islice
 
 import orjson
-from ringback_common.clock import iso
 from ringback_common.outcomes import Message
 from ringback_common.settings import KafkaSettings
 from ringback_events.headers import fetch_request_headers
 from ringback_events.keys import call_key, control_key
 from ringback_events.platform_events import ControlEntry
+from ringback_events.times import wire_time
 from ringback_events.topics import CONTROL, FETCH
 from ringback_events.wire import FetchRequestWire
 from ringback_stream.publish.producer import Producer
@@ -52,7 +52,7 @@ async def pause(lanes: Lanes, tenant: str) -> None:
 
 
 def _requests(tenants: Iterable[str]) -> Iterator[Message]:
-    now = iso(datetime.now(UTC))
+    now = wire_time(datetime.now(UTC))
     return (_request(tenant, str(uuid.uuid4()), now) for tenant in tenants)
 
 

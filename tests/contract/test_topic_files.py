@@ -6,31 +6,37 @@ import pytest
 import ringback_graph_simulator as simulator
 import yaml
 from ringback_common.outcomes import Reason, Received, Reject
-from ringback_enricher.core.requests.pending_fetch import KNOWN_VERSION, LOOKS
+from ringback_events import topics as topics_module
 from ringback_events.catalogue import EVENTS
 from ringback_events.enumerations import GRAPH, enumerations, strings
-from ringback_events.headers import RUN, VersionHeaders, audit_headers, fetch_request_headers, lifecycle_headers
-from ringback_events.topic_files import MARK, topic_files
-from ringback_events.topic_headers import headers_of
+from ringback_events.header_names import ATTEMPT, DUE, KNOWN_VERSION, LOOKS, READ, REASON, RUN, TRACEPARENT
+from ringback_events.headers import VersionHeaders, audit_headers, fetch_request_headers, lifecycle_headers
+from ringback_events.topic_files import MARK, read_topic_files, topic_data, topic_files
 from ringback_events.topics import (
     ALL_TOPICS,
     AUDIT,
     CALLS,
+    CONTROL,
     FETCH,
+    FETCH_LANES,
     INTERNAL_DEAD_LETTERS,
     LIFECYCLE,
     RECORDS,
+    RESTRICTED_DEAD_LETTERS,
     SESSIONS,
+    STATUS,
+    Cleanup,
     KeyRule,
     Tier,
     Topic,
 )
-from ringback_stream import lanes
+from ringback_events.topics import topic as named
 from ringback_stream.consume.dead_letters import dead_letter
 
 pytestmark = pytest.mark.contract
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
+DATA = Path(str(topics_module.__file__)).with_name("topics.json")
 METADATA = Path(str(simulator.__file__)).with_name("metadata.json")
 DAY_MS = 86_400_000
 
@@ -45,36 +51,48 @@ def test_one_file_per_topic() -> None:
     assert {path.stem for path in (CONTRACTS / "topics").iterdir()} == {topic.name for topic in ALL_TOPICS}
 
 
-@pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda each: each.name)
-def test_the_file_says_what_the_code_does(topic: Topic) -> None:
-    """Everything both know is equal; files are for people, `ringback_events.topics` for programs."""
-    file = told(topic)
-    days = None if topic.retention_ms is None else f"{topic.retention_ms // DAY_MS}d"
-    assert {name: file[name] for name in ("topic", "tier", "partitions", "cleanup", "maxBytes", "retention")} == {
-        "topic": topic.name,
-        "tier": topic.tier.value,
-        "partitions": topic.partitions,
-        "cleanup": topic.cleanup.value,
-        "maxBytes": topic.max_bytes,
-        "retention": days,
-    }
-    assert file["partitionBy"] == ("tenant" if topic.key_rule is KeyRule.BY_TENANT else "key")
-    assert (file["partitioner"], file["compression"], file["timestamps"]) == ("murmur2", "zstd", "LogAppendTime")
-    assert file["deadLetters"] == topic.dead_letters
-    assert file["schemas"] == [f"schemas/{event}.v1.json" for event in topic.events]
+def test_programs_have_what_the_files_say() -> None:
+    """Drift: after a change of a file run `make contracts`; every declared value reaches the code's topics."""
+    assert DATA.read_text("utf-8") == topic_data(CONTRACTS)
+    for file in read_topic_files(CONTRACTS):
+        topic = named(file.topic)
+        days = None if topic.retention_ms is None else f"{topic.retention_ms // DAY_MS}d"
+        assert (topic.partitions, topic.max_bytes, days) == (file.partitions, file.max_bytes, file.retention)
+        assert (topic.key_rule.value, topic.cleanup.value) == (file.partition_by, file.cleanup)
+        assert (topic.tier.value, topic.dead_letters, topic.events) == (file.tier, file.dead_letters, file.events)
 
 
 @pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda each: each.name)
 def test_the_file_answers_a_consumers_questions(topic: Topic) -> None:
-    """Who owns it, writes it, reads it, what it promises; a live one has schemas and examples that exist."""
+    """Its schemas and examples exist; only dead letters have none, for they hold what was refused."""
     file = told(topic)
-    for question in ("owner", "description", "key", "producers", "consumers", "slo", "encoding"):
-        assert file[question], question
     for path in (*file["schemas"], *file["examples"]):
         assert (CONTRACTS / path).exists(), path
     assert file["examples"] == [f"examples/{event}" for event in topic.events]
-    holds_a_contract = bool(topic.events) or topic.entity == "dead-letters"
-    assert file["status"] == ("live" if holds_a_contract else "planned")
+    assert bool(topic.events) == (topic.entity != "dead-letters")
+    assert (topic.retention_ms is None) == (topic.cleanup is Cleanup.COMPACT)
+
+
+MISTAKES = {
+    "a member nobody knows": ("cleanup: delete", "cleanup: delete\nclean: up", "clean"),
+    "a partitioner nobody has": ("partitioner: murmur2", "partitioner: crc32", "partitioner"),
+    "no owner": ("owner: Ringback maintainers\n", "", "owner"),
+    "a retention that is no number of days": ("retention: 7d", "retention: 1w", "retention"),
+    "another tier": ("tier: internal", "tier: open", "do not agree"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_a_file_is_one_sentence(mistake: str, tmp_path: Path) -> None:
+    """`make contracts` names the file and the member."""
+    right, wrong, named_so = MISTAKES[mistake]
+    text = (CONTRACTS / "topics" / f"{FETCH.name}.yaml").read_text("utf-8")
+    assert right in text
+    (tmp_path / "topics").mkdir()
+    (tmp_path / "topics" / f"{FETCH.name}.yaml").write_text(text.replace(right, wrong), "utf-8")
+    with pytest.raises(ValueError, match=rf"^{FETCH.name}\.yaml: .*{named_so}") as refused:
+        read_topic_files(tmp_path)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("topic", [each for each in ALL_TOPICS if each.key_rule is KeyRule.BY_TENANT], ids=str)
@@ -98,7 +116,7 @@ def test_the_ends_of_the_files_are_generated() -> None:
 
 @pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda each: each.name)
 def test_the_file_says_every_type_of_event(topic: Topic) -> None:
-    """A reader that routes by `ce_type` finds each as headers spell it; planned topics and dead letters have none."""
+    """A reader that routes by `ce_type` finds each as headers spell it; dead letters have none."""
     assert told(topic)["ceTypes"] == [f"ringback.callrecords.{event}.v1" for event in topic.events]
 
 
@@ -117,8 +135,8 @@ WRITTEN = {
 def test_the_file_says_every_header_that_is_written(topic: Topic) -> None:
     """No header without a sentence, none that is never written; each `ce_type` that is written is in the file."""
     written = {name for headers in WRITTEN[topic] for name, _ in headers}
-    deferred = {lanes.ATTEMPT, lanes.DUE, lanes.LAST_REASON, lanes.READ, LOOKS, KNOWN_VERSION, RUN}
-    assert set(told(topic)["headers"]) == written | {"traceparent"} | (deferred if topic is FETCH else set())
+    deferred = {ATTEMPT, DUE, REASON, READ, LOOKS, KNOWN_VERSION, RUN}
+    assert set(told(topic)["headers"]) == written | {TRACEPARENT} | (deferred if topic is FETCH else set())
     types = {dict(headers)["ce_type"].decode() for headers in WRITTEN[topic]}
     assert types == set(told(topic)["ceTypes"])
 
@@ -127,15 +145,14 @@ def test_a_dead_letters_headers_are_said() -> None:
     """Those that are added; every header of the refused record comes with it."""
     refused = Received(FETCH.name, 0, 0, 0, b"k", b"v", ())
     added = {name for name, _ in dead_letter(refused, Reject(Reason.UNDECODABLE), "fetch").headers}
-    assert set(told(INTERNAL_DEAD_LETTERS)["headers"]) == added | {"traceparent", "…"}
+    assert set(told(INTERNAL_DEAD_LETTERS)["headers"]) == added | {TRACEPARENT, "…"}
 
 
-def test_lanes_share_their_headers_and_planned_topics_have_none() -> None:
-    """What a request is deferred with stays on it wherever it goes; nothing is said of what nobody writes."""
-    for topic in ALL_TOPICS:
-        if topic.entity.startswith("fetch"):
-            assert headers_of(topic) == headers_of(FETCH)
-        assert bool(told(topic)["headers"]) == (told(topic)["status"] == "live")
+def test_topics_of_one_kind_have_one_set_of_headers() -> None:
+    """What a request is deferred with stays on it wherever it goes; a dead letter's tier changes nothing in it."""
+    for topics in (FETCH_LANES, (INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS), (CONTROL, STATUS)):
+        assert all(told(topic)["headers"] == told(topics[0])["headers"] for topic in topics)
+    assert set(told(STATUS)["headers"]) == {TRACEPARENT}
 
 
 FREE = {

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import orjson
 import pytest
-from ringback_common.clock import iso
 from ringback_common.outcomes import Received, Reject
 from ringback_enricher.core.requests.pending_fetch import PendingFetch, accept
 from ringback_events import topics
+from ringback_events.times import wire_time
 from ringback_faults.actions.poison_kinds import Poison, of_lanes, of_records
 from ringback_sink.store.core.record import decode
 
@@ -24,7 +24,7 @@ def _received(topic: str, poison: Poison) -> Received:
     return Received(topic, 0, 0, 1, poison.key, poison.value, tuple(poison.headers.items()))
 
 
-@pytest.mark.parametrize("poison", list(of_lanes(_TENANT, iso(_NOW))), ids=lambda poison: poison.name)
+@pytest.mark.parametrize("poison", list(of_lanes(_TENANT, wire_time(_NOW))), ids=lambda poison: poison.name)
 def test_the_enricher_refuses_it(poison: Poison) -> None:
     """At the door, or the guard of links does."""
     read = accept(_received(topics.FETCH.name, poison), _NOW)
@@ -35,7 +35,7 @@ def test_the_enricher_refuses_it(poison: Poison) -> None:
         assert read.reason == poison.reason
 
 
-@pytest.mark.parametrize("poison", list(of_records(_TENANT, iso(_NOW), _GOOD)), ids=lambda poison: poison.name)
+@pytest.mark.parametrize("poison", list(of_records(_TENANT, wire_time(_NOW), _GOOD)), ids=lambda poison: poison.name)
 def test_the_store_refuses_it(poison: Poison) -> None:
     """When it decodes it, or PostgreSQL does."""
     read = decode(_received(topics.RECORDS.name, poison))

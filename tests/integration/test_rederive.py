@@ -12,7 +12,6 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
-from ringback_common.clock import iso
 from ringback_common.outcomes import Message, Reject
 from ringback_common.settings import KafkaSettings
 from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
@@ -21,6 +20,7 @@ from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import Stages, publication
 from ringback_events.headers import read_headers
 from ringback_events.keys import call_key
+from ringback_events.times import wire_time
 from ringback_events.topics import (
     AUDIT,
     CALLS,
@@ -59,7 +59,7 @@ def version_of(
     call_id: str, version: int = 1, *, tables: RuleSet = BEFORE, fetched_at: datetime = FETCHED, replay: bool = False
 ) -> Stages:
     """What the fetch process publishes of a version of a call."""
-    context = RecordContext(TENANT, call_id, iso(fetched_at), iso(fetched_at))
+    context = RecordContext(TENANT, call_id, wire_time(fetched_at), wire_time(fetched_at))
     record = derive(meeting() | {"id": call_id, "version": version}, context, tables)
     stages = publication(record, lambda _: lambda _party: None, replay=replay, canary=False)
     assert not isinstance(stages, Reject)

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,17 @@ from ringback_events.fields import Event
 from ringback_events.generate import main
 from ringback_events.record import CallRecord
 from ringback_events.wire_source import _rendered, wire_source
+
+CONTRACTS = Path(__file__).parents[3] / "contracts"
+DATA = Path(str(wire.__file__)).with_name("topics.json")
+
+
+def test_a_folder_without_topics_leaves_the_package_as_it_is(tmp_path: Path) -> None:
+    """A mistyped folder of the contract must not empty the topics that every program reads."""
+    before = DATA.read_bytes()
+    with pytest.raises(ValueError, match="holds no file of a topic"):
+        main([str(tmp_path)])
+    assert DATA.read_bytes() == before
 
 
 def test_the_wire_module_is_up_to_date() -> None:
@@ -34,6 +46,7 @@ def test_a_shape_without_wire_form_is_refused() -> None:
 
 def test_check_tells_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--check` writes nothing and fails while a file is missing; a run writes it; then the check is content."""
+    shutil.copytree(CONTRACTS / "topics", tmp_path / "topics")
     assert main([str(tmp_path), "--check"]) == 1
     assert not (tmp_path / "schemas").exists()
     assert main([str(tmp_path)]) == 0

@@ -1,7 +1,11 @@
+from datetime import UTC, datetime, timedelta, timezone
+
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from ringback_events.audit import audit_record
+from ringback_events.header_names import LAST_ATTEMPTS, LAST_HOP, REPLAY, RUN
 from ringback_events.headers import (
     EventHeaders,
     Headers,
@@ -11,6 +15,8 @@ from ringback_events.headers import (
     lifecycle_headers,
     read_headers,
 )
+from ringback_events.platform_events import AuditEntry
+from ringback_events.times import wire_time
 from ringback_events.topics import FETCH_BULK
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
@@ -121,3 +127,37 @@ def test_an_audit_entry_about_no_tenant_names_none() -> None:
     headers = read_headers(audit_headers(tenant_id=None, action="dead_letter.release", entry_id="r:1", at=TIME))
     assert (headers.id, headers.subject, headers.tenant_id) == ("r:1", "dead_letter.release", None)
     assert headers.source == "/ringback/restricted.audit"
+
+
+def test_an_audit_entry_is_one_record_under_the_key_of_its_actor() -> None:
+    """Value, key and headers agree about who did what to whom, and when."""
+    at = datetime(2026, 11, 2, 9, 20, 0, 123456, UTC)
+    entry = AuditEntry(
+        actor="operator:ada",
+        action="halt.lift",
+        tenant_id=TENANT,
+        targets=["fetch"],
+        reason="OPS-1",
+        at=at,
+        outcome="done",
+    )
+    record = audit_record(entry, "run:1")
+    headers = read_headers(record.headers)
+    assert (record.topic, record.key) == ("callrecords.restricted.audit.v1", b"operator:ada")
+    assert AuditEntry.model_validate_json(record.value) == entry
+    assert b'"tenantId"' in record.value
+    assert (headers.id, headers.subject, headers.time, headers.tenant_id) == ("run:1", "halt.lift", TIME, TENANT)
+
+
+def test_a_time_on_the_wire_is_in_utc_with_microseconds() -> None:
+    """Whatever zone it was taken in, and though its microseconds are none."""
+    assert (
+        wire_time(datetime(2026, 11, 2, 10, 20, tzinfo=timezone(timedelta(hours=1)))) == "2026-11-02T09:20:00.000000Z"
+    )
+
+
+def test_attempts_that_begin_anew_keep_nothing_of_the_last() -> None:
+    """Of a released request nothing may stay that a later deferral would make valid again."""
+    assert LAST_HOP < LAST_ATTEMPTS
+    assert {"ringback_looks", "ringback_known_version", "traceparent", "tracestate"} < LAST_ATTEMPTS
+    assert not LAST_ATTEMPTS & {REPLAY, RUN}

@@ -9,13 +9,13 @@ DAY_MS = 86_400_000
 def test_names_are_unique_and_tiered() -> None:
     """Every name is `callrecords.<tier>.<entity>.v1`, once."""
     names = [each.name for each in ALL_TOPICS]
-    assert len(set(names)) == len(names) == 26
+    assert len(set(names)) == len(names) == 16
     for each in ALL_TOPICS:
         assert each.name == f"callrecords.{each.tier}.{each.entity}.v1"
 
 
 def test_every_constant_is_listed() -> None:
-    """A topic constant that ALL_TOPICS forgets would never be created."""
+    """Each declared topic has a constant, so that code that writes or reads it names it in a checked way."""
     constants = [value for value in vars(topics).values() if isinstance(value, Topic)]
     assert set(constants) == set(ALL_TOPICS)
 
@@ -27,12 +27,16 @@ def test_lookup_by_name() -> None:
         topic("callrecords.internal.fetch.v2")
 
 
+def test_a_constant_that_no_file_declares_fails_with_one_sentence() -> None:
+    """A mistyped topic stops the import of whatever uses it, not the first record."""
+    with pytest.raises(LookupError, match=r"^No file of contracts/topics declares callrecords\.internal\.fech\.v1"):
+        topics._of("internal.fech")
+
+
 def test_the_fetch_lanes_share_partitions_and_rule() -> None:
     """One process owns a tenant over all lanes only if the range assignor sees equal counts."""
     lanes = topics.FETCH_LANES
     assert {(each.partitions, each.key_rule) for each in lanes} == {(12, KeyRule.BY_TENANT)}
-    keeper = [topics.COMMANDS, topics.LIFECYCLE]
-    assert {(each.partitions, each.key_rule) for each in keeper} == {(12, KeyRule.BY_TENANT)}
 
 
 @pytest.mark.parametrize("each", ALL_TOPICS, ids=lambda each: each.name)
@@ -46,12 +50,6 @@ def test_a_dead_letter_fits_where_it_goes(each: Topic) -> None:
     assert target.tier is not Tier.OPEN
     if each.tier is Tier.RESTRICTED:
         assert target.tier is Tier.RESTRICTED
-
-
-def test_emergencies_are_refused_into_the_restricted_tier() -> None:
-    """A refused emergency may hold what nobody expected, so an internal or open one goes to the restricted tier too."""
-    for each in (topics.EMERGENCY_NOTIFICATIONS, topics.OPEN_EMERGENCIES):
-        assert each.dead_letters == topics.RESTRICTED_DEAD_LETTERS.name
 
 
 def test_records_allow_eight_mebibytes_for_fourteen_days() -> None:
@@ -68,7 +66,7 @@ def test_records_allow_eight_mebibytes_for_fourteen_days() -> None:
 def test_compacted_topics_have_no_retention() -> None:
     """State is kept until a tombstone, and compaction starts within the hour."""
     compacted = {each.entity for each in ALL_TOPICS if each.cleanup is Cleanup.COMPACT}
-    assert compacted == {"keeper-state", "control", "status"}
+    assert compacted == {"control", "status"}
     configs = topics.CONTROL.kafka_configs()
     assert "retention.ms" not in configs
     assert configs["segment.ms"] == "3600000"

@@ -12,11 +12,12 @@ from ringback_enricher.conversion import Conversions
 from ringback_enricher.core.derive.record import RuleSet
 from ringback_enricher.core.derive.rules import CQD_2026_1
 from ringback_enricher.core.derive.sites import SiteMap
-from ringback_enricher.core.requests.pending_fetch import ATTEMPT, LOOKS, REASON, attempts_header
+from ringback_enricher.core.requests.pending_fetch import attempts_header
 from ringback_enricher.core.requests.recent_publications import RecentPublications
 from ringback_enricher.gate import TenantGate
 from ringback_enricher.handlers import Dependencies, FetchStep
 from ringback_enricher.witnesses import Witnesses
+from ringback_events.header_names import ATTEMPT, LOOKS, REASON
 from ringback_events.keys import call_key
 from ringback_events.topics import FETCH, Topic
 from ringback_graph.answers import Current, Found

@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 import pytest
-from ringback_common.clock import iso
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received, Reject
 from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.core.requests.decisions import longest_waits
 from ringback_enricher.core.tenants import Signal
+from ringback_events.times import wire_time
 from ringback_events.topics import (
     CALLS,
     FETCH_ASIDE,
@@ -181,7 +181,7 @@ async def test_a_record_was_received_when_its_oldest_request_was(
     waiting = [request_of(age=timedelta(minutes=minutes)) for minutes in (2, 7, 0)]
     outcomes = emitted(await make_bench(found()).step(waiting))
     record = orjson.loads(outcomes[0].stages[0][0].value or b"")
-    assert record["receivedAt"] == iso(START - timedelta(minutes=7))
+    assert record["receivedAt"] == wire_time(START - timedelta(minutes=7))
 
 
 async def test_a_live_request_is_spared_a_re_publication(

@@ -12,9 +12,9 @@ from pathlib import Path
 import orjson
 import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from ringback_common.clock import iso
 from ringback_events.keys import call_key
 from ringback_events.partition import partition_for
+from ringback_events.times import wire_time
 from ringback_events.topics import (
     AUDIT,
     CALLS,
@@ -70,7 +70,12 @@ class Fetching:
 
     async def ask(self, tenant_id: str, call_id: str) -> None:
         """Write a fetch request, as the webhook does."""
-        asked = {"tenantId": tenant_id, "callId": call_id, "source": "webhook", "receivedAt": iso(datetime.now(UTC))}
+        asked = {
+            "tenantId": tenant_id,
+            "callId": call_id,
+            "source": "webhook",
+            "receivedAt": wire_time(datetime.now(UTC)),
+        }
         await self.write(call_key(tenant_id, call_id), orjson.dumps(asked))
 
     async def write(self, key: bytes, value: bytes) -> None:

@@ -14,9 +14,9 @@ import orjson
 import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from ringback_common.clock import iso
 from ringback_events.keys import call_key
 from ringback_events.partition import partition_for
+from ringback_events.times import wire_time
 from ringback_events.topics import (
     CALLS,
     CONTROL,
@@ -85,7 +85,7 @@ class SimulatedFetching:
     def request(self, call_id: str, tenant: int = 0, **more: Any) -> bytes:
         """The value of a fetch request."""
         asked = {"tenantId": self.tenants[tenant], "callId": call_id, "source": "webhook"}
-        return orjson.dumps(asked | {"receivedAt": iso(datetime.now(UTC))} | more)
+        return orjson.dumps(asked | {"receivedAt": wire_time(datetime.now(UTC))} | more)
 
     async def write(self, key: bytes, value: bytes) -> None:
         """Write anything to the fetch lane."""

@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import orjson
 import yaml
-from ringback_common.clock import iso
 from ringback_common.outcomes import Message, Reason, Received, Reject
 from ringback_events.keys import call_key
+from ringback_events.times import wire_time
 from ringback_events.topics import FETCH, Topic
 from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
@@ -49,7 +49,7 @@ class Operated:
     def request(self, call_id: str, age: timedelta = timedelta(0)) -> bytes:
         """The bytes of a notification's fetch request."""
         asked = {"tenantId": self.tenant, "callId": call_id, "source": "webhook"}
-        return orjson.dumps(asked | {"receivedAt": iso(datetime.now(UTC) - age)})
+        return orjson.dumps(asked | {"receivedAt": wire_time(datetime.now(UTC) - age)})
 
     def letter(
         self,

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "iso", "scaled"]
+__all__ = ["Clock", "SystemClock", "scaled"]
 
 
 class Clock(Protocol):
@@ -34,8 +34,3 @@ class SystemClock:
 def scaled(seconds: float, time_scale: float) -> float:
     """A wait that stands for Graph's slowness, divided by the time scale; never use it for limits or timeouts."""
     return seconds / time_scale
-
-
-def iso(moment: datetime) -> str:
-    """RFC 3339 in UTC with `Z` and microseconds, the one form of a time on the wire."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

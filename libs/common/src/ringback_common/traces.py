@@ -15,10 +15,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from ringback_events.header_names import TRACEPARENT
 
 from ringback_common.otlp import traces_url
+from ringback_common.outcomes import Headers
 
-__all__ = ["SpanKind", "configure", "inject", "parent_of", "span"]
+__all__ = ["SpanKind", "configure", "inject", "parent_of", "span", "traceparent"]
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _SCOPE = "ringback"
@@ -54,8 +56,8 @@ def configure(
 def parent_of(headers: AnyHeaders) -> Context | None:
     """The trace context that a record's headers carry, or None; hostile values are ignored."""
     for name, value in headers:
-        if name == "traceparent" and value is not None and len(value) <= _LONGEST_TRACEPARENT:
-            context = _PROPAGATOR.extract({"traceparent": value.decode("ascii", "replace")})
+        if name == TRACEPARENT and value is not None and len(value) <= _LONGEST_TRACEPARENT:
+            context = _PROPAGATOR.extract({TRACEPARENT: value.decode("ascii", "replace")})
             return context if trace.get_current_span(context).get_span_context().is_valid else None
     return None
 
@@ -112,9 +114,14 @@ def _passed_on(above: Context | None) -> Generator[Span]:
         detach(token)
 
 
-def inject() -> tuple[tuple[str, bytes], ...]:
+def inject() -> Headers:
     """The current span as Kafka headers; empty outside a span."""
-    context = trace.get_current_span().get_span_context()
+    return traceparent(trace.get_current_span())
+
+
+def traceparent(span: Span) -> Headers:
+    """A span as the header of a record that it writes; empty if it is of no trace."""
+    context = span.get_span_context()
     if not context.is_valid:
         return ()
-    return (("traceparent", f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}".encode()),)
+    return ((TRACEPARENT, f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}".encode()),)

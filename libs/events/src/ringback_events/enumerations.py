@@ -100,7 +100,7 @@ _OF: dict[str, Members] = {
     "callee.kind": _PARTY_KINDS,
     "streams.kind": ("audio", "video", "screenSharing", "other"),
     "parties.kind": _PARTY_KINDS,
-    "ControlEntry.kind": ("halt", "pause", "suppress", "throttle"),
+    "ControlEntry.kind": ("halt", "pause", "throttle"),
 }
 """Members by the name of a field, or by its path's last two names where one name means two things."""
 

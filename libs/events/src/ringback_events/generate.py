@@ -10,16 +10,17 @@ from pathlib import Path
 from ringback_events.catalogue import EVENTS
 from ringback_events.examples import projected_examples
 from ringback_events.schemas import schema_file
-from ringback_events.topic_files import topic_files
+from ringback_events.topic_files import topic_data, topic_files
 from ringback_events.wire_source import wire_source
 
 __all__ = ["generated_files", "main"]
 
 
 def generated_files(contracts: Path) -> dict[Path, str]:
-    """Every generated file and its text: schemas, open examples, topic files' ends, and the wire module."""
+    """Every generated file and its text: schemas, open examples, topic files' ends, topics.json, wire.py."""
     files = {contracts / "schemas" / f"{event}.v1.json": schema_file(event) for event in EVENTS}
     files[Path(__file__).with_name("wire.py")] = wire_source()
+    files[Path(__file__).with_name("topics.json")] = topic_data(contracts)
     files.update(projected_examples(contracts))
     files.update(topic_files(contracts))
     return files

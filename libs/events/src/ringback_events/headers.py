@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ringback_events.header_names import CONTENT_TYPE, REPLAY, TRACEPARENT, schema_uri, type_of
 from ringback_events.keys import canonical_id
 from ringback_events.topics import AUDIT, CALLS, FETCH, LIFECYCLE, RECORDS, SESSIONS, Topic
 
 __all__ = [
-    "CONTENT_TYPE",
-    "REPLAY",
-    "RUN",
     "EventHeaders",
     "Headers",
     "VersionHeaders",
@@ -22,30 +20,18 @@ __all__ = [
     "fetch_request_headers",
     "lifecycle_headers",
     "read_headers",
-    "schema_uri",
 ]
 
 Headers = tuple[tuple[str, bytes], ...]
-
-CONTENT_TYPE = "content-type"
-REPLAY = "ringback_replay"
-"""Marks a re-publication (replay, back-fill, re-derivation); its value is `true`."""
-RUN = "ringback_run"
-"""Which run of an operator's command wrote a release or replay; the audit entries of the run have it in their ids."""
 
 _LONGEST_VALUE = 1024
 _LONGEST_NUMBER = 19  # digits of 2**63 - 1
 
 
-def schema_uri(event: str) -> str:
-    """`ce_dataschema` of an event and `$id` of its schema file `contracts/schemas/<event>.v1.json`."""
-    return f"urn:ringback:schema:{event}:v1"
-
-
 def _fixed(event: str) -> Headers:
     return (
         ("ce_specversion", b"1.0"),
-        ("ce_type", f"ringback.callrecords.{event}.v1".encode()),
+        ("ce_type", type_of(event).encode()),
         ("ce_dataschema", schema_uri(event).encode()),
         (CONTENT_TYPE, b"application/json"),
     )
@@ -216,7 +202,7 @@ def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> EventHeaders:
         version=_number(told.get("ce_callversion")),
         revision=_number(told.get("ce_callrevision")),
         content_type=text(CONTENT_TYPE),
-        traceparent=text("traceparent"),
+        traceparent=text(TRACEPARENT),
         replay=told.get(REPLAY) == b"true",
     )
 

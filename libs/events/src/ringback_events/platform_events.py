@@ -38,11 +38,8 @@ class ControlEntry(Event):
     Value of `callrecords.internal.control.v1`, key kind|subject.
     """
 
-    kind: str = member(
-        C0,
-        "halt (a process stopped itself), pause (a tenant), suppress (a person's token), throttle (Graph says wait).",
-    )
-    subject: str = member(C1, "What it is about: a process, a tenant id, a keyed token, or process/tenant id.")
+    kind: str = member(C0, "halt (a process stopped itself), pause (a tenant), throttle (Graph asks to wait).")
+    subject: str = member(C1, "What it is about: a process, a tenant id, or process/tenant id.")
     reason: str = member(C0, "Why, one of a bounded set.")
     since: AwareDatetime = member(C0, "Since when, UTC.")
     by: str = member(C0, "Which process or operator's workload wrote it.")

@@ -6,7 +6,7 @@ from typing import Any, cast
 from pydantic.json_schema import GenerateJsonSchema
 
 from ringback_events.catalogue import EVENTS
-from ringback_events.headers import schema_uri
+from ringback_events.header_names import schema_uri
 
 __all__ = ["schema_file", "schema_of"]
 

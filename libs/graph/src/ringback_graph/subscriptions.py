@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast
 
-from ringback_common.clock import iso
+from ringback_events.times import wire_time
 
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed, Refused
 from ringback_graph.budget import Priority
@@ -140,7 +140,7 @@ class Subscriptions:
         """Extend and reauthorise in one PATCH. Raises Transient, Throttled."""
         if _GUID.fullmatch(subscription_id) is None:
             return Gone()
-        body = {"expirationDateTime": iso(expires_at)}
+        body = {"expirationDateTime": wire_time(expires_at)}
         return _gone_or(await self._send(tenant, "PATCH", _item(tenant, subscription_id), body, trace_id))
 
     async def delete(
@@ -192,7 +192,7 @@ def _creation(new: NewSubscription) -> dict[str, Any]:
         "notificationUrl": new.notification_url,
         "lifecycleNotificationUrl": new.lifecycle_url,
         "clientState": new.client_state,
-        "expirationDateTime": iso(new.expires_at),
+        "expirationDateTime": wire_time(new.expires_at),
         "latestSupportedTlsVersion": "v1_2",
     }
 

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
@@ -85,8 +84,6 @@ class Credential(_Closed):
     certificate: Certificate | None = None
     federated_token_file: Path | None = None
     managed_identity: ManagedIdentity | None = None
-    expires: date | None = None
-    """The day it stops working, if known; status and `doctor` warn ahead of it."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Credential":
@@ -107,13 +104,9 @@ class Tenant(_Closed):
     """Where tokens come from, without the tenant."""
     credential: Credential
     notification_url: Address = Field(repr=False)
-    """May hold a secret path or a gateway's key, as may the two below."""
+    """May hold a secret path or a gateway's key, as may the one below."""
     lifecycle_url: Address | None = Field(default=None, repr=False)
     """Without it lifecycle notifications go to `notification_url`'s sibling; the keeper decides."""
-    emergency_url: Address | None = Field(default=None, repr=False)
-    emergency_policies: tuple[str, ...] = ()
-    logs: bool = True
-    """Whether the PSTN and Direct Routing logs are polled."""
     countries: tuple[Country, ...] = ()
     """Where its people dial from, ISO 3166-1 alpha-2: what numbers are emergency numbers."""
     budget: int = Field(default=1500, ge=100, le=10_000)

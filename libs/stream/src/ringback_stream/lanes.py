@@ -1,19 +1,11 @@
-"""Headers of the retry lanes: when a record is due."""
+"""When a record of a retry lane is due, as its header says."""
 
 import math
 
 from ringback_common.outcomes import Received
+from ringback_events.header_names import DUE
 
-__all__ = ["ATTEMPT", "DUE", "LAST_REASON", "READ", "due_ms"]
-
-ATTEMPT = "ringback_attempt"
-"""How often it was deferred so far."""
-DUE = "ringback_due"
-"""When it may be tried again, epoch milliseconds."""
-READ = "ringback_read"
-"""The read that goes on for a record, of which this is a copy; see `ringback_stream.aside.detached_reads`."""
-LAST_REASON = "ringback_reason"
-"""Why it was deferred last."""
+__all__ = ["due_ms"]
 
 _LONGEST = 16
 

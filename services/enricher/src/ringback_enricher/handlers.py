@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import orjson
-from ringback_common.clock import Clock, iso
+from ringback_common.clock import Clock
 from ringback_common.errors import DeadLetterLimit, Throttled, Transient
 from ringback_common.metrics import ENRICHER_FETCHES, ENRICHER_FRESHNESS_SECONDS, ENRICHER_SPARED
 from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received, Reject
 from ringback_events.keys import call_key, canonical_id, tenant_of
+from ringback_events.times import wire_time
 from ringback_events.topics import FETCH_ASIDE
 from ringback_graph.answers import Current, Found
 from ringback_graph.parse import lacks_sessions
@@ -222,7 +223,7 @@ class FetchStep:
         ENRICHER_FETCHES.labels("found").inc()
         received_at = min(request.received_at for request in requests)
         ENRICHER_FRESHNESS_SECONDS.observe(max(0.0, (self._with.clock.now() - received_at).total_seconds()))
-        stages = await self._publication(requests, found, iso(received_at))
+        stages = await self._publication(requests, found, wire_time(received_at))
         if isinstance(stages, Reject):
             return self._each(requests, stages.reason, stages.error_class)
         return self._settled(requests, found.version, stages)
@@ -254,7 +255,7 @@ class FetchStep:
         tenant_id, call_id = requests[0].tenant_id, requests[0].call_id
         tenant = given.tenant(tenant_id)
         countries = tenant.countries if tenant else ()
-        context = RecordContext(tenant_id, call_id, received_at, iso(found.started_at), countries)
+        context = RecordContext(tenant_id, call_id, received_at, wire_time(found.started_at), countries)
 
         def make() -> Stages | Reject:
             try:

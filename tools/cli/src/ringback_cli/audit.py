@@ -6,14 +6,13 @@ import secrets
 from collections.abc import Sequence
 from itertools import count
 
-from ringback_common.clock import SystemClock, iso
+from ringback_common.clock import SystemClock
 from ringback_common.errors import ConfigError
 from ringback_common.outcomes import Message
 from ringback_common.settings import KafkaSettings
+from ringback_events.audit import audit_record
 from ringback_events.dead_letters import DONE
-from ringback_events.headers import audit_headers
 from ringback_events.platform_events import AuditEntry
-from ringback_events.topics import AUDIT
 from ringback_stream.publish.producer import Producer
 
 __all__ = ["NOT_STATED", "AuditTrail", "new_run", "operator", "reason_of"]
@@ -103,6 +102,4 @@ class AuditTrail:
         )
         # A run that is taken up again counts anew: its second begin must not have the id of its first.
         entry_id = f"{self._run}:{int(now.timestamp() * 1000)}:{next(self._numbers)}"
-        headers = audit_headers(tenant_id=self._tenant_id, action=self._action, entry_id=entry_id, at=iso(now))
-        value = entry.model_dump_json(by_alias=True).encode()
-        await self._producer.send(Message(AUDIT.name, self._actor.encode(), value, headers))
+        await self._producer.send(Message(*audit_record(entry, entry_id)))

@@ -20,8 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.progress import track as rich_track
 from rich.table import Table
 from rich.text import Text
-from ringback_common.clock import iso
 from ringback_common.errors import ConfigError
+from ringback_events.times import wire_time
 
 __all__ = [
     "Json",
@@ -88,7 +88,7 @@ def _finite(content: object) -> object:
 def _plain(value: object) -> Any:
     """What JSON has no form for: times become RFC 3339, PostgreSQL's numerics numbers, the rest its text."""
     if isinstance(value, datetime):
-        return iso(value)
+        return wire_time(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from ringback_common.clock import iso
 from ringback_common.errors import ConfigError
 from ringback_common.settings import KafkaSettings, load
 from ringback_events.platform_events import ControlEntry
+from ringback_events.times import wire_time
 from ringback_events.topics import CONTROL
 from ringback_stream.publish.producer import Producer
 from ringback_stream.shared.compacted import read_compacted
@@ -45,7 +45,7 @@ def resume(process: Process = None, *, why: Why = None, yes: Yes = False, as_jso
 
 async def _halts(kafka: KafkaSettings) -> dict[str, tuple[str, str]]:
     entries = [_entry(value) for value in (await read_compacted(kafka, CONTROL.name)).values()]
-    return {entry.subject: (entry.reason, iso(entry.since)) for entry in entries if entry and entry.kind == HALT}
+    return {entry.subject: (entry.reason, wire_time(entry.since)) for entry in entries if entry and entry.kind == HALT}
 
 
 def _entry(value: bytes) -> ControlEntry | None:

@@ -5,8 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from ringback_common.outcomes import Outcome, Received
-
-from ringback_stream.lanes import READ
+from ringback_events.header_names import READ
 
 __all__ = ["DetachedReads"]
 

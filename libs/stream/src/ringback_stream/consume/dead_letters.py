@@ -6,11 +6,10 @@ No exception message and no stack trace: messages quote data. The fingerprint gr
 from hashlib import blake2b
 
 from ringback_common.outcomes import Message, Received, Reject
+from ringback_events.header_names import DEAD_LETTER_PREFIX
 from ringback_events.topics import topic
 
-__all__ = ["PREFIX", "dead_letter"]
-
-PREFIX = "ringback_dlq_"
+__all__ = ["dead_letter"]
 
 
 def dead_letter(received: Received, reject: Reject, service: str, attempts: int = 1) -> Message:
@@ -39,9 +38,9 @@ def dead_letter(received: Received, reject: Reject, service: str, attempts: int 
         ("fingerprint", _fingerprint(service, reject)),
         ("attempts", str(attempts)),
     )
-    ours = tuple((PREFIX + name, value.encode()) for name, value in described)
+    ours = tuple((DEAD_LETTER_PREFIX + name, value.encode()) for name, value in described)
     # A null header value becomes empty bytes, which is as near as a producer can write it.
-    theirs = tuple((name, value or b"") for name, value in received.headers if not name.startswith(PREFIX))
+    theirs = tuple((name, value or b"") for name, value in received.headers if not name.startswith(DEAD_LETTER_PREFIX))
     return Message(target, received.key or b"", received.value, theirs + ours + reject.facts)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ringback_common import logs
 from ringback_common.errors import DeadLetterLimit, Transient
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
+from ringback_events.header_names import TRACEPARENT
 
 from ringback_stream import telemetry
 from ringback_stream.consume.dead_letters import dead_letter
@@ -23,7 +24,6 @@ __all__ = ["OutcomeHandler", "StepResult"]
 
 _log = logs.logger(__name__)
 
-_TRACEPARENT = "traceparent"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 
 
@@ -186,7 +186,7 @@ def _only_message(answer: StepResult) -> Message | None:
     """What a record's outcome writes if it is one message; it keeps the record's trace, for no step begins a span."""
     match answer.outcome:
         case Emit(stages=((message,),)):
-            trace = tuple((name, value) for name, value in answer.received.headers if name == _TRACEPARENT and value)
+            trace = tuple((name, value) for name, value in answer.received.headers if name == TRACEPARENT and value)
             return Message(message.topic, message.key, message.value, message.headers + trace) if trace else message
         case _:
             return None

@@ -29,6 +29,7 @@ from ringback_common.outcomes import Headers, Message
 from ringback_common.settings import KafkaSettings
 from ringback_common.threads import in_thread
 from ringback_common.traces import inject
+from ringback_events.header_names import TRACEPARENT
 from ringback_events.partition import partition_for
 
 from ringback_stream.publish.large_batch import LARGE, large_batch
@@ -94,7 +95,7 @@ def size_of(message: Message) -> int:
 
 def traced(message: Message) -> Headers:
     """The message's headers with the current span's context, unless it carries one."""
-    if any(name == "traceparent" for name, _ in message.headers):
+    if any(name == TRACEPARENT for name, _ in message.headers):
         return message.headers
     return message.headers + inject()
 

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
-from ringback_common.clock import iso
 from ringback_common.outcomes import Drop, Reason, Received, Reject
 from ringback_events.headers import read_headers
 from ringback_events.keys import call_key
+from ringback_events.times import wire_time
 
 from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
 from ringback_enricher.core.publishing import Stages, Tokenizer, publication
@@ -58,9 +58,9 @@ def rederive(
         return source
     if source.fetched_at < since:
         return Drop(Reason.TOO_OLD)
-    received_at = None if source.received_at is None else iso(source.received_at)
+    received_at = None if source.received_at is None else wire_time(source.received_at)
     context = RecordContext(
-        source.tenant_id, source.call_id, received_at, iso(source.fetched_at), countries(source.tenant_id)
+        source.tenant_id, source.call_id, received_at, wire_time(source.fetched_at), countries(source.tenant_id)
     )
     record = derive(source.graph, context, tables)
     if record["version"] != read_headers(received.headers).version:

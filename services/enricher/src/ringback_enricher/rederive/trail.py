@@ -1,11 +1,18 @@
 """The audit trail of one run: an entry per tenant before its first publication, another at the end."""
 
-from ringback_common.clock import Clock
+import uuid
 
-from ringback_enricher.adapters.audit import audit_message
+from ringback_common.clock import Clock
+from ringback_common.outcomes import Message
+from ringback_events.audit import audit_record
+from ringback_events.platform_events import AuditEntry
+
 from ringback_enricher.rederive.publisher import Publisher
 
 __all__ = ["AuditTrail"]
+
+_ACTOR = "workload:rederive"
+_ACTION = "records.rederive"
 
 
 class AuditTrail:
@@ -31,5 +38,13 @@ class AuditTrail:
             await self._write(tenant_id, outcome)
 
     async def _write(self, tenant_id: str, outcome: str) -> None:
-        entry = audit_message(tenant_id, self._revision, self._reason, self._clock.now(), outcome)
-        await self._publisher.write([[entry]])
+        entry = AuditEntry(
+            actor=_ACTOR,
+            action=_ACTION,
+            tenant_id=tenant_id,
+            targets=[f"revision:{self._revision}"],
+            reason=self._reason,
+            at=self._clock.now(),
+            outcome=outcome,
+        )
+        await self._publisher.write([[Message(*audit_record(entry, str(uuid.uuid4())))]])

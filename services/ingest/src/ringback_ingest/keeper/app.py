@@ -11,7 +11,7 @@ from ringback_common.process import begin
 from ringback_common.settings import ProcessSettings, load
 from ringback_events.keys import tenant_key
 from ringback_events.partition import partition_for
-from ringback_events.topics import AUDIT, COMMANDS, LIFECYCLE
+from ringback_events.topics import AUDIT, LIFECYCLE
 from ringback_graph.budget import Role
 from ringback_graph.client import GraphClient
 from ringback_graph.settings import GraphSettings
@@ -73,7 +73,7 @@ async def _keep(
     ownership = Ownership(clock)
 
     def owns(tenant_id: str) -> bool:
-        return ownership.owns(partition_for(COMMANDS.name, tenant_key(tenant_id), COMMANDS.partitions))
+        return ownership.owns(partition_for(LIFECYCLE.name, tenant_key(tenant_id), LIFECYCLE.partitions))
 
     async with (
         GraphClient.open(settings.graph, role=Role.KEEPER) as graph,  # first: Kafka is waited for, a mistake is not
@@ -91,7 +91,7 @@ async def _keep(
         stream.status.add("subscriptions", rounds.report)
         flow = KeyedFlow(
             group=_GROUP,
-            lanes=(Lane(COMMANDS), Lane(LIFECYCLE)),
+            lanes=(Lane(LIFECYCLE),),
             step=KeeperStep(rounds.handle),
             on_exhausted=exhausted,
             ownership=ownership,

@@ -7,10 +7,11 @@ from datetime import datetime
 from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.metrics import KEEPER_ACTIONS
+from ringback_events.platform_events import AuditEntry
 from ringback_graph.tenants import Tenant
 
 from ringback_ingest.client_state import Key, client_state
-from ringback_ingest.keeper.adapters.audit import Audit, AuditAction
+from ringback_ingest.keeper.adapters.audit import ACTOR, Audit
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
 from ringback_ingest.keeper.core.outcomes import ChangeDone, ChangeOutcome, SubscriptionConflict
 from ringback_ingest.keeper.core.plan import (
@@ -118,10 +119,16 @@ class Changes:
             subscription_id=targets[0] if targets else None,
             graph_says=self.graph.said(tenant.tenant_id) if failed(outcome) else None,
         )
-        audit_action = AuditAction(
-            tenant.tenant_id, f"subscription.{name}", targets, change.reason.value, word(outcome), self.clock.now()
+        entry = AuditEntry(
+            actor=ACTOR,
+            action=f"subscription.{name}",
+            tenant_id=tenant.tenant_id,
+            targets=list(targets),
+            reason=change.reason.value,
+            at=self.clock.now(),
+            outcome=word(outcome),
         )
-        await self.audit.write(audit_action)
+        await self.audit.write(entry)
 
 
 def _line(outcome: ChangeOutcome) -> tuple[Callable[..., None], str]:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from ringback_common.clock import Clock, iso
+from ringback_common.clock import Clock
 from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY, KEEPER_TENANTS
 from ringback_events.platform_events import LifecycleEvent
+from ringback_events.times import wire_time
 from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_stream.shared.status import StatusPart
 
@@ -90,7 +91,7 @@ class Rounds:
                     "subscription": watch.situation.value,
                     "reason": watch.reason,
                     "outdated": watch.outdated,
-                    "expiresAt": iso(watch.expires_at) if watch.expires_at else None,
+                    "expiresAt": wire_time(watch.expires_at) if watch.expires_at else None,
                     "lookedAgeSeconds": None if watch.looked_at is None else round(now - watch.looked_at, 1),
                     "missedEvents": watch.missed,
                     "backfill": "not_available",

@@ -6,15 +6,17 @@ from typing import Protocol
 
 from opentelemetry.trace import Span
 from prometheus_client import Counter
-from ringback_common.clock import Clock, iso
+from ringback_common.clock import Clock
 from ringback_common.errors import Transient
 from ringback_common.metrics import WEBHOOK_ANSWER_SECONDS, WEBHOOK_ITEMS
 from ringback_common.outcomes import Message
+from ringback_common.traces import traceparent
+from ringback_events.times import wire_time
 
 from ringback_ingest.client_state import KeyStatus, NotificationQuery, is_kid
 from ringback_ingest.webhook.adapters.alarms import Alarms
 from ringback_ingest.webhook.adapters.connection import Responder
-from ringback_ingest.webhook.adapters.spans import as_headers, begin
+from ringback_ingest.webhook.adapters.spans import begin
 from ringback_ingest.webhook.core.admission import Status
 from ringback_ingest.webhook.core.answers import answer_to
 from ringback_ingest.webhook.core.genuine import Proof
@@ -82,7 +84,7 @@ class NotificationEntry:
             Whether any item was genuine.
         """
         span, began = begin(), self._clock.monotonic()
-        taken = take(body, Arrival(query, iso(self._clock.now()), as_headers(span)), self.proof)
+        taken = take(body, Arrival(query, wire_time(self._clock.now()), traceparent(span)), self.proof)
         status = self._judge(query, taken.refused) if taken.refused else Status.ACCEPTED
         post = _Post(len(taken.messages), status, reply, span, began)
         if not taken.messages:

@@ -14,6 +14,7 @@ from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received, Reje
 from ringback_common.settings import LimitsSettings
 from ringback_common.threads import in_thread
 from ringback_events import topics
+from ringback_events.header_names import TRACEPARENT
 from ringback_events.topics import Topic
 
 from ringback_sink.store.core.decisions import decisions_of
@@ -156,7 +157,7 @@ def _spans(chunk: Sequence[Received]) -> Generator[None]:
 
 def _is_traced(received: Received) -> bool:
     """Whether the sampled bit is set, the lowest of the flags; a random trace id sets another (W3C Trace Context 2)."""
-    return any(name == "traceparent" and (value or b"").endswith(_SAMPLED) for name, value in received.headers)
+    return any(name == TRACEPARENT and (value or b"").endswith(_SAMPLED) for name, value in received.headers)
 
 
 class OperationsStep:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from ringback_common.outcomes import Received
 from ringback_events.dead_letters import LetterPlace
+from ringback_events.header_names import DEAD_LETTER_PREFIX as PREFIX
 from ringback_events.keys import canonical_id, split_call_key
-from ringback_stream.consume.dead_letters import PREFIX
 
 __all__ = ["Filter", "Letter", "header_value", "letter_of", "undecided"]
 

@@ -6,10 +6,8 @@ from enum import StrEnum
 from pydantic import ValidationError
 from ringback_common.outcomes import Headers, Message, Received
 from ringback_events.fetch import FetchRequest
-from ringback_events.headers import REPLAY, RUN
+from ringback_events.header_names import DEAD_LETTER_PREFIX, LAST_ATTEMPTS, REPLAY, RUN
 from ringback_events.topics import ALL_TOPICS, AUDIT, CONTROL, FETCH_BULK, FETCH_LANES
-from ringback_stream.consume.dead_letters import PREFIX
-from ringback_stream.lanes import ATTEMPT, DUE, LAST_REASON, READ
 
 from ringback_cli.core.letters import letter_of
 
@@ -22,7 +20,7 @@ _FETCH_LANES = frozenset(topic.name for topic in FETCH_LANES)
 _STATE = frozenset({AUDIT.name, CONTROL.name})
 """What is refused of these is not to be said again: the trail and the state of today are written by those who act."""
 _SOURCES = frozenset(topic.name for topic in ALL_TOPICS if topic.dead_letters is not None)
-_OF_THE_LAST_WAY = frozenset({ATTEMPT, DUE, LAST_REASON, READ, REPLAY, RUN, "traceparent", "tracestate"})
+_OF_THE_LAST_WAY = LAST_ATTEMPTS | {REPLAY, RUN}
 """Attempts begin anew, and so does the trace: a release must not reopen one that is ten days old."""
 
 
@@ -59,7 +57,7 @@ def _original(received: Received) -> Headers:
     return tuple(
         (name, value or b"")
         for name, value in received.headers
-        if not name.startswith(PREFIX) and name not in _OF_THE_LAST_WAY
+        if not name.startswith(DEAD_LETTER_PREFIX) and name not in _OF_THE_LAST_WAY
     )
 
 

@@ -6,11 +6,12 @@ from datetime import datetime
 from hashlib import blake2b
 
 import orjson
-from ringback_common.clock import iso
 from ringback_common.outcomes import Message
 from ringback_events.fetch import FetchRequest
-from ringback_events.headers import RUN, fetch_request_headers
+from ringback_events.header_names import RUN
+from ringback_events.headers import fetch_request_headers
 from ringback_events.keys import call_key, canonical_id, split_call_key
+from ringback_events.times import wire_time
 from ringback_events.topics import FETCH_BULK
 
 __all__ = ["UnreadableLineError", "digest_of", "read_calls", "remaining", "request_of"]
@@ -65,7 +66,7 @@ def request_of(key: str, run: str, now: datetime) -> Message:
     tenant_id, call_id = split_call_key(key.encode())
     request = FetchRequest(tenant_id=tenant_id, call_id=call_id, source=SOURCE, received_at=now)
     headers = fetch_request_headers(
-        tenant_id=tenant_id, call_id=call_id, source=SOURCE, received_at=iso(now), topic=FETCH_BULK, replay=True
+        tenant_id=tenant_id, call_id=call_id, source=SOURCE, received_at=wire_time(now), topic=FETCH_BULK, replay=True
     )
     value = orjson.dumps(request.model_dump(mode="json", by_alias=True))
     return Message(FETCH_BULK.name, key.encode(), value, (*headers, (RUN, run.encode())))

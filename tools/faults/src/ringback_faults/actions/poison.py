@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from ringback_common.clock import iso
 from ringback_events import topics
+from ringback_events.times import wire_time
 
 from ringback_faults.actions.planting import planting
 from ringback_faults.actions.poison_kinds import Poison, of_lanes, of_records
@@ -35,7 +35,7 @@ async def poison(scene: Scene, to: str = "both", kinds: int = 99, every: float =
         kinds: at most so many of each.
         every: seconds between two: more than 10 among 200 records would look like a bad release, and halt.
     """
-    now = iso(datetime.now(UTC))
+    now = wire_time(datetime.now(UTC))
     tenant = scene.stack.tenants[0]
     example: dict[str, Any] = orjson.loads(_EXAMPLE.read_bytes())
     given: dict[str, Iterator[Poison]] = {}

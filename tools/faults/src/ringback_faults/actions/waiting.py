@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import orjson
-from ringback_common.clock import iso
 from ringback_events import topics
 from ringback_events.headers import fetch_request_headers
+from ringback_events.times import wire_time
 
 from ringback_faults.actions.planting import Planter
 from ringback_faults.contract import call_key
@@ -26,7 +26,7 @@ async def plant_waiting(planter: Planter, tenant: str, calls: Iterable[str], tim
 
 
 def _request(tenant: str, call: str, wait: float) -> tuple[bytes, dict[str, bytes]]:
-    now = iso(datetime.now(UTC))
+    now = wire_time(datetime.now(UTC))
     asked = {"tenantId": tenant, "callId": call, "changeType": "created", "source": "webhook", "receivedAt": now}
     identity = fetch_request_headers(tenant_id=tenant, call_id=call, source="webhook", received_at=now)
     return orjson.dumps(asked), {**dict(identity), **_looked_once(time.time() + wait)}

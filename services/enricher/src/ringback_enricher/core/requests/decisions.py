@@ -9,19 +9,11 @@ from datetime import datetime, timedelta
 
 from ringback_common.outcomes import Accounting, Drop, Emit, Headers, Message, Outcome, Reason, Received, Reject
 from ringback_events import topics
+from ringback_events.header_names import ATTEMPT, DUE, KNOWN_VERSION, LAST_HOP, LOOKS, READ, REASON
 from ringback_events.keys import call_key
 from ringback_events.topics import Topic
 
-from ringback_enricher.core.requests.pending_fetch import (
-    ATTEMPT,
-    DUE,
-    KNOWN_VERSION,
-    LOOKS,
-    READ,
-    REASON,
-    PendingFetch,
-    attempts_header,
-)
+from ringback_enricher.core.requests.pending_fetch import PendingFetch, attempts_header
 
 __all__ = [
     "CHECK_AFTER",
@@ -79,7 +71,6 @@ _PATIENCE: dict[Reason, tuple[_Tier, ...]] = {
 _MOST_LOOKS = max(len(tiers) for tiers in _PATIENCE.values())
 """Over all reasons: failures that take turns are together no longer deserving than the most deserving one, a day."""
 
-_OF_A_WAIT = frozenset({DUE, REASON, READ, "traceparent"})
 _NOT_YET = timedelta(minutes=150)
 """Graph's bound for the first version of a record; a 404 after it means "gone"."""
 
@@ -169,7 +160,7 @@ def put_aside(received: Received, lane: str, reason: Reason) -> Outcome:
 
     Nor is it read: whether it is a request at all shows when it is tried, where what is refused is counted to a halt.
     """
-    kept = tuple((name, value) for name, value in received.headers if value is not None and name not in _OF_A_WAIT)
+    kept = tuple((name, value) for name, value in received.headers if value is not None and name not in LAST_HOP)
     message = Message(lane, received.key or b"", received.value, (*kept, (REASON, reason.value.encode())))
     return _deferred(message, reason)
 

@@ -9,19 +9,10 @@ from pydantic import ValidationError
 from ringback_common.outcomes import Drop, Headers, Reason, Received, Reject
 from ringback_events import topics
 from ringback_events.fetch import FetchRequest
-from ringback_events.headers import REPLAY
+from ringback_events.header_names import ATTEMPT, KNOWN_VERSION, LAST_ATTEMPTS, LOOKS, REPLAY
 from ringback_events.keys import call_key, canonical_id
 
-__all__ = ["ATTEMPT", "DUE", "KNOWN_VERSION", "LOOKS", "READ", "REASON", "PendingFetch", "accept", "attempts_header"]
-
-ATTEMPT, DUE, REASON = "ringback_attempt", "ringback_due", "ringback_reason"
-LOOKS = "ringback_looks"
-"""How often it was deferred for which reason, such as `not_found=3,upstream_error=1`; void without `ringback_attempt`,
-so that removing the attempts begins anew."""
-READ = "ringback_read"
-"""The read of this call that goes on, if it was deferred because that takes long."""
-KNOWN_VERSION = "ringback_known_version"
-"""The version that was published when the request was deferred to see whether Graph has a newer one."""
+__all__ = ["PendingFetch", "accept", "attempts_header"]
 
 _LIVE = frozenset({"webhook", "eventhub"})
 _FINAL_AT_ONCE = frozenset({"lookup", "replay", "canary"})
@@ -30,7 +21,7 @@ _KEPT_BY_GRAPH = timedelta(days=30)
 _REASONS = {reason.value.encode(): reason for reason in Reason}
 _LOOK = re.compile(rb"([a-z_]{1,32})=([0-9]{1,4})(?:,|\Z)")
 _LONGEST_LOOKS = 512
-_OF_THE_LAST_HOP = frozenset({ATTEMPT, DUE, REASON, LOOKS, READ, "traceparent"})
+_REPLACED = LAST_ATTEMPTS - {KNOWN_VERSION}
 _LONGEST_VERSION = 19
 
 
@@ -75,7 +66,7 @@ class PendingFetch:
 
     def retry_headers(self) -> Headers:
         """Its headers without those of the last deferral and of the last hop's trace; the producer adds this one's."""
-        return tuple([(n, v) for n, v in self.received.headers if v is not None and n not in _OF_THE_LAST_HOP])
+        return tuple([(n, v) for n, v in self.received.headers if v is not None and n not in _REPLACED])
 
 
 def accept(received: Received, now: datetime) -> PendingFetch | Drop | Reject:

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import msgspec
 from ringback_common.outcomes import Reason, Received, Reject
+from ringback_events.header_names import DEAD_LETTER_PREFIX as _PREFIX
 from ringback_events.keys import split_call_key
 
 from ringback_sink.store.model.operations import Head, Report
 
 __all__ = ["head_of", "moment", "report_of", "shortened"]
 
-_PREFIX = "ringback_dlq_"
 _LONGEST = 256
 """Characters kept of a value that anybody may have written: a dead letter that is refused would make another one."""
 _LONGEST_NUMBER = 18

@@ -8,7 +8,7 @@ import msgspec
 from pydantic import AwareDatetime
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_events.fields import Event
-from ringback_events.headers import schema_uri
+from ringback_events.header_names import schema_uri
 from ringback_events.record import CallRecord, Session
 
 from ringback_sink.store.model.shapes import Member, members
