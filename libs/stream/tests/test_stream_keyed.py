@@ -90,7 +90,7 @@ async def test_a_probe_that_is_cancelled_before_it_began_leaves_the_next_one_a_p
     runner, running = await _with_an_open_breaker(step)
     runner.drop()
     away = False
-    await asyncio.sleep(Breaker.FIRST_PAUSE + 0.1)
+    await asyncio.sleep(Breaker.PAUSE.first + 0.1)
     runner.resume()
     _offer(runner, 20)
     await asyncio.sleep(0)  # the probe is created, and has not run yet

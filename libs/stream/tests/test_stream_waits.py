@@ -7,6 +7,7 @@ from typing import cast
 from uuid import uuid4
 
 import pytest
+from ringback_common.backoff import Backoff
 from ringback_common.errors import Transient
 from ringback_events.platform_events import ControlEntry
 from ringback_stream.shared.control import ControlTable
@@ -62,7 +63,7 @@ class Topic:
 @pytest.fixture(autouse=True)
 def again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second between two attempts."""
-    monkeypatch.setattr("ringback_stream.shared.waits._AFTER_ERROR", 0.001)
+    monkeypatch.setattr("ringback_stream.shared.waits._AGAIN", Backoff(0.001, 0.001))
 
 
 def member(topic: Topic, clock: MovedClock, process: str = "fetch") -> SharedWaits:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled, Transient
 from ringback_common.metrics import GRAPH_TOKENS
@@ -21,7 +22,7 @@ _LEAST_USEFUL = 30.0
 Both are at most a half and a tenth of what the token had left when it came. A managed identity's token comes from the
 machine's cache with any rest of life, and comes again: measured from its end alone it would be asked for without pause.
 """
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
+_AGAIN = Backoff(5.0, 60.0)
 """Seconds between attempts after failures, doubling: a wrong secret must not hammer the authority.
 
 If the authority itself says how long to wait, it is that long at least.
@@ -145,12 +146,13 @@ class Tokens:
         GRAPH_TOKENS.labels("granted").inc()
 
     def _failed(self, entry: _Entry, failure: AuthFailed | Throttled | None) -> None:
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**entry.failures)
+        entry.failures += 1
+        pause = _AGAIN.after(entry.failures)
         result = "refused" if failure else "unreachable"
         if isinstance(failure, Throttled):
             result, pause = "throttled", max(pause, failure.retry_after)
         GRAPH_TOKENS.labels(result).inc()
-        entry.failure, entry.failures = failure, min(entry.failures + 1, 10)
+        entry.failure = failure
         entry.not_before = self._clock.monotonic() + pause
 
 

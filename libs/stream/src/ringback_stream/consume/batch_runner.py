@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from ringback_common import logs
+from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
-from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Outcome, Received
+from ringback_common.retrying import Failed, until_it_works
 from ringback_common.traces import SpanKind, span
 
 from ringback_stream import telemetry
@@ -202,32 +203,31 @@ class BatchedRunner:
 
     async def _until_it_works(self, records: Sequence[Received]) -> tuple[Sequence[Outcome], int]:
         limits, attempts = self._flow.limits, 0
-        pause = limits.retry_first
-        while True:
-            attempts += 1
-            began = self._clock.monotonic()
-            try:
-                outcomes = await self._answer(records, began)
-            except Transient as failure:
-                # A batch has records of all tenants: its failure is general.
-                telemetry.child(telemetry.STEPS, self._flow.group, action_for(failure, FailureContext.GENERAL)).inc()
-                telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(1)
-                wait = failure.retry_after if isinstance(failure, Throttled) else pause
-                _log.warning("A batch met a failure that may pass; trying again.", attempt=attempts, delay_s=wait)
-                await asyncio.sleep(wait)
-                pause = min(pause * 2, limits.retry_longest)
-            else:
-                telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
-                telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
-                telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
-                return outcomes, attempts
 
-    async def _answer(self, records: Sequence[Received], began: float) -> Sequence[Outcome]:
-        self._step_began = began
+        async def attempt() -> Sequence[Outcome]:
+            nonlocal attempts
+            attempts += 1
+            return await self._answer(records)
+
+        outcomes = await until_it_works(attempt, Backoff(limits.retry_first, limits.retry_longest), self._met)
+        telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(0)
+        telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
+        return outcomes, attempts
+
+    def _met(self, failed: Failed) -> None:
+        # A batch has records of all tenants: its failure is general.
+        telemetry.child(telemetry.STEPS, self._flow.group, action_for(failed.failure, FailureContext.GENERAL)).inc()
+        telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(1)
+        _log.warning("A batch met a failure that may pass; trying again.", attempt=failed.attempt, delay_s=failed.wait)
+
+    async def _answer(self, records: Sequence[Received]) -> Sequence[Outcome]:
+        began = self._step_began = self._clock.monotonic()
         try:
-            return await self._flow.step(records)
+            outcomes = await self._flow.step(records)
         finally:
             self._step_began = None
+        telemetry.child(telemetry.STEP_SECONDS, self._flow.group).observe(self._clock.monotonic() - began)
+        return outcomes
 
     def _has_capacity(self) -> bool:
         limits = self._flow.limits

@@ -6,6 +6,8 @@ Closed: calls go through. Open: nothing starts until a probe is due. Half open: 
 from collections import deque
 from enum import StrEnum
 
+from ringback_common.backoff import Backoff
+
 __all__ = ["Breaker", "BreakerState"]
 
 
@@ -21,12 +23,12 @@ class Breaker:
     """Opens when of the last 20 calls, at least 10, more than half failed; probes after 1 s, then 2, 4 … 30 s."""
 
     WINDOW, ENOUGH, SHARE = 20, 10, 0.5
-    FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+    PAUSE = Backoff(1.0, 30.0)
 
     def __init__(self) -> None:
         self._failed: deque[bool] = deque(maxlen=self.WINDOW)
         self._state = BreakerState.CLOSED
-        self._pause = self.FIRST_PAUSE
+        self._openings = 1
         self._probe_at = 0.0
 
     @property
@@ -60,7 +62,7 @@ class Breaker:
         """A call failed in a way that may pass."""
         self._failed.append(True)
         if probe:
-            self._pause = min(self._pause * 2, self.LONGEST_PAUSE)
+            self._openings += 1
             self._open(now)
         elif self._state is BreakerState.CLOSED and self._mostly_failing():
             self._open(now)
@@ -77,8 +79,8 @@ class Breaker:
         return len(self._failed) >= self.ENOUGH and sum(self._failed) > self.SHARE * len(self._failed)
 
     def _open(self, now: float) -> None:
-        self._state, self._probe_at = BreakerState.OPEN, now + self._pause
+        self._state, self._probe_at = BreakerState.OPEN, now + self.PAUSE.after(self._openings)
 
     def _close(self) -> None:
-        self._state, self._pause = BreakerState.CLOSED, self.FIRST_PAUSE
+        self._state, self._openings = BreakerState.CLOSED, 1
         self._failed.clear()

@@ -24,7 +24,9 @@ from aiokafka.errors import (
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 from ringback_common import logs
+from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
+from ringback_common.retrying import Failed, until_it_works
 from ringback_common.settings import KafkaSettings
 
 from ringback_stream.aside.policy import AdmissionPolicy
@@ -59,7 +61,7 @@ anything is refused: when a poll brought 2,000, a backlog of calls of 86 KB took
 _FETCHED, _FETCHED_OF_ONE = 4 * 1024 * 1024, 512 * 1024
 """Bytes, compressed, of an answer of the broker, and of one partition in it: the hard bound of what a poll finds. Both
 are exceeded for a single larger batch that comes first."""
-_RETRY_START, _COMMIT_AGAIN = 1.0, 0.1
+_RETRY_START, _COMMIT_AGAIN = Backoff(1.0, 1.0), 0.1
 
 
 class Consumer:
@@ -304,13 +306,7 @@ class Consumer:
 
     async def _begin(self, partitions: Collection[TopicPartition]) -> None:
         client = self.client
-        while True:
-            try:
-                starts = await _starts(client, partitions)
-                break
-            except KafkaError as failure:
-                _log.warning("The committed offsets cannot be read; trying again.", error_class=type(failure).__name__)
-                await asyncio.sleep(_RETRY_START)
+        starts = await until_it_works(lambda: _starts(client, partitions), _RETRY_START, _not_begun, on=KafkaError)
         if self._ending.is_set():
             return
         for partition, start in starts.items():
@@ -394,3 +390,8 @@ def broker_options(kafka: KafkaSettings) -> dict[str, Any]:
         "graceful_timeout": 5.0,
         "apply_types": False,
     }
+
+
+def _not_begun(failed: Failed) -> None:
+    error = type(failed.failure).__name__
+    _log.warning("The committed offsets cannot be read; trying again.", error_class=error)

@@ -1,11 +1,11 @@
 """The keyed runner: one step at a time per key over all lanes; a sick key or tenant delays only itself."""
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, Reject
@@ -390,9 +390,7 @@ class KeyedRunner:
 
     def _pause(self, attempts: int) -> float:
         """Exponential, with jitter: keys that failed together do not come back together."""
-        budget = self._flow.retry
-        spread = random.uniform(0.5, 1.0)  # noqa: S311 - not for secrecy
-        return min(budget.first * 2 ** (attempts - 1), budget.longest) * spread
+        return Backoff(self._flow.retry.first, self._flow.retry.longest, jitter=0.5).after(attempts)
 
     async def _wait(self, step: RunningStep, throttled: Throttled, now: float) -> None:
         """A tenant's records wait in hand for a while; one that alone must wait would hold its partition back."""

@@ -4,12 +4,13 @@ Kafka away is waited for here, with the outcome in hand: the step is not run aga
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from ringback_common import logs
-from ringback_common.errors import DeadLetterLimit, Transient
+from ringback_common.errors import DeadLetterLimit
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
+from ringback_common.retrying import Failed, until_it_works
 from ringback_events.header_names import TRACEPARENT
 
 from ringback_stream import telemetry
@@ -18,13 +19,11 @@ from ringback_stream.consume.failures import Action, action_for
 from ringback_stream.consume.offsets import Ticket
 from ringback_stream.consume.reject_limit import RejectLimit
 from ringback_stream.consume.rejection_log import RejectionLog
-from ringback_stream.publish.producer import MessageTooLarge, Producer
+from ringback_stream.publish.producer import WRITE_AGAIN, MessageTooLarge, Producer
 
 __all__ = ["OutcomeHandler", "StepResult"]
 
 _log = logs.logger(__name__)
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 
 
 class StepResult(NamedTuple):
@@ -118,16 +117,11 @@ class OutcomeHandler:
 
     async def publish(self, received: Received, stages: Sequence[Sequence[Message]]) -> bool:
         """Write what was made of a record that is answered for already; False if the broker refuses it for its size."""
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                await self._producer.stages(stages)
-            except MessageTooLarge:
-                return False
-            except Transient:
-                pause = await self._wait(received, pause)
-            else:
-                return True
+        try:
+            await self._until_written(received, lambda: self._producer.stages(stages))
+        except MessageTooLarge:
+            return False
+        return True
 
     def _finish_at_once(self, answer: StepResult) -> bool:
         outcome = answer.outcome
@@ -143,20 +137,14 @@ class OutcomeHandler:
             await self._perform(_refused(answer), attempts)
 
     async def _perform(self, answer: StepResult, attempts: int) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                await self._write(answer, attempts)
-            except Transient:
-                pause = await self._wait(answer.received, pause)
-            else:
-                return self._finished(answer, answer.outcome)
+        await self._until_written(answer.received, lambda: self._write(answer, attempts))
+        self._finished(answer, answer.outcome)
 
-    async def _wait(self, received: Received, pause: float) -> float:
-        """Wait before the next try; returns how long to wait after that."""
-        _log.warning("Kafka does not take what a step made; waiting.", topic=received.topic, delay_s=pause)
-        await asyncio.sleep(pause)
-        return min(pause * 2, _LONGEST_PAUSE)
+    async def _until_written(self, received: Received, write: Callable[[], Awaitable[None]]) -> None:
+        def report(failed: Failed) -> None:
+            _log.warning("Kafka does not take what a step made; waiting.", topic=received.topic, delay_s=failed.wait)
+
+        await until_it_works(write, WRITE_AGAIN, report)
 
     async def _write(self, answer: StepResult, attempts: int) -> None:
         outcome = answer.outcome

@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from ringback_common import logs
+from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.health import Health
+from ringback_common.retrying import Failed, until_it_works
 from ringback_common.settings import ProcessSettings
 from ringback_events.topics import CONTROL, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, STATUS, Topic
 
@@ -30,7 +32,7 @@ __all__ = ["StreamRuntime"]
 
 _log = logs.logger(__name__)
 
-_TRY_EVERY = 1.0
+_AGAIN = Backoff(1.0, 1.0)
 _SAY_EVERY = 10.0
 
 
@@ -124,21 +126,13 @@ class StreamRuntime:
         return f"The control topic cannot be read: {failed}." if failed else None
 
     async def _connect(self, topics: Sequence[Topic]) -> None:
-        said = float("-inf")
-        while True:
-            try:
-                await self.producer.start()
-                await self._require([CONTROL, STATUS, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, *topics])
-                await self.control.start()
-            except Transient as failure:
-                if self._clock.monotonic() - said >= _SAY_EVERY:
-                    said = self._clock.monotonic()
-                    telemetry.KAFKA_WAITS.inc()
-                    _log.warning("Kafka cannot be reached; waiting for it.", reason=str(failure))
-                await asyncio.sleep(_TRY_EVERY)
-            else:
-                self._connected = True
-                return
+        async def attempt() -> None:
+            await self.producer.start()
+            await self._require([CONTROL, STATUS, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, *topics])
+            await self.control.start()
+
+        await until_it_works(attempt, _AGAIN, _unreachable, report_every=_SAY_EVERY)
+        self._connected = True
 
     async def _require(self, topics: Sequence[Topic]) -> None:
         existing = await self._existing_topics()
@@ -170,3 +164,8 @@ async def _until(task: asyncio.Task[None], stop: asyncio.Event | None) -> None:
             task.result()
     finally:
         stopping.cancel()
+
+
+def _unreachable(failed: Failed) -> None:
+    telemetry.KAFKA_WAITS.inc()
+    _log.warning("Kafka cannot be reached; waiting for it.", reason=str(failed.failure))

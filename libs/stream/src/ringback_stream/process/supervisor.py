@@ -8,8 +8,10 @@ from typing import Any, cast
 
 from aiokafka.errors import KafkaError
 from ringback_common import logs
+from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
 from ringback_common.errors import DeadLetterLimit
+from ringback_common.retrying import Failed, until_it_works
 from ringback_common.settings import KafkaSettings
 from ringback_events.platform_events import ControlEntry
 
@@ -44,7 +46,7 @@ HALT = "halt"
 """Kind of the control entry; its subject is the process."""
 _LOOK_AGAIN = 0.02
 _TELL_EVERY = 1.0
-_START_AGAIN = 1.0
+_START_AGAIN = Backoff(1.0, 1.0)
 _TOPICS_EVERY = 1.0
 _REASONS = ("running", "ready", "record", "tenant", "writing")
 
@@ -186,12 +188,10 @@ class FlowSupervisor:
         return await most_are_reachable(self._kafka)
 
     async def _start(self, consumer: Consumer) -> None:
-        while True:
-            try:
-                return await consumer.start()
-            except KafkaError as failure:
-                _log.warning("The group cannot be joined; trying again.", error_class=type(failure).__name__)
-                await asyncio.sleep(_START_AGAIN)
+        def report(failed: Failed) -> None:
+            _log.warning("The group cannot be joined; trying again.", error_class=type(failed.failure).__name__)
+
+        await until_it_works(consumer.start, _START_AGAIN, report, on=KafkaError)
 
     async def _halted_by_others(self) -> None:
         while not self.halted:

@@ -10,9 +10,11 @@ from contextlib import suppress
 
 from aiokafka.errors import KafkaError
 from ringback_common import logs
+from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
+from ringback_common.retrying import Failed, until_it_works
 from ringback_common.settings import KafkaSettings
 
 from ringback_stream import telemetry
@@ -23,7 +25,7 @@ __all__ = ["GroupCommitProducer", "WriteRefused"]
 _log = logs.logger(__name__)
 
 _SAY_EVERY = 10.0
-_RECONNECT = 1.0
+_AGAIN = Backoff(1.0, 1.0)
 
 
 class WriteRefused(Transient):
@@ -202,23 +204,21 @@ class GroupCommitProducer:
             write.fail(WriteRefused(f"Kafka cannot take it now ({reason})."))
 
     async def _connect(self) -> Client:
-        said = float("-inf")
-        while True:
-            client = Client(self._kafka)
-            try:
-                await client.start()
-            except Transient:
-                if self._clock.monotonic() - said >= _SAY_EVERY:
-                    said = self._clock.monotonic()
-                    telemetry.KAFKA_WAITS.inc()
-                    _log.warning("Kafka cannot be reached; trying again.")
-                await asyncio.sleep(_RECONNECT)
-            else:
-                self._client = client
-                return client
+        self._client = await until_it_works(self._started, _AGAIN, _unreachable, report_every=_SAY_EVERY)
+        return self._client
+
+    async def _started(self) -> Client:
+        client = Client(self._kafka)
+        await client.start()
+        return client
 
     async def _replace(self, poisoned: Client) -> None:
         self._client = None
         telemetry.PRODUCERS_REPLACED.inc()
         _log.warning("The producer is replaced, for the broker refused a batch of it.")
         self._retiring = asyncio.create_task(poisoned.retire(), name="retire-producer")
+
+
+def _unreachable(_failed: Failed) -> None:
+    telemetry.KAFKA_WAITS.inc()
+    _log.warning("Kafka cannot be reached; trying again.")

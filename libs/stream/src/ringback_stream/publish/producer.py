@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from ringback_common import logs
+from ringback_common.backoff import Backoff
 from ringback_common.errors import ConfigError, RingbackError, Transient
 from ringback_common.outcomes import Message
 from ringback_common.settings import KafkaSettings
@@ -14,13 +15,15 @@ from ringback_common.settings import KafkaSettings
 from ringback_stream import telemetry
 from ringback_stream.publish.client import LARGEST_REQUEST, POISON, Client, may_pass, size_of
 
-__all__ = ["MessageTooLarge", "Producer"]
+__all__ = ["WRITE_AGAIN", "MessageTooLarge", "Producer"]
 
 _log = logs.logger(__name__)
 
 _UNACKED_BYTES = 16 * 1024 * 1024
 _UNACKED_MESSAGES = 2000
 _TRIES = 3
+WRITE_AGAIN = Backoff(0.25, 5.0)
+"""Waits between tries to write what must be written before anything else may be done about its record."""
 
 
 class MessageTooLarge(RingbackError):  # noqa: N818 - the taxonomy's word

@@ -9,8 +9,10 @@ from contextlib import suppress
 from datetime import timedelta
 
 from ringback_common import logs
+from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
 from ringback_common.errors import ConfigError, Transient
+from ringback_common.retrying import Failed, until_it_works
 from ringback_events.platform_events import ControlEntry
 
 from ringback_stream.shared.control import ControlTable
@@ -24,7 +26,7 @@ _SLACK = 1.0
 """Seconds added for the clocks of two machines, which differ by less where somebody keeps them."""
 _LONGEST = 86_400.0
 """Seconds; no Retry-After is believed beyond a day."""
-_AFTER_ERROR = 1.0
+_AGAIN = Backoff(1.0, 1.0)
 _LAST_WORDS = 5.0
 
 
@@ -68,12 +70,7 @@ class SharedWaits:
         while True:
             await self._news.wait()
             self._news.clear()
-            try:
-                await self._write_all()
-            except (Transient, ConfigError) as failure:
-                _log.warning("A Retry-After was not written; trying again.", error_class=type(failure).__name__)
-                await asyncio.sleep(_AFTER_ERROR)
-                self._news.set()
+            await until_it_works(self._write_all, _AGAIN, _report, on=(Transient, ConfigError))
 
     async def flush(self) -> None:
         """Write what is left at the end of the process; gives up after five seconds."""
@@ -109,3 +106,7 @@ class SharedWaits:
 
     def _subject(self, tenant_id: str) -> str:
         return f"{self._process}/{tenant_id}"
+
+
+def _report(failed: Failed) -> None:
+    _log.warning("A Retry-After was not written; trying again.", error_class=type(failed.failure).__name__)

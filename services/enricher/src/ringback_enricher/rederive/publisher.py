@@ -6,9 +6,9 @@ from contextlib import suppress
 
 from ringback_common import logs
 from ringback_common.clock import Clock
-from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
-from ringback_stream.publish.producer import Producer
+from ringback_common.retrying import Failed, until_it_works
+from ringback_stream.publish.producer import WRITE_AGAIN, Producer
 
 __all__ = ["Publisher"]
 
@@ -20,7 +20,6 @@ _BYTES_IN_HAND = 8 * 1024 * 1024
 """Of the records they are derived from; a larger one goes alone."""
 _BEHIND = 0.1
 """Seconds of turns that may be caught up after something slow, so that the rate is reached and no burst is made."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 
 
 class Publisher:
@@ -65,11 +64,8 @@ class Publisher:
             TooLarge: the broker refuses a message; later stages are not begun.
             ConfigError: a topic may not be written.
         """
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return await self._producer.stages(stages)
-            except Transient:
-                _log.warning("Kafka does not take what was derived; waiting.", delay_s=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+        await until_it_works(lambda: self._producer.stages(stages), WRITE_AGAIN, _report)
+
+
+def _report(failed: Failed) -> None:
+    _log.warning("Kafka does not take what was derived; waiting.", delay_s=failed.wait)

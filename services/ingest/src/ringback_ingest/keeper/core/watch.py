@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from ringback_common.backoff import Backoff
+
 from ringback_ingest.keeper.core.outcomes import SubscriptionConflict
 from ringback_ingest.keeper.core.plan import LifecycleHints, SubscriptionAction
 from ringback_ingest.keeper.core.verdict import (
@@ -20,7 +22,7 @@ __all__ = ["TenantWatch"]
 LOOK_SECONDS = 120.0
 """Between two looks at a healthy tenant; Graph gives no sign when a subscription vanishes."""
 
-_FIRST_RETRY_SECONDS = 5.0
+_AGAIN = Backoff(5.0, LOOK_SECONDS)
 _SPACING_SECONDS = 5.0
 """Looks that are asked for are at least this far apart: lifecycle events come in bursts, and Graph's list lags."""
 
@@ -101,7 +103,7 @@ class TenantWatch:
         if verdict.reason is None:
             self.due_at = now + LOOK_SECONDS / time_scale
             return
-        pause = min(LOOK_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(self.failures, 8))
         self.failures += 1
+        pause = _AGAIN.after(self.failures)
         self.not_before = now + verdict.wait
         self.due_at = now + max(pause, verdict.wait)

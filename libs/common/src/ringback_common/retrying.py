@@ -1,0 +1,57 @@
+"""The one loop that tries again until something works.
+
+There is no limit of tries: what is tried here must be done before anything else may go on, and whoever wants to end
+earlier cancels the task. Waits pass by the event loop's clock, so a loop with a clock of its own needs none here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
+
+from ringback_common.backoff import Backoff
+from ringback_common.errors import Throttled, Transient
+
+__all__ = ["Failed", "until_it_works"]
+
+T = TypeVar("T")
+
+
+class Failed(NamedTuple):
+    """A try that failed: why, how many have failed by now, and the seconds until the next."""
+
+    failure: Exception
+    attempt: int
+    wait: float
+
+
+async def until_it_works(
+    attempt: Callable[[], Awaitable[T]],
+    backoff: Backoff,
+    report: Callable[[Failed], None],
+    *,
+    on: type[Exception] | tuple[type[Exception], ...] = Transient,
+    report_every: float = 0.0,
+) -> T:
+    """Try until it works, and return what the try returned.
+
+    After a `Throttled` the wait is what the other side asked for; it counts as a failure all the same.
+
+    Args:
+        attempt: one try.
+        backoff: the waits between tries.
+        report: called before each wait, to log and count in the caller's words.
+        on: the exceptions after which it is tried again; any other one is raised at once.
+        report_every: seconds that pass at least between two reports.
+    """
+    failures, clock = 0, asyncio.get_running_loop().time
+    reported = float("-inf")
+    while True:
+        try:
+            return await attempt()
+        except on as failure:
+            failures += 1
+            wait = failure.retry_after if isinstance(failure, Throttled) else backoff.after(failures)
+            if clock() - reported >= report_every:
+                reported = clock()
+                report(Failed(failure, failures, wait))
+        await asyncio.sleep(wait)
