@@ -1,6 +1,6 @@
 """Reads topics from a moment to their present end, without a group and without a trace."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -15,9 +15,9 @@ from ringback_events.dead_letters import DECISIONS, DONE, LetterPlace, letter_pl
 from ringback_events.headers import read_headers
 from ringback_events.topics import AUDIT
 from ringback_stream.consume.records import received
-from ringback_stream.shared.compacted import Batches, partition_numbers, stop_reader
+from ringback_stream.reading import Offsets, ends_of, first_of, poll_until
+from ringback_stream.shared.compacted import partition_numbers, stop_reader
 from ringback_stream.shared.connection import client_options, full_name
-from ringback_stream.shared.read_stalled import ReadStalled
 
 from ringback_cli.core.letters import letter_of
 
@@ -25,8 +25,7 @@ __all__ = ["LARGEST", "connected", "decisions", "scan"]
 
 LARGEST = 9 * 1024 * 1024
 """`max.message.bytes` of the restricted dead letters."""
-_POLL_MS, _AT_ONCE = 500, 200
-_Ends = Mapping[TopicPartition, int]
+_AT_ONCE = 200
 
 
 @asynccontextmanager
@@ -60,33 +59,20 @@ async def scan(kafka: KafkaSettings, topic: str, since: datetime | None = None) 
     async with connected(kafka) as consumer:
         numbers = await partition_numbers(kafka, topic)
         assigned = [TopicPartition(full_name(kafka, topic), number) for number in sorted(numbers)]
-        consumer.assign(assigned)
-        ends: _Ends = await consumer.end_offsets(assigned)
-        await _seek(consumer, ends, since)
-        standstill = ReadStalled()
-        while left := await _left(consumer, ends):
-            standstill.seen(left)
-            batches: Batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
+        ends = await ends_of(consumer, assigned)
+        begins = await _begins(consumer, ends, since)
+        async for batches in poll_until(consumer, begins, ends, at_once=_AT_ONCE):
             for one, records in batches.items():
                 for record in records:
                     if record.offset < ends[one]:
                         yield received(topic, record)
 
 
-async def _left(consumer: Any, ends: _Ends) -> dict[TopicPartition, int]:
-    """Offsets still to be passed, of partitions that are not read to their end."""
-    positions: dict[TopicPartition, int] = {one: await consumer.position(one) for one in ends}
-    return {one: end - positions[one] for one, end in ends.items() if positions[one] < end}
-
-
-async def _seek(consumer: Any, ends: _Ends, since: datetime | None) -> None:
-    """Every partition is given its position: a reset asked for would race with the one aiokafka begins by itself."""
-    first: Mapping[TopicPartition, int] = await consumer.beginning_offsets(list(ends))
-    if since is not None:
-        found = await consumer.offsets_for_times(dict.fromkeys(ends, int(since.timestamp() * 1000)))
-        first = {one: ends[one] if at is None else at.offset for one, at in found.items()}
-    for one, offset in first.items():
-        consumer.seek(one, offset)
+async def _begins(consumer: Any, ends: Offsets, since: datetime | None) -> Offsets:
+    if since is None:
+        return await first_of(consumer, ends)
+    found = await consumer.offsets_for_times(dict.fromkeys(ends, int(since.timestamp() * 1000)))
+    return {one: ends[one] if at is None else at.offset for one, at in found.items()}
 
 
 async def decisions(kafka: KafkaSettings, since: datetime | None) -> dict[LetterPlace, datetime]:

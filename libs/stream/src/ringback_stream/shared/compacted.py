@@ -1,8 +1,8 @@
 """Reading a compacted topic: the newest value of each key."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Collection
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -10,15 +10,10 @@ from aiokafka.errors import KafkaError
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.settings import KafkaSettings
 
-from ringback_stream.consume.records import Record
+from ringback_stream.reading import ends_of, first_of, poll_until
 from ringback_stream.shared.connection import client_options, full_name
-from ringback_stream.shared.read_stalled import ReadStalled
 
-__all__ = ["Batches", "open_reader", "partition_numbers", "read_compacted", "read_to_end", "stop_reader"]
-
-_POLL_MS = 500
-
-Batches = Mapping[TopicPartition, Sequence[Record]]
+__all__ = ["open_reader", "partition_numbers", "read_compacted", "read_to_end", "stop_reader"]
 
 
 def open_reader(kafka: KafkaSettings, *, wait_ms: int = 500, reset: str = "earliest") -> AIOKafkaConsumer:
@@ -110,18 +105,9 @@ async def read_to_end(reader: AIOKafkaConsumer, topic: str, partitions: Collecti
         Transient: Kafka went away during the read and stays away.
     """
     assigned = [TopicPartition(topic, number) for number in sorted(partitions)]
-    reader.assign(assigned)
-    await reader.seek_to_beginning(*assigned)
-    ends = cast("Mapping[TopicPartition, int]", await reader.end_offsets(assigned))
+    begins, ends = await first_of(reader, assigned), await ends_of(reader, assigned)
     values: dict[bytes, bytes | None] = {}
-    standstill = ReadStalled()
-    while (positions := await _positions(reader, assigned)) and any(positions[one] < ends[one] for one in assigned):
-        standstill.seen(positions)
-        batches = cast("Batches", await reader.getmany(timeout_ms=_POLL_MS))
+    async for batches in poll_until(reader, begins, ends):
         for records in batches.values():
             values.update((record.key or b"", record.value) for record in records)
     return values
-
-
-async def _positions(reader: AIOKafkaConsumer, assigned: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    return {one: await reader.position(one) for one in assigned}

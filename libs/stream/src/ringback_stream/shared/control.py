@@ -20,7 +20,8 @@ from ringback_events.topics import CONTROL
 from ringback_stream import telemetry
 from ringback_stream.consume.poll_failures import PollFailures
 from ringback_stream.publish.producer import Producer
-from ringback_stream.shared.compacted import Batches, open_reader, read_to_end, stop_reader
+from ringback_stream.reading import Batches
+from ringback_stream.shared.compacted import open_reader, read_to_end, stop_reader
 from ringback_stream.shared.connection import full_name
 
 __all__ = ["ControlTable"]

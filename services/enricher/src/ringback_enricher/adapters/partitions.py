@@ -13,13 +13,12 @@ from ringback_common.settings import KafkaSettings
 from ringback_events.topics import Topic
 from ringback_stream.consume.partitions import Partition
 from ringback_stream.consume.records import received
-from ringback_stream.shared.compacted import Batches, open_reader, partition_numbers, stop_reader
+from ringback_stream.reading import ends_of, first_of, poll_until
+from ringback_stream.shared.compacted import open_reader, partition_numbers, stop_reader
 from ringback_stream.shared.connection import full_name, unreachable
-from ringback_stream.shared.read_stalled import ReadStalled
 
 __all__ = ["PartitionReader"]
 
-_POLL_MS = 500
 _WAIT_MS = 20
 _MOST_RECORDS = 500
 
@@ -69,12 +68,12 @@ class PartitionReader:
     async def begin(self, partition: Partition) -> int:
         """The offset of the oldest record that is kept."""
         ours = self._named(partition)
-        return cast("int", (await self._consumer.beginning_offsets([ours]))[ours])
+        return (await first_of(self._consumer, [ours]))[ours]
 
     async def end(self, partition: Partition) -> int:
         """The offset of the next record to come."""
         ours = self._named(partition)
-        return cast("int", (await self._consumer.end_offsets([ours]))[ours])
+        return (await ends_of(self._consumer, [ours]))[ours]
 
     async def at(self, partition: Partition, timestamp_ms: int) -> int:
         """The offset of the first record appended at that time or later; the end if there is none."""
@@ -89,15 +88,8 @@ class PartitionReader:
             Transient: Kafka went away during the read and stays away.
         """
         ours = self._named(partition)
-        self._consumer.assign([ours])
-        self._consumer.seek(ours, first)
-        position, standstill = first, ReadStalled()
-        while position < end:
-            standstill.seen(position)
-            batches = cast("Batches", await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS))
-            records = [received(partition.topic, record) for record in batches.get(ours, ()) if record.offset < end]
-            position = await self._consumer.position(ours)
-            yield records
+        async for batches in poll_until(self._consumer, {ours: first}, {ours: end}, at_once=_MOST_RECORDS):
+            yield [received(partition.topic, record) for record in batches.get(ours, ()) if record.offset < end]
 
     def _named(self, partition: Partition) -> TopicPartition:
         return TopicPartition(full_name(self._kafka, partition.topic), partition.number)

@@ -1,4 +1,8 @@
-"""Reads topics between two offsets, and tells of each record what the oracle needs, never its payload."""
+"""Reads topics between two offsets, and tells of each record what the oracle needs, never its payload.
+
+It has a reader of its own on purpose: what judges the product must not read by the product's `ringback_stream.reading`,
+whose mistake would then be invisible.
+"""
 
 import hashlib
 import re
