@@ -13,7 +13,18 @@ from bench.programs import ROOT
 
 __all__ = ["commit", "load_average", "machine", "versions"]
 
-_LIBRARIES = ("aiohttp", "aiokafka", "asyncpg", "faststream", "httptools", "msgspec", "orjson", "uvicorn", "uvloop")
+_LIBRARIES = (
+    "aiohttp",
+    "aiokafka",
+    "asyncpg",
+    "faststream",
+    "httptools",
+    "httpx",
+    "msgspec",
+    "orjson",
+    "uvicorn",
+    "uvloop",
+)
 _GIB = 1024**3
 
 

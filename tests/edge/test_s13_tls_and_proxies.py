@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 import pytest_asyncio
-from ringback_common.errors import Transient
 from ringback_events.topics import INTERNAL_DEAD_LETTERS, RECORDS
 from ringback_graph.settings import GraphSettings
-from ringback_graph.transport import HttpTransport, Request
+from ringback_graph.transport import AiohttpTransport
 from ringback_graph_simulator import certs
 from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
@@ -126,10 +126,11 @@ async def test_a_configured_proxy_is_used_for_everything_and_sees_no_token(simul
     server = await asyncio.start_server(take, "127.0.0.1", 0)
     proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     settings = GraphSettings(proxy=proxy, cafile=simulator.ca_file, timeout_seconds=5)
-    request = Request("GET", f"{simulator.graph_url}/v1.0/x", {"Authorization": f"Bearer {TOKEN}"})
-    async with server, HttpTransport.open(settings) as transport:
-        with pytest.raises(Transient):
-            await transport.send(request)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    request = httpx.Request("GET", f"{simulator.graph_url}/v1.0/x", headers=headers)
+    async with server, AiohttpTransport(settings) as transport:
+        with pytest.raises(httpx.ProxyError):
+            await transport.handle_async_request(request)
     (head,) = heads
     assert head.startswith(b"CONNECT %s HTTP/1.1" % simulator.graph_url.removeprefix("https://").encode())
     assert TOKEN.encode() not in head

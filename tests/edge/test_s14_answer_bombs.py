@@ -16,7 +16,7 @@ from ringback_testing.resident import MIB, resident
 pytestmark = [pytest.mark.edge, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 CAP = 32 * MIB
-"""The largest reply that is read (libs/graph, transport.py)."""
+"""The largest reply that is read (libs/graph, exchange.py)."""
 STEADY = 300 * MIB
 """What the process may hold under any fault (DESIGN section 12)."""
 

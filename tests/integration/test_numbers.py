@@ -16,7 +16,7 @@ from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
 from ringback_events.record import CallRecord
 from ringback_graph.client import json_object
-from ringback_graph.transport import Reply
+from ringback_graph.exchange import Reply
 from ringback_sink.store.handlers import RecordsStep
 from ringback_sink.store.postgres.migrate import migrate
 from ringback_sink.store.postgres.store import PostgresStore

@@ -2,20 +2,22 @@
 
 import asyncio
 import socket
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from ringback_common.errors import Transient
 from ringback_graph import addresses
 from ringback_graph.addresses import PublicResolver, is_public
 from ringback_graph.auth import Granted
+from ringback_graph.exchange import exchange
 from ringback_graph.msal_source import MsalSource
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import CLOUDS, Tenant
-from ringback_graph.transport import HttpTransport, Request
+from ringback_graph.transport import AiohttpTransport
+from ringback_testing.https_server import StartHttps, octets
 
 PRIVATE = ["10.0.0.1", "127.0.0.1", "169.254.169.254", "192.168.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1"]  # noqa: S104 - an answer of a name server
 PRIVATE_6 = ["::1", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1"]
@@ -55,15 +57,15 @@ def test_every_cloud_s_hosts_are_public() -> None:
 
 
 async def test_graph_s_transport_sends_nothing_to_a_private_address_of_a_public_host(
-    https: Any, octets: Any, monkeypatch: pytest.MonkeyPatch
+    https: StartHttps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rule is wired into the connections: were localhost Microsoft's, it would get no request."""
     server = await https()
     server.answer = lambda _: octets(200, b"{}")
     for hosts, served in ((frozenset[str](), 1), (frozenset({"localhost"}), 1)):
         monkeypatch.setattr(addresses, "PUBLIC_HOSTS", hosts)
-        async with HttpTransport.open(GraphSettings(cafile=server.ca_file)) as transport:
-            sending = transport.send(Request("GET", f"{server.url}/v1.0/a", {}))
+        async with AiohttpTransport(GraphSettings(cafile=server.ca_file)) as transport:
+            sending = exchange(transport, httpx.Request("GET", f"{server.url}/v1.0/a"))
             if hosts:
                 with pytest.raises(Transient):
                     await sending
@@ -73,7 +75,7 @@ async def test_graph_s_transport_sends_nothing_to_a_private_address_of_a_public_
 
 
 async def test_the_authority_s_connection_sends_nothing_to_a_private_address(
-    https: Any, octets: Any, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    https: StartHttps, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same for msal: no discovery and no secret."""
     server = await https()
@@ -83,10 +85,11 @@ async def test_the_authority_s_connection_sends_nothing_to_a_private_address(
     server.answer = lambda seen: octets(200, token if "POST" in seen.line else found % ((server.url.encode(),) * 3))
     ours = tenant.model_copy(update={"authority_url": server.url})
     settings = GraphSettings(cafile=server.ca_file)
-    with closing(MsalSource(settings)) as source:
-        assert await asyncio.to_thread(source.acquire, ours) == Granted("planted-token", 60.0)
+    async with AiohttpTransport(settings) as transport:
+        assert await asyncio.to_thread(MsalSource(transport).acquire, ours) == Granted("planted-token", 60.0)
     seen = len(server.seen)
     monkeypatch.setattr(addresses, "PUBLIC_HOSTS", frozenset({"localhost"}))
-    with closing(MsalSource(settings)) as source, pytest.raises(Transient):
-        await asyncio.to_thread(source.acquire, ours)
+    async with AiohttpTransport(settings) as transport:
+        with pytest.raises(Transient):
+            await asyncio.to_thread(MsalSource(transport).acquire, ours)
     assert len(server.seen) == seen

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-from typing import Any
 
 import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted, Tokens
 from ringback_graph.tenants import Tenant
+from ringback_testing.scripted_graph import ScriptedGraph
 
 
 async def landed(tokens: Tokens, tenant: Tenant) -> None:
@@ -18,7 +18,7 @@ async def landed(tokens: Tokens, tenant: Tenant) -> None:
         await asyncio.gather(flight, return_exceptions=True)
 
 
-async def test_many_who_ask_at_once_cause_one_request(graph: Any, tenant: Tenant) -> None:
+async def test_many_who_ask_at_once_cause_one_request(graph: ScriptedGraph, tenant: Tenant) -> None:
     """One flight per tenant, and the token is kept."""
     tokens = Tokens(graph.tokens, graph.clock)
     assert set(await asyncio.gather(*(tokens.get(tenant) for _ in range(50)))) == {"token-1"}
@@ -26,7 +26,9 @@ async def test_many_who_ask_at_once_cause_one_request(graph: Any, tenant: Tenant
     assert graph.tokens.given == 1
 
 
-async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(graph: Any, tenant: Tenant) -> None:
+async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(
+    graph: ScriptedGraph, tenant: Tenant
+) -> None:
     """Nobody waits for a refresh; the new token is there for the next."""
     tokens = Tokens(graph.tokens, graph.clock)
     await tokens.get(tenant)
@@ -39,7 +41,7 @@ async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(
     assert await tokens.get(tenant) == "token-2"
 
 
-async def test_a_token_is_not_used_in_its_last_seconds(graph: Any, tenant: Tenant) -> None:
+async def test_a_token_is_not_used_in_its_last_seconds(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Where no refresh succeeded it serves until 30 s before its end: a request that begins later may come too late."""
     tokens = Tokens(graph.tokens, graph.clock)
     await tokens.get(tenant)
@@ -52,7 +54,7 @@ async def test_a_token_is_not_used_in_its_last_seconds(graph: Any, tenant: Tenan
 
 
 async def test_a_token_with_little_life_left_serves_and_is_asked_for_no_more_than_twice(
-    graph: Any, tenant: Tenant
+    graph: ScriptedGraph, tenant: Tenant
 ) -> None:
     """A cached token of 20 s serves 18 of them; half-way a refresh is tried once, not at every request."""
     graph.tokens.seconds = 20.0
@@ -65,7 +67,7 @@ async def test_a_token_with_little_life_left_serves_and_is_asked_for_no_more_tha
     assert served == ["token-1"] * 11 + ["token-2"] * 7
 
 
-async def test_a_failed_refresh_leaves_the_old_token_until_its_end(graph: Any, tenant: Tenant) -> None:
+async def test_a_failed_refresh_leaves_the_old_token_until_its_end(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Attempts are paced; when the token has ended the failure is told."""
     tokens = Tokens(graph.tokens, graph.clock)
     await tokens.get(tenant)
@@ -78,7 +80,7 @@ async def test_a_failed_refresh_leaves_the_old_token_until_its_end(graph: Any, t
     assert await tokens.get(tenant) == AuthFailed("invalid_client:7000222")
 
 
-async def test_failures_are_paced_and_a_corrected_secret_works(graph: Any, tenant: Tenant) -> None:
+async def test_failures_are_paced_and_a_corrected_secret_works(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The authority is asked again after 5 s, then 10 s; in between the last answer is repeated."""
     asked: list[float] = []
 
@@ -88,15 +90,15 @@ async def test_failures_are_paced_and_a_corrected_secret_works(graph: Any, tenan
             return AuthFailed("invalid_client") if len(asked) < 3 else Granted("good", 3600)
 
     tokens = Tokens(Refusing(), graph.clock)
-    start = graph.clock.seconds
+    start, answers = graph.clock.seconds, list[object]()
     for _ in range(40):
-        answer = await tokens.get(tenant)
+        answers.append(await tokens.get(tenant))
         graph.clock.seconds += 0.5
     assert [at - start for at in asked] == [0.0, 5.0, 15.0]
-    assert answer == "good"
+    assert answers[-1] == "good"
 
 
-async def test_an_unreachable_authority_is_transient_and_paced(graph: Any, tenant: Tenant) -> None:
+async def test_an_unreachable_authority_is_transient_and_paced(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Connection errors raise, and are not repeated at once."""
     graph.tokens.refusal = Transient("away")
     tokens = Tokens(graph.tokens, graph.clock)
@@ -110,7 +112,7 @@ async def test_an_unreachable_authority_is_transient_and_paced(graph: Any, tenan
     assert await tokens.get(tenant) == "token-1"
 
 
-async def test_the_authority_s_retry_after_is_waited_out(graph: Any, tenant: Tenant) -> None:
+async def test_the_authority_s_retry_after_is_waited_out(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Nothing is asked before it is over, and who asks meanwhile hears how long it still is; one of 1 s is no hurry."""
     asked: list[float] = []
 
@@ -135,7 +137,7 @@ async def test_the_authority_s_retry_after_is_waited_out(graph: Any, tenant: Ten
     assert (left[0.0], left[1.0], left[39.0], left[41.0]) == (40.0, 39.0, 1.0, 9.0)
 
 
-async def test_a_token_serves_while_the_authority_asks_to_wait(graph: Any, tenant: Tenant) -> None:
+async def test_a_token_serves_while_the_authority_asks_to_wait(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A refresh ahead of time that is throttled costs nobody anything."""
     tokens = Tokens(graph.tokens, graph.clock)
     await tokens.get(tenant)
@@ -151,7 +153,7 @@ async def test_a_token_serves_while_the_authority_asks_to_wait(graph: Any, tenan
     assert graph.tokens.given == 1
 
 
-async def test_a_rejected_token_is_replaced_once_for_all(graph: Any, tenant: Tenant) -> None:
+async def test_a_rejected_token_is_replaced_once_for_all(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Fifty requests answered 401 with one token cause one new token; a second rejection at once causes none."""
     tokens = Tokens(graph.tokens, graph.clock)
     old = await tokens.get(tenant)
@@ -164,7 +166,7 @@ async def test_a_rejected_token_is_replaced_once_for_all(graph: Any, tenant: Ten
     assert await tokens.replace(tenant, "token-2") == "token-3"
 
 
-async def test_a_waiter_that_is_cancelled_leaves_the_flight_to_the_others(graph: Any, tenant: Tenant) -> None:
+async def test_a_waiter_that_is_cancelled_leaves_the_flight_to_the_others(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Cancelling one waiter does not cost the others their token."""
     gate = threading.Event()
 
@@ -183,7 +185,7 @@ async def test_a_waiter_that_is_cancelled_leaves_the_flight_to_the_others(graph:
     assert first.cancelled()
 
 
-async def test_a_changed_tenant_gets_a_token_of_its_own(graph: Any, tenant: Tenant) -> None:
+async def test_a_changed_tenant_gets_a_token_of_its_own(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A new client id or credential in the tenants file does not go on with the old token."""
     tokens = Tokens(graph.tokens, graph.clock)
     assert await tokens.get(tenant) == "token-1"

@@ -51,7 +51,7 @@ def test_no_sliding_window_ever_exceeds_the_limit(
     limit: int, window: float, restarts: list[float], pauses: list[float]
 ) -> None:
     """However greedy, however bursty, and across restarts of the process: at most `limit` in any window."""
-    now, moments = 0.0, []
+    now, moments = 0.0, list[float]()
     bucket = Bucket(Quota.of(limit, window), now)
     starts = sorted(restarts)
     for pause in pauses:
@@ -72,7 +72,7 @@ def test_no_sliding_window_ever_exceeds_the_limit(
 @given(st.lists(st.floats(0, 25), min_size=1, max_size=60), st.integers(0, 59))
 def test_a_record_s_requests_stay_within_forty_in_twenty_seconds(pauses: list[float], restart: int) -> None:
     """The bucket of one record, which begins with four tokens, holds too, even if the process restarts once."""
-    now, moments = 0.0, []
+    now, moments = 0.0, list[float]()
     allotment = Allotment(Shares(1.0), now)
     for turn, pause in enumerate(pauses):
         now += pause / 10

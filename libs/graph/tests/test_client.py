@@ -4,7 +4,6 @@ import asyncio
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +15,7 @@ from ringback_graph.links import HostileLink
 from ringback_graph.retry_after import retry_after
 from ringback_graph.room import Boundless
 from ringback_graph.tenants import Tenant
+from ringback_testing.scripted_graph import ScriptedGraph, reply
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ def test_retry_after_is_total(written: str, date: str) -> None:
     assert 1.0 <= retry_after({"Retry-After": written, "Date": date}, NOW) <= 86_400.0
 
 
-async def test_the_token_is_not_even_asked_for_before_the_guard(graph: Any, tenant: Tenant) -> None:
+async def test_the_token_is_not_even_asked_for_before_the_guard(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A foreign URL is refused before a token exists, whoever made the call."""
     client = graph.client()
     with pytest.raises(HostileLink):
@@ -70,7 +70,7 @@ class _Told(Boundless):
 
 
 async def test_a_read_is_told_when_its_request_is_sent_and_not_while_it_waits_for_its_budget(
-    graph: Any, tenant: Tenant, reply: Any
+    graph: ScriptedGraph, tenant: Tenant
 ) -> None:
     """Until then it is nobody's slowness but ours."""
     graph.answer = lambda _: reply(200, {})
@@ -103,7 +103,7 @@ class Takeover:
         return left
 
 
-async def test_what_another_process_was_told_is_kept(graph: Any, tenant: Tenant, reply: Any) -> None:
+async def test_what_another_process_was_told_is_kept(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Nothing is sent before it has passed; who asks is told as if Graph had said so, and so is who asks next."""
     graph.answer = lambda _: reply(200, {})
     client = graph.client(budget=Budget(Role.FETCHER, 1.0, graph.clock))
@@ -122,7 +122,7 @@ async def test_what_another_process_was_told_is_kept(graph: Any, tenant: Tenant,
 
 
 async def test_a_short_wait_of_another_process_is_told_too_and_then_kept_in_place(
-    graph: Any, tenant: Tenant, reply: Any
+    graph: ScriptedGraph, tenant: Tenant
 ) -> None:
     """No step stands in a line for it: its caller puts the tenant aside, as after a 429."""
     graph.answer = lambda _: reply(200, {})
@@ -139,7 +139,7 @@ async def test_a_short_wait_of_another_process_is_told_too_and_then_kept_in_plac
     waiting.cancel()
 
 
-async def test_a_429_is_told_to_whoever_takes_the_tenant_over(graph: Any, tenant: Tenant, reply: Any) -> None:
+async def test_a_429_is_told_to_whoever_takes_the_tenant_over(graph: ScriptedGraph, tenant: Tenant) -> None:
     """With the seconds Graph named."""
     graph.answer = lambda _: reply(429, {}, Retry_After="17")
     client = graph.client()
@@ -149,7 +149,7 @@ async def test_a_429_is_told_to_whoever_takes_the_tenant_over(graph: Any, tenant
     assert client.waits.told_seconds == [(tenant.tenant_id, 17.0)]
 
 
-async def test_a_request_never_shows_its_token(graph: Any, tenant: Tenant, reply: Any) -> None:
+async def test_a_request_never_shows_its_token(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The repr of what is sent holds no header."""
     graph.answer = lambda _: reply(200, {})
     await graph.client().send(Call(tenant, "page", "GET", "https://graph.test/v1.0/a", Priority.LIVE))

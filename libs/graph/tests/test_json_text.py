@@ -1,24 +1,29 @@
 """Replies that orjson refuses and other readers of Graph take: read, mended where no encoding has a form, counted."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from multidict import CIMultiDict
 from ringback_common.errors import Transient
 from ringback_common.metrics import GRAPH_MENDED_REPLIES
 from ringback_graph.client import json_object
-from ringback_graph.transport import Reply
+from ringback_graph.exchange import Reply
+from ringback_testing.scripted_graph import json_headers
 
 HALF = "\ufffd"
 
 
+def mended() -> float:
+    """Replies that were mended so far."""
+    return cast("Any", GRAPH_MENDED_REPLIES)._value.get()
+
+
 def read(body: bytes) -> dict[str, Any] | None:
     """What a 200 with this body says."""
-    return json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), body))
+    return json_object(Reply(200, json_headers(), body))
 
 
 PLAIN = '{"id":"a","displayName":"Person \u00e9 \U0001f600"}'
@@ -42,9 +47,9 @@ def test_what_dotnet_and_javascript_read_is_read_and_counted(body: bytes, name: 
     """The value is what a browser shows, and the reply is counted once."""
     with pytest.raises(orjson.JSONDecodeError):
         orjson.loads(body)
-    before = GRAPH_MENDED_REPLIES._value.get()
+    before = mended()
     assert (read(body) or {})["displayName"] == name
-    assert GRAPH_MENDED_REPLIES._value.get() == before + 1
+    assert mended() == before + 1
 
 
 DIGITS = "9" * 400
@@ -66,9 +71,9 @@ FAR: dict[str, tuple[str, object]] = {
 @pytest.mark.parametrize(("told", "value"), FAR.values(), ids=FAR.keys())
 def test_a_number_beyond_all_bounds_is_null_and_counted(told: str, value: object) -> None:
     """JavaScript reads Infinity and writes null of it; all else of the reply stays."""
-    before = GRAPH_MENDED_REPLIES._value.get()
+    before = mended()
     assert read(f'{{"id":"a","x":{told}}}'.encode()) == {"id": "a", "x": value}
-    assert GRAPH_MENDED_REPLIES._value.get() == before + 1
+    assert mended() == before + 1
 
 
 @given(
@@ -96,9 +101,9 @@ def test_beside_a_number_beyond_all_bounds_all_is_read_as_ever(told: Any) -> Non
 )
 def test_what_is_nested_too_deeply_is_json_but_no_object(body: bytes) -> None:
     """Graph's word, as a list would be: it comes again however often it is asked for."""
-    before = GRAPH_MENDED_REPLIES._value.get()
+    before = mended()
     assert read(body) is None
-    assert GRAPH_MENDED_REPLIES._value.get() == before
+    assert mended() == before
 
 
 UNITS = st.lists(
@@ -131,7 +136,7 @@ def test_every_half_and_nothing_else_is_replaced(units: list[str]) -> None:
 )
 def test_no_json_stays_no_json(body: bytes) -> None:
     """The page of a proxy is not Graph's word, and is not counted as mended."""
-    before = GRAPH_MENDED_REPLIES._value.get()
+    before = mended()
     with pytest.raises(Transient):
         read(body)
-    assert GRAPH_MENDED_REPLIES._value.get() == before
+    assert mended() == before

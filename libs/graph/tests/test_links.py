@@ -18,7 +18,7 @@ FRIENDLY = [
     f"{GRAPH}/v1.0/communications/callRecords('teamsvisitor%3Aab%40c%C3%BC')/sessions?$skiptoken=abc",
 ]
 
-HOSTILE = [
+HOSTILE: list[object] = [
     None,
     5,
     "",

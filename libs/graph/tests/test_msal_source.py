@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,32 +22,38 @@ from ringback_graph.auth import Granted
 from ringback_graph.msal_source import MsalSource
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
+from ringback_graph.transport import AiohttpTransport
+from ringback_testing.https_server import HttpsServer, Served, StartHttps, octets
+
+Token = tuple[int, object] | tuple[int, object, dict[str, str]]
+"""Status, JSON and headers of an answer; underscores of their names stand for hyphens."""
 
 
 class Authority:
     """Discovery and tokens for one tenant; `token` decides what a token request gets."""
 
-    def __init__(self, server: Any, octets: Any) -> None:
-        self.server, self.octets = server, octets
-        self.token: Any = (200, {"token_type": "Bearer", "expires_in": 3600, "access_token": "planted-token"})
+    def __init__(self, server: HttpsServer) -> None:
+        self.server = server
+        self.token: Token = (200, {"token_type": "Bearer", "expires_in": 3600, "access_token": "planted-token"})
         self.forms: list[dict[str, list[str]]] = []
         server.answer = self.answer
 
-    def answer(self, seen: Any) -> bytes:
+    def answer(self, seen: Served) -> bytes | None:
         """Serve one request."""
         if "openid-configuration" in seen.line:
             base = self.server.url
             found = {"issuer": f"{base}/t", "authorization_endpoint": f"{base}/a", "token_endpoint": f"{base}/token"}
-            return self.octets(200, orjson.dumps(found))
+            return octets(200, orjson.dumps(found))
         self.forms.append(parse_qs(seen.body.decode()))
-        status, content, *headers = self.token
-        return self.octets(status, orjson.dumps(content), **dict(*headers))
+        status, content = self.token[:2]
+        headers = self.token[2] if len(self.token) == 3 else dict[str, str]()
+        return octets(status, orjson.dumps(content), **headers)
 
 
 @pytest.fixture
-async def authority(https: Any, octets: Any) -> Authority:
+async def authority(https: StartHttps) -> Authority:
     """An authority on this machine."""
-    return Authority(await https(), octets)
+    return Authority(await https())
 
 
 def at(authority: Authority, tenant: Tenant, **credential: Any) -> Tenant:
@@ -59,11 +66,8 @@ def at(authority: Authority, tenant: Tenant, **credential: Any) -> Tenant:
 
 async def ask(authority: Authority, tenant: Tenant) -> Granted | AuthFailed:
     """One token request with a source of its own."""
-    source = MsalSource(GraphSettings(cafile=authority.server.ca_file))
-    try:
-        return await asyncio.to_thread(source.acquire, tenant)
-    finally:
-        source.close()
+    async with AiohttpTransport(GraphSettings(cafile=authority.server.ca_file)) as transport:
+        return await asyncio.to_thread(MsalSource(transport).acquire, tenant)
 
 
 async def test_a_secret_file_gets_a_token(
@@ -80,19 +84,32 @@ async def test_a_secret_file_gets_a_token(
     assert form["grant_type"] == ["client_credentials"]
 
 
+async def test_a_compressed_answer_is_read(authority: Authority, tenant: Tenant, tmp_path: Path) -> None:
+    """Discovery and token by gzip, which is all that is asked for; it is undone once."""
+    (tmp_path / "secret").write_text("s")
+
+    def compressed(seen: Served) -> bytes:
+        assert seen.headers["accept-encoding"] == "gzip"
+        body = (authority.answer(seen) or b"").partition(b"\r\n\r\n")[2]
+        return octets(200, gzip.compress(body), Content_Encoding="gzip")
+
+    authority.server.answer = compressed
+    assert await ask(authority, at(authority, tenant)) == Granted("planted-token", 3600.0)
+
+
 async def test_every_call_asks_anew(authority: Authority, tenant: Tenant, tmp_path: Path) -> None:
     """Neither an old token nor an old refusal is repeated: a corrected secret works at once."""
     (tmp_path / "secret").write_text("wrong")
     authority.token = (401, {"error": "invalid_client", "error_description": "x", "error_codes": [7000215]})
-    source = MsalSource(GraphSettings(cafile=authority.server.ca_file))
     ours = at(authority, tenant)
-    assert await asyncio.to_thread(source.acquire, ours) == AuthFailed("invalid_client:7000215")
-    (tmp_path / "secret").write_text("right")
-    authority.token = (200, {"token_type": "Bearer", "expires_in": 60, "access_token": "a"})
-    assert await asyncio.to_thread(source.acquire, ours) == Granted("a", 60.0)
-    authority.token = (200, {"token_type": "Bearer", "expires_in": 60, "access_token": "b"})
-    assert await asyncio.to_thread(source.acquire, ours) == Granted("b", 60.0)
-    source.close()
+    async with AiohttpTransport(GraphSettings(cafile=authority.server.ca_file)) as transport:
+        source = MsalSource(transport)
+        assert await asyncio.to_thread(source.acquire, ours) == AuthFailed("invalid_client:7000215")
+        (tmp_path / "secret").write_text("right")
+        authority.token = (200, {"token_type": "Bearer", "expires_in": 60, "access_token": "a"})
+        assert await asyncio.to_thread(source.acquire, ours) == Granted("a", 60.0)
+        authority.token = (200, {"token_type": "Bearer", "expires_in": 60, "access_token": "b"})
+        assert await asyncio.to_thread(source.acquire, ours) == Granted("b", 60.0)
 
 
 def _certificate_files(folder: Path) -> dict[str, dict[str, str]]:
@@ -151,7 +168,7 @@ async def test_a_federated_token_is_the_assertion(authority: Authority, tenant: 
     ],
 )
 async def test_a_refusal_is_a_code_and_never_a_description(
-    authority: Authority, tenant: Tenant, tmp_path: Path, token: object, expected: AuthFailed
+    authority: Authority, tenant: Tenant, tmp_path: Path, token: Token, expected: AuthFailed
 ) -> None:
     """Only words and numbers of the authority get through."""
     (tmp_path / "secret").write_text("s")
@@ -161,7 +178,7 @@ async def test_a_refusal_is_a_code_and_never_a_description(
 
 @pytest.mark.parametrize("token", [(503, {}), (500, {}), (400, {"error": "temporarily_unavailable"})])
 async def test_an_authority_that_is_not_well_is_transient(
-    authority: Authority, tenant: Tenant, tmp_path: Path, token: object
+    authority: Authority, tenant: Tenant, tmp_path: Path, token: Token
 ) -> None:
     """5xx and its own word for it may pass."""
     (tmp_path / "secret").write_text("s")
@@ -175,12 +192,12 @@ async def test_an_authority_that_is_not_well_is_transient(
     [
         ((429, {"error": "temporarily_unavailable"}, {"Retry_After": "37"}), 37.0),
         ((429, {"error": "invalid_request"}), 10.0),
-        ((503, {}, {"Retry_After": "12"}), 12.0),
-        ((429, {}, {"Retry_After": "86400"}), 3600.0),
+        ((503, None, {"Retry_After": "12"}), 12.0),
+        ((429, None, {"Retry_After": "86400"}), 3600.0),
     ],
 )
 async def test_an_authority_that_asks_to_wait_is_heard(
-    authority: Authority, tenant: Tenant, tmp_path: Path, token: object, seconds: float
+    authority: Authority, tenant: Tenant, tmp_path: Path, token: Token, seconds: float
 ) -> None:
     """Its Retry-After comes through msal, for the whole tenant; it is never a refusal of the credential."""
     (tmp_path / "secret").write_text("s")
@@ -198,7 +215,7 @@ async def test_a_page_of_somebody_else_is_not_a_refusal(
     (tmp_path / "secret").write_text("s")
     true = authority.answer
     authority.server.answer = lambda seen: (
-        authority.octets(200, b"<html></html>", Content_Type="text/html") if where in seen.line else true(seen)
+        octets(200, b"<html></html>", Content_Type="text/html") if where in seen.line else true(seen)
     )
     with pytest.raises(Transient):
         await ask(authority, at(authority, tenant))
@@ -218,14 +235,14 @@ async def test_a_missing_or_broken_credential_is_data(authority: Authority, tena
 
 
 async def test_the_secret_does_not_follow_a_redirect(
-    authority: Authority, tenant: Tenant, tmp_path: Path, https: Any
+    authority: Authority, tenant: Tenant, tmp_path: Path, https: StartHttps
 ) -> None:
     """A token endpoint that redirects elsewhere gets no second POST."""
     (tmp_path / "secret").write_text("planted-secret")
     catcher = await https()
     discovery = authority.answer
     authority.server.answer = lambda seen: (
-        discovery(seen) if "openid" in seen.line else authority.octets(307, Location=f"{catcher.url}/token")
+        discovery(seen) if "openid" in seen.line else octets(307, Location=f"{catcher.url}/token")
     )
     assert isinstance(await ask(authority, at(authority, tenant)), AuthFailed)
     assert catcher.seen == []

@@ -1,5 +1,7 @@
 """Identities, old and new."""
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,7 +229,7 @@ def test_nobody_is_none(value: object) -> None:
 def test_old_and_new_participants_read_alike() -> None:
     """`participants_v2` wins; old payloads fall back to `participants` and `organizer`."""
     user = {"user": one(GUID)}
-    new = {"id": GUID, "identity": user, "administrativeUnitInfos": []}
+    new: dict[str, object] = {"id": GUID, "identity": user, "administrativeUnitInfos": []}
     assert participants({"participants_v2": [new, None, {}]}) == participants({"participants": [user]})
     assert participants({"participants_v2": [], "participants": [user]}) == participants({"participants_v2": [new]})
     assert organizer({"organizer_v2": new}) == organizer({"organizer_v2": None, "organizer": user}) is not None
@@ -261,6 +263,7 @@ def test_every_identity_parser_is_total(value: object) -> None:
     """No JSON value makes a parser raise."""
     for parse in (identity, identity_set, participant_identity, endpoint_identity):
         assert isinstance(parse(value), Identity | None)
-    record = value if isinstance(value, dict) else {"participants_v2": value, "organizer": value}
+    whole = {"participants_v2": value, "organizer": value}
+    record = cast("dict[str, object]", value) if isinstance(value, dict) else whole
     assert all(isinstance(party, Identity) for party in participants(record))
     assert isinstance(organizer(record), Identity | None)

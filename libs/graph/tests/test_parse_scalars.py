@@ -75,6 +75,7 @@ def test_any_time_survives_the_round_trip(naive: datetime, offset: int, beyond: 
     moment = naive.replace(tzinfo=timezone(timedelta(minutes=offset)))
     written = f"{naive.isoformat(timespec='microseconds')}{beyond}{moment.isoformat()[-6:]}"
     micros = epoch_micros(written)
+    assert micros is not None
     assert micros == (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     assert timestamp(timestamp(written)) == timestamp(written) == wire_timestamp(micros)
 

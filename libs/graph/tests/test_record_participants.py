@@ -1,36 +1,35 @@
 """A Graph without participants_v2: until 2026-01 Microsoft listed it for the global cloud only."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ringback_graph.answers import Forbidden, Found, NotFound, Refused, Unstable
 from ringback_graph.budget import Priority
+from ringback_graph.exchange import Reply
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import Reply, Request
 from ringback_testing.paged_record import CALL, PARTICIPANTS, ROOT, SESSIONS, VERSION, PagedRecord
+from ringback_testing.scripted_graph import Asked, ScriptedGraph, reply
 
-Make = Callable[..., Reply]
 PAGE = "/participants_v2"
 BAD, ODD = {"error": {"code": "BadRequest"}}, {"error": {"code": "UnknownError"}}
 NO_SEGMENT = {"error": {"code": "BadRequest", "message": "Resource not found for the segment 'participants_v2'."}}
 
 
-def asked(graph: Any) -> list[str]:
+def asked(graph: ScriptedGraph) -> list[str]:
     """What was asked for, in order, without the record's own address."""
     return [request.url.removeprefix(ROOT) for request in graph.requests]
 
 
-async def read(graph: Any, tenant: Tenant) -> Any:
+async def read(graph: ScriptedGraph, tenant: Tenant) -> Any:
     """Read the record."""
     return await RecordReader(graph.client()).read(tenant, CALL, Priority.LIVE)
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, {}), (404, ODD), (400, NO_SEGMENT)])
 async def test_sessions_and_old_participants_are_the_record(
-    graph: Any, tenant: Tenant, reply: Make, status: int, body: Any
+    graph: ScriptedGraph, tenant: Tenant, status: int, body: Any
 ) -> None:
     """400 on the expand, then 404 on the page, or Graph's 400 for a segment that its schema lacks; then the version."""
     record = graph.answer = PagedRecord(reply)
@@ -44,7 +43,7 @@ async def test_sessions_and_old_participants_are_the_record(
 
 
 async def test_it_is_said_once_for_each_tenant(
-    graph: Any, tenant: Tenant, reply: Make, caplog: pytest.LogCaptureFixture
+    graph: ScriptedGraph, tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     """However many records are read of it; never before a record has come through so."""
     record = graph.answer = PagedRecord(reply)
@@ -80,7 +79,7 @@ async def test_it_is_said_once_for_each_tenant(
     ],
 )
 async def test_another_answer_to_the_page_does_not_say_that_it_does_not_exist(
-    graph: Any, tenant: Tenant, reply: Make, answer: tuple[int, Any], expected: object
+    graph: ScriptedGraph, tenant: Tenant, answer: tuple[int, Any], expected: object
 ) -> None:
     """A fault that answers both with 400 must not cost a record its participants: a whole one comes too late then."""
     record = graph.answer = PagedRecord(reply)
@@ -88,7 +87,7 @@ async def test_another_answer_to_the_page_does_not_say_that_it_does_not_exist(
     assert await read(graph, tenant) == expected
 
 
-async def test_where_only_the_expand_is_refused_the_page_has_them(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_where_only_the_expand_is_refused_the_page_has_them(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The page says no version, so that is asked for at the end; its own next links are followed."""
     record = graph.answer = PagedRecord(reply, 3, 131)
     record.before = lambda request: reply(400, ODD) if request.url.endswith(PARTICIPANTS) else None
@@ -100,14 +99,14 @@ async def test_where_only_the_expand_is_refused_the_page_has_them(graph: Any, te
 
 @pytest.mark.parametrize("page", ["with the page", "without it"])
 async def test_a_version_that_rises_meanwhile_starts_the_read_over(
-    graph: Any, tenant: Tenant, reply: Make, page: str
+    graph: ScriptedGraph, tenant: Tenant, page: str
 ) -> None:
     """The page says no version: only the check at the end can tell."""
     record = graph.answer = PagedRecord(reply)
     if page == "without it":
         record.lacks = (reply(400, BAD), reply(404, {}))
 
-    def before(request: Request) -> Reply | None:
+    def before(request: Asked) -> Reply | None:
         record.version = 2 if request.url.endswith(PAGE) else record.version
         return reply(400, BAD) if request.url.endswith(PARTICIPANTS) else None
 
@@ -117,7 +116,7 @@ async def test_a_version_that_rises_meanwhile_starts_the_read_over(
     assert (found.version, found.requests) == (2, 8)
 
 
-async def test_a_record_that_went_meanwhile_is_not_found(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_a_record_that_went_meanwhile_is_not_found(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The 404 of the page was the record's: the version is not there either, nor is the record when it is read anew."""
     record = graph.answer = PagedRecord(reply)
     record.lacks = (reply(400, BAD), reply(404, {}))

@@ -1,6 +1,5 @@
 """Which requests a read of a record sends, and what it makes of each answer to the second one."""
 
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -8,26 +7,26 @@ import pytest
 from ringback_common.errors import Throttled
 from ringback_graph.answers import Forbidden, Found, Malformed, NotFound, Refused, Unstable
 from ringback_graph.budget import Priority
+from ringback_graph.exchange import Reply
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import Reply, Request
 from ringback_testing.paged_record import CALL, PARTICIPANTS, ROOT, SESSIONS, SIDES, VERSION, PagedRecord
+from ringback_testing.scripted_graph import Asked, ScriptedGraph, reply
 
 LIVE, BULK = Priority.LIVE, Priority.BULK
-Make = Callable[..., Reply]
 
 
-async def read(graph: Any, tenant: Tenant, priority: Priority = BULK) -> Any:
+async def read(graph: ScriptedGraph, tenant: Tenant, priority: Priority = BULK) -> Any:
     """Read the record."""
     return await RecordReader(graph.client()).read(tenant, CALL, priority, "trace-1")
 
 
-def asked(graph: Any) -> list[str]:
+def asked(graph: ScriptedGraph) -> list[str]:
     """What was asked for, in order, without the record's own address."""
     return [request.url.removeprefix(ROOT) for request in graph.requests]
 
 
-async def test_a_peer_to_peer_call_of_one_reply_costs_one_request(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_a_peer_to_peer_call_of_one_reply_costs_one_request(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Sessions alone: both of its people are their sides. Our headers, and every member kept."""
     record = graph.answer = PagedRecord(reply, sessions=1)
     record.type = "peerToPeer"
@@ -45,7 +44,7 @@ async def test_a_peer_to_peer_call_of_one_reply_costs_one_request(graph: Any, te
 
 
 @pytest.mark.parametrize("kind", ["groupCall", "unknown", "unknownFutureValue", None, 5])
-async def test_any_other_call_costs_two(graph: Any, tenant: Tenant, reply: Make, kind: Any) -> None:
+async def test_any_other_call_costs_two(graph: ScriptedGraph, tenant: Tenant, kind: Any) -> None:
     """One relationship a request: sessions, then participants with the version they are of."""
     record = graph.answer = PagedRecord(reply, sessions=60, participants=130)
     record.type = kind
@@ -68,7 +67,7 @@ async def test_any_other_call_costs_two(graph: Any, tenant: Tenant, reply: Make,
     ],
 )
 async def test_pages_cost_a_request_each_and_the_version_one_where_participants_go_on(
-    graph: Any, tenant: Tenant, reply: Make, kind: str, sessions: int, participants: int, expected: list[str]
+    graph: ScriptedGraph, tenant: Tenant, kind: str, sessions: int, participants: int, expected: list[str]
 ) -> None:
     """The pages of sessions come first, so that the request for the participants checks their version, too."""
     record = graph.answer = PagedRecord(reply, sessions, participants)
@@ -82,14 +81,14 @@ async def test_pages_cost_a_request_each_and_the_version_one_where_participants_
 
 @pytest.mark.parametrize("sessions", [{}, {"sessions": None}, {"sessions": []}, {"sessions": {}}, {"sessions": [None]}])
 async def test_a_peer_to_peer_call_without_a_session_is_asked_about_again(
-    graph: Any, tenant: Tenant, reply: Make, sessions: Any
+    graph: ScriptedGraph, tenant: Tenant, sessions: Any
 ) -> None:
     """Missing, null, empty or odd sessions say nothing about who took part."""
-    found = await read_one_of_two(graph, tenant, reply, sessions)
+    found = await read_one_of_two(graph, tenant, sessions)
     assert (found.requests, len(found.record["participants_v2"])) == (2, 2)
 
 
-async def read_one_of_two(graph: Any, tenant: Tenant, reply: Make, sessions: Any) -> Found:
+async def read_one_of_two(graph: ScriptedGraph, tenant: Tenant, sessions: Any) -> Found:
     """Read a peer-to-peer call of two participants, whose first reply says this of its sessions."""
     record = graph.answer = PagedRecord(reply, participants=2)
     whole = record.head() | {"type": "peerToPeer"} | sessions
@@ -128,13 +127,13 @@ def named(identity: Any, **more: Any) -> dict[str, Any]:
     ],
 )
 async def test_a_peer_to_peer_call_with_a_side_that_does_not_tell_who_it_is_is_asked_about_again(
-    graph: Any, tenant: Tenant, reply: Make, side: Any
+    graph: ScriptedGraph, tenant: Tenant, side: Any
 ) -> None:
     """The list names whom the session leaves out, withholds, or shows at a service that tells no role."""
     for at in ("caller", "callee"):
-        found = await read_one_of_two(graph, tenant, reply, {"sessions": [SIDES | {at: side}]})
+        found = await read_one_of_two(graph, tenant, {"sessions": [SIDES | {at: side}]})
         assert (found.requests, len(found.record["participants_v2"])) == (2, 2)
-    found = await read_one_of_two(graph, tenant, reply, {"sessions": [SIDES, SIDES | {"callee": side}]})
+    found = await read_one_of_two(graph, tenant, {"sessions": [SIDES, SIDES | {"callee": side}]})
     assert found.requests == 2
 
 
@@ -151,21 +150,21 @@ async def test_a_peer_to_peer_call_with_a_side_that_does_not_tell_who_it_is_is_a
     ],
 )
 async def test_a_peer_to_peer_call_whose_sides_tell_who_they_are_is_not(
-    graph: Any, tenant: Tenant, reply: Make, side: Any
+    graph: ScriptedGraph, tenant: Tenant, side: Any
 ) -> None:
     """An id of its own, and a kind: by its form, its type, or the role of the service it is the account of."""
-    found = await read_one_of_two(graph, tenant, reply, {"sessions": [SIDES | {"callee": side}]})
+    found = await read_one_of_two(graph, tenant, {"sessions": [SIDES | {"callee": side}]})
     assert found.requests == 1
 
 
 @pytest.mark.parametrize(("member", "then"), [("version", 2), ("lastModifiedDateTime", "2026-11-22T10:00:07Z")])
 async def test_a_version_that_rises_between_the_two_requests_starts_the_read_over(
-    graph: Any, tenant: Tenant, reply: Make, member: str, then: Any
+    graph: ScriptedGraph, tenant: Tenant, member: str, then: Any
 ) -> None:
     """Sessions of one version and participants of another are no record; either member shows the change."""
     record, risen = PagedRecord(reply), [then]
 
-    def before(request: Request) -> Reply | None:
+    def before(request: Asked) -> Reply | None:
         if not request.url.endswith(PARTICIPANTS) or not risen:
             return None
         of_the_new = (
@@ -181,7 +180,7 @@ async def test_a_version_that_rises_between_the_two_requests_starts_the_read_ove
     assert found.requests == 4
 
 
-async def test_a_list_that_goes_on_unasked_and_asked_for_is_no_circle(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_a_list_that_goes_on_unasked_and_asked_for_is_no_circle(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Microsoft's sample shows participants that nobody expanded: the second request's list is the record's."""
     record = graph.answer = PagedRecord(reply, 1, 131)
     unasked = record.head() | record.part("sessions", 0, "sessions", "") | {"type": "groupCall"}
@@ -196,12 +195,12 @@ async def test_a_list_that_goes_on_unasked_and_asked_for_is_no_circle(graph: Any
     "last_old", [f"?{SESSIONS}", "/sessions?$skip=60", f"?{PARTICIPANTS}", "/participants_v2?$skip=130"]
 )
 async def test_no_record_is_of_two_versions_whichever_reply_was_the_last_of_the_old_one(
-    graph: Any, tenant: Tenant, reply: Make, last_old: str
+    graph: ScriptedGraph, tenant: Tenant, last_old: str
 ) -> None:
     """Between the two requests, between pages of either kind and before the last check: all is read again."""
     record = PagedRecord(reply, 150, 300)
 
-    def before(request: Request) -> Reply | None:
+    def before(request: Asked) -> Reply | None:
         if record.version == 1 and request.url.endswith(last_old):
             served = record.reply(200, _rewritten(record, request))
             record.version = 2
@@ -217,19 +216,17 @@ async def test_no_record_is_of_two_versions_whichever_reply_was_the_last_of_the_
     assert (len(found.record["sessions"]), len(found.record["participants_v2"])) == (150, 300)
 
 
-def _rewritten(record: PagedRecord, request: Request) -> Any:
+def _rewritten(record: PagedRecord, request: Asked) -> Any:
     """What the record serves before its version rises."""
     plain = PagedRecord(record.reply, record.sessions, record.participants)
     return orjson.loads(plain(request).body or b"")
 
 
-async def test_a_record_whose_version_rises_with_every_read_is_unstable(
-    graph: Any, tenant: Tenant, reply: Make
-) -> None:
+async def test_a_record_whose_version_rises_with_every_read_is_unstable(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The first attempt and three more, two requests each."""
     record = PagedRecord(reply)
 
-    def before(request: Request) -> None:
+    def before(request: Asked) -> None:
         record.version += request.url.endswith(PARTICIPANTS)
 
     record.before = before
@@ -249,7 +246,7 @@ async def test_a_record_whose_version_rises_with_every_read_is_unstable(
     ],
 )
 async def test_a_second_answer_that_is_no_record_of_this_call_is_an_answer_as_any_other(
-    graph: Any, tenant: Tenant, reply: Make, status: int, body: Any, answer: object
+    graph: ScriptedGraph, tenant: Tenant, status: int, body: Any, answer: object
 ) -> None:
     """Nothing of it is joined with the sessions."""
     record = graph.answer = PagedRecord(reply)
@@ -259,7 +256,7 @@ async def test_a_second_answer_that_is_no_record_of_this_call_is_an_answer_as_an
 
 @pytest.mark.parametrize(("participants", "missing"), [(2, PARTICIPANTS), (300, VERSION), (300, "$skip=130")])
 async def test_a_later_request_that_finds_nothing_met_a_replica_that_lags(
-    graph: Any, tenant: Tenant, reply: Make, participants: int, missing: str
+    graph: ScriptedGraph, tenant: Tenant, participants: int, missing: str
 ) -> None:
     """Graph had the record a moment ago: it is read again, and is unstable, not gone, if that goes on."""
     record, lagging = PagedRecord(reply, participants=participants), [404]
@@ -274,7 +271,7 @@ async def test_a_later_request_that_finds_nothing_met_a_replica_that_lags(
     assert isinstance(await read(graph, tenant), Unstable)
 
 
-async def test_a_record_that_went_meanwhile_is_not_found(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_a_record_that_went_meanwhile_is_not_found(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The first request of the next attempt says so."""
     record = graph.answer = PagedRecord(reply)
     record.before = lambda _: reply(404, {}) if graph.requests[1:] else None
@@ -291,7 +288,7 @@ async def test_a_record_that_went_meanwhile_is_not_found(graph: Any, tenant: Ten
     ],
 )
 async def test_a_first_answer_that_is_no_record_of_this_call_costs_one_request(
-    graph: Any, tenant: Tenant, reply: Make, body: Any, answer: object
+    graph: ScriptedGraph, tenant: Tenant, body: Any, answer: object
 ) -> None:
     """What would be compared with it says nothing, and a record of another call is not read again as if it changed."""
     record = graph.answer = PagedRecord(reply)
@@ -300,7 +297,7 @@ async def test_a_first_answer_that_is_no_record_of_this_call_costs_one_request(
     assert len(graph.requests) == 1
 
 
-async def test_every_member_of_the_participants_is_kept(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_every_member_of_the_participants_is_kept(graph: ScriptedGraph, tenant: Tenant) -> None:
     """What Graph writes beside the list, too; a list that is missing or null says that nobody is listed."""
     record = graph.answer = PagedRecord(reply)
     for told in (
@@ -320,7 +317,7 @@ async def test_every_member_of_the_participants_is_kept(graph: Any, tenant: Tena
 
 @pytest.mark.parametrize("status", [400, 404, 410])
 async def test_a_page_of_participants_that_died_starts_the_read_over(
-    graph: Any, tenant: Tenant, reply: Make, status: int
+    graph: ScriptedGraph, tenant: Tenant, status: int
 ) -> None:
     """One page less would be a call with fewer people than it had."""
     record, died = PagedRecord(reply, 3, 300), [status]
@@ -333,7 +330,7 @@ async def test_a_page_of_participants_that_died_starts_the_read_over(
 
 @pytest.mark.parametrize(("sessions", "kept"), [(3, False), (61, True)])
 async def test_a_pause_before_the_participants_is_waited_out_where_pages_were_read(
-    graph: Any, tenant: Tenant, reply: Make, sessions: int, *, kept: bool
+    graph: ScriptedGraph, tenant: Tenant, sessions: int, *, kept: bool
 ) -> None:
     """One reply costs as little to be read again, and leaves its place to others; pages are kept."""
     record, pauses = PagedRecord(reply, sessions), ["3"]
@@ -352,7 +349,7 @@ async def test_a_pause_before_the_participants_is_waited_out_where_pages_were_re
 
 @pytest.mark.parametrize(("sessions", "participants"), [(150, 2), (3, 300), (130, 131)])
 async def test_the_rest_behind_a_link_as_in_microsoft_s_sample_is_read_from_the_record_s_own_address(
-    graph: Any, tenant: Tenant, reply: Make, sessions: int, participants: int
+    graph: ScriptedGraph, tenant: Tenant, sessions: int, participants: int
 ) -> None:
     """`$metadata#…` leads nowhere: the skip token is sent to /sessions or /participants_v2 of this record."""
     record = graph.answer = PagedRecord(reply, sessions, participants)

@@ -1,12 +1,10 @@
 """Reading whole records."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from multidict import CIMultiDict
 from ringback_common.errors import Throttled, Transient
 from ringback_graph.answers import (
     AuthFailed,
@@ -21,23 +19,23 @@ from ringback_graph.answers import (
     Unstable,
 )
 from ringback_graph.budget import Priority
+from ringback_graph.exchange import Reply
 from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import Reply, Request
 from ringback_testing.paged_record import CALL, ROOT, SESSIONS
 from ringback_testing.paged_record import PagedRecord as Record
+from ringback_testing.scripted_graph import Asked, ScriptedGraph, reply
 
 LIVE, BULK = Priority.LIVE, Priority.BULK
-Make = Callable[..., Reply]
 
 
-async def read(graph: Any, tenant: Tenant, priority: Priority = BULK, **limits: Any) -> Any:
+async def read(graph: ScriptedGraph, tenant: Tenant, priority: Priority = BULK, **limits: Any) -> Any:
     """Read the record."""
     return await RecordReader(graph.client(), ReadLimits(**limits)).read(tenant, CALL, priority, "trace-1")
 
 
 @pytest.mark.parametrize(("sessions", "participants"), [(1000, 2), (61, 400), (3, 131), (60, 130), (61, 131)])
-async def test_every_page_is_read(graph: Any, tenant: Tenant, reply: Make, sessions: int, participants: int) -> None:
+async def test_every_page_is_read(graph: ScriptedGraph, tenant: Tenant, sessions: int, participants: int) -> None:
     """All sessions and participants, in order, once each, and no next link left; the version, if participants go on."""
     graph.answer = Record(reply, sessions, participants)
     found = await read(graph, tenant)
@@ -51,11 +49,11 @@ async def test_every_page_is_read(graph: Any, tenant: Tenant, reply: Make, sessi
     assert found.requests == len(graph.requests) == pages + (participants > 130)
 
 
-async def test_segments_that_go_on_are_read_to_their_end(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_segments_that_go_on_are_read_to_their_end(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A next link inside a session is followed like any other."""
     record = Record(reply, 1)
 
-    def before(request: Request) -> Reply | None:
+    def before(request: Asked) -> Reply | None:
         if request.url.endswith("/more"):
             return reply(200, {"value": [{"id": "segment-2"}]})
         if "$expand=sessions(" not in request.url:
@@ -72,12 +70,12 @@ async def test_segments_that_go_on_are_read_to_their_end(graph: Any, tenant: Ten
 
 @pytest.mark.parametrize(("member", "then"), [("version", 2), ("lastModifiedDateTime", "2026-11-22T10:00:07Z")])
 async def test_a_record_that_differs_after_its_last_page_is_read_again(
-    graph: Any, tenant: Tenant, reply: Make, member: str, then: Any
+    graph: ScriptedGraph, tenant: Tenant, member: str, then: Any
 ) -> None:
     """Either member shows the change: Graph may rewrite a record without raising its version."""
     record = Record(reply, 61)
 
-    def before(request: Request) -> Reply | None:
+    def before(request: Asked) -> Reply | None:
         asked = [each.url for each in graph.requests]
         return reply(200, record.head() | {member: then}) if "$select" in request.url and len(asked) == 3 else None
 
@@ -88,12 +86,12 @@ async def test_a_record_that_differs_after_its_last_page_is_read_again(
 
 
 async def test_a_version_that_rises_between_two_pages_starts_the_read_over(
-    graph: Any, tenant: Tenant, reply: Make
+    graph: ScriptedGraph, tenant: Tenant
 ) -> None:
     """No record of two versions: what comes back is of the new version throughout."""
     record = Record(reply, 150)
 
-    def before(request: Request) -> None:
+    def before(request: Asked) -> None:
         if "$skip=60" in request.url and record.version == 1:
             record.version = 2
 
@@ -106,11 +104,11 @@ async def test_a_version_that_rises_between_two_pages_starts_the_read_over(
     assert found.requests == 8
 
 
-async def test_a_record_that_never_stands_still_is_unstable(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_a_record_that_never_stands_still_is_unstable(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The first attempt and three more, then the retry tier."""
     record = Record(reply, 61)
 
-    def before(request: Request) -> None:
+    def before(request: Asked) -> None:
         record.version += "$skip=60" in request.url
 
     record.before = before
@@ -119,9 +117,7 @@ async def test_a_record_that_never_stands_still_is_unstable(graph: Any, tenant: 
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
-async def test_a_page_whose_token_died_starts_the_read_over(
-    graph: Any, tenant: Tenant, reply: Make, status: int
-) -> None:
+async def test_a_page_whose_token_died_starts_the_read_over(graph: ScriptedGraph, tenant: Tenant, status: int) -> None:
     """A page's token dies with its version; that is a change, not an answer about the record."""
     record, died = Record(reply, 61), [status]
     record.before = lambda request: reply(died.pop(), {}) if "$skip" in request.url and died else None
@@ -129,7 +125,7 @@ async def test_a_page_whose_token_died_starts_the_read_over(
     assert isinstance(await read(graph, tenant), Found)
 
 
-async def test_a_live_record_of_more_than_eight_requests_goes_to_bulk(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_a_live_record_of_more_than_eight_requests_goes_to_bulk(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Seven pages and the participants are live's; one page more is bulk's."""
     graph.answer = Record(reply, 7 * 60)
     assert isinstance(await read(graph, tenant, LIVE), Found)
@@ -141,7 +137,7 @@ async def test_a_live_record_of_more_than_eight_requests_goes_to_bulk(graph: Any
 
 @pytest.mark.parametrize("holder", ["record", "page", "session"])
 async def test_a_next_link_to_another_record_ends_the_read_before_any_request(
-    graph: Any, tenant: Tenant, reply: Make, holder: str
+    graph: ScriptedGraph, tenant: Tenant, holder: str
 ) -> None:
     """Wherever the link stands: pages of somebody else's call never become part of this one."""
     record, foreign = Record(reply, 1), f"{ROOT[:-1]}0/sessions?$skiptoken=a"
@@ -158,7 +154,7 @@ async def test_a_next_link_to_another_record_ends_the_read_before_any_request(
     assert all(CALL in request.url for request in graph.requests)
 
 
-async def test_pages_that_lead_in_a_circle_end(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_pages_that_lead_in_a_circle_end(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A next link seen before is malformed, not followed for ever."""
     record = Record(reply, 61)
     record.before = lambda request: (
@@ -168,7 +164,7 @@ async def test_pages_that_lead_in_a_circle_end(graph: Any, tenant: Tenant, reply
     assert await read(graph, tenant) == Malformed("next_link")
 
 
-async def test_the_caps_end_a_read(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_the_caps_end_a_read(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Pages, bytes, one page's size and time are capped."""
     graph.answer = Record(reply, 1000)
     assert await read(graph, tenant, requests=5) == TooLarge("pages")
@@ -179,7 +175,7 @@ async def test_the_caps_end_a_read(graph: Any, tenant: Tenant, reply: Make) -> N
     assert await read(graph, tenant) == TooLarge("page")
 
 
-async def test_server_errors_and_throttling_are_exceptions(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_server_errors_and_throttling_are_exceptions(graph: ScriptedGraph, tenant: Tenant) -> None:
     """5xx is Transient; 429, and 503 with Retry-After, are Throttled for the tenant and say how long."""
     for status in (500, 502, 503, 504):
         graph.answer = lambda _, status=status: reply(status, {})
@@ -204,10 +200,10 @@ async def test_server_errors_and_throttling_are_exceptions(graph: Any, tenant: T
     ],
 )
 async def test_a_200_that_is_not_json_may_pass(
-    graph: Any, tenant: Tenant, reply: Make, declared: str, body: bytes
+    graph: ScriptedGraph, tenant: Tenant, declared: str, body: bytes
 ) -> None:
     """A proxy's or maintenance page says nothing about the record or its pages: later, not never; it is not quoted."""
-    page, record = Reply(200, CIMultiDict({"Content-Type": declared}), body), Record(reply, 61)
+    page, record = Reply(200, {"Content-Type": declared}, body), Record(reply, 61)
     for where in ("$expand", "$skip"):
         record.before = lambda request, where=where: page if where in request.url else None
         graph.answer = record
@@ -216,7 +212,7 @@ async def test_a_200_that_is_not_json_may_pass(
         assert "html" not in str(failure.value)
 
 
-async def test_a_short_retry_after_between_pages_keeps_what_was_read(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_a_short_retry_after_between_pages_keeps_what_was_read(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The read goes on with the same page; a long pause, or too many, gives it up."""
     record, storms = Record(reply, 150), ["3", "3"]
     record.before = lambda request: (
@@ -234,7 +230,7 @@ async def test_a_short_retry_after_between_pages_keeps_what_was_read(graph: Any,
             await read(graph, tenant)
 
 
-async def test_a_401_is_tried_once_more_with_a_new_token(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_a_401_is_tried_once_more_with_a_new_token(graph: ScriptedGraph, tenant: Tenant) -> None:
     """One new token for the tenant; if Graph refuses that too, the authorisation has failed."""
     record = Record(reply)
     record.before = lambda request: reply(401, {}) if request.headers["Authorization"] == "Bearer token-1" else None
@@ -266,7 +262,7 @@ def test_an_answer_shows_nothing_of_the_record() -> None:
     ],
 )
 async def test_who_could_not_ask_says_nothing_about_graph(
-    graph: Any, tenant: Tenant, reply: Make, status: int, refusal: AuthFailed | Throttled | None, reached: Any
+    graph: ScriptedGraph, tenant: Tenant, status: int, refusal: AuthFailed | Throttled | None, reached: Any
 ) -> None:
     """No token, a rejected one or a pause: neither that Graph answers nor that it is silent."""
     graph.tokens.refusal = refusal
@@ -274,7 +270,7 @@ async def test_who_could_not_ask_says_nothing_about_graph(
     assert await RecordReader(graph.client()).reachable(tenant) is reached
 
 
-async def test_the_version_alone_costs_one_request(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_the_version_alone_costs_one_request(graph: ScriptedGraph, tenant: Tenant) -> None:
     """The newest version, without sessions or participants."""
     served = graph.answer = Record(reply, sessions=200)
     served.version = 7
@@ -295,7 +291,7 @@ async def test_the_version_alone_costs_one_request(graph: Any, tenant: Tenant, r
     ],
 )
 async def test_a_version_that_is_not_said_is_an_answer_as_any_other(
-    graph: Any, tenant: Tenant, reply: Make, status: int, body: dict[str, Any], answer: object
+    graph: ScriptedGraph, tenant: Tenant, status: int, body: dict[str, Any], answer: object
 ) -> None:
     """As for the whole record."""
     graph.answer = lambda _request: reply(status, body)
@@ -328,16 +324,15 @@ class _Counted:
         self.asked.append(("restart", 0))
 
 
-async def test_room_for_a_page_is_waited_for_before_it_is_asked_for(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_room_for_a_page_is_waited_for_before_it_is_asked_for(graph: ScriptedGraph, tenant: Tenant) -> None:
     """As much as the largest page so far had; an attempt that begins anew gives its bytes back first."""
     graph.answer, room = Record(reply, sessions=130), _Counted()
     found = await RecordReader(graph.client()).read(tenant, CALL, BULK, room=room)
     assert isinstance(found, Found)
-    assert [kind for kind, _ in room.asked] == ["restart", *["ahead", "asking"] * len(graph.requests)]
+    assert [kind for kind, _ in room.asked] == ["restart", *["ahead", "asking", "take"] * len(graph.requests)]
     first, *later = [byte_count for kind, byte_count in room.asked if kind == "ahead"]
     assert first == 0
     assert min(later) > 1000
-    assert all(request.room is room for request in graph.requests)
 
 
 class _Full(_Counted):
@@ -354,7 +349,7 @@ class _Full(_Counted):
         await super().ahead(byte_count)
 
 
-async def test_waiting_for_room_is_not_held_against_the_record(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_waiting_for_room_is_not_held_against_the_record(graph: ScriptedGraph, tenant: Tenant) -> None:
     """While this process' memory is full Graph is not slow."""
     graph.answer = Record(reply, sessions=130)
     found = await RecordReader(graph.client()).read(tenant, CALL, BULK, room=_Full(graph.clock))
@@ -362,7 +357,7 @@ async def test_waiting_for_room_is_not_held_against_the_record(graph: Any, tenan
 
 
 async def test_a_record_at_the_limit_is_found_and_one_byte_more_is_too_large(
-    graph: Any, tenant: Tenant, reply: Make
+    graph: ScriptedGraph, tenant: Tenant
 ) -> None:
     """The limit is of all replies together, of an attempt that begins anew only once."""
     graph.answer = Record(reply, sessions=130)
@@ -374,7 +369,7 @@ async def test_a_record_at_the_limit_is_found_and_one_byte_more_is_too_large(
 
 @pytest.mark.parametrize("page_status", [404, 400])
 async def test_a_refusal_about_participants_is_not_held_against_the_record(
-    graph: Any, tenant: Tenant, reply: Make, page_status: int
+    graph: ScriptedGraph, tenant: Tenant, page_status: int
 ) -> None:
     """What Graph says of participants_v2 that it lacks is no byte of the record, however much it says."""
     record = graph.answer = Record(reply, sessions=130)
@@ -390,13 +385,13 @@ async def test_a_refusal_about_participants_is_not_held_against_the_record(
     assert await read(graph, tenant, byte_count=byte_count - 1) == TooLarge("record")
 
 
-async def _requests(graph: Any, tenant: Tenant) -> list[Request]:
+async def _requests(graph: ScriptedGraph, tenant: Tenant) -> list[Asked]:
     """What a read asks for."""
     assert isinstance(await read(graph, tenant), Found)
     return list(graph.requests)
 
 
-async def test_what_would_become_much_from_little_is_too_large(graph: Any, tenant: Tenant, reply: Make) -> None:
+async def test_what_would_become_much_from_little_is_too_large(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Each object counts, however empty: a session is derived of every one."""
     record = Record(reply)
     graph.answer = lambda request: reply(

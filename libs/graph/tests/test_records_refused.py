@@ -1,24 +1,23 @@
 """Answers to a read that are no record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from multidict import CIMultiDict
 from ringback_graph.answers import Forbidden, Found, Hostile, Malformed, NotFound, Refused
 from ringback_graph.budget import Priority
+from ringback_graph.exchange import Reply
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import Reply
+from ringback_testing.scripted_graph import ScriptedGraph, json_headers, reply
 
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
 ROOT = f"https://graph.test/v1.0/communications/callRecords/{CALL}"
 BULK = Priority.BULK
-Make = Callable[..., Reply]
-JSON = CIMultiDict({"Content-Type": "application/json"})
+JSON = json_headers()
 
 
-async def read(graph: Any, tenant: Tenant) -> object:
+async def read(graph: ScriptedGraph, tenant: Tenant) -> object:
     """Read the record."""
     return await RecordReader(graph.client()).read(tenant, CALL, BULK)
 
@@ -50,7 +49,7 @@ ERROR = {"error": {"code": "UnknownError", "message": "names somebody@example.co
     ],
 )
 async def test_what_graph_says_is_data(
-    graph: Any, tenant: Tenant, reply: Make, status: int, content: Any, expected: object
+    graph: ScriptedGraph, tenant: Tenant, status: int, content: Any, expected: object
 ) -> None:
     """Refusals and malformed bodies are answers; codes are words, never messages."""
     graph.answer = lambda _: reply(status, content)
@@ -58,7 +57,7 @@ async def test_what_graph_says_is_data(
 
 
 @pytest.mark.parametrize("depth", [1025, 100_000])
-async def test_a_reply_nested_too_deeply_is_no_record(graph: Any, tenant: Tenant, depth: int) -> None:
+async def test_a_reply_nested_too_deeply_is_no_record(graph: ScriptedGraph, tenant: Tenant, depth: int) -> None:
     """An answer as any other JSON that is no record: what cannot be read now cannot be read in an hour."""
     body = f'{{"id":"{CALL}","version":1,"x":{"[" * depth}{"]" * depth}}}'.encode()
     graph.answer = lambda _: Reply(200, JSON, body)
@@ -67,7 +66,7 @@ async def test_a_reply_nested_too_deeply_is_no_record(graph: Any, tenant: Tenant
 
 @pytest.mark.parametrize("name", ["version", "lastModifiedDateTime"])
 async def test_what_tells_versions_apart_may_be_nested_as_deeply_as_can_be_read(
-    graph: Any, tenant: Tenant, name: str
+    graph: ScriptedGraph, tenant: Tenant, name: str
 ) -> None:
     """Python compares no such lists; neither of them is a version or a time."""
     told = {"id": f'"{CALL}"', "version": "1", name: "[" * 1000 + "]" * 1000}
@@ -85,7 +84,7 @@ def _replied(members: Mapping[str, str]) -> Reply:
 
 
 async def test_the_documented_sample_s_next_link_from_another_host_ends_the_read_before_any_request(
-    graph: Any, tenant: Tenant, reply: Make
+    graph: ScriptedGraph, tenant: Tenant
 ) -> None:
     """Of a Graph that is not the one its host names, it gets no request and so no token."""
     link = f"https://graph.microsoft.com/v1.0/$metadata#communications/callRecords('{CALL}')/sessions?$skiptoken=abc"
@@ -94,7 +93,7 @@ async def test_the_documented_sample_s_next_link_from_another_host_ends_the_read
     assert [request.url.split("/")[2] for request in graph.requests] == ["graph.test"]
 
 
-async def test_a_call_id_cannot_leave_its_path(graph: Any, tenant: Tenant) -> None:
+async def test_a_call_id_cannot_leave_its_path(graph: ScriptedGraph, tenant: Tenant) -> None:
     """An id with slashes or dots is refused before anything is sent."""
     reader = RecordReader(graph.client())
     for call_id in ("../subscriptions", "..", "a/b", "a%2fb", "a\\b"):

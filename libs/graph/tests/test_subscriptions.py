@@ -1,12 +1,12 @@
 """Subscription operations."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 import pytest
 from ringback_common.errors import Transient
 from ringback_graph.answers import Forbidden, Hostile, Malformed, Refused
+from ringback_graph.exchange import Reply
 from ringback_graph.subscriptions import (
     Conflict,
     Deleted,
@@ -18,7 +18,7 @@ from ringback_graph.subscriptions import (
     Subscriptions,
 )
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import Reply
+from ringback_testing.scripted_graph import ScriptedGraph, reply
 
 ID = "7f105c7d-2dc5-4530-97cd-4e7ae6534c07"
 URL = "https://graph.test/v1.0/subscriptions"
@@ -37,7 +37,7 @@ NEW = NewSubscription(
 )
 
 
-async def test_create_sends_what_graph_needs(graph: Any, tenant: Tenant, reply: Any) -> None:
+async def test_create_sends_what_graph_needs(graph: ScriptedGraph, tenant: Tenant) -> None:
     """One POST with both URLs, clientState, TLS version and expiry; the answer is the subscription."""
     graph.answer = lambda _: reply(201, WIRE)
     made = await Subscriptions(graph.client()).create(tenant, NEW, "trace-1")
@@ -46,7 +46,7 @@ async def test_create_sends_what_graph_needs(graph: Any, tenant: Tenant, reply: 
     (request,) = graph.requests
     assert (request.method, request.url) == ("POST", URL)
     assert request.headers["client-request-id"] == "trace-1"
-    assert orjson.loads(request.body) == {
+    assert orjson.loads(request.body or b"") == {
         "changeType": "updated",
         "resource": "communications/callRecords",
         "notificationUrl": "https://ringback.test/n",
@@ -71,28 +71,28 @@ async def test_create_sends_what_graph_needs(graph: Any, tenant: Tenant, reply: 
     ],
 )
 async def test_a_refused_creation_is_told_apart(
-    graph: Any, tenant: Tenant, reply: Any, status: int, message: str, expected: object
+    graph: ScriptedGraph, tenant: Tenant, status: int, message: str, expected: object
 ) -> None:
     """Conflict, quota, missing consent and a failed handshake ask for different things of an operator."""
     graph.answer = lambda _: reply(status, {"error": {"code": "Code", "message": message}})
     assert await Subscriptions(graph.client()).create(tenant, NEW) == expected
 
 
-async def test_renewal_is_a_patch(graph: Any, tenant: Tenant, reply: Any) -> None:
+async def test_renewal_is_a_patch(graph: ScriptedGraph, tenant: Tenant) -> None:
     """PATCH with the new expiry only; 404 means gone."""
     graph.answer = lambda _: reply(200, WIRE)
     subscriptions = Subscriptions(graph.client())
     assert isinstance(await subscriptions.renew(tenant, ID, ENDS), Subscription)
     (request,) = graph.requests
     assert (request.method, request.url) == ("PATCH", f"{URL}/{ID}")
-    assert orjson.loads(request.body) == {"expirationDateTime": "2026-11-24T12:00:00.000000Z"}
+    assert orjson.loads(request.body or b"") == {"expirationDateTime": "2026-11-24T12:00:00.000000Z"}
     graph.answer = lambda _: reply(404, {})
     assert await subscriptions.renew(tenant, ID, ENDS) == Gone()
     graph.answer = lambda _: reply(200, ["x"])
     assert await subscriptions.renew(tenant, ID, ENDS) == Malformed("subscription")
 
 
-async def test_a_200_that_is_not_json_may_pass(graph: Any, tenant: Tenant) -> None:
+async def test_a_200_that_is_not_json_may_pass(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A maintenance page is no subscription and no empty list; a page that was cut off is no subscription either."""
     graph.answer = lambda _: Reply(200, {"Content-Type": "text/html"}, b"<html></html>")
     subscriptions = Subscriptions(graph.client())
@@ -103,7 +103,7 @@ async def test_a_200_that_is_not_json_may_pass(graph: Any, tenant: Tenant) -> No
     assert await subscriptions.list(tenant) == Malformed("json")
 
 
-async def test_deletion(graph: Any, tenant: Tenant, reply: Any) -> None:
+async def test_deletion(graph: ScriptedGraph, tenant: Tenant) -> None:
     """204 is deleted, 404 is gone, an id that is none never reaches a URL."""
     graph.answer = lambda _: reply(204)
     subscriptions = Subscriptions(graph.client())
@@ -118,7 +118,7 @@ async def test_deletion(graph: Any, tenant: Tenant, reply: Any) -> None:
     assert await subscriptions.delete(tenant, ID) == Forbidden("Code")
 
 
-async def test_the_list_is_read_over_all_pages(graph: Any, tenant: Tenant, reply: Any) -> None:
+async def test_the_list_is_read_over_all_pages(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Pages are followed within the guard; entries without an id are left out."""
     pages = {
         URL: {"value": [WIRE, {"id": None}], "@odata.nextLink": f"{URL}?$skiptoken=2"},
@@ -139,7 +139,7 @@ async def test_the_list_is_read_over_all_pages(graph: Any, tenant: Tenant, reply
     ],
 )
 async def test_a_list_that_leads_elsewhere_or_in_circles_ends(
-    graph: Any, tenant: Tenant, reply: Any, link: object, expected: object
+    graph: ScriptedGraph, tenant: Tenant, link: object, expected: object
 ) -> None:
     """Foreign, malformed and endless next links are answers."""
     graph.answer = lambda _: reply(200, {"value": [], "@odata.nextLink": link})
@@ -147,13 +147,13 @@ async def test_a_list_that_leads_elsewhere_or_in_circles_ends(
 
 
 @pytest.mark.parametrize("body", [{"error": {"code": "UnknownError"}}, {"value": None}, {"value": {}}])
-async def test_a_200_without_a_list_is_no_empty_list(graph: Any, tenant: Tenant, reply: Any, body: object) -> None:
+async def test_a_200_without_a_list_is_no_empty_list(graph: ScriptedGraph, tenant: Tenant, body: object) -> None:
     """Taken for empty it would make the keeper subscribe beside the subscription that it did not see."""
     graph.answer = lambda _: reply(200, body)
     assert await Subscriptions(graph.client()).list(tenant) == Malformed("value")
 
 
-async def test_a_refused_list(graph: Any, tenant: Tenant, reply: Any) -> None:
+async def test_a_refused_list(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A 403 is data, and is not an empty list."""
     graph.answer = lambda _: reply(403, {"error": {"code": "Authorization_RequestDenied"}})
     assert await Subscriptions(graph.client()).list(tenant) == Forbidden("Authorization_RequestDenied")

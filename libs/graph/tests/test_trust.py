@@ -1,23 +1,24 @@
 """Whose certificates are trusted."""
 
 import asyncio
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import certifi
+import httpx
 import pytest
 from ringback_common.errors import ConfigError, Transient
 from ringback_graph.auth import Granted
+from ringback_graph.exchange import exchange
 from ringback_graph.msal_source import MsalSource
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import HttpTransport, Request
+from ringback_graph.transport import AiohttpTransport
 from ringback_graph.trust import authorities, trusted
+from ringback_testing.https_server import Served, StartHttps, octets
 
 
 async def test_graph_and_the_authority_trust_the_system_s_certificates(
-    https: Any, octets: Any, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    https: StartHttps, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A company's CA in the system's store counts for both; taken out it counts for neither."""
     server = await https()
@@ -26,21 +27,22 @@ async def test_graph_and_the_authority_trust_the_system_s_certificates(
     ours = tenant.model_copy(update={"authority_url": server.url})
     monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
     assert await _status(server.url) == 200
-    with closing(MsalSource(GraphSettings())) as source:
-        assert await asyncio.to_thread(source.acquire, ours) == Granted("planted-token", 60.0)
+    async with AiohttpTransport(GraphSettings()) as transport:
+        assert await asyncio.to_thread(MsalSource(transport).acquire, ours) == Granted("planted-token", 60.0)
     monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
     with pytest.raises(Transient):
         await _status(server.url)
-    with closing(MsalSource(GraphSettings())) as source, pytest.raises(Transient):
-        await asyncio.to_thread(source.acquire, ours)
+    async with AiohttpTransport(GraphSettings()) as transport:
+        with pytest.raises(Transient):
+            await asyncio.to_thread(MsalSource(transport).acquire, ours)
 
 
 async def _status(url: str) -> int:
-    async with HttpTransport.open(GraphSettings()) as transport:
-        return (await transport.send(Request("GET", f"{url}/v1.0/a", {}))).status
+    async with AiohttpTransport(GraphSettings()) as transport:
+        return (await exchange(transport, httpx.Request("GET", f"{url}/v1.0/a"))).status
 
 
-def _authority(url: str, seen: Any) -> bytes:
+def _authority(url: str, seen: Served) -> bytes:
     if "POST" in seen.line:
         return b'{"token_type":"Bearer","expires_in":60,"access_token":"planted-token"}'
     found = b'{"issuer":"%s/t","authorization_endpoint":"%s/a","token_endpoint":"%s/token"}'

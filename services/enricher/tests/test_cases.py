@@ -22,7 +22,7 @@ from ringback_enricher.core.publishing import publication
 from ringback_events.record import CallRecord
 from ringback_events.tokens import TokenKeys, TokenPolicy, Tokens
 from ringback_graph.client import json_object
-from ringback_graph.transport import Reply
+from ringback_graph.exchange import Reply
 
 TENANT = "11112222-3333-4444-8555-666677778888"
 TABLES = RuleSet(CQD_2026_1, SiteMap(), revision=1)

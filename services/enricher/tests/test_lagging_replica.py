@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
+import httpx
 import pytest
-from multidict import CIMultiDict
 from ringback_common.outcomes import Accounting, Reason, Reject
 from ringback_enricher.adapters.graph import FetchFailure, GraphRecords
 from ringback_graph.auth import Granted, Tokens
@@ -14,7 +13,7 @@ from ringback_graph.budget import Budget, Role, Ticket
 from ringback_graph.client import GraphClient
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import Reply, Request
+from ringback_graph.transport import sent_url
 from ringback_testing.fetch_bench import MakeBench, RequestOf, emitted
 from ringback_testing.graph_records import CALL, TENANT, meeting
 
@@ -49,18 +48,18 @@ class Unlimited(Budget):
 
 
 @dataclass
-class Replicas:
+class Replicas(httpx.AsyncBaseTransport):
     """Serves the record with its sessions, or not; whatever is asked for after it lies on a replica without it."""
 
     has_record: bool
     asked: list[str] = field(default_factory=list[str])
 
-    async def send(self, request: Request) -> Reply:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        self.asked.append(request.url)
-        first = "$expand=sessions" in request.url and self.has_record
+        self.asked.append(sent_url(request))
+        first = "$expand=sessions" in self.asked[-1] and self.has_record
         status, body = (200, meeting()) if first else (404, {"error": {"code": "NotFound"}})
-        return Reply(status, CIMultiDict({"Content-Type": "application/json"}), orjson.dumps(body))
+        return httpx.Response(status, json=body)
 
     async def read(self) -> FetchFailure:
         """Read the record from here."""

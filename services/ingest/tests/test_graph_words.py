@@ -13,8 +13,8 @@ from ringback_common.errors import Transient
 from ringback_graph.answers import AuthFailed, Forbidden
 from ringback_graph.budget import Priority
 from ringback_graph.client import Call, GraphClient
+from ringback_graph.exchange import Reply
 from ringback_graph.subscriptions import Subscriptions
-from ringback_graph.transport import Reply
 from ringback_ingest.keeper.adapters.graph import GraphSubscriptions
 from ringback_ingest.keeper.adapters.refusal_memory import RefusalMemory
 from ringback_ingest.keeper.core.graph_words import _NUMBERS, _WORDS, without_data

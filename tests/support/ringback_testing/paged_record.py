@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from ringback_graph.transport import Reply, Request
+from ringback_graph.exchange import Reply
+
+from ringback_testing.scripted_graph import Asked
 
 __all__ = ["CALL", "PARTICIPANTS", "ROOT", "SESSIONS", "SIDES", "VERSION", "PagedRecord"]
 
@@ -34,11 +36,11 @@ class PagedRecord:
         self.reply, self.sessions, self.participants = reply, sessions, participants
         self.version = 1
         self.type = "groupCall"
-        self.before: Callable[[Request], Reply | None] = lambda _: None
+        self.before: Callable[[Asked], Reply | None] = lambda _: None
         self.lacks: tuple[Reply, Reply] | None = None
         self.sample = False
 
-    def __call__(self, request: Request) -> Reply:
+    def __call__(self, request: Asked) -> Reply:
         """Serve one request."""
         early = self.before(request)
         return self._served(urlsplit(request.url)) if early is None else early

@@ -1,4 +1,4 @@
-"""What Graph said, as data. Every field is technical (C0): answers may be logged and counted as they are."""
+"""The results of a read, as data. Every field is technical (C0): they may be logged and counted as they are."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The requests of one read: within its limits, through short pauses, and what their replies are if they are no 200."""
+"""The requests of one read: kept within its limits and repeated after short pauses; a refusal becomes an answer."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -6,13 +6,23 @@ from typing import Any
 
 from ringback_common.errors import Throttled, Transient
 
-from ringback_graph.answers import AuthFailed, Failed, Forbidden, Malformed, NeedsBulk, NotFound, Refused, TooLarge
+from ringback_graph.answers import (
+    AuthFailed,
+    Failed,
+    Forbidden,
+    Hostile,
+    Malformed,
+    NeedsBulk,
+    NotFound,
+    Refused,
+    TooLarge,
+)
 from ringback_graph.budget import Priority
 from ringback_graph.budget.gate import LONGEST_FREEZE
 from ringback_graph.client import Call, GraphClient, error_code, json_object
-from ringback_graph.pages import Ends
+from ringback_graph.exchange import Reply
+from ringback_graph.links import HostileLink
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import Reply
 
 __all__ = ["Asking", "ReadLimits"]
 
@@ -63,17 +73,17 @@ class _Spent:
 
 
 class Asking:
-    """Asks Graph about one record, again and again; every way to say no but a status of its own raises `Ends`."""
+    """Sends the requests of one read; an answer that ends the read is returned, never raised."""
 
     def __init__(self, client: GraphClient, limits: ReadLimits, about: Call) -> None:
-        """Take whom to ask, how much, and a request that the others are made of; its room takes what comes in."""
+        """Take the client, the limits, and the request that all others are copies of; its room takes the replies."""
         self._client, self._about = client, about
         self.limits = limits
         self.spent = _Spent(client.clock.monotonic())
 
     @property
     def tenant(self) -> Tenant:
-        """Who asks."""
+        """The tenant whose record is read."""
         return self._about.tenant
 
     def now(self) -> datetime:
@@ -81,36 +91,43 @@ class Asking:
         return self._client.clock.now()
 
     def restart(self) -> None:
-        """Give up what was read: the next attempt begins. Requests, time and pauses stay spent."""
+        """Begin the next attempt: what was read is given up; requests, time and pauses stay spent."""
         self.spent.replies, self.spent.byte_count, self.spent.objects = 0, 0, 0
         self._about.room.restart()
 
     def begin_pages(self) -> None:
-        """A chain of next links begins; one list may come in two replies, and each has its chain."""
+        """Begin a chain of next links; a list that comes in two replies has one chain in each."""
         self.spent.followed.clear()
 
-    def follow(self, link: str) -> None:
-        """Note a next link. Raises Ends if the chain it belongs to is a circle."""
+    def follow(self, link: str) -> Malformed | None:
+        """Note a next link; Malformed if the chain it belongs to is a circle."""
         if link in self.spent.followed:
-            raise Ends(Malformed("next_link"))
+            return Malformed("next_link")
         self.spent.followed.add(link)
+        return None
 
-    async def get(self, operation: str, url: str) -> dict[str, Any]:
-        """What a URL of our own making says."""
+    async def get(self, operation: str, url: str) -> dict[str, Any] | Failed:
+        """The JSON object behind a URL of our own making. Raises as `send`."""
         return self.content(await self.send(operation, url))
 
-    def content(self, reply: Reply) -> dict[str, Any]:
-        """The JSON object of a reply."""
+    def content(self, reply: Reply | Failed) -> dict[str, Any] | Failed:
+        """The JSON object of a 200, or the answer that ends the read. Raises Transient if a 200 is no JSON at all."""
+        if not isinstance(reply, Reply):
+            return reply
         if reply.status != _OK:
-            raise Ends(_refusal(reply))
+            return _refusal(reply)
         content = json_object(reply)
-        if content is None:
-            raise Ends(Malformed("json"))
-        return content
+        return Malformed("json") if content is None else content
 
-    async def send(self, operation: str, url: str, record: str | None = None) -> Reply:
-        """Send one request; `record` is the id of the only record that a next link may lead to."""
-        self._allow()
+    async def send(self, operation: str, url: str, record: str | None = None) -> Reply | Failed:
+        """Send one request; `record` is the id of the only record that a next link may lead to.
+
+        Raises:
+            Transient: timeout, connection, 5xx, or the read has taken too long.
+            Throttled: Graph asks to wait, and longer or more often than this read waits.
+        """
+        if (over := self._over_limit()) is not None:
+            return over
         call = replace(self._about, operation=operation, url=url, record=record)
         while True:
             await call.room.ahead(self.spent.page)
@@ -119,42 +136,43 @@ class Asking:
                 answer = await self._client.send(call)
             except Throttled as throttled:
                 self._endure(throttled, is_page=record is not None)
+            except HostileLink as hostile:
+                return Hostile(hostile.why)
             else:
-                return self._counted(answer)
+                return answer if isinstance(answer, AuthFailed) else self._counted(answer)
 
-    def _allow(self) -> None:
+    def _over_limit(self) -> NeedsBulk | TooLarge | None:
         spent, limits = self.spent, self.limits
         if self._about.priority is Priority.LIVE and spent.requests >= limits.live_requests:
-            raise Ends(NeedsBulk(spent.requests))
+            return NeedsBulk(spent.requests)
         if spent.replies >= limits.requests:
-            raise Ends(TooLarge("pages"))
+            return TooLarge("pages")
         if self._client.clock.monotonic() - spent.started - self._about.room.waited > limits.seconds:
             raise Transient("reading the record took too long")
+        return None
 
     def _endure(self, throttled: Throttled, *, is_page: bool) -> None:
-        """Keep what has been read through a short pause; the budget makes the next request wait.
+        """Return where the read waits out a pause and keeps its pages, else raise; the budget delays the next request.
 
-        A single reply is worth it only where pages follow: any other record costs as little to be read again, and
-        meanwhile keeps no place from others.
+        A single reply is kept only where pages follow: any other record is as cheaply read again, and holds up no
+        other read meanwhile.
         """
         self.spent.pauses += 1
         bearable = throttled.retry_after <= LONGEST_FREEZE and self.spent.pauses <= self.limits.patience
         if self.spent.replies < (1 if is_page else 2) or not bearable:
             raise throttled
 
-    def _counted(self, answer: Reply | AuthFailed) -> Reply:
-        if isinstance(answer, AuthFailed):
-            raise Ends(answer)
-        if answer.body is None:
-            raise Ends(TooLarge("page"))
-        if answer.status == _OK:  # a refusal is nothing of the record
+    def _counted(self, reply: Reply) -> Reply | TooLarge:
+        if reply.body is None:
+            return TooLarge("page")
+        if reply.status == _OK:  # a refusal is no part of the record
             self.spent.replies += 1
-            self.spent.byte_count += len(answer.body)
-            self.spent.objects += answer.body.count(b"{")
-        self.spent.page = max(self.spent.page, len(answer.body))
+            self.spent.byte_count += len(reply.body)
+            self.spent.objects += reply.body.count(b"{")
+        self.spent.page = max(self.spent.page, len(reply.body))
         if self.spent.weight > self.limits.byte_count:
-            raise Ends(TooLarge("record"))
-        return answer
+            return TooLarge("record")
+        return reply
 
 
 def _refusal(reply: Reply) -> Failed:

@@ -1,4 +1,4 @@
-"""Access tokens: one flight per tenant, refreshed in the background, failures paced."""
+"""Access tokens: one request per tenant at a time, refreshed in the background, with pauses after failures."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class TokenSource(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """What is known of one tenant's token."""
+    """One tenant's token, the request for it that is in flight, and its last failure."""
 
     tenant: Tenant
     token: str | None = field(default=None, repr=False)
@@ -90,7 +90,7 @@ class Tokens:
         return entry.token
 
     async def replace(self, tenant: Tenant, rejected: str) -> str | AuthFailed:
-        """A token other than one Graph has just answered 401 to; one new token a minute, for all who ask."""
+        """A token other than the one that Graph has just answered 401; at most one new token a minute for a tenant."""
         entry, now = self._entry(tenant), self._clock.monotonic()
         if entry.token is not None and entry.token != rejected:
             return entry.token
@@ -165,6 +165,6 @@ def _as_before(entry: _Entry, now: float) -> AuthFailed:
 
 
 def _seen(flight: asyncio.Task[str | AuthFailed]) -> None:
-    """A background refresh nobody awaits must not be reported as a forgotten exception; its failure is counted."""
+    """Mark the exception as retrieved: asyncio would log that of a background refresh, whose failure is counted."""
     if not flight.cancelled():
         flight.exception()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
 
+import httpx
 import orjson
 from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import Transient
@@ -15,6 +16,7 @@ from ringback_common.metrics import GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Tokens
 from ringback_graph.budget import Budget, Priority, Role, Ticket
+from ringback_graph.exchange import Reply, exchange
 from ringback_graph.lenient import NO_JSON, read_json
 from ringback_graph.links import HostileLink, checked_link, checked_page
 from ringback_graph.msal_source import MsalSource
@@ -22,7 +24,7 @@ from ringback_graph.retry_after import retry_after
 from ringback_graph.room import Boundless, Room
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import HttpTransport, Reply, Request, Transport
+from ringback_graph.transport import AiohttpTransport
 from ringback_graph.waits import Alone, Waits
 
 __all__ = ["Call", "GraphClient", "error_code", "error_says", "json_object"]
@@ -43,13 +45,13 @@ class Call:
     url: str
     priority: Priority
     narrow: str | None = None
-    """The scope below the tenant that the request counts against."""
+    """The scope below the tenant, such as one record, whose quota the request counts against."""
     body: Mapping[str, Any] | None = None
     trace_id: str | None = None
     record: str | None = None
     """The id of the only call record that the URL, a next link, may lead to."""
     room: Room = field(default_factory=Boundless, repr=False)
-    """Takes the reply."""
+    """Counts the reply's bytes."""
 
     def ticket(self) -> Ticket:
         """The budget this request needs."""
@@ -59,13 +61,13 @@ class Call:
 class GraphClient:
     """Sends requests for any tenant, within every budget, with that tenant's token, to that tenant's Graph only."""
 
-    def __init__(self, transport: Transport, tokens: Tokens, budget: Budget, clock: Clock) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport, tokens: Tokens, budget: Budget, clock: Clock) -> None:
         self._transport = transport
         self._tokens = tokens
         self.budget = budget
         self.clock = clock
         self.waits: Waits = Alone()
-        """Whom to tell of a Retry-After, and of whom to hear."""
+        """Carries a Retry-After to the other processes, and theirs to this one."""
 
     @classmethod
     @asynccontextmanager
@@ -78,14 +80,12 @@ class GraphClient:
             ConfigError: `RINGBACK_GRAPH__CAFILE` cannot be used.
         """
         clock = clock or SystemClock()
-        async with HttpTransport.open(settings) as transport:
-            source = MsalSource(settings)
-            tokens = Tokens(source, clock)
+        async with AiohttpTransport(settings) as transport:
+            tokens = Tokens(MsalSource(transport), clock)
             try:
                 yield cls(transport, tokens, Budget(role, settings.app_share, clock), clock)
             finally:
                 await tokens.close()
-                source.close()
 
     async def send(self, call: Call) -> Reply | AuthFailed:
         """Send one request; 2xx, 3xx and 4xx come back as they are, but 401 and 429.
@@ -129,7 +129,7 @@ class GraphClient:
         status = "failed"
         try:
             with call.room.asking():
-                reply = await self._transport.send(_request(call, token))
+                reply = await exchange(self._transport, _request(call, token), room=call.room)
             status = str(reply.status)
         finally:
             _observer(call.operation, status)(self.clock.monotonic() - sent)
@@ -148,25 +148,34 @@ class GraphClient:
 
 @cache
 def _observer(operation: str, status: str) -> Callable[[float], None]:
-    """Takes the seconds of a request; there are few labels, and looking them up costs more than observing."""
+    """What observes the seconds of a request. Kept, for to look a label up costs more than to observe."""
     return GRAPH_REQUEST_SECONDS.labels(operation, status).observe
 
 
-def _request(call: Call, token: str) -> Request:
+def _request(call: Call, token: str) -> httpx.Request:
     headers = {**_HEADERS, "Authorization": f"Bearer {token}", "Prefer": _PREFER}
     if call.trace_id is not None:
         headers["client-request-id"] = call.trace_id
-    if call.body is None:
-        return Request(call.method, call.url, headers, room=call.room)
-    headers["Content-Type"] = "application/json"
-    return Request(call.method, call.url, headers, orjson.dumps(call.body), call.room)
+    body = None if call.body is None else orjson.dumps(call.body)
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    # Whatever the URL is, the request goes to the tenant's own Graph: of the checked URL only the target is used.
+    root = call.tenant.graph_url
+    target = {"target": call.url[len(root) :].encode("ascii")}
+    return httpx.Request(call.method, _root(root), headers=headers, content=body, extensions=target)
+
+
+@cache
+def _root(url: str) -> httpx.URL:
+    """A tenant's Graph; there are few, and to parse one takes as long as to send a request."""
+    return httpx.URL(url)
 
 
 def json_object(reply: Reply) -> dict[str, Any] | None:
-    """What a reply says, if it is a JSON object.
+    """The JSON object of a reply's body, or None if it holds JSON of another kind or is an error without JSON.
 
     Raises:
-        Transient: a 2xx without any JSON: the page of a proxy, a portal or a maintenance. It is not Graph's word, says
+        Transient: a 2xx without any JSON: the page of a proxy, a portal or a maintenance. It is not from Graph, says
             nothing about what was asked for, and comes for every request at once.
     """
     content = _json(reply)

@@ -1,5 +1,6 @@
 """Tokens by msal: client secret, certificate, federated token or managed identity."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,23 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import msal
-import requests
 from msal.exceptions import MsalServiceError
 from ringback_common.errors import Throttled, Transient
 
-from ringback_graph import addresses
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted
 from ringback_graph.budget.allotment import tenant_scope
+from ringback_graph.exchange import Reply, exchange
 from ringback_graph.retry_after import retry_after
-from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Certificate, Tenant
-from ringback_graph.trust import authorities
 
 __all__ = ["MsalSource"]
 
 _TIMEOUT = 15.0
+"""Seconds to connect, and of silence."""
+_ENCODING = {"Accept-Encoding": "gzip"}
+_OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _LONGEST_WAIT = 3600.0
 """Seconds of the authority's Retry-After that are believed; msal's own cap."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
@@ -36,35 +38,53 @@ class _AskedToWait(Exception):  # noqa: N818 - internal: the authority's Retry-A
         self.seconds = seconds
 
 
-class _Session(requests.Session):
-    """msal's HTTP client: trusts whom Graph's transport trusts, and never follows a redirect.
+class _InLoop(httpx.BaseTransport):
+    """Sends what msal asks from its thread over the transport of the event loop.
 
-    What msal would take for a refusal of the credential is told apart here: a request to wait, and a page that is not
-    the authority's at all.
-
-    requests lets REQUESTS_CA_BUNDLE and the proxy variables override a session unless `trust_env` is off.
+    So one object decides for Graph and for the authority who is trusted, which proxy is used, which addresses may be
+    reached and how much is read. msal would take a request to wait, and a page that is not the authority's at all, for
+    refusals of the credential: both are errors here.
     """
 
-    def __init__(self, settings: GraphSettings) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.verify = str(authorities(settings))
-        if settings.proxy:
-            self.proxies = {"https": settings.proxy}
-            return
-        for host in addresses.PUBLIC_HOSTS:
-            self.mount(f"https://{host}", addresses.PublicAdapter())
+    def __init__(self, transport: httpx.AsyncBaseTransport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
 
-    def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        """As requests', with our timeout and without redirects."""
-        kwargs.setdefault("timeout", _TIMEOUT)
-        kwargs["allow_redirects"] = False
-        reply = super().request(method, url, *args, **kwargs)
-        if reply.status_code == 429 or (reply.status_code >= 500 and "Retry-After" in reply.headers):  # noqa: PLR2004 - HTTP
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request and wait for its reply; in any thread but the loop's.
+
+        Raises:
+            Transient: as `exchange`, a body above its cap, or a 200 that is no JSON.
+            _AskedToWait: 429, or 5xx with Retry-After.
+        """
+        sending = exchange(self._transport, request, whom="the authority")
+        reply = asyncio.run_coroutine_threadsafe(sending, self._loop).result()
+        if reply.status == 429 or (reply.status >= 500 and "Retry-After" in reply.headers):  # noqa: PLR2004 - HTTP
             raise _AskedToWait(min(_LONGEST_WAIT, retry_after(reply.headers, datetime.now(UTC))))
-        if reply.status_code == 200 and "json" not in reply.headers.get("Content-Type", "").lower():  # noqa: PLR2004 - HTTP
-            raise requests.exceptions.InvalidJSONError
-        return reply
+        if reply.body is None or (reply.status == 200 and not _is_json(reply)):  # noqa: PLR2004 - HTTP
+            raise Transient(f"an answer {reply.status} that is not the authority's")
+        # The body is no longer compressed, and has its length: httpx must not undo again what is undone.
+        headers = {name: value for name, value in reply.headers.items() if name.lower() not in _OF_THE_WIRE}
+        return httpx.Response(reply.status, headers=headers, content=reply.body)
+
+
+class _Client(httpx.Client):
+    """msal's HTTP client."""
+
+    def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
+        """As httpx's; msal gives a signed assertion as bytes, of which httpx would send Python's notation, `b'...'`."""
+        form = kwargs.get("data")
+        if isinstance(form, dict):
+            kwargs["data"] = {name: _as_text(value) for name, value in cast("dict[str, object]", form).items()}
+        return super().build_request(*args, **kwargs)
+
+
+def _as_text(value: object) -> object:
+    return value.decode("ascii") if isinstance(value, bytes) else value
+
+
+def _is_json(reply: Reply) -> bool:
+    return "json" in reply.headers.get("Content-Type", "").lower()
 
 
 class _Unreadable(Exception):  # noqa: N818 - internal: the credential's files cannot be used
@@ -79,17 +99,20 @@ class MsalSource:
     for about once an hour and tenant, so the discovery request this costs does not matter.
     """
 
-    def __init__(self, settings: GraphSettings) -> None:
-        self._session = _Session(settings)
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        """Take what sends the requests, in the loop that runs now."""
+        self._transport = _InLoop(transport, asyncio.get_running_loop())
 
     def acquire(self, tenant: Tenant) -> Granted | AuthFailed:
-        """A new token. Raises Throttled and Transient, as `TokenSource.acquire`."""
+        """A new token; blocks any thread but the loop's. Raises Throttled and Transient, as `TokenSource.acquire`."""
         try:
-            return _read(self._ask(tenant))
+            # A client for each token: its cookies end with it, its connections are the transport's.
+            with _Client(transport=self._transport, headers=_ENCODING, trust_env=False, timeout=_TIMEOUT) as http:
+                return _read(_ask(tenant, http))
         except _AskedToWait as asked:
             # No other request of the tenant can be sent either: without a token there is nothing to send it with.
             raise Throttled(tenant_scope(tenant.tenant_id), asked.seconds) from None
-        except (requests.RequestException, MsalServiceError) as failure:
+        except (httpx.HTTPError, MsalServiceError) as failure:
             raise Transient(f"request to the authority failed: {type(failure).__name__}") from None
         except _Unreadable:
             return AuthFailed("credential_unreadable")
@@ -97,27 +120,24 @@ class MsalSource:
             # msal's words for a key it cannot parse, a tenant the authority does not know, a discovery that redirects.
             return AuthFailed("credential_or_authority_unusable")
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
 
-    def _ask(self, tenant: Tenant) -> Mapping[str, Any]:
-        if (managed := tenant.credential.managed_identity) is not None:
-            who = (
-                msal.UserAssignedManagedIdentity(client_id=managed.client_id)
-                if managed.client_id
-                else msal.SystemAssignedManagedIdentity()
-            )
-            client = msal.ManagedIdentityClient(who, http_client=self._session)
-            return cast("Mapping[str, Any]", client.acquire_token_for_client(resource=tenant.graph_url))
-        app = msal.ConfidentialClientApplication(
-            tenant.client_id,
-            client_credential=_client_credential(tenant),
-            authority=f"{tenant.authority_url}/{tenant.tenant_id}",
-            http_client=self._session,
-            instance_discovery=False,
+def _ask(tenant: Tenant, http: httpx.Client) -> Mapping[str, Any]:
+    if (managed := tenant.credential.managed_identity) is not None:
+        who = (
+            msal.UserAssignedManagedIdentity(client_id=managed.client_id)
+            if managed.client_id
+            else msal.SystemAssignedManagedIdentity()
         )
-        return cast("Mapping[str, Any]", app.acquire_token_for_client([f"{tenant.graph_url}/.default"]))
+        client = msal.ManagedIdentityClient(who, http_client=http)
+        return cast("Mapping[str, Any]", client.acquire_token_for_client(resource=tenant.graph_url))
+    app = msal.ConfidentialClientApplication(
+        tenant.client_id,
+        client_credential=_client_credential(tenant),
+        authority=f"{tenant.authority_url}/{tenant.tenant_id}",
+        http_client=http,
+        instance_discovery=False,
+    )
+    return cast("Mapping[str, Any]", app.acquire_token_for_client([f"{tenant.graph_url}/.default"]))
 
 
 def _client_credential(tenant: Tenant) -> Any:

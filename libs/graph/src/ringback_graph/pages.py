@@ -1,19 +1,19 @@
-"""How the replies of one read become one record: what goes on, where it belongs, and whose version it is. Pure.
+"""How the replies of one read become one record: which lists go on, where pages belong, which version it is. Pure.
 
 Graph pages sessions by 60, participants_v2 by 130 and segments too; `<member>@odata.nextLink` beside a list, or
 `@odata.nextLink` in a page, says that it goes on (Get callRecord, List sessions, List participants_v2).
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from ringback_graph.answers import Failed, Malformed
+from ringback_graph.answers import Malformed
 from ringback_graph.parse import integer, text
 
 __all__ = [
     "NEXT",
     "Changed",
-    "Ends",
     "Page",
     "list_of",
     "move_participants",
@@ -29,16 +29,9 @@ _MORE_SEGMENTS = f"segments{NEXT}"
 _PARTICIPANTS = "participants_v2"
 
 
-class Ends(Exception):  # noqa: N818 - control flow of one read: it is over, here is its answer
-    """Raised to end a read with an answer that is no record."""
-
-    def __init__(self, answer: Failed) -> None:
-        super().__init__()
-        self.answer = answer
-
-
-class Changed(Exception):  # noqa: N818 - control flow of one read: its replies belong to no single version
-    """Raised to begin a read anew."""
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The record changed between two replies, so they are not of one version: the read must begin anew."""
 
 
 class Page(NamedTuple):
@@ -50,31 +43,28 @@ class Page(NamedTuple):
 
 
 def move_participants(record: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Take what an answer says of participants into the record; its version and context are its own."""
+    """Copy every member about participants from a later reply into the record, and no other member."""
     record.update({name: value for name, value in answer.items() if name.startswith(_PARTICIPANTS)})
 
 
-def version_of(record: dict[str, Any], call_id: str) -> int:
-    """The version a reply about this call says.
-
-    Raises:
-        Ends: it is about another call, or says no version.
-    """
+def version_of(record: dict[str, Any], call_id: str) -> int | Malformed:
+    """The version that a reply states for this call; Malformed if it is about another call or states none."""
     version, name = integer(record.get("version")), record.get("id")
     if not isinstance(name, str) or name.casefold() != call_id.casefold():
-        raise Ends(Malformed("id"))
-    if version is None:
-        raise Ends(Malformed("version"))
-    return version
+        return Malformed("id")
+    return Malformed("version") if version is None else version
 
 
 def told_apart(record: dict[str, Any]) -> tuple[int | None, str | None]:
-    """What tells versions apart, as it is read: whatever else Graph says there may be too deep to be compared."""
+    """Version and time of change, by which two replies are compared.
+
+    Read as number and text: anything else there could be nested too deeply for Python to compare.
+    """
     return integer(record.get("version")), text(record.get("lastModifiedDateTime"))
 
 
 def unread(holder: dict[str, Any]) -> Iterator[Page]:
-    """Every collection of an object that has further pages; its next link is taken out, all else stays."""
+    """Every list of an object that has further pages; its next link is removed from the object."""
     for name in [name for name in holder if name.endswith(NEXT)]:
         link = holder.pop(name)
         if link is not None:
@@ -88,22 +78,18 @@ def unread_segments(record: dict[str, Any]) -> Iterator[Page]:
             yield Page(session, "segments", session.pop(_MORE_SEGMENTS))
 
 
-def list_of(holder: dict[str, Any], member: str) -> list[Any]:
-    """The list that pages of this member continue; made if there is none. Raises Ends if it is something else."""
+def list_of(holder: dict[str, Any], member: str) -> list[Any] | Malformed:
+    """The list that pages of this member continue, made if there is none; Malformed if it is something else."""
     present = holder.get(member)
     if present is None:
         present = holder[member] = list[Any]()
-    if not isinstance(present, list):
-        raise Ends(Malformed(member))
-    return cast("list[Any]", present)
+    return cast("list[Any]", present) if isinstance(present, list) else Malformed(member)
 
 
-def values_of(page: dict[str, Any], member: str) -> list[Any]:
-    """The values of a page of this member. Raises Ends if it has none."""
+def values_of(page: dict[str, Any], member: str) -> list[Any] | Malformed:
+    """The values of a page of this member; Malformed if it has none."""
     values = page.get("value")
-    if not isinstance(values, list):
-        raise Ends(Malformed(member))
-    return cast("list[Any]", values)
+    return cast("list[Any]", values) if isinstance(values, list) else Malformed(member)
 
 
 def _objects(value: object) -> Iterator[dict[str, Any]]:

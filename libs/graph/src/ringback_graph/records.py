@@ -1,4 +1,4 @@
-"""Reading one whole call record of one version: the door to `reading`."""
+"""Reads call records for other packages: a whole record, its version alone, or whether Graph answers at all."""
 
 from urllib.parse import quote
 from uuid import UUID
@@ -6,13 +6,11 @@ from uuid import UUID
 from ringback_common import logs
 from ringback_common.errors import Throttled, Transient
 
-from ringback_graph.answers import Answer, AuthFailed, Current, Failed, Hostile
+from ringback_graph.answers import Answer, AuthFailed, Current, Failed
 from ringback_graph.asking import Asking, ReadLimits
 from ringback_graph.budget import Priority
 from ringback_graph.budget.allotment import record_scope
 from ringback_graph.client import Call, GraphClient
-from ringback_graph.links import HostileLink
-from ringback_graph.pages import Ends
 from ringback_graph.reading import SESSIONS, VERSION, Reading
 from ringback_graph.room import Boundless, Room
 from ringback_graph.tenants import Tenant
@@ -21,16 +19,16 @@ __all__ = ["ReadLimits", "RecordReader"]
 
 log = logs.logger(__name__)
 
-_NOBODY_S = str(UUID(int=0))
+_NO_RECORD = str(UUID(int=0))
 
 
 class RecordReader:
-    """Reads records; remembers of which tenants it has said that their Graph has no participants_v2."""
+    """Reads records, and logs once for each tenant that its Graph has no participants_v2."""
 
     def __init__(self, client: GraphClient, limits: ReadLimits | None = None) -> None:
         self._client = client
         self._limits = limits or ReadLimits()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     async def read(
         self,
@@ -40,18 +38,13 @@ class RecordReader:
         trace_id: str | None = None,
         room: Room | None = None,
     ) -> Answer:
-        """One whole version of a record, or why there is none; its replies are taken by `room`, page by page.
+        """One whole version of a record, or why there is none; `room` counts its replies' bytes as they come in.
 
         Raises:
             Transient: timeout, connection, 5xx, or the read took too long.
             Throttled: Graph asks to wait; the scope is already held.
         """
-        try:
-            return await self._reading(tenant, call_id, priority, trace_id, room).run()
-        except Ends as end:
-            return end.answer
-        except HostileLink as hostile:
-            return Hostile(hostile.why)
+        return await self._reading(tenant, call_id, priority, trace_id, room).run()
 
     async def version(
         self, tenant: Tenant, call_id: str, priority: Priority, room: Room | None = None
@@ -62,21 +55,18 @@ class RecordReader:
             Transient: timeout, connection, 5xx.
             Throttled: Graph asks to wait; the scope is already held.
         """
-        try:
-            return await self._reading(tenant, call_id, priority, None, room).version()
-        except Ends as end:
-            return end.answer
+        return await self._reading(tenant, call_id, priority, None, room).version()
 
     async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
-        """Whether Graph answers this tenant, whatever it says; None if that cannot be told.
+        """Whether Graph answers this tenant at all, with any status; None if the request could not be made.
 
-        So it is without a token Graph takes, and when the tenant has to wait, be it told so now or before.
+        That is so without a valid token, and while a Retry-After holds the tenant.
 
         Args:
-            tenant: who asks.
-            call_id: the record to ask for, as a read would begin; by default the version of one that nobody has.
+            tenant: whose Graph is asked.
+            call_id: the record to ask for, as a read would begin; by default the version of one that does not exist.
         """
-        name, query = (_NOBODY_S, VERSION) if call_id is None else (call_id, SESSIONS)
+        name, query = (_NO_RECORD, VERSION) if call_id is None else (call_id, SESSIONS)
         scope = record_scope(tenant.tenant_id, name)
         call = Call(tenant, "witness", "GET", f"{_url(tenant, name)}?{query}", Priority.LIVE, scope)
         try:
@@ -95,12 +85,12 @@ class RecordReader:
             tenant, "record", "GET", url, priority, scope, trace_id=trace_id, room=Boundless() if room is None else room
         )
         asking = Asking(self._client, self._limits, about)
-        return Reading(asking, url, call_id, lambda: self._tell(tenant.tenant_id))
+        return Reading(asking, url, call_id, lambda: self._warn(tenant.tenant_id))
 
-    def _tell(self, tenant_id: str) -> None:
-        """Once a tenant, for it is so with every group call of it."""
-        if tenant_id not in self._told:
-            self._told.add(tenant_id)
+    def _warn(self, tenant_id: str) -> None:
+        """Log it at the tenant's first such record only: it is so with every group call of it."""
+        if tenant_id not in self._warned:
+            self._warned.add(tenant_id)
             log.warning(
                 "A tenant's Graph has no participants_v2: its group calls are stored from their sessions and the"
                 " deprecated participants, and cost two requests more each.",

@@ -1,4 +1,4 @@
-"""How long an answer asks to wait. Pure: the time comes in as an argument."""
+"""The seconds that a reply asks to wait. Pure: the time comes in as an argument."""
 
 import re
 from collections.abc import Mapping

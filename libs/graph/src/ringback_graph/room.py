@@ -1,4 +1,4 @@
-"""Where the bytes of replies go: whoever reads must not bring more than there is room for."""
+"""The port to the limit of memory: a read reports the bytes of its replies and waits while there is no room."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
@@ -7,11 +7,11 @@ __all__ = ["Boundless", "Room"]
 
 
 class Room(Protocol):
-    """The memory of one read."""
+    """The memory that one read may use."""
 
     @property
     def waited(self) -> float:
-        """Seconds for which the read has waited for room: time that is not Graph's."""
+        """Seconds for which the read has waited for room; they do not count as Graph's slowness."""
         ...
 
     async def ahead(self, byte_count: int) -> None:
@@ -23,20 +23,20 @@ class Room(Protocol):
         ...
 
     def asking(self) -> AbstractContextManager[None]:
-        """A request is under way, its budget and its token being there: its time is Graph's."""
+        """Entered while a request is under way, its budget and token waited for: this time counts as Graph's."""
         ...
 
     def restart(self) -> None:
-        """What was taken is given up: the read begins anew."""
+        """Release what was taken: the read begins anew."""
         ...
 
 
 class Boundless:
-    """Room without bounds, for whoever reads one small reply."""
+    """Room without bounds, for requests with one small reply."""
 
     @property
     def waited(self) -> float:
-        """It never waits."""
+        """Always 0."""
         return 0.0
 
     async def ahead(self, byte_count: int) -> None:
@@ -46,8 +46,8 @@ class Boundless:
         """Never waits."""
 
     def asking(self) -> AbstractContextManager[None]:
-        """Nobody counts the time."""
+        """Counts no time."""
         return nullcontext()
 
     def restart(self) -> None:
-        """Nothing was counted."""
+        """Nothing to release."""

@@ -12,10 +12,10 @@ from ringback_events.times import wire_time
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed, Refused
 from ringback_graph.budget import Priority
 from ringback_graph.client import Call, GraphClient, error_code, json_object
+from ringback_graph.exchange import Reply
 from ringback_graph.links import HostileLink
 from ringback_graph.parse import epoch_micros, text
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import Reply
 
 __all__ = [
     "Conflict",
@@ -37,7 +37,7 @@ _MOST_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One subscription as Graph tells it."""
+    """One subscription as Graph describes it."""
 
     id: str
     resource: str | None

@@ -1,4 +1,4 @@
-"""The tenants file: who is served, with which app, in which cloud. Read at start, re-read when it changes."""
+"""The tenants file: which tenants are served, with which app, in which cloud. Re-read when it changes."""
 
 import asyncio
 import re
@@ -198,7 +198,7 @@ def _with_folder(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 class TenantsFile:
-    """The tenants as the file says now. A later mistake in the file changes nothing and is told in `problem`."""
+    """The tenants as the file names them now. A later mistake in the file changes nothing and stands in `problem`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -244,7 +244,7 @@ class TenantsFile:
         return self._tenants
 
     async def follow(self, seconds: float = 5.0) -> None:
-        """Look for changes for ever; run it as a task."""
+        """Re-read the file whenever it has changed, for ever; run it as a task."""
         while True:
             await asyncio.sleep(seconds)
             if await asyncio.to_thread(self.reload):

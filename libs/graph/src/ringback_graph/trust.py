@@ -1,4 +1,4 @@
-"""Whose certificates are trusted: one answer, for Graph and for the authority."""
+"""Which certificate authorities are trusted, by Graph's connections and the authority's alike."""
 
 import ssl
 from pathlib import Path

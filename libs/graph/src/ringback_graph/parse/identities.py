@@ -83,7 +83,7 @@ _KIND_OF_MEMBER = {
 }
 """In order of preference where a set names several; None: the member does not tell the kind."""
 _GUESSABLE = frozenset({Kind.USER, Kind.UNKNOWN})
-"""Kinds that give way to a word for a withheld number: whoever is not known may come under `user`."""
+"""Kinds that give way to a word for a withheld number: an unknown party may come under `user`."""
 _KIND_OF_TYPE = {
     "communicationsuseridentity": Kind.USER,
     "useridentity": Kind.USER,
@@ -192,7 +192,7 @@ def _with_id(nameless: Identity, key: str | None) -> Identity:
     return replace(nameless, id=number or plain_id(key), phone=number, has_own_id=dialled)
 
 
-def _read(value: object, told: Kind | None) -> Identity | None:
+def _read(value: object, named: Kind | None) -> Identity | None:
     if not isinstance(value, dict):
         return None
     members = cast("dict[str, object]", value)
@@ -200,7 +200,7 @@ def _read(value: object, told: Kind | None) -> Identity | None:
     upn = text(members.get("userPrincipalName"))
     if key is None and not name and not upn:
         return None
-    kind = _kind(members, key, told)
+    kind = _kind(members, key, named)
     is_guess = key is not None and kind in _GUESSABLE and is_withheld(key)
     kind = Kind.PHONE if is_guess else kind
     number = number_of(key) if kind is Kind.PHONE and key else None
@@ -208,13 +208,13 @@ def _read(value: object, told: Kind | None) -> Identity | None:
     return Identity(kind, spelled, name, upn, tenant_id, number, key is not None, is_guess=is_guess)
 
 
-def _kind(members: dict[str, object], key: str | None, told: Kind | None) -> Kind:
+def _kind(members: dict[str, object], key: str | None, named: Kind | None) -> Kind:
     """The shape of the id, where it leaves no doubt; then the type; then the member; then a GUID is a user."""
     if key is not None and (shape := _shape(key)) is not None:
         return shape
     typed = _KIND_OF_TYPE.get(_type_of(members)) if "@odata.type" in members else None
-    if typed or told:
-        return typed or told or Kind.UNKNOWN
+    if typed or named:
+        return typed or named or Kind.UNKNOWN
     is_object = key is not None and is_guid(plain_id(key))
     return Kind.USER if is_object or members.get("userPrincipalName") else Kind.UNKNOWN
 

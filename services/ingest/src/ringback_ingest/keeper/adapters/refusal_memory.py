@@ -4,7 +4,7 @@ from typing import Any, Protocol, cast
 
 from ringback_graph.answers import AuthFailed
 from ringback_graph.client import Call, json_object
-from ringback_graph.transport import Reply
+from ringback_graph.exchange import Reply
 
 from ringback_ingest.keeper.core.graph_words import without_data
 
