@@ -183,8 +183,8 @@ async def test_a_body_is_counted_as_it_comes_in(https: StartHttps, encoding: str
     server, body, taken = await https(), b"x" * MIB, list[int]()
 
     class Counted(Boundless):
-        async def take(self, octets: int) -> None:
-            taken.append(octets)
+        async def take(self, byte_count: int) -> None:
+            taken.append(byte_count)
 
     written = gzip.compress(body) if encoding == "gzip" else body
     server.answer = lambda _: octets(200, written, Content_Encoding=encoding)

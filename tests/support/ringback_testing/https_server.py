@@ -42,7 +42,7 @@ class HttpsServer:
     ca_file: Path
     context: ssl.SSLContext
     answer: Callable[[Served], bytes | None] = lambda _: octets(404)
-    seen: list[Served] = field(default_factory=list)
+    seen: list[Served] = field(default_factory=list["Served"])
     url: str = ""
     resets: bool = False
     """Reset the connection in the place of an answer."""
