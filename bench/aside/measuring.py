@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ringback_graph.budget.allotment import WINDOW_SECONDS
-from ringback_graph.budget.bucket import Quota
-from ringback_graph.budget.gate import Role
+from ringback_graph.availability import WINDOW_SECONDS, Quota, Role
 
 from bench.aside.cases import CASES, TENANTS, Case, Result
 from bench.aside.process import ProcessMonitor

@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ import aiohttp
 import aiohttp.web
 import orjson
 import pytest
+from ringback_common.clock import SystemClock
 from ringback_common.errors import Throttled, Transient
 from ringback_graph.answers import AuthFailed, Found, Hostile, Malformed, NeedsBulk, NotFound, Refused, TooLarge
-from ringback_graph.budget import Priority, Role
+from ringback_graph.availability import Governor, Priority, RateLimiter, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import RecordReader
 from ringback_graph.settings import GraphSettings
 from ringback_graph.subscriptions import Gone, Hint, NewSubscription, NotAccepted, Subscriptions
 from ringback_graph.tenants import Tenant
+from ringback_graph.transport import AiohttpTransport
 from ringback_local.simulator import RunningSimulator
 from ringback_testing.json_values import is_list, is_object
 
@@ -94,10 +97,21 @@ def tenant(simulator: RunningSimulator, control: Control, tmp_path: Path) -> Ten
     )
 
 
+@asynccontextmanager
+async def client_of(simulator: RunningSimulator, role: Role) -> AsyncGenerator[GraphClient]:
+    """The client of a process of that role, which shares no tenant with another."""
+    settings, governor = GraphSettings(cafile=simulator.ca_file), Governor(RateLimiter(role, 1.0, SystemClock()))
+    async with (
+        AiohttpTransport(settings) as transport,
+        GraphClient.open(transport, governor) as client,
+    ):
+        yield client
+
+
 @pytest.fixture
 async def graph(simulator: RunningSimulator) -> AsyncIterator[GraphClient]:
     """The client of a fetching process."""
-    async with GraphClient.open(GraphSettings(cafile=simulator.ca_file), Role.FETCHER) as client:
+    async with client_of(simulator, Role.FETCHER) as client:
         yield client
 
 
@@ -346,7 +360,7 @@ async def test_a_subscription_lives_and_dies(
     """Created with the handshake, listed, renewed, refused a second time, deleted, gone."""
     url, ends = await webhook(), datetime.now(UTC) + timedelta(hours=24)
     new = NewSubscription("communications/callRecords", "updated", url, url, "k1.state", ends)
-    async with GraphClient.open(GraphSettings(cafile=simulator.ca_file), Role.KEEPER) as client:
+    async with client_of(simulator, Role.KEEPER) as client:
         subscriptions = Subscriptions(client)
         made: Any = await subscriptions.create(tenant, new)
         listed: Any = await subscriptions.list(tenant)
@@ -366,7 +380,7 @@ async def test_a_webhook_that_does_not_answer_is_told_as_such(simulator: Running
     ends = datetime.now(UTC) + timedelta(hours=24)
     nowhere = "http://localhost:1/n"
     new = NewSubscription("communications/callRecords", "updated", nowhere, nowhere, "k1.state", ends)
-    async with GraphClient.open(GraphSettings(cafile=simulator.ca_file), Role.KEEPER) as client:
+    async with client_of(simulator, Role.KEEPER) as client:
         answer = await Subscriptions(client).create(tenant, new)
     assert isinstance(answer, NotAccepted)
     assert answer.hint is Hint.VALIDATION

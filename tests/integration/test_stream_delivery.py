@@ -9,6 +9,7 @@ import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_common.metrics import catalogue
 from ringback_common.outcomes import Accounting, Drop, Emit, Message, Outcome, Reason, Received, Reject
+from ringback_common.scopes import Scope
 from ringback_events.topics import (
     CONTROL,
     FETCH,
@@ -323,7 +324,7 @@ async def test_a_throttled_tenant_waits_as_long_as_told_and_its_neighbour_does_n
         first = not any(key and key.startswith(b"sick") for key, _ in began)
         began.append((records[0].key, time.monotonic()))
         if records[0].key and records[0].key.startswith(b"sick") and first:
-            raise Throttled("tenant:sick", 1.0)
+            raise Throttled(Scope.tenant("sick"), 1.0)
         return [Emit()] * len(records)
 
     async with running(settings, keyed(step)):

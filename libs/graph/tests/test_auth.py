@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from ringback_common.errors import Throttled, Transient
+from ringback_common.scopes import Scope
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted, Tokens
 from ringback_graph.tenants import Tenant
@@ -120,11 +121,11 @@ async def test_the_authority_s_retry_after_is_waited_out(graph: ScriptedGraph, t
         def acquire(self, tenant: Tenant) -> Granted:  # noqa: ARG002 - the port's signature
             asked.append(graph.clock.seconds - start)
             if len(asked) < 3:
-                raise Throttled("tenant:t", (40.0, 1.0)[len(asked) - 1])
+                raise Throttled(Scope.tenant("t"), (40.0, 1.0)[len(asked) - 1])
             return Granted("good", 3600)
 
     tokens, start = Tokens(Busy(), graph.clock), graph.clock.seconds
-    left, scopes = dict[float, float](), set[str]()
+    left, scopes = dict[float, float](), set[Scope]()
     while len(asked) < 3:
         try:
             await tokens.get(tenant)
@@ -133,7 +134,7 @@ async def test_the_authority_s_retry_after_is_waited_out(graph: ScriptedGraph, t
             scopes.add(throttled.scope)
         graph.clock.seconds += 1
     assert asked == [0.0, 40.0, 50.0]
-    assert scopes == {"tenant:t"}
+    assert scopes == {Scope.tenant("t")}
     assert (left[0.0], left[1.0], left[39.0], left[41.0]) == (40.0, 39.0, 1.0, 9.0)
 
 
@@ -142,7 +143,7 @@ async def test_a_token_serves_while_the_authority_asks_to_wait(graph: ScriptedGr
     tokens = Tokens(graph.tokens, graph.clock)
     await tokens.get(tenant)
     graph.clock.seconds += 3400
-    graph.tokens.refusal = Throttled("tenant:t", 100.0)
+    graph.tokens.refusal = Throttled(Scope.tenant("t"), 100.0)
     for _ in range(2):
         assert await tokens.get(tenant) == "token-1"
         await landed(tokens, tenant)

@@ -1,4 +1,4 @@
-"""The budget in sliding windows: the real `Budget`, in several processes, under any schedule, in virtual time."""
+"""The budget in sliding windows: the real `RateLimiter`, in several processes, under any schedule, in virtual time."""
 
 import asyncio
 import random
@@ -10,8 +10,8 @@ from operator import itemgetter
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.errors import Throttled
-from ringback_graph.budget import Allotment, Budget, Priority, Role, Shares, Ticket
-from ringback_graph.budget.allotment import record_scope, tenant_scope
+from ringback_common.scopes import APP, Scope, ScopeKind
+from ringback_graph.availability import FairQueue, Priority, RateLimiter, Role, Shares, Ticket
 from ringback_testing.properties import examples
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
 
@@ -21,11 +21,11 @@ ROLES = (Role.FETCHER, Role.KEEPER)
 APP_SHARES = ((0.6, 0.4), (0.006, 0.004))
 """Of the two processes: all of the app's 15,000 in 20 s, or, so that it is felt, a hundredth of it."""
 LIMITS = {
-    "record": (40, 20.0),
-    "list": (40, 20.0),
-    "log": (50, 60.0),
+    ScopeKind.RECORD: (40, 20.0),
+    ScopeKind.LIST: (40, 20.0),
+    ScopeKind.LOG: (50, 60.0),
 }
-"""Requests in seconds of the narrow scopes, by their first word."""
+"""Requests in seconds of the narrow scopes."""
 _calls = count()
 
 kinds = st.sampled_from(["fresh", "fresh", "record:x", "record:y", "list", "log"])
@@ -45,21 +45,22 @@ def ticket(tenant: str, kind: str, priority: Priority, limit: int = 100) -> Tick
     """A wish to send one request of a kind."""
     word, _, call = kind.partition(":")
     if word in {"list", "log"}:
-        return Ticket(tenant, limit, priority, f"{word}:{tenant}")
-    return Ticket(tenant, limit, priority, record_scope(tenant, call or f"fresh{next(_calls)}"))
+        return Ticket(tenant, limit, priority, Scope(ScopeKind(word), tenant))
+    return Ticket(tenant, limit, priority, Scope.record(tenant, call or f"fresh{next(_calls)}"))
 
 
 @dataclass
 class Sent:
     """What left, and which scopes were held by which process when."""
 
-    limits: dict[str, tuple[int, float]]
-    at: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-    frozen: list[tuple[int, str, float, float]] = field(default_factory=list[tuple[int, str, float, float]])
+    limits: dict[ScopeKind, tuple[int, float]]
+    at: dict[Scope, list[float]] = field(default_factory=dict[Scope, list[float]])
+    frozen: list[tuple[int, Scope, float, float]] = field(default_factory=list[tuple[int, Scope, float, float]])
 
     def note(self, process: int, one: Ticket, now: float) -> None:
         """A request leaves now; nothing may leave a held scope, except at the moment it is held."""
-        scopes = ("app", tenant_scope(one.tenant_id), one.narrow or "")
+        assert one.narrow is not None
+        scopes = (APP, Scope.tenant(one.tenant_id), one.narrow)
         for scope in scopes:
             self.at.setdefault(scope, []).append(now)
         for where, scope, since, until in self.frozen:
@@ -69,7 +70,7 @@ class Sent:
     def check_windows(self) -> None:
         """No half-open window of any scope ever held more than Graph allows."""
         for scope, moments in self.at.items():
-            most, window = self.limits[scope.partition(":")[0]]
+            most, window = self.limits[scope.kind]
             worst = max(bisect_left(moments, start + window) - at for at, start in enumerate(moments))
             assert worst <= most, f"{worst} of {most} in {window} s for {scope}"
 
@@ -83,14 +84,14 @@ class Processes:
         self._waiting: list[list[asyncio.Task[None]]] = [[] for _ in ROLES]
         self._restarted: set[int] = set()
 
-    def _fresh(self, number: int) -> Budget:
-        return Budget(ROLES[number], self._shares[number], self._clock)
+    def _fresh(self, number: int) -> RateLimiter:
+        return RateLimiter(ROLES[number], self._shares[number], self._clock)
 
     def ask(self, number: int, one: Ticket) -> None:
         """A task wants to send a request."""
         self._waiting[number].append(self._loop.create_task(self._send(number, self._budgets[number], one)))
 
-    async def _send(self, number: int, budget: Budget, one: Ticket) -> None:
+    async def _send(self, number: int, budget: RateLimiter, one: Ticket) -> None:
         try:
             await budget.acquire(one)
         except Throttled:
@@ -134,7 +135,7 @@ def test_no_schedule_exceeds_any_scope_s_window_over_all_processes(
     """App, tenant, record, LIST and log at once, two processes, 429s, cancellations, a restart: never one too many."""
     loop, sent = (
         VirtualTimeLoop(),
-        Sent(LIMITS | {"app": (round(15_000 * sum(app_shares)), 20.0), "tenant": (limit, 20.0)}),
+        Sent(LIMITS | {ScopeKind.APP: (round(15_000 * sum(app_shares)), 20.0), ScopeKind.TENANT: (limit, 20.0)}),
     )
 
     async def play() -> None:
@@ -163,17 +164,17 @@ def test_processes_that_never_run_out_of_work_stay_below_the_tenant_s_limit_toge
     limit: int, late: float, call: str
 ) -> None:
     """Fetcher and keeper, each with more than it may send, buckets being forgotten all the while."""
-    sent = Sent(LIMITS | {"tenant": (limit, 20.0), "app": (15_000, 20.0)})
+    sent = Sent(LIMITS | {ScopeKind.TENANT: (limit, 20.0), ScopeKind.APP: (15_000, 20.0)})
     moments: list[tuple[float, Ticket]] = []
     for role, kind, now in ((Role.FETCHER, call, 0.0), (Role.KEEPER, "fresh", late)):
-        allotment, pause = Allotment(Shares(role.value), now - 100), 0.0  # idle until then: bursts are saved up
+        queue, pause = FairQueue(Shares(role.value), now - 100), 0.0  # idle until then: bursts are saved up
         for _ in range(round(3 * limit * role.value)):
-            allotment.ask(ticket("a", kind, Priority.LIVE, limit))
+            queue.enqueue(ticket("a", kind, Priority.LIVE, limit))
         while now + (pause or 0.0) <= 60.0:
             now += pause or 0.0  # noqa: PLW2901 - time goes on
-            granted, pause = allotment.grant(now)
+            granted, pause = queue.grant(now)
             moments += [(now, one) for one in granted]
-            allotment.forget(now)
+            queue.forget(now)
             if pause is None:
                 break
     for at, one in sorted(moments, key=itemgetter(0)):
@@ -201,7 +202,7 @@ class Line:
 )
 def test_bulk_never_holds_live_back(arrivals: list[tuple[float, str, Priority, int]], app: float) -> None:
     """While a tenant's live requests wait, nine of them leave before each of its bulk requests, whoever else waits."""
-    now, allotment, lines = 0.0, Allotment(Shares(1.0, app=app), 0.0), {tenant: Line() for tenant in "abc"}
+    now, queue, lines = 0.0, FairQueue(Shares(1.0, app=app), 0.0), {tenant: Line() for tenant in "abc"}
 
     def note(granted: list[Ticket]) -> None:
         for one in granted:
@@ -215,7 +216,7 @@ def test_bulk_never_holds_live_back(arrivals: list[tuple[float, str, Priority, i
     def serve(until: float) -> float:
         at = now
         while True:
-            granted, pause = allotment.grant(at)
+            granted, pause = queue.grant(at)
             note(granted)
             if pause is None or at + pause > until:
                 return until
@@ -224,37 +225,39 @@ def test_bulk_never_holds_live_back(arrivals: list[tuple[float, str, Priority, i
     for pause, tenant, priority, tickets in [*arrivals, (10_000.0, "a", Priority.LIVE, 1)]:
         now = serve(now + pause)
         for _ in range(tickets):
-            allotment.ask(ticket(tenant, "fresh", priority))
+            queue.enqueue(ticket(tenant, "fresh", priority))
             lines[tenant].live += priority is Priority.LIVE
     serve(now + 10_000.0)
     assert [line.live for line in lines.values()] == [0, 0, 0]
-    assert list(allotment.waiting()) == []
+    assert list(queue.waiting()) == []
 
 
-freezes = st.tuples(st.floats(0, 40), st.floats(0.1, 60), st.sampled_from(["tenant:a", "record:a|x", "app"]))
+freezes = st.tuples(
+    st.floats(0, 40), st.floats(0.1, 60), st.sampled_from([Scope.tenant("a"), Scope.record("a", "x"), APP])
+)
 
 
 @examples(30)
 @given(st.lists(freezes, max_size=8), st.randoms(use_true_random=False))
 def test_a_frozen_scope_lets_none_out_however_freezes_overlap(
-    held: list[tuple[float, float, str]], order: random.Random
+    held: list[tuple[float, float, Scope]], order: random.Random
 ) -> None:
     """Several scopes, in any order and overlapping: none lets anything out before its longest freeze is over."""
-    allotment, sent = Allotment(Shares(1.0), -1000.0), list[tuple[float, Ticket]]()
+    queue, sent = FairQueue(Shares(1.0), -1000.0), list[tuple[float, Ticket]]()
     record = ticket("a", "record:x", Priority.LIVE)
     wishes = [ticket("a", "record:x", Priority.LIVE) for _ in range(20)]
     wishes += [ticket("b", "fresh", Priority.BULK) for _ in range(20)]
     order.shuffle(wishes)
     for one in wishes:
-        allotment.ask(one)
+        queue.enqueue(one)
     moments = sorted(held)
-    for (at, seconds, scope), (after, *_) in pairwise([*moments, (200.0, 0.0, "")]):
-        allotment.freeze(scope, seconds, record, at)
+    for (at, seconds, scope), (after, *_) in pairwise([*moments, (200.0, 0.0, APP)]):
+        queue.freeze(scope, seconds, record, at)
         moment: float | None = at
         while moment is not None and moment < after:
-            granted, pause = allotment.grant(moment)
+            granted, pause = queue.grant(moment)
             sent += [(moment, one) for one in granted]
             moment = None if pause is None else moment + max(pause, 1e-9)
     for at, seconds, scope in moments:
         within = [one for moment, one in sent if at <= moment < at + seconds - 1e-6]
-        assert not [one for one in within if scope in {"app", tenant_scope(one.tenant_id), one.narrow}]
+        assert not [one for one in within if scope in {APP, Scope.tenant(one.tenant_id), one.narrow}]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.errors import Throttled
-from ringback_graph.budget import Budget, Priority, Role
+from ringback_common.scopes import Scope
+from ringback_graph.availability import Priority, RateLimiter, Role
 from ringback_graph.client import Call
 from ringback_graph.links import HostileLink
 from ringback_graph.retry_after import retry_after
@@ -74,9 +75,10 @@ async def test_a_read_is_told_when_its_request_is_sent_and_not_while_it_waits_fo
 ) -> None:
     """Until then it is nobody's slowness but ours."""
     graph.answer = lambda _: reply(200, {})
-    client, room = graph.client(budget=Budget(Role.FETCHER, 1.0, graph.clock)), _Told()
+    limiter, room = RateLimiter(Role.FETCHER, 1.0, graph.clock), _Told()
+    client = graph.client(limiter=limiter)
     call = Call(tenant, "record", "GET", "https://graph.test/v1.0/a", Priority.LIVE, room=room)
-    client.budget.held(call.ticket(), 5.0)
+    limiter.hold_tenant(call.ticket(), 5.0)
     waiting = asyncio.create_task(client.send(call))
     await asyncio.sleep(0.05)
     assert (room.requests, graph.requests) == (0, [])
@@ -91,32 +93,32 @@ class Takeover:
     """A tenant that this process has taken over from one that was told to wait."""
 
     left: float
-    told_seconds: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+    published: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
 
-    def told(self, tenant_id: str, seconds: float) -> None:
-        """What this process was told."""
-        self.told_seconds.append((tenant_id, seconds))
+    def publish(self, tenant_id: str, seconds: float) -> None:
+        """Note it."""
+        self.published.append((tenant_id, seconds))
 
-    def heard(self, tenant_id: str) -> float:  # noqa: ARG002 - the port's signature
-        """What is left, once."""
-        left, self.left = self.left, 0.0
-        return left
+    def remaining(self, tenant_id: str) -> float:  # noqa: ARG002 - the port's signature
+        """What is left."""
+        return self.left
 
 
 async def test_what_another_process_was_told_is_kept(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Nothing is sent before it has passed; who asks is told as if Graph had said so, and so is who asks next."""
     graph.answer = lambda _: reply(200, {})
-    client = graph.client(budget=Budget(Role.FETCHER, 1.0, graph.clock))
-    client.waits = Takeover(left=90.0)
+    limiter, registry = RateLimiter(Role.FETCHER, 1.0, graph.clock), Takeover(left=90.0)
+    client = graph.client(limiter=limiter, registry=registry)
     call = Call(tenant, "record", "GET", "https://graph.test/v1.0/a", Priority.LIVE)
-    client.budget.held(call.ticket(), 0.0)
+    limiter.hold_tenant(call.ticket(), 0.0)
     graph.clock.seconds += 1  # a bucket is empty at first
     for _ in range(2):
         with pytest.raises(Throttled) as held:
             await client.send(call)
-        assert (held.value.scope, held.value.retry_after) == (f"tenant:{tenant.tenant_id}", 90.0)
+        assert (held.value.scope, held.value.retry_after) == (Scope.tenant(tenant.tenant_id), 90.0)
     assert graph.requests == []
     graph.clock.seconds += 91
+    registry.left = 0.0
     await client.send(call)
     assert len(graph.requests) == 1
 
@@ -126,10 +128,10 @@ async def test_a_short_wait_of_another_process_is_told_too_and_then_kept_in_plac
 ) -> None:
     """No step stands in a line for it: its caller puts the tenant aside, as after a 429."""
     graph.answer = lambda _: reply(200, {})
-    client = graph.client(budget=Budget(Role.FETCHER, 1.0, graph.clock))
-    client.waits = Takeover(left=9.0)
+    limiter, registry = RateLimiter(Role.FETCHER, 1.0, graph.clock), Takeover(left=9.0)
+    client = graph.client(limiter=limiter, registry=registry)
     call = Call(tenant, "record", "GET", "https://graph.test/v1.0/a", Priority.LIVE)
-    client.budget.held(call.ticket(), 0.0)
+    limiter.hold_tenant(call.ticket(), 0.0)
     graph.clock.seconds += 1
     with pytest.raises(Throttled):
         await client.send(call)
@@ -142,11 +144,11 @@ async def test_a_short_wait_of_another_process_is_told_too_and_then_kept_in_plac
 async def test_a_429_is_told_to_whoever_takes_the_tenant_over(graph: ScriptedGraph, tenant: Tenant) -> None:
     """With the seconds Graph named."""
     graph.answer = lambda _: reply(429, {}, Retry_After="17")
-    client = graph.client()
-    client.waits = Takeover(left=0.0)
+    registry = Takeover(left=0.0)
+    client = graph.client(registry=registry)
     with pytest.raises(Throttled):
         await client.send(Call(tenant, "record", "GET", "https://graph.test/v1.0/a", Priority.LIVE))
-    assert client.waits.told_seconds == [(tenant.tenant_id, 17.0)]
+    assert registry.published == [(tenant.tenant_id, 17.0)]
 
 
 async def test_a_request_never_shows_its_token(graph: ScriptedGraph, tenant: Tenant) -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 from ringback_common.errors import Throttled, Transient
+from ringback_common.scopes import Scope
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted
 from ringback_graph.msal_source import MsalSource
@@ -204,7 +205,7 @@ async def test_an_authority_that_asks_to_wait_is_heard(
     authority.token = token
     with pytest.raises(Throttled) as throttled:
         await ask(authority, at(authority, tenant))
-    assert (throttled.value.scope, throttled.value.retry_after) == (f"tenant:{tenant.tenant_id}", seconds)
+    assert (throttled.value.scope, throttled.value.retry_after) == (Scope.tenant(tenant.tenant_id), seconds)
 
 
 @pytest.mark.parametrize("where", ["openid", "token"])

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from ringback_common.errors import Throttled
 from ringback_graph.answers import Forbidden, Found, Malformed, NotFound, Refused, Unstable
-from ringback_graph.budget import Priority
+from ringback_graph.availability import Priority
 from ringback_graph.exchange import Reply
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant

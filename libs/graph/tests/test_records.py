@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from ringback_common.errors import Throttled, Transient
+from ringback_common.scopes import Scope
 from ringback_graph.answers import (
     AuthFailed,
     Current,
@@ -18,7 +19,7 @@ from ringback_graph.answers import (
     TooLarge,
     Unstable,
 )
-from ringback_graph.budget import Priority
+from ringback_graph.availability import Priority
 from ringback_graph.exchange import Reply
 from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import Tenant
@@ -186,7 +187,7 @@ async def test_server_errors_and_throttling_are_exceptions(graph: ScriptedGraph,
         graph.answer = lambda _, status=status: reply(status, {}, Retry_After="17")
         with pytest.raises(Throttled) as throttled:
             await read(graph, tenant)
-        assert (throttled.value.scope, throttled.value.retry_after) == (f"tenant:{tenant.tenant_id}", 17.0)
+        assert (throttled.value.scope, throttled.value.retry_after) == (Scope.tenant(tenant.tenant_id), 17.0)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_an_answer_shows_nothing_of_the_record() -> None:
         (429, None, None),
         (502, None, False),
         (200, AuthFailed("invalid_client"), None),
-        (200, Throttled("tenant:x", 5.0), None),
+        (200, Throttled(Scope.tenant("x"), 5.0), None),
     ],
 )
 async def test_who_could_not_ask_says_nothing_about_graph(

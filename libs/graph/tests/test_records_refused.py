@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from ringback_graph.answers import Forbidden, Found, Hostile, Malformed, NotFound, Refused
-from ringback_graph.budget import Priority
+from ringback_graph.availability import Priority
 from ringback_graph.exchange import Reply
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant

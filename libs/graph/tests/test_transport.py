@@ -6,9 +6,10 @@ import zlib
 
 import httpx
 import pytest
+from ringback_common.clock import SystemClock
 from ringback_common.errors import Transient
 from ringback_graph.answers import AuthFailed, Hostile, Refused
-from ringback_graph.budget import Priority, Role
+from ringback_graph.availability import Governor, Priority, RateLimiter, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.exchange import LARGEST_REPLY, Reply, exchange
 from ringback_graph.records import RecordReader
@@ -172,7 +173,11 @@ async def test_the_whole_client_opens_and_closes(https: StartHttps, tenant: Tena
     """The composition with msal: a tenant without its secret file is an answer, not a crash."""
     server = await https()
     server.answer = lambda _: octets(404)
-    async with GraphClient.open(settings(server), Role.KEEPER) as client:
+    governor = Governor(RateLimiter(Role.KEEPER, 1.0, SystemClock()))
+    async with (
+        AiohttpTransport(settings(server)) as transport,
+        GraphClient.open(transport, governor) as client,
+    ):
         answer = await RecordReader(client).read(tenant, "call", Priority.LIVE)
     assert answer == AuthFailed("credential_unreadable")
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received
+from ringback_common.scopes import Scope
 from ringback_events.topics import FETCH, FETCH_RETRY_10S
 from ringback_stream.aside.policy import WaitInKafka
 from ringback_stream.consume.byte_budget import current_hold
@@ -32,7 +33,7 @@ class Away:
                 return [Emit()]
             if not self.is_back:
                 raise Transient("away")
-        raise Throttled("tenant:t", 60.0)
+        raise Throttled(Scope.tenant("t"), 60.0)
 
 
 async def test_while_graph_is_away_one_record_is_let_in_to_ask_and_nothing_leaves() -> None:
@@ -124,7 +125,7 @@ class AnsweredHere(Away):
                 return [Drop(Reason.TOO_OLD)] * len(records)
             case b"held", _:
                 self.asked.append(records[0].key)
-                raise Throttled("tenant:held", 60.0)
+                raise Throttled(Scope.tenant("held"), 60.0)
             case b"silent", _:
                 with suppress(Transient):
                     await super().__call__(records)

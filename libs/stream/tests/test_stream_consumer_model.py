@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
+from ringback_common.scopes import Scope
 from ringback_common.settings import KafkaSettings
 from ringback_events.topics import FETCH, FETCH_ASIDE, FETCH_ASIDES, FETCH_BULK, FETCH_RETRY_2M, FETCH_RETRY_60M
 from ringback_stream.aside.deadlines import AsideTargets
@@ -175,7 +176,7 @@ class World:
             raise Transient("later")
         if answer == "throttled":
             self.held_until[step.tenant] = self.clock.monotonic() + 3.0
-            raise Throttled(f"tenant:{step.tenant}", 3.0)
+            raise Throttled(Scope.tenant(step.tenant), 3.0)
         if answer == "publish":
             message = effect_of(*step.records, topic=FETCH.name)
             return [Emit(((message,),)), *[Emit()] * others]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from ringback_common.errors import ConfigError, DeadLetterLimit, Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Outcome, Reason, Received, Reject
+from ringback_common.scopes import Scope
 from ringback_events.topics import ALL_TOPICS
 from ringback_stream.consume.breaker import Breaker, BreakerState
 from ringback_stream.consume.dead_letters import dead_letter
@@ -37,7 +38,7 @@ class HandClock:
         (Transient("timeout"), FailureContext.GENERAL, Action.PAUSE),
         (Transient("timeout"), FailureContext.ALONE, Action.RETRY),
         (Transient("timeout"), FailureContext.EXHAUSTED, Action.GIVE_UP),
-        (Throttled("tenant:x", 3), FailureContext.GENERAL, Action.WAIT),
+        (Throttled(Scope.tenant("x"), 3), FailureContext.GENERAL, Action.WAIT),
         (ConfigError("no"), FailureContext.ALONE, Action.EXIT_CONFIGURATION),
         (ZeroDivisionError(), FailureContext.GENERAL, Action.EXIT_CRASH),
         (DeadLetterLimit(), FailureContext.ALONE, Action.HALT),

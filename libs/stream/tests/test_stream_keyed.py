@@ -7,6 +7,7 @@ from typing import Any
 from ringback_common.clock import SystemClock
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received
+from ringback_common.scopes import Scope
 from ringback_events.topics import FETCH
 from ringback_stream.consume.breaker import Breaker
 from ringback_stream.consume.byte_budget import ByteBudget, current_hold
@@ -112,7 +113,7 @@ async def test_a_record_that_alone_is_throttled_leaves_its_partition_at_once() -
 
     async def step(records: Sequence[Received]) -> Sequence[Outcome]:
         if records[0].offset == 0:
-            raise Throttled("record:t|0", 300.0)
+            raise Throttled(Scope.record("t", "0"), 300.0)
         return [Emit()]
 
     def defer(record: Received, retry_after: float) -> Outcome:
@@ -235,7 +236,7 @@ async def test_a_hold_that_ends_while_the_runner_looks_ends_all_the_same() -> No
     async def step(records: Sequence[Received]) -> Sequence[Outcome]:
         if not asked.is_set():
             asked.set()
-            raise Throttled("tenant:t", 10.0)
+            raise Throttled(Scope.tenant("t"), 10.0)
         answered.set()
         return [Emit()] * len(records)
 

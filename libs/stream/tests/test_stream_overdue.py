@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received
+from ringback_common.scopes import Scope
 from ringback_events.topics import FETCH, FETCH_ASIDE, FETCH_ASIDES, FETCH_BULK, FETCH_RETRY_10S
 from ringback_stream.aside import writer
 from ringback_stream.consume.byte_budget import current_hold
@@ -187,7 +188,7 @@ async def test_a_tenant_that_is_told_to_wait_has_no_room_and_its_records_leave()
     """For no longer than a record may be in hand it would have."""
 
     async def step(_records: Sequence[Received]) -> Sequence[Outcome]:
-        raise Throttled("tenant:t", 20.0)
+        raise Throttled(Scope.tenant("t"), 20.0)
 
     async with running_aside(step) as rig:
         rig.offer(0, "t|1")
@@ -259,7 +260,7 @@ async def test_a_step_that_has_just_ended_is_not_let_go_on() -> None:
         rig.offer(1, "t|1")
         await asyncio.sleep(0.02)
         time.sleep(0.085)
-        ending.set_exception(Throttled("tenant:t", 0.02))
+        ending.set_exception(Throttled(Scope.tenant("t"), 0.02))
         rig.runner._changed.set()
         await eventually(lambda: sorted(rig.finished) == [0, 1])
         assert not rig.leaving.reads.goes_on(b"t|1")
@@ -291,7 +292,7 @@ async def test_a_tenant_that_is_told_to_wait_again_and_again_gets_a_smaller_shar
     """What is in hand by the end of each wait is written once more."""
 
     async def step(_records: Sequence[Received]) -> Sequence[Outcome]:
-        raise Throttled("tenant:t", 0.15)
+        raise Throttled(Scope.tenant("t"), 0.15)
 
     async with running_aside(step, largest_share=40) as rig:
         rig.offer(0, "t|1")

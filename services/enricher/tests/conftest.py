@@ -14,13 +14,12 @@ from ringback_enricher.core.derive.rules import CQD_2026_1
 from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.requests.pending_fetch import attempts_header
 from ringback_enricher.core.requests.recent_publications import RecentPublications
-from ringback_enricher.gate import TenantGate
 from ringback_enricher.handlers import Dependencies, FetchStep
-from ringback_enricher.witnesses import Witnesses
 from ringback_events.header_names import ATTEMPT, LOOKS, REASON
 from ringback_events.keys import call_key
 from ringback_events.topics import FETCH, Topic
 from ringback_graph.answers import Current, Found
+from ringback_graph.availability import Governor, PeerProbe, RateLimiter, Role
 from ringback_graph.tenants import Tenant
 from ringback_testing.fetch_bench import (
     GRAPH,
@@ -54,15 +53,16 @@ def make_bench() -> MakeBench:
     def make(
         *answers: Found | Current | FetchFailure | Exception, known: bool = True, time_scale: float = 1.0
     ) -> Bench:
-        clock, graph, pauses = FakeClock(), FakeGraph(list(answers)), dict[str, timedelta]()
-        gate = TenantGate(clock, time_scale, pauses.get)
+        clock, graph, pauses = FakeClock(), FakeGraph(list(answers)), set[str]()
+        limiter = RateLimiter(Role.FETCHER, 1.0, clock)
+        governor = Governor(limiter, time_scale=time_scale, is_paused_by_operator=pauses.__contains__)
         tenant, other = (Tenant.model_construct(tenant_id=name, graph_url=GRAPH) for name in (TENANT, OTHER))
         published = RecentPublications(100)
         given = Dependencies(
             records=graph,
             tenant=lambda tenant_id: tenant if known and tenant_id == TENANT else None,
-            gate=gate,
-            witnesses=Witnesses(graph, lambda: (tenant, other), gate, clock),
+            governor=governor,
+            peer_probe=PeerProbe(graph, lambda: (tenant, other), governor),
             published=published,
             conversions=Conversions(),
             largest_published=2**30,
@@ -71,7 +71,7 @@ def make_bench() -> MakeBench:
             clock=clock,
             time_scale=time_scale,
         )
-        return Bench(FetchStep(given), published, clock, graph, gate, pauses)
+        return Bench(FetchStep(given), published, clock, graph, governor, pauses)
 
     return make
 

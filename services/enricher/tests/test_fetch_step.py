@@ -7,9 +7,9 @@ import orjson
 import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Accounting, Drop, Emit, Outcome, Reason, Received, Reject
+from ringback_common.scopes import Scope
 from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.core.requests.decisions import longest_waits
-from ringback_enricher.core.tenants import Signal
 from ringback_events.times import wire_time
 from ringback_events.topics import (
     CALLS,
@@ -23,6 +23,7 @@ from ringback_events.topics import (
     SESSIONS,
     Topic,
 )
+from ringback_graph.availability.state import Signal
 from ringback_testing.fetch_bench import FoundOf, MakeBench, RawOf, RequestOf, emitted
 from ringback_testing.graph_records import CALL, TENANT
 
@@ -362,7 +363,7 @@ async def test_what_is_put_aside_is_judged_when_it_is_tried(make_bench: MakeBenc
 async def test_an_operators_pause_is_obeyed(make_bench: MakeBench, request_of: RequestOf, found: FoundOf) -> None:
     """A tenant paused by an operator is not asked, not even by a probe."""
     bench = make_bench(found())
-    bench.operator_pauses[TENANT] = timedelta(minutes=20)
+    bench.operator_pauses.add(TENANT)
     (outcome,) = await bench.step([request_of()])
     assert deferral(outcome)[:2] == (FETCH_ASIDE.name, Reason.TENANT_PAUSED)
     assert bench.graph.asked == []
@@ -372,7 +373,7 @@ async def test_a_long_retry_after_of_the_tenant_pauses_it(
     make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
     """Nothing is asked before Retry-After has passed, not even by a probe."""
-    bench = make_bench(Throttled(f"tenant:{TENANT}", 300.0), found())
+    bench = make_bench(Throttled(Scope.tenant(TENANT), 300.0), found())
     (outcome,) = await bench.step([request_of()])
     assert deferral(outcome)[:2] == (FETCH_ASIDE.name, Reason.TENANT_PAUSED)
     bench.clock.advance(seconds=299)
@@ -384,7 +385,7 @@ async def test_a_long_retry_after_of_the_tenant_pauses_it(
 
 
 @pytest.mark.parametrize(
-    "failure", [Throttled(f"tenant:{TENANT}", 5.0), Throttled(f"record:{TENANT}|{CALL}", 300.0), Transient("away")]
+    "failure", [Throttled(Scope.tenant(TENANT), 5.0), Throttled(Scope.record(TENANT, CALL), 300.0), Transient("away")]
 )
 async def test_what_may_pass_soon_is_left_to_the_runtime(
     make_bench: MakeBench, request_of: RequestOf, failure: Transient

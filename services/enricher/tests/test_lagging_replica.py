@@ -9,7 +9,7 @@ import pytest
 from ringback_common.outcomes import Accounting, Reason, Reject
 from ringback_enricher.adapters.graph import FetchFailure, GraphRecords
 from ringback_graph.auth import Granted, Tokens
-from ringback_graph.budget import Budget, Role, Ticket
+from ringback_graph.availability import Governor, RateLimiter, Role, Ticket
 from ringback_graph.client import GraphClient
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
@@ -40,8 +40,8 @@ class Authority:
         return Granted("token", 3600.0)
 
 
-class Unlimited(Budget):
-    """The real budget, but nobody waits."""
+class Unlimited(RateLimiter):
+    """The real limiter, but nothing waits."""
 
     async def acquire(self, ticket: Ticket) -> None:
         """Pass."""
@@ -64,8 +64,8 @@ class Replicas(httpx.AsyncBaseTransport):
     async def read(self) -> FetchFailure:
         """Read the record from here."""
         clock = StoppedClock()
-        budget = Unlimited(Role.FETCHER, 1.0, clock)
-        client = GraphClient(self, Tokens(Authority(), clock), budget, clock)
+        governor = Governor(Unlimited(Role.FETCHER, 1.0, clock))
+        client = GraphClient(self, Tokens(Authority(), clock), governor)
         tenant = Tenant.model_construct(tenant_id=TENANT, graph_url="https://graph.example", budget=None)
         answer = await GraphRecords(RecordReader(client)).read(tenant, CALL, bulk=False)
         assert isinstance(answer, FetchFailure)

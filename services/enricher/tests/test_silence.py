@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Reason
-from ringback_enricher.core.tenants import (
+from ringback_graph.availability.state import (
     OPEN,
     PROBE_SECONDS,
     SILENT_CALLS,
     Signal,
-    heard,
     observe,
-    silence,
+    reached,
     throttle,
     unanswered,
+    unresponsive,
 )
 from ringback_testing.fetch_bench import Bench, FoundOf, MakeBench, RequestOf
 from ringback_testing.graph_records import TENANT
@@ -26,23 +26,23 @@ OTHER = "another tenant"
 async def _silence(bench: Bench, calls: int = SILENT_CALLS) -> None:
     """Reads of that many calls in all go unanswered; the last one is the step's own."""
     for number in range(calls - 1):
-        assert not bench.gate.unanswered(TENANT, f"other-{number}")
+        assert not bench.governor.unanswered(TENANT, f"other-{number}")
 
 
 def test_a_pause_keeps_its_reason_and_its_beginning() -> None:
     """The gauge that counts paused tenants by reason is lowered by the reason that raised it."""
-    state = silence(observe(OPEN, Signal.AUTH_FAILING, 0.0, PROBE_SECONDS), 90.0, PROBE_SECONDS)
+    state = unresponsive(observe(OPEN, Signal.AUTH_FAILING, 0.0, PROBE_SECONDS), 90.0, PROBE_SECONDS)
     assert state.pause is not None
     assert (state.pause.why, state.pause.since, state.pause.next_probe) == ("auth_failing", 0.0, 150.0)
 
 
 def test_an_answer_to_the_question_lifts_no_pause_but_that_for_silence() -> None:
-    """A witness hears a 401 as an answer, too: what Graph asked for before is still to be respected."""
+    """For the peer probe a 401 is an answer, too: what Graph asked for before is still to be respected."""
     throttled = throttle(unanswered(OPEN, "a"), 300.0, 10.0)
-    assert heard(throttled) == replace(throttled, unanswered=frozenset())
-    assert heard(silence(unanswered(OPEN, "a"), 10.0, PROBE_SECONDS)) == OPEN
+    assert reached(throttled) == replace(throttled, unanswered=frozenset())
+    assert reached(unresponsive(unanswered(OPEN, "a"), 10.0, PROBE_SECONDS)) == OPEN
     forbidden = unanswered(observe(OPEN, Signal.FORBIDDEN, 10.0, PROBE_SECONDS), "a")
-    assert heard(forbidden).forbidden == 1
+    assert reached(forbidden).forbidden == 1
 
 
 @pytest.mark.parametrize("signal", [Signal.ANSWERED, Signal.FORBIDDEN])
@@ -59,14 +59,14 @@ async def test_the_step_puts_a_silent_tenant_s_records_aside(
     await _silence(bench)
     (outcome,) = await bench.step([request_of()])
     assert outcome.reason is Reason.TENANT_PAUSED
-    assert bench.gate.paused() == {TENANT: "silent"}
+    assert bench.paused() == {TENANT: "silent"}
     assert not bench.step.may_ask(request_of())
     assert len(bench.graph.asked) == 1
     bench.clock.advance(seconds=61)
     probe = request_of()
     assert bench.step.may_ask(probe)
     await bench.settled(probe)
-    assert bench.gate.paused() == {}
+    assert bench.paused() == {}
 
 
 async def test_a_probe_that_is_not_answered_leaves_the_tenant_paused(
@@ -109,10 +109,10 @@ async def test_nobody_is_paused_when_graph_is_away_or_back(
         with pytest.raises(Transient):
             await bench.step([request_of()])
     assert len(bench.graph.asked_for) == 2
-    assert bench.gate.paused() == {}
+    assert bench.paused() == {}
 
 
-async def test_a_witness_that_could_not_ask_proves_nothing(make_bench: MakeBench, request_of: RequestOf) -> None:
+async def test_a_peer_that_could_not_be_asked_for_proves_nothing(make_bench: MakeBench, request_of: RequestOf) -> None:
     """Graph may be away for everybody: the breaker waits in place, nothing is driven through the tiers."""
     bench = make_bench(Transient("TimeoutError"))
     bench.graph.without_token = {OTHER}
@@ -120,7 +120,7 @@ async def test_a_witness_that_could_not_ask_proves_nothing(make_bench: MakeBench
     with pytest.raises(Transient):
         await bench.step([request_of()])
     assert bench.graph.asked_for
-    assert bench.gate.paused() == {}
+    assert bench.paused() == {}
 
 
 async def test_one_sick_record_asks_nobody(make_bench: MakeBench, request_of: RequestOf) -> None:

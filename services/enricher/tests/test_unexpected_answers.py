@@ -4,7 +4,8 @@ import pytest
 from ringback_common.errors import DeadLetterLimit
 from ringback_common.outcomes import Emit, Reason
 from ringback_enricher.adapters.graph import FetchFailure
-from ringback_enricher.core.tenants import (
+from ringback_graph.availability import Governor
+from ringback_graph.availability.state import (
     OPEN,
     PROBE_SECONDS,
     UNEXPECTED_CALLS,
@@ -13,7 +14,6 @@ from ringback_enricher.core.tenants import (
     may_be_our_fault,
     observe,
 )
-from ringback_enricher.gate import TenantGate
 from ringback_testing.fetch_bench import MakeBench, RequestOf
 from ringback_testing.graph_records import TENANT
 
@@ -37,10 +37,12 @@ def test_five_calls_in_a_row_pause_a_tenant_and_an_answer_begins_anew() -> None:
 
 def test_refusals_pause_too_and_halt_nothing(make_bench: MakeBench) -> None:
     """An incident in which Graph refuses everything passes by itself: each tenant is probed, the process stays up."""
-    gate: TenantGate = make_bench(FetchFailure(Reason.NOT_FOUND)).gate
-    said = [gate.observe(tenant, Signal.REFUSED, str(call)) for tenant in "abcd" for call in range(UNEXPECTED_CALLS)]
+    governor: Governor = make_bench(FetchFailure(Reason.NOT_FOUND)).governor
+    said = [
+        governor.observe(tenant, Signal.REFUSED, str(call)) for tenant in "abcd" for call in range(UNEXPECTED_CALLS)
+    ]
     assert not any(said)
-    assert gate.paused() == dict.fromkeys("abcd", "refused")
+    assert [governor.why_paused(tenant) for tenant in "abcd"] == ["refused"] * 4
 
 
 def test_one_sick_record_pauses_nobody() -> None:
@@ -79,42 +81,42 @@ async def test_one_tenants_nonsense_pauses_it_and_halts_nothing(make_bench: Make
     """A hundred malformed records of one tenant: four looks wasted, then it is put aside; nothing is dead-lettered."""
     bench = make_bench(FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body"))
     for call in range(4):
-        bench.gate.observe(TENANT, Signal.UNEXPECTED, f"other-{call}")
+        bench.governor.observe(TENANT, Signal.UNEXPECTED, f"other-{call}")
     outcomes = [(await bench.step([request_of()]))[0] for _ in range(100)]
     assert all(isinstance(outcome, Emit) for outcome in outcomes)
     assert {outcome.reason for outcome in outcomes[1:]} == {Reason.TENANT_PAUSED}
-    assert bench.gate.paused() == {TENANT: "unexpected_answers"}
+    assert bench.paused() == {TENANT: "unexpected_answers"}
     assert len(bench.graph.asked) == 1
 
 
-def _nonsense(gate: TenantGate, tenant: str) -> bool:
+def _nonsense(governor: Governor, tenant: str) -> bool:
     """Answer five calls of a tenant unexpectedly; whether that is said to be our own fault."""
-    said = [gate.observe(tenant, Signal.UNEXPECTED, str(call)) for call in range(UNEXPECTED_CALLS)]
+    said = [governor.observe(tenant, Signal.UNEXPECTED, str(call)) for call in range(UNEXPECTED_CALLS)]
     return True in said
 
 
 async def test_nonsense_for_every_active_tenant_halts_the_process(make_bench: MakeBench, request_of: RequestOf) -> None:
     """As after a release that can read no record: nothing is decided, and the step says that it must stop."""
     bench = make_bench(FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body"))
-    assert not _nonsense(bench.gate, "another tenant")
+    assert not _nonsense(bench.governor, "another tenant")
     for call in range(UNEXPECTED_CALLS - 1):
-        bench.gate.observe(TENANT, Signal.UNEXPECTED, f"other-{call}")
+        bench.governor.observe(TENANT, Signal.UNEXPECTED, f"other-{call}")
     with pytest.raises(DeadLetterLimit):
         await bench.step([request_of()])
-    assert bench.gate.paused() == {}
+    assert bench.paused() == {}
 
 
 def test_after_a_halt_the_tenants_count_anew(make_bench: MakeBench) -> None:
     """An operator lets the process go on: it halts again only if several tenants are paused again."""
-    gate: TenantGate = make_bench(FetchFailure(Reason.NOT_FOUND)).gate
-    assert [_nonsense(gate, tenant) for tenant in "ab"] == [False, True]
-    assert [_nonsense(gate, tenant) for tenant in "ab"] == [False, True]
+    governor: Governor = make_bench(FetchFailure(Reason.NOT_FOUND)).governor
+    assert [_nonsense(governor, tenant) for tenant in "ab"] == [False, True]
+    assert [_nonsense(governor, tenant) for tenant in "ab"] == [False, True]
 
 
 def test_a_tenant_idle_for_ten_minutes_is_not_active(make_bench: MakeBench) -> None:
     """Whoever answered long ago does not vouch for this process."""
     bench = make_bench(FetchFailure(Reason.NOT_FOUND))
-    bench.gate.observe("c", Signal.ANSWERED, "x")
-    assert [_nonsense(bench.gate, tenant) for tenant in "ab"] == [False, False]
+    bench.governor.observe("c", Signal.ANSWERED, "x")
+    assert [_nonsense(bench.governor, tenant) for tenant in "ab"] == [False, False]
     bench.clock.advance(minutes=11)
-    assert [_nonsense(bench.gate, tenant) for tenant in "de"] == [False, True]
+    assert [_nonsense(bench.governor, tenant) for tenant in "de"] == [False, True]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ringback_common import logs
 from ringback_common.errors import Transient
 from ringback_graph.answers import AuthFailed, Forbidden
-from ringback_graph.budget import Priority
+from ringback_graph.availability import Priority
 from ringback_graph.client import Call, GraphClient
 from ringback_graph.exchange import Reply
 from ringback_graph.subscriptions import Subscriptions

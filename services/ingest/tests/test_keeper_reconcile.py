@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_common.metrics import catalogue
+from ringback_common.scopes import Scope
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
 from ringback_graph.answers import Refused as GraphRefused
 from ringback_graph.subscriptions import Conflict, Gone, Hint, NewSubscription, NotAccepted
@@ -168,7 +169,7 @@ async def test_refusal_keeps_what_was_asked_for(reconciler: Reconciler, graph: F
 
 FAILURES = {
     "timeout, connection, 5xx": (Transient("timeout"), "transient"),
-    "429": (Throttled("tenant:x", 700.0), "throttled"),
+    "429": (Throttled(Scope.tenant("x"), 700.0), "throttled"),
     "no token": (AuthFailed("invalid_client"), "auth_failed"),
     "403": (Forbidden("ExtensionError"), "forbidden"),
     "other 4xx": (GraphRefused(400, "InvalidRequest"), "status_400"),
@@ -203,7 +204,7 @@ async def test_every_failure_keeps_the_tenant_due_and_names_itself(
 @pytest.mark.parametrize("request_name", ["list", "create"])
 async def test_throttling_is_obeyed(reconciler: Reconciler, graph: FakeGraph, request_name: str) -> None:
     """Retry-After of any request keeps the tenant alone for that long."""
-    graph.planted[request_name] = Throttled("tenant:x", 700.0)
+    graph.planted[request_name] = Throttled(Scope.tenant("x"), 700.0)
     watch = TenantWatch()
     await reconciler.reconcile(TENANT, watch)
     assert (watch.due_at, watch.reason) == (1700.0, "throttled")

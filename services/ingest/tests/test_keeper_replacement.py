@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ringback_common.errors import Throttled, Transient
+from ringback_common.scopes import Scope
 from ringback_graph.answers import AuthFailed, Forbidden, Malformed
 from ringback_graph.answers import Refused as GraphRefused
 from ringback_graph.subscriptions import Conflict, Hint, NewSubscription, NotAccepted, Subscription
@@ -89,7 +90,7 @@ REFUSALS: dict[str, tuple[object, str]] = {
     "a proof that is not listed": (Conflict("5d6e1b0f-4f51-4a3b-9d9c-1f2b3c4d5e6f"), "conflict"),
     "unreadable answer": (Malformed("subscription"), "malformed_answer"),
     "timeout": (Transient("timeout"), "transient"),
-    "429": (Throttled("tenant:x", 700.0), "throttled"),
+    "429": (Throttled(Scope.tenant("x"), 700.0), "throttled"),
 }
 
 

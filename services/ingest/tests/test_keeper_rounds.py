@@ -7,6 +7,7 @@ import pytest
 from ringback_common.clock import SystemClock
 from ringback_common.errors import ConfigError
 from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY
+from ringback_graph.availability import GO, Availability, NotBefore, PauseReason
 from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_ingest.keeper.core.watch import TenantWatch
 from ringback_ingest.keeper.reconcile import Reconciler
@@ -54,7 +55,7 @@ async def test_a_tenant_that_moved_away_is_spoken_for_no_more() -> None:
     owned = {TENANT.tenant_id}
     tenants, visitor = cast("TenantsFile", Listed(TENANT)), cast("Reconciler", ContentVisitor())
     stop = asyncio.Event()
-    running = asyncio.create_task(Rounds(tenants, owned.__contains__, visitor, SystemClock()).run(stop))
+    running = asyncio.create_task(Rounds(tenants, owned.__contains__, lambda _: GO, visitor, SystemClock()).run(stop))
     await eventually(lambda: told() == [1.8e9])
     owned.clear()
     await eventually(lambda: told() == [])
@@ -78,7 +79,9 @@ async def test_a_tenant_whose_entry_changed_is_visited_at_once() -> None:
     """Who has mended a typo does not wait out the pause that it led to."""
     mended = TENANT.model_copy(update={"notification_url": "https://hooks.example/other"})
     listed, visitor, stop = Listed(TENANT), PatientVisitor(), asyncio.Event()
-    rounds = Rounds(cast("TenantsFile", listed), lambda _: True, cast("Reconciler", visitor), SystemClock())
+    rounds = Rounds(
+        cast("TenantsFile", listed), lambda _: True, lambda _: GO, cast("Reconciler", visitor), SystemClock()
+    )
     running = asyncio.create_task(rounds.run(stop))
     await eventually(lambda: visitor.visited == [TENANT])
     listed.tenants = (mended,)
@@ -86,6 +89,21 @@ async def test_a_tenant_whose_entry_changed_is_visited_at_once() -> None:
     stop.set()
     await running
     assert visitor.visited == [TENANT, mended]
+
+
+async def test_a_tenant_that_graph_throttles_is_visited_when_its_time_has_passed() -> None:
+    """Whichever keeper Graph told; the governor knows."""
+    visitor, stop, answers = PatientVisitor(), asyncio.Event(), list[Availability]()
+    answers.append(NotBefore(20.0, PauseReason.THROTTLED))
+    listed = cast("TenantsFile", Listed(TENANT))
+    rounds = Rounds(listed, lambda _: True, lambda _: answers[-1], cast("Reconciler", visitor), SystemClock())
+    running = asyncio.create_task(rounds.run(stop))
+    await asyncio.sleep(0.6)
+    assert visitor.visited == []
+    answers.append(GO)
+    await eventually(lambda: visitor.visited == [TENANT])
+    stop.set()
+    await running
 
 
 class FailingVisitor:
@@ -111,7 +129,7 @@ async def test_what_a_visit_raises_ends_the_rounds_as_it_is(failure: Exception) 
     """The exit code hangs on the exception itself, which no group may wrap; visits under way end in order."""
     other = TENANT.model_copy(update={"tenant_id": "e1f2a3b4-0000-4000-8000-000000000001"})
     tenants, visitor = cast("TenantsFile", Listed(other, TENANT)), FailingVisitor(failure)
-    rounds = Rounds(tenants, lambda _: True, cast("Reconciler", visitor), SystemClock())
+    rounds = Rounds(tenants, lambda _: True, lambda _: GO, cast("Reconciler", visitor), SystemClock())
     with pytest.raises(type(failure)) as raised:
         await asyncio.wait_for(rounds.run(asyncio.Event()), 5)
     assert raised.value is failure

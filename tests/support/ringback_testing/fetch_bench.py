@@ -8,11 +8,13 @@ from typing import Any, Protocol
 from ringback_common.outcomes import Emit, Outcome, Reason, Received
 from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.core.requests.recent_publications import RecentPublications
-from ringback_enricher.gate import TenantGate
 from ringback_enricher.handlers import FetchStep
 from ringback_events.topics import FETCH, Topic
 from ringback_graph.answers import Current, Found
+from ringback_graph.availability import Governor
 from ringback_graph.tenants import Tenant
+
+from ringback_testing.graph_records import TENANT
 
 __all__ = [
     "GRAPH",
@@ -99,8 +101,13 @@ class Bench:
     published: RecentPublications
     clock: FakeClock
     graph: FakeGraph
-    gate: TenantGate
-    operator_pauses: dict[str, timedelta]
+    governor: Governor
+    operator_pauses: set[str]
+
+    def paused(self, *tenants: str) -> dict[str, str]:
+        """Why tenants are paused, of these or of the tests' two."""
+        reasons = {each: self.governor.why_paused(each) for each in tenants or (TENANT, OTHER)}
+        return {each: why for each, why in reasons.items() if why is not None}
 
     async def settled(self, *requests: Received) -> Sequence[Outcome]:
         """Answer them and have everything acked."""

@@ -10,7 +10,7 @@ import httpx
 import orjson
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted, Tokens
-from ringback_graph.budget import Budget, Role, Ticket
+from ringback_graph.availability import Governor, RateLimiter, Role, ThrottleRegistry, Ticket
 from ringback_graph.client import GraphClient
 from ringback_graph.exchange import Reply
 from ringback_graph.tenants import Tenant
@@ -63,8 +63,8 @@ class NumberedTokens:
         return Granted(f"token-{self.given}", self.seconds)
 
 
-class Unlimited(Budget):
-    """The real budget, but no request waits."""
+class Unlimited(RateLimiter):
+    """The real limiter, but no request waits."""
 
     async def acquire(self, ticket: Ticket) -> None:
         """Let the request pass."""
@@ -94,10 +94,15 @@ class ScriptedGraph(httpx.AsyncBaseTransport):
         self.requests.append(Asked(request.method, sent_url(request), request.headers, request.content or None))
         return _response(self.answer(self.requests[-1]))
 
-    def client(self, transport: httpx.AsyncBaseTransport | None = None, budget: Budget | None = None) -> GraphClient:
-        """A client whose Graph this is, or with a transport or a budget of its own."""
-        budget = budget or Unlimited(Role.FETCHER, 1.0, self.clock)
-        return GraphClient(transport or self, Tokens(self.tokens, self.clock), budget, self.clock)
+    def client(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        limiter: RateLimiter | None = None,
+        registry: ThrottleRegistry | None = None,
+    ) -> GraphClient:
+        """A client whose Graph this is, or with a transport, a limiter or a registry of its own."""
+        governor = Governor(limiter or Unlimited(Role.FETCHER, 1.0, self.clock), registry)
+        return GraphClient(transport or self, Tokens(self.tokens, self.clock), governor)
 
 
 def json_headers(**headers: str) -> Mapping[str, str]:

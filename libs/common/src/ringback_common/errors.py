@@ -8,6 +8,8 @@ RingbackError
 └── BeginAnew            this process cannot go on and a new one can; exit 1, nobody has to act
 """
 
+from ringback_common.scopes import Scope
+
 __all__ = ["BeginAnew", "ConfigError", "DeadLetterLimit", "RingbackError", "Throttled", "Transient"]
 
 
@@ -31,11 +33,11 @@ class Throttled(Transient):
     """The other side asks to wait.
 
     Attributes:
-        scope: what waits, e.g. `tenant:<id>`, `record:<id>`, `list:<id>`, `store`.
+        scope: what waits.
         retry_after: seconds to wait, monotonic from now.
     """
 
-    def __init__(self, scope: str, retry_after: float) -> None:
+    def __init__(self, scope: Scope, retry_after: float) -> None:
         super().__init__(f"throttled for {retry_after:.1f} s")
         self.scope = scope
         self.retry_after = retry_after

@@ -19,7 +19,7 @@ from opentelemetry import trace
 from ringback_common.log_values import WITHHELD, filled, template_of
 from ringback_common.metrics import LOG_FIELDS_WITHHELD, LOG_LINES
 
-__all__ = ["FIELDS", "JsonFormatter", "Logger", "configure", "logger"]
+__all__ = ["FIELDS", "JsonFormatter", "Logger", "configure", "known_id", "logger"]
 
 FIELDS = frozenset({
     "action", "age_s", "attempt", "attempts", "bytes", "call_id", "code", "count", "cursor", "delay_s",
@@ -41,6 +41,12 @@ _PERSONAL = re.compile(
     re.IGNORECASE,
 )
 """The second net under the allow-list: UPNs, E.164, IPv4, JWTs, MACs, IPv6, visitor ids."""
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def known_id(text: str) -> str | None:
+    """An id of Graph's, a GUID; None for whatever else stands in its place, for that may be anything."""
+    return text if _GUID.fullmatch(text) else None
 
 
 class JsonFormatter(logging.Formatter):

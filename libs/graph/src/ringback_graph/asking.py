@@ -17,8 +17,7 @@ from ringback_graph.answers import (
     Refused,
     TooLarge,
 )
-from ringback_graph.budget import Priority
-from ringback_graph.budget.gate import LONGEST_FREEZE
+from ringback_graph.availability import LONGEST_WAIT_IN_PLACE, Priority
 from ringback_graph.client import Call, GraphClient, error_code, json_object
 from ringback_graph.exchange import Reply
 from ringback_graph.links import HostileLink
@@ -158,7 +157,7 @@ class Asking:
         other read meanwhile.
         """
         self.spent.pauses += 1
-        bearable = throttled.retry_after <= LONGEST_FREEZE and self.spent.pauses <= self.limits.patience
+        bearable = throttled.retry_after <= LONGEST_WAIT_IN_PLACE and self.spent.pauses <= self.limits.patience
         if self.spent.replies < (1 if is_page else 2) or not bearable:
             raise throttled
 

@@ -9,23 +9,20 @@ from typing import Any, cast
 
 import httpx
 import orjson
-from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import Transient
 from ringback_common.metrics import GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
+from ringback_common.scopes import Scope
 
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Tokens
-from ringback_graph.budget import Budget, Priority, Role, Ticket
+from ringback_graph.availability import Governor, Priority, Ticket
 from ringback_graph.exchange import Reply, exchange
 from ringback_graph.lenient import NO_JSON, read_json
 from ringback_graph.links import HostileLink, checked_link, checked_page
 from ringback_graph.msal_source import MsalSource
 from ringback_graph.retry_after import retry_after
 from ringback_graph.room import Boundless, Room
-from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
-from ringback_graph.transport import AiohttpTransport
-from ringback_graph.waits import Alone, Waits
 
 __all__ = ["Call", "GraphClient", "error_code", "error_says", "json_object"]
 
@@ -44,7 +41,7 @@ class Call:
     method: str
     url: str
     priority: Priority
-    narrow: str | None = None
+    narrow: Scope | None = None
     """The scope below the tenant, such as one record, whose quota the request counts against."""
     body: Mapping[str, Any] | None = None
     trace_id: str | None = None
@@ -61,31 +58,21 @@ class Call:
 class GraphClient:
     """Sends requests for any tenant, within every budget, with that tenant's token, to that tenant's Graph only."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, tokens: Tokens, budget: Budget, clock: Clock) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport, tokens: Tokens, governor: Governor) -> None:
         self._transport = transport
         self._tokens = tokens
-        self.budget = budget
-        self.clock = clock
-        self.waits: Waits = Alone()
-        """Carries a Retry-After to the other processes, and theirs to this one."""
+        self._governor = governor
+        self.clock = governor.clock
 
     @classmethod
     @asynccontextmanager
-    async def open(
-        cls, settings: GraphSettings, role: Role, clock: Clock | None = None
-    ) -> AsyncGenerator["GraphClient"]:
-        """The client of a process: connections, tokens and budgets, closed at the end.
-
-        Raises:
-            ConfigError: `RINGBACK_GRAPH__CAFILE` cannot be used.
-        """
-        clock = clock or SystemClock()
-        async with AiohttpTransport(settings) as transport:
-            tokens = Tokens(MsalSource(transport), clock)
-            try:
-                yield cls(transport, tokens, Budget(role, settings.app_share, clock), clock)
-            finally:
-                await tokens.close()
+    async def open(cls, transport: httpx.AsyncBaseTransport, governor: Governor) -> AsyncGenerator["GraphClient"]:
+        """The client of a process over an open transport; its tokens are closed at the end."""
+        tokens = Tokens(MsalSource(transport), governor.clock)
+        try:
+            yield cls(transport, tokens, governor)
+        finally:
+            await tokens.close()
 
     async def send(self, call: Call) -> Reply | AuthFailed:
         """Send one request; 2xx, 3xx and 4xx come back as they are, but 401 and 429.
@@ -122,9 +109,7 @@ class GraphClient:
 
     async def _once(self, call: Call, token: str) -> Reply:
         ticket = call.ticket()
-        await self.budget.acquire(ticket)
-        if (seconds := self.waits.heard(ticket.tenant_id)) > 0:
-            raise self.budget.held(ticket, seconds)
+        await self._governor.acquire(ticket)
         sent = self.clock.monotonic()
         status = "failed"
         try:
@@ -137,10 +122,8 @@ class GraphClient:
 
     def _judged(self, reply: Reply, ticket: Ticket, sent: float) -> Reply:
         if reply.status == 429 or (reply.status == 503 and "Retry-After" in reply.headers):  # noqa: PLR2004 - HTTP
-            throttled = self.budget.throttled(ticket, retry_after(reply.headers, self.clock.now()))
-            self.waits.told(ticket.tenant_id, throttled.retry_after)
-            raise throttled
-        self.budget.answered(ticket, sent)
+            raise self._governor.throttled(ticket, retry_after(reply.headers, self.clock.now()))
+        self._governor.answered(ticket, sent)
         if reply.status >= 500:  # noqa: PLR2004 - HTTP
             raise Transient(f"Graph answered {reply.status}")
         return reply

@@ -12,10 +12,10 @@ import httpx
 import msal
 from msal.exceptions import MsalServiceError
 from ringback_common.errors import Throttled, Transient
+from ringback_common.scopes import Scope
 
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted
-from ringback_graph.budget.allotment import tenant_scope
 from ringback_graph.exchange import Reply, exchange
 from ringback_graph.retry_after import retry_after
 from ringback_graph.tenants import Certificate, Tenant
@@ -111,7 +111,7 @@ class MsalSource:
                 return _read(_ask(tenant, http))
         except _AskedToWait as asked:
             # No other request of the tenant can be sent either: without a token there is nothing to send it with.
-            raise Throttled(tenant_scope(tenant.tenant_id), asked.seconds) from None
+            raise Throttled(Scope.tenant(tenant.tenant_id), asked.seconds) from None
         except (httpx.HTTPError, MsalServiceError) as failure:
             raise Transient(f"request to the authority failed: {type(failure).__name__}") from None
         except _Unreadable:

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from ringback_common import logs
 from ringback_common.errors import Throttled, Transient
+from ringback_common.scopes import Scope
 
 from ringback_graph.answers import Answer, AuthFailed, Current, Failed
 from ringback_graph.asking import Asking, ReadLimits
-from ringback_graph.budget import Priority
-from ringback_graph.budget.allotment import record_scope
+from ringback_graph.availability import Priority
 from ringback_graph.client import Call, GraphClient
 from ringback_graph.reading import SESSIONS, VERSION, Reading
 from ringback_graph.room import Boundless, Room
@@ -67,8 +67,8 @@ class RecordReader:
             call_id: the record to ask for, as a read would begin; by default the version of one that does not exist.
         """
         name, query = (_NO_RECORD, VERSION) if call_id is None else (call_id, SESSIONS)
-        scope = record_scope(tenant.tenant_id, name)
-        call = Call(tenant, "witness", "GET", f"{_url(tenant, name)}?{query}", Priority.LIVE, scope)
+        scope = Scope.record(tenant.tenant_id, name)
+        call = Call(tenant, "peer_probe", "GET", f"{_url(tenant, name)}?{query}", Priority.LIVE, scope)
         try:
             reply = await self._client.send(call)
         except Throttled:
@@ -80,7 +80,7 @@ class RecordReader:
     def _reading(
         self, tenant: Tenant, call_id: str, priority: Priority, trace_id: str | None, room: Room | None
     ) -> Reading:
-        url, scope = _url(tenant, call_id), record_scope(tenant.tenant_id, call_id)
+        url, scope = _url(tenant, call_id), Scope.record(tenant.tenant_id, call_id)
         about = Call(
             tenant, "record", "GET", url, priority, scope, trace_id=trace_id, room=Boundless() if room is None else room
         )

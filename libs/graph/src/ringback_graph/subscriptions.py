@@ -10,7 +10,7 @@ from typing import Any, cast
 from ringback_events.times import wire_time
 
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed, Refused
-from ringback_graph.budget import Priority
+from ringback_graph.availability import Priority
 from ringback_graph.client import Call, GraphClient, error_code, json_object
 from ringback_graph.exchange import Reply
 from ringback_graph.links import HostileLink

@@ -8,22 +8,21 @@ Microsoft Graph
 
 import asyncio
 import gc
-from datetime import UTC, datetime, timedelta
 
-from ringback_common.clock import SystemClock
+from ringback_common.clock import Clock, SystemClock
 from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import LimitsSettings, load
 from ringback_events.tokens import Tokens
 from ringback_events.topics import CALLS, FETCH, FETCH_ASIDES, FETCH_BULK, FETCH_RETRIES, RECORDS, SESSIONS
-from ringback_graph.budget import WINDOW_SECONDS, Role
+from ringback_graph.availability import WINDOW_SECONDS, Governor, PeerProbe, RateLimiter, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import Tenant, TenantsFile
+from ringback_graph.transport import AiohttpTransport
 from ringback_stream.consume.byte_budget import ByteBudget
 from ringback_stream.flows import Aside, Caps, KeyedFlow, Lane, LaneKind
 from ringback_stream.process.runtime import StreamRuntime
-from ringback_stream.shared.control import ControlTable
 from ringback_stream.shared.status import StatusPart
 
 from ringback_enricher.adapters.files import read_sites, read_token_keys
@@ -34,10 +33,8 @@ from ringback_enricher.core.derive.rules import CQD_2026_1, RULES_NUMBER
 from ringback_enricher.core.quota import records_a_second
 from ringback_enricher.core.requests.decisions import longest_waits
 from ringback_enricher.core.requests.recent_publications import RecentPublications
-from ringback_enricher.gate import TenantGate
 from ringback_enricher.handlers import Dependencies, FetchStep
 from ringback_enricher.settings import FetchSettings
-from ringback_enricher.witnesses import Witnesses
 
 __all__ = ["serve"]
 
@@ -83,19 +80,18 @@ async def _fetch(
     clock = SystemClock()
     written = (RECORDS, SESSIONS, CALLS)
     async with (
-        GraphClient.open(settings.graph, role=Role.FETCHER) as graph,  # first: Kafka is waited for, a mistake is not
+        AiohttpTransport(settings.graph) as transport,  # first: Kafka is waited for, a mistake is not
         StreamRuntime.open(settings, "fetch", health=health, topics=written, stop=stop) as stream,
+        GraphClient.open(transport, governor := _governor(settings, stream, clock)) as graph,
     ):
-        graph.waits = stream.waits
-        gate = TenantGate(clock, settings.time_scale, lambda tenant_id: _paused_by_operator(stream.control, tenant_id))
         published = RecentPublications(_REMEMBERED_CALLS)
-        records = GraphRecords(RecordReader(graph, ReadLimits(byte_count=settings.limits.record_bytes)))
+        reader = RecordReader(graph, ReadLimits(byte_count=settings.limits.record_bytes))
         step = FetchStep(
             Dependencies(
-                records=records,
+                records=GraphRecords(reader),
                 tenant=tenants.get,
-                gate=gate,
-                witnesses=Witnesses(records, lambda: tuple(tenants.all().values()), gate, clock),
+                governor=governor,
+                peer_probe=PeerProbe(reader, lambda: tuple(tenants.all().values()), governor),
                 published=published,
                 tables=tables,
                 tokens=tokens.for_parties_of,
@@ -105,7 +101,7 @@ async def _fetch(
                 time_scale=settings.time_scale,
             )
         )
-        stream.status.add("tenants", lambda: _tenants(tenants, gate))
+        stream.status.add("tenants", lambda: _tenants(tenants, governor))
         flow = KeyedFlow(
             group=_GROUP,
             lanes=_lanes(settings.time_scale),
@@ -113,7 +109,7 @@ async def _fetch(
             on_exhausted=step.exhausted,
             on_throttled=step.throttled,
             on_applied=published.acked,
-            aside=_aside(step, gate, tenants, settings.put_aside_seconds),
+            aside=_aside(step, governor, tenants, settings.put_aside_seconds),
             key_interval=_KEY_INTERVAL,
             in_hand=_in_hand(settings.limits),
         )
@@ -136,13 +132,13 @@ def _lanes(time_scale: float) -> tuple[Lane, ...]:
     )
 
 
-def _aside(step: FetchStep, gate: TenantGate, tenants: TenantsFile, within: float) -> Aside:
+def _aside(step: FetchStep, governor: Governor, tenants: TenantsFile, within: float) -> Aside:
     return Aside(
         topics=FETCH_ASIDES,
         move=step.move,
         slow=step.slow,
         busy=step.busy,
-        is_paused=lambda tenant_id: gate.why_paused(tenant_id) is not None,
+        is_paused=lambda tenant_id: governor.why_paused(tenant_id) is not None,
         may_ask=step.may_ask,
         quota=lambda tenant_id: _quota(tenants.get(tenant_id)),
         within=within,
@@ -158,12 +154,16 @@ def _in_hand(limits: LimitsSettings) -> ByteBudget:
     return ByteBudget(limits.in_hand_bytes, (READING + CONVERTING) * limits.record_bytes, _FIRST, _KEPT)
 
 
-def _paused_by_operator(control: ControlTable, tenant_id: str) -> timedelta | None:
-    entry = control.get("pause", tenant_id)
-    return None if entry is None else datetime.now(UTC) - entry.since
+def _governor(settings: FetchSettings, stream: StreamRuntime, clock: Clock) -> Governor:
+    return Governor(
+        RateLimiter(Role.FETCHER, settings.graph.app_share, clock),
+        stream.throttles,
+        time_scale=settings.time_scale,
+        is_paused_by_operator=lambda tenant_id: stream.control.get("pause", tenant_id) is not None,
+    )
 
 
-def _tenants(tenants: TenantsFile, gate: TenantGate) -> list[StatusPart]:
+def _tenants(tenants: TenantsFile, governor: Governor) -> list[StatusPart]:
     """Every tenant of the file, so that one that answers again turns green again."""
-    reasons = {tenant: gate.why_paused(tenant) for tenant in tenants.all()}
+    reasons = {tenant: governor.why_paused(tenant) for tenant in tenants.all()}
     return [StatusPart("paused" if reason else "ok", {"reason": reason}, tenant) for tenant, reason in reasons.items()]

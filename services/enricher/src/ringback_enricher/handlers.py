@@ -14,6 +14,7 @@ from ringback_events.keys import call_key, canonical_id, tenant_of
 from ringback_events.times import wire_time
 from ringback_events.topics import FETCH_ASIDE
 from ringback_graph.answers import Current, Found
+from ringback_graph.availability import GO, Governor, PauseReason, PeerProbe, Place, Signal
 from ringback_graph.parse import lacks_sessions
 from ringback_graph.tenants import Tenant
 
@@ -35,9 +36,6 @@ from ringback_enricher.core.requests.decisions import (
 )
 from ringback_enricher.core.requests.pending_fetch import PendingFetch, accept
 from ringback_enricher.core.requests.recent_publications import RecentPublications
-from ringback_enricher.core.tenants import UNEXPECTED, Signal
-from ringback_enricher.gate import Place, TenantGate
-from ringback_enricher.witnesses import Witnesses
 
 __all__ = ["Dependencies", "FetchStep", "Records"]
 
@@ -60,8 +58,8 @@ class Dependencies:
 
     records: Records
     tenant: Callable[[str], Tenant | None]
-    gate: TenantGate
-    witnesses: Witnesses
+    governor: Governor
+    peer_probe: PeerProbe
     published: RecentPublications
     tables: RuleSet
     tokens: Tokenizer
@@ -118,7 +116,7 @@ class FetchStep:
             return request
         if isinstance(request, PendingFetch) and request.is_canary:
             return Drop(Reason.CANARY)
-        paused = self._with.gate.why_paused(tenant_of(received.key or b"")) is not None
+        paused = self._with.governor.why_paused(tenant_of(received.key or b"")) is not None
         return put_aside(received, lane, Reason.TENANT_PAUSED if paused else Reason.OVER_SHARE)
 
     def slow(self, received: Received, read: bytes) -> Outcome:
@@ -133,7 +131,7 @@ class FetchStep:
         """Whether the tenant may be asked for this record; of a paused one, for one a minute."""
         if received.key is None:
             return True
-        return self._with.gate.turns_away(tenant_of(received.key), _place(received)) is None
+        return self._with.governor.admit(tenant_of(received.key), _place(received)) == GO
 
     def _wait_for_read(self, received: Received, read: bytes | None, *, counted: bool) -> Outcome:
         request = accept(received, self._with.clock.now())
@@ -147,12 +145,12 @@ class FetchStep:
         if tenant is None:
             return self._each(requests, Reason.UNKNOWN_TENANT)
         places = [_place(request.received) for request in requests]
-        if self._with.gate.paused_for(tenant_id, places) is not None:
+        if self._with.governor.begin(tenant_id, places) != GO:
             return self._put_aside(requests)
         try:
             answer = await self._read(tenant, requests)
         except Throttled as throttled:
-            if not self._is_pause(tenant_id, throttled):
+            if not self._with.governor.pause_for(tenant_id, throttled):
                 raise
             return self._put_aside(requests)
         except Transient:
@@ -193,16 +191,12 @@ class FetchStep:
             return [check_version_later(first, self._with.published.version(key), schedule), *satisfied[1:]]
         return satisfied
 
-    def _is_pause(self, tenant_id: str, throttled: Throttled) -> bool:
-        whole_tenant = throttled.scope == f"tenant:{tenant_id}"
-        return whole_tenant and self._with.gate.throttled(tenant_id, throttled.retry_after)
-
     async def _is_silence(self, tenant: Tenant, call_id: str) -> bool:
-        """Whether it is this tenant's alone that Graph did not answer."""
-        gate, tenant_id = self._with.gate, tenant.tenant_id
-        if gate.unanswered(tenant_id, call_id) and tenant_id not in gate.paused():
-            await self._with.witnesses.hear(tenant, call_id)
-        return tenant_id in gate.paused()
+        """Whether it is this tenant alone that Graph does not answer."""
+        governor = self._with.governor
+        if governor.unanswered(tenant.tenant_id, call_id):
+            await self._with.peer_probe.check(tenant, call_id)
+        return governor.why_paused(tenant.tenant_id) is not None
 
     def _unread(self, requests: Sequence[PendingFetch], answer: FetchFailure) -> list[Outcome]:
         ENRICHER_FETCHES.labels(answer.reason).inc()
@@ -295,8 +289,8 @@ class FetchStep:
         return Emit(((again,),), Accounting.DEFERRED, Reason.VERSION_BEHIND)
 
     def _observe(self, request: PendingFetch, signal: Signal, code: str = "") -> None:
-        if self._with.gate.observe(request.tenant_id, signal, request.call_id, code):
-            raise DeadLetterLimit("Graph's answers to several tenants are unexpected.", UNEXPECTED)
+        if self._with.governor.observe(request.tenant_id, signal, request.call_id, code):
+            raise DeadLetterLimit("Graph's answers to several tenants are unexpected.", PauseReason.UNEXPECTED)
 
     def _each(self, requests: Sequence[PendingFetch], reason: Reason, code: str = "") -> list[Outcome]:
         schedule = self._schedule()

@@ -9,6 +9,7 @@ from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, Reject
+from ringback_common.scopes import ScopeKind
 from ringback_common.traces import SpanKind, span
 
 from ringback_stream import telemetry
@@ -372,11 +373,11 @@ class KeyedRunner:
 
     def _hold_tenant(self, throttled: Throttled, now: float) -> str | None:
         """Hold back the tenant that has to wait; None if the scope is not a tenant."""
-        kind, _, scope = throttled.scope.partition(":")
-        if kind != "tenant":
+        kind, tenant_id, _ = throttled.scope
+        if kind is not ScopeKind.TENANT:
             return None
-        self._queue.hold(scope, now, throttled.retry_after)
-        return scope
+        self._queue.hold(tenant_id, now, throttled.retry_after)
+        return tenant_id
 
     def _situation(self, attempts: int, seconds: float) -> FailureContext:
         if self.is_cut_off:

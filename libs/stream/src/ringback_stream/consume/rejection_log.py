@@ -9,21 +9,15 @@ from ringback_common import logs
 from ringback_common.outcomes import Reason, Received, Reject
 from ringback_events.keys import split_call_key
 
-__all__ = ["NOTHING_TO_DO", "RejectionLog", "known_id"]
+__all__ = ["NOTHING_TO_DO", "RejectionLog"]
 
 NOTHING_TO_DO = frozenset({Reason.NOT_FOUND, Reason.VERSION_UNSTABLE})
 """Graph announced what it does not have, or what changed while it was read: no operator can mend either."""
 
 _A_MINUTE, _LINES = 60.0, 100
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WORD = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,80}")
 
 _log = logs.logger(__name__)
-
-
-def known_id(text: str) -> str | None:
-    """An id of Graph's, a GUID; None for anything else, as untrusted text must not be logged."""
-    return text if _GUID.fullmatch(text) else None
 
 
 class RejectionLog:
@@ -53,8 +47,8 @@ class RejectionLog:
             process=self._service,
             reason=refused.reason.value,
             error_class=refused.error_class if _WORD.fullmatch(refused.error_class) else None,
-            tenant_id=known_id(tenant_id),
-            call_id=known_id(call_id),
+            tenant_id=logs.known_id(tenant_id),
+            call_id=logs.known_id(call_id),
             topic=received.topic,
             partition=received.partition,
             offset=received.offset,

@@ -6,8 +6,6 @@ from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_events.keys import split_call_key
 
-from ringback_stream.consume.rejection_log import known_id
-
 __all__ = ["STALL", "StallLog"]
 
 STALL = 15.0
@@ -54,6 +52,6 @@ class StallLog:
             group=self._group,
             reason=why,
             age_s=round(age, 1),
-            tenant_id=known_id(tenant_id),
-            call_id=known_id(call_id),
+            tenant_id=logs.known_id(tenant_id),
+            call_id=logs.known_id(call_id),
         )

@@ -26,7 +26,7 @@ from ringback_stream.publish.producer import Producer
 from ringback_stream.shared.connection import client_options, full_name
 from ringback_stream.shared.control import ControlTable
 from ringback_stream.shared.status import StatusReporter
-from ringback_stream.shared.waits import SharedWaits
+from ringback_stream.throttles import SharedThrottles
 
 __all__ = ["StreamRuntime"]
 
@@ -37,7 +37,7 @@ _SAY_EVERY = 10.0
 
 
 class StreamRuntime:
-    """Everything a process shares with Kafka: one producer, the control table, waits, status reports, its flows."""
+    """Everything a process shares with Kafka: one producer, the control table, throttles, status reports, its flows."""
 
     def __init__(self, settings: ProcessSettings, name: str, health: Health, clock: Clock) -> None:
         self._kafka = settings.kafka
@@ -50,7 +50,7 @@ class StreamRuntime:
         self.producer = Producer(settings.kafka)
         self.control = ControlTable(settings.kafka, self.producer, clock)
         self.status = StatusReporter(name, self.producer, clock)
-        self.waits = SharedWaits(name, self.status.instance, self.control, clock)
+        self.throttles = SharedThrottles(name, self.status.instance, self.control, clock)
 
     @classmethod
     @asynccontextmanager
@@ -88,7 +88,7 @@ class StreamRuntime:
         finally:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)  # what it failed with is raised above
-            await stream.waits.flush()
+            await stream.throttles.flush()
             await stream.control.stop()
             await stream.producer.stop()
 
@@ -105,7 +105,7 @@ class StreamRuntime:
         self.supervisors = [self._supervise(flow) for flow in flows]
         try:
             async with asyncio.TaskGroup() as tasks:
-                coroutines = (self.status.run(), self.waits.run(), self.control.failed())
+                coroutines = (self.status.run(), self.throttles.run(), self.control.failed())
                 beside = [tasks.create_task(coroutine) for coroutine in coroutines]
                 running = [tasks.create_task(supervisor.run(stop)) for supervisor in self.supervisors]
                 await asyncio.wait(running)

@@ -15,7 +15,6 @@ from ringback_events.keys import split_call_key
 
 from ringback_stream.consume.assignment import Assignment
 from ringback_stream.consume.consumer import Consumer
-from ringback_stream.consume.rejection_log import known_id
 from ringback_stream.consume.runner import Runner
 
 __all__ = ["STANDSTILL", "ConsumerStuck", "WatchedFlow", "watch"]
@@ -91,8 +90,8 @@ def _say(runner: Runner, limit: float, why: str) -> None:
         "The consumer has stood still; the process ends to begin anew.",
         seconds=limit,
         reason=why,
-        tenant_id=known_id(tenant_id),
-        call_id=known_id(call_id),
+        tenant_id=logs.known_id(tenant_id),
+        call_id=logs.known_id(call_id),
     )
 
 

@@ -18,13 +18,12 @@ from ringback_graph.answers import (
     TooLarge,
     Unstable,
 )
-from ringback_graph.budget import Priority
+from ringback_graph.availability import Priority, Signal
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
 from ringback_stream.consume.byte_budget import ByteLease, current_hold
 
 from ringback_enricher.conversion import READING
-from ringback_enricher.core.tenants import Signal
 
 __all__ = ["FetchFailure", "GraphRecords"]
 
@@ -66,10 +65,6 @@ class GraphRecords:
         priority = Priority.BULK if bulk else Priority.LIVE
         answer = await self._reader.version(tenant, call_id, priority, room=_Objects(current_hold()))
         return answer if isinstance(answer, Current) else _unread(answer)
-
-    async def reachable(self, tenant: Tenant, call_id: str | None = None) -> bool | None:
-        """Whether Graph answers this tenant, asked for that call."""
-        return await self._reader.reachable(tenant, call_id)
 
 
 class _Objects:

@@ -5,18 +5,19 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, cast
 
-from ringback_common.clock import SystemClock
+from ringback_common.clock import Clock, SystemClock
 from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import ProcessSettings, load
 from ringback_events.keys import tenant_key
 from ringback_events.partition import partition_for
 from ringback_events.topics import AUDIT, LIFECYCLE
-from ringback_graph.budget import Role
+from ringback_graph.availability import Governor, RateLimiter, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.settings import GraphSettings
 from ringback_graph.subscriptions import Subscriptions
 from ringback_graph.tenants import TenantsFile
+from ringback_graph.transport import AiohttpTransport
 from ringback_stream.consume.ownership import Ownership
 from ringback_stream.flows import KeyedFlow, Lane
 from ringback_stream.process.runtime import StreamRuntime
@@ -76,10 +77,10 @@ async def _keep(
         return ownership.owns(partition_for(LIFECYCLE.name, tenant_key(tenant_id), LIFECYCLE.partitions))
 
     async with (
-        GraphClient.open(settings.graph, role=Role.KEEPER) as graph,  # first: Kafka is waited for, a mistake is not
+        AiohttpTransport(settings.graph) as transport,  # first: Kafka is waited for, a mistake is not
         StreamRuntime.open(settings, "keeper", health=health, topics=(AUDIT,), stop=stop) as stream,
+        GraphClient.open(transport, governor := _governor(settings, stream, clock)) as graph,
     ):
-        graph.waits = stream.waits
         audit = Audit(stream.producer)
         installation = Installation(settings.installation_id, settings.time_scale)
         refusal_memory = RefusalMemory(graph)
@@ -87,7 +88,7 @@ async def _keep(
         subscriptions = GraphSubscriptions(Subscriptions(cast("GraphClient", refusal_memory)), refusal_memory.said)
         changes = Changes(subscriptions, audit, owns, clock)
         reconciler = Reconciler(subscriptions, changes, keys, installation, clock)
-        rounds = Rounds(tenants, owns, reconciler, clock)
+        rounds = Rounds(tenants, owns, governor.ask, reconciler, clock)
         stream.status.add("subscriptions", rounds.report)
         flow = KeyedFlow(
             group=_GROUP,
@@ -98,6 +99,11 @@ async def _keep(
         )
         await _until_stopped(stop, stream.run(stop, flow), rounds.run(stop), tenants.follow(), _follow(keys))
         await audit.flush()
+
+
+def _governor(settings: KeeperSettings, stream: StreamRuntime, clock: Clock) -> Governor:
+    """An operator's pause is not for the keeper: a subscription that is not renewed is lost."""
+    return Governor(RateLimiter(Role.KEEPER, settings.graph.app_share, clock), stream.throttles)
 
 
 async def _until_stopped(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:

@@ -8,6 +8,7 @@ from ringback_common.clock import Clock
 from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY, KEEPER_TENANTS
 from ringback_events.platform_events import LifecycleEvent
 from ringback_events.times import wire_time
+from ringback_graph.availability import GO, Availability
 from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_stream.shared.status import StatusPart
 
@@ -33,11 +34,27 @@ _STATES = {
 
 
 class Rounds:
-    """Keeps a watch per owned tenant and visits the tenant when it is due."""
+    """Keeps a watch per owned tenant and visits the tenant when it is due and may be asked.
 
-    def __init__(self, tenants: TenantsFile, owns: Callable[[str], bool], reconciler: Reconciler, clock: Clock) -> None:
+    Args:
+        tenants: the tenants of the file.
+        owns: whether this process owns a tenant, by its id.
+        may_ask: the governor's answer for a tenant.
+        reconciler: makes a visit.
+        clock: when a tenant is due.
+    """
+
+    def __init__(
+        self,
+        tenants: TenantsFile,
+        owns: Callable[[str], bool],
+        may_ask: Callable[[str], Availability],
+        reconciler: Reconciler,
+        clock: Clock,
+    ) -> None:
         self._tenants = tenants
         self._owns = owns
+        self._may_ask = may_ask
         self._reconciler = reconciler
         self._clock = clock
         self._watches: dict[str, TenantWatch] = {}
@@ -110,7 +127,8 @@ class Rounds:
         now = self._clock.monotonic()
         owned = [tenant for tenant in self._tenants.all().values() if self._owns(tenant.tenant_id)]
         waiting = [tenant for tenant in owned if tenant.tenant_id not in self._visiting]
-        return [tenant for tenant in waiting if self._watch(tenant, now).due_at <= now]
+        due = [tenant for tenant in waiting if self._watch(tenant, now).due_at <= now]
+        return [tenant for tenant in due if self._may_ask(tenant.tenant_id) == GO]
 
     def _watch(self, tenant: Tenant, now: float) -> TenantWatch:
         """The tenant's watch; if the file says something else of it than at its last visit the next one comes now."""

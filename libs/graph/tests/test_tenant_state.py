@@ -2,9 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_enricher.core.tenants import (
+from ringback_graph.availability import LONGEST_WAIT_IN_PLACE
+from ringback_graph.availability.state import (
     FORBIDDEN_IN_A_ROW,
-    LONGEST_WAIT_SECONDS,
     OPEN,
     PROBE_SECONDS,
     Signal,
@@ -50,7 +50,7 @@ def test_a_paused_tenant_is_asked_once_a_minute_and_never_inside_retry_after(
         if admitted:
             state = _after(state, said, now)
             probed = now if was_paused and state.pause is not None else -1e9
-            blocked_until = now + said if isinstance(said, float) and said > LONGEST_WAIT_SECONDS else blocked_until
+            blocked_until = now + said if isinstance(said, float) and said > LONGEST_WAIT_IN_PLACE else blocked_until
 
 
 @given(st.integers(0, FORBIDDEN_IN_A_ROW * 2))

@@ -1,4 +1,4 @@
-"""Whether a tenant may be asked now; a paused one is probed once a minute.
+"""What Graph's answers say about a tenant: asked, or paused and probed once a minute. Pure: no clock.
 
 open ──five 403 or unexpected answers, auth failing, Retry-After > 30 s, silence──► paused ──a probe is answered──► open
 └──a probe fails──► paused, next probe in a minute
@@ -7,31 +7,32 @@ Unexpected is an answer that is neither a record nor a documented refusal: an un
 A single tenant's are Graph's fault and pause that tenant. A 200 without a record of several tenants at the same time
 may be this process's own fault, such as a release that can read no record: see `may_be_our_fault`.
 
-Silence: Graph leaves several calls of a tenant unanswered, and asked again answers somebody else but not this tenant.
-When it answers nobody, it is away, and the breaker holds everybody.
+Silence: Graph leaves several calls of a tenant unanswered, and asked again answers another tenant but not this one.
+When it answers neither, Graph is away, and the breaker holds all tenants.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
+
+from ringback_graph.availability.limits import LONGEST_WAIT_IN_PLACE
 
 __all__ = [
     "OPEN",
     "Pause",
+    "PauseReason",
     "Signal",
     "TenantState",
     "admit",
-    "heard",
     "may_be_our_fault",
     "observe",
-    "silence",
+    "reached",
     "throttle",
     "unanswered",
+    "unresponsive",
 ]
 
 FORBIDDEN_IN_A_ROW = 5
-LONGEST_WAIT_SECONDS = 30.0
-"""A longer Retry-After is no wait but a pause."""
 PROBE_SECONDS = 60.0
 SILENT_CALLS = 5
 """Different calls, so that one sick record, tried again and again, does not pause its tenant."""
@@ -39,10 +40,23 @@ UNEXPECTED_CALLS = 5
 """The same, for unexpected answers."""
 OUR_FAULT_TENANTS = 3
 OUR_FAULT_SECONDS = 600.0
-UNEXPECTED = "unexpected_answers"
-"""The reason of a pause."""
-OPERATORS_TO_MEND = frozenset({"forbidden", "auth_failing"})
-"""Reasons of a pause that last until somebody grants a right or mends a credential; the others pass by themselves."""
+
+
+class PauseReason(StrEnum):
+    """Why a tenant is not asked."""
+
+    BY_OPERATOR = "by_operator"
+    FORBIDDEN = "forbidden"
+    AUTH_FAILING = "auth_failing"
+    THROTTLED = "throttled"
+    SILENT = "silent"
+    UNEXPECTED = "unexpected_answers"
+    REFUSED = "refused"
+
+    @property
+    def needs_operator(self) -> bool:
+        """Whether it lasts until a right is granted or a credential mended; the others pass by themselves."""
+        return self in {PauseReason.FORBIDDEN, PauseReason.AUTH_FAILING}
 
 
 class Signal(Enum):
@@ -62,12 +76,12 @@ class Pause:
     """A tenant is not asked.
 
     Attributes:
-        why: forbidden, auth_failing, throttled, silent, unexpected_answers or refused.
+        why: what Graph's answers said.
         since: monotonic seconds.
         next_probe: monotonic seconds; from then on one request may try.
     """
 
-    why: str
+    why: PauseReason
     since: float
     next_probe: float
 
@@ -91,7 +105,7 @@ class TenantState:
 
 
 OPEN = TenantState()
-_WHY = {Signal.UNEXPECTED: UNEXPECTED, Signal.REFUSED: "refused"}
+_WHY = {Signal.UNEXPECTED: PauseReason.UNEXPECTED, Signal.REFUSED: PauseReason.REFUSED}
 
 
 def admit(state: TenantState, now: float, probe_every: float) -> tuple[TenantState, bool]:
@@ -110,9 +124,11 @@ def observe(state: TenantState, signal: Signal, now: float, probe_every: float, 
     if signal in _WHY:
         return _unexpected(state, _WHY[signal], call_id, now, probe_every)
     if signal is Signal.AUTH_FAILING:
-        return _paused(state, "auth_failing", now, now + probe_every)
+        return _paused(state, PauseReason.AUTH_FAILING, now, now + probe_every)
     counted = TenantState(state.forbidden + 1, pause=state.pause)
-    return _paused(counted, "forbidden", now, now + probe_every) if counted.forbidden >= FORBIDDEN_IN_A_ROW else counted
+    if counted.forbidden < FORBIDDEN_IN_A_ROW:
+        return counted
+    return _paused(counted, PauseReason.FORBIDDEN, now, now + probe_every)
 
 
 def may_be_our_fault(paused_since: Collection[float], active: int, now: float) -> bool:
@@ -132,9 +148,9 @@ def may_be_our_fault(paused_since: Collection[float], active: int, now: float) -
 
 def throttle(state: TenantState, retry_after: float, now: float) -> TenantState:
     """Take a 429 into account: nothing is asked before Retry-After has passed, not even by a probe."""
-    if retry_after <= LONGEST_WAIT_SECONDS:
+    if retry_after <= LONGEST_WAIT_IN_PLACE:
         return state
-    return _paused(state, "throttled", now, now + retry_after)
+    return _paused(state, PauseReason.THROTTLED, now, now + retry_after)
 
 
 def unanswered(state: TenantState, call_id: str) -> TenantState:
@@ -144,18 +160,18 @@ def unanswered(state: TenantState, call_id: str) -> TenantState:
     return replace(state, unanswered=state.unanswered | {call_id})
 
 
-def heard(state: TenantState) -> TenantState:
-    """The tenant, asked for itself, is answered: it is not silent. What else it is paused for stays."""
-    silent = state.pause is not None and state.pause.why == "silent"
+def reached(state: TenantState) -> TenantState:
+    """Take into account that the peer probe got an answer for this tenant: it is not silent. Other pauses stay."""
+    silent = state.pause is not None and state.pause.why is PauseReason.SILENT
     return replace(state, unanswered=frozenset(), pause=None if silent else state.pause)
 
 
-def silence(state: TenantState, now: float, probe_every: float) -> TenantState:
+def unresponsive(state: TenantState, now: float, probe_every: float) -> TenantState:
     """Pause a tenant that alone is not answered, or leave it paused: its probe was not."""
-    return _paused(state, "silent", now, now + probe_every)
+    return _paused(state, PauseReason.SILENT, now, now + probe_every)
 
 
-def _unexpected(state: TenantState, why: str, call_id: str, now: float, probe_every: float) -> TenantState:
+def _unexpected(state: TenantState, why: PauseReason, call_id: str, now: float, probe_every: float) -> TenantState:
     """Of a paused tenant it was the answer to the probe, so the tenant stays paused."""
     calls = state.unexpected if len(state.unexpected) >= UNEXPECTED_CALLS else state.unexpected | {call_id}
     counted = TenantState(unexpected=calls, pause=state.pause)
@@ -164,7 +180,7 @@ def _unexpected(state: TenantState, why: str, call_id: str, now: float, probe_ev
     return _paused(counted, why, now, now + probe_every)
 
 
-def _paused(state: TenantState, why: str, now: float, next_probe: float) -> TenantState:
+def _paused(state: TenantState, why: PauseReason, now: float, next_probe: float) -> TenantState:
     since = now if state.pause is None else state.pause.since
     known = 0.0 if state.pause is None else state.pause.next_probe
     return replace(state, pause=Pause(state.pause.why if state.pause else why, since, max(known, next_probe)))

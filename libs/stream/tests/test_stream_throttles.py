@@ -11,7 +11,7 @@ from ringback_common.backoff import Backoff
 from ringback_common.errors import Transient
 from ringback_events.platform_events import ControlEntry
 from ringback_stream.shared.control import ControlTable
-from ringback_stream.shared.waits import SharedWaits
+from ringback_stream.throttles import SharedThrottles
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -63,15 +63,15 @@ class Topic:
 @pytest.fixture(autouse=True)
 def again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second between two attempts."""
-    monkeypatch.setattr("ringback_stream.shared.waits._AGAIN", Backoff(0.001, 0.001))
+    monkeypatch.setattr("ringback_stream.throttles._AGAIN", Backoff(0.001, 0.001))
 
 
-def member(topic: Topic, clock: MovedClock, process: str = "fetch") -> SharedWaits:
+def member(topic: Topic, clock: MovedClock, process: str = "fetch") -> SharedThrottles:
     """A process of the group."""
-    return SharedWaits(process, uuid4().hex, cast("ControlTable", topic), clock)
+    return SharedThrottles(process, uuid4().hex, cast("ControlTable", topic), clock)
 
 
-async def written(waits: SharedWaits) -> None:
+async def written(waits: SharedThrottles) -> None:
     """Run it until nothing waits to be written: an entry is written, or dropped once its time has passed."""
     writing = asyncio.create_task(waits.run())
     async with asyncio.timeout(10):
@@ -80,36 +80,39 @@ async def written(waits: SharedWaits) -> None:
     writing.cancel()
 
 
-async def test_who_takes_over_hears_what_is_left_of_it_once() -> None:
-    """Ten seconds told and one of slack, four passed: seven are left, and they are told once."""
+async def test_another_process_knows_what_is_left() -> None:
+    """Ten seconds were asked for and one of slack; four have passed: seven are left."""
     topic, clock = Topic(), MovedClock()
     first, second = member(topic, clock), member(topic, clock)
-    first.told(TENANT, 10)
+    first.publish(TENANT, 10)
     await written(first)
     clock.move(4)
-    assert second.heard(TENANT) == 7
-    assert second.heard(TENANT) == 0
-    assert second.heard("another") == 0
+    assert second.remaining(TENANT) == 7
+    clock.move(6)
+    assert second.remaining(TENANT) == 1
+    clock.move(1)
+    assert second.remaining(TENANT) == 0
+    assert second.remaining("another") == 0
 
 
-async def test_nobody_hears_himself() -> None:
-    """The client that was told holds the scope that was meant; the tenant would be too much."""
+async def test_a_process_does_not_wait_for_what_it_published() -> None:
+    """Its own limiter holds the scope that was meant; the tenant would be too much."""
     topic, clock = Topic(), MovedClock()
     waits = member(topic, clock)
-    waits.told(TENANT, 10)
+    waits.publish(TENANT, 10)
     await written(waits)
     assert topic.written == 1
-    assert waits.heard(TENANT) == 0
+    assert waits.remaining(TENANT) == 0
 
 
 async def test_another_kind_of_process_has_a_budget_of_its_own() -> None:
     """What the keeper was told holds the keepers."""
     topic, clock = Topic(), MovedClock()
     keeper = member(topic, clock, "keeper")
-    keeper.told(TENANT, 10)
+    keeper.publish(TENANT, 10)
     await written(keeper)
-    assert member(topic, clock).heard(TENANT) == 0
-    assert member(topic, clock, "keeper").heard(TENANT) == 11
+    assert member(topic, clock).remaining(TENANT) == 0
+    assert member(topic, clock, "keeper").remaining(TENANT) == 11
 
 
 async def test_sixty_refusals_at_once_are_told_once_and_never_too_short() -> None:
@@ -118,10 +121,10 @@ async def test_sixty_refusals_at_once_are_told_once_and_never_too_short() -> Non
     first = member(topic, clock)
     for _ in range(60):
         clock.move(0.01)
-        first.told(TENANT, 9.2)
+        first.publish(TENANT, 9.2)
         await written(first)
     assert topic.written == 1
-    assert 9.2 <= member(topic, clock).heard(TENANT) <= 11.2
+    assert 9.2 <= member(topic, clock).remaining(TENANT) <= 11.2
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -129,41 +132,41 @@ async def test_a_shorter_wait_does_not_hide_a_longer_one(heard: bool) -> None:  
     """Not one's own, and not one that another was told, heard of or not: its request was on its way already."""
     topic, clock = Topic(), MovedClock()
     first, second = member(topic, clock), member(topic, clock)
-    first.told(TENANT, 60)
-    first.told(TENANT, 5)
+    first.publish(TENANT, 60)
+    first.publish(TENANT, 5)
     await written(first)
     if heard:
-        assert second.heard(TENANT) == 61
-    second.told(TENANT, 5)
+        assert second.remaining(TENANT) == 61
+    second.publish(TENANT, 5)
     await written(second)
-    assert second.heard(TENANT) == (0 if heard else 61)
-    assert member(topic, clock).heard(TENANT) == 61
+    assert second.remaining(TENANT) == 61
+    assert member(topic, clock).remaining(TENANT) == 61
 
 
 async def test_what_has_passed_holds_nobody() -> None:
     """The entry stays in the topic."""
     topic, clock = Topic(), MovedClock()
     first = member(topic, clock)
-    first.told(TENANT, 10)
+    first.publish(TENANT, 10)
     await written(first)
     assert topic.written == 1
     clock.move(12)
-    assert member(topic, clock).heard(TENANT) == 0
+    assert member(topic, clock).remaining(TENANT) == 0
 
 
 async def test_a_clock_far_ahead_holds_nobody_longer_than_it_was_told() -> None:
     """Three hours ahead, told to wait ten seconds; set right, it is told again, and keeps nothing to itself."""
     topic, clock = Topic(), MovedClock(NOON + timedelta(hours=3))
     ahead = member(topic, clock)
-    ahead.told(TENANT, 10)
+    ahead.publish(TENANT, 10)
     await written(ahead)
     honest = member(topic, MovedClock())
-    assert honest.heard(TENANT) == 11
+    assert honest.remaining(TENANT) == 11
     clock.move(20)
     clock.at = NOON
-    ahead.told(TENANT, 20)
+    ahead.publish(TENANT, 20)
     await written(ahead)
-    assert honest.heard(TENANT) == 21
+    assert honest.remaining(TENANT) == 21
 
 
 async def test_an_entry_that_nobody_can_mean_holds_for_a_day_at_most() -> None:
@@ -174,18 +177,18 @@ async def test_an_entry_that_nobody_can_mean_holds_for_a_day_at_most() -> None:
     for since, until, left in ((NOON, far, 86_400), (far, NOON, 0)):
         entry = ControlEntry(kind="throttle", subject=subject, reason="retry_after", since=since, by=by, until=until)
         await topic.write(entry)
-        assert member(topic, clock).heard(TENANT) == left
+        assert member(topic, clock).remaining(TENANT) == left
 
 
 async def test_what_kafka_does_not_take_is_tried_again() -> None:
     """Until it does, or the time has passed."""
     topic, clock = Topic(refusals=3), MovedClock()
     first = member(topic, clock)
-    first.told(TENANT, 10)
+    first.publish(TENANT, 10)
     await written(first)
-    assert member(topic, clock).heard(TENANT) == 11
+    assert member(topic, clock).remaining(TENANT) == 11
     topic.refusals = 10_000
-    first.told(TENANT, 20)
+    first.publish(TENANT, 20)
     clock.move(21)
     await written(first)
     assert (topic.written, topic.refusals) == (1, 10_000)
@@ -196,11 +199,11 @@ async def test_what_is_told_last_is_written_at_the_end() -> None:
     topic, clock = Topic(), MovedClock()
     first = member(topic, clock)
     for tenant in ("a", "b", "c"):
-        first.told(tenant, 10)
+        first.publish(tenant, 10)
     await first.flush()
-    assert {tenant: member(topic, clock).heard(tenant) for tenant in "abc"} == {"a": 11, "b": 11, "c": 11}
+    assert {tenant: member(topic, clock).remaining(tenant) for tenant in "abc"} == {"a": 11, "b": 11, "c": 11}
     topic.refusals = 1
-    first.told("a", 60)
+    first.publish("a", 60)
     await first.flush()
     await first.flush()
-    assert member(topic, clock).heard("a") == 61
+    assert member(topic, clock).remaining("a") == 61

@@ -1,26 +1,28 @@
-"""Which scope a 429 speaks of: Graph does not say. Pure: no clock."""
+"""Which limit a 429 is about, for Graph does not say. Pure: no clock."""
 
 from dataclasses import dataclass
 
-from ringback_graph.budget.allotment import Ticket, tenant_scope
+from ringback_common.scopes import Scope
 
-__all__ = ["Suspicions"]
+from ringback_graph.availability.fair_queue import Ticket
+
+__all__ = ["ThrottleScopeInference"]
 
 _REMEMBERED = 300.0
-"""Seconds for which what was learnt of a scope holds; a record's next look comes after 2 minutes."""
+"""Seconds for which what was learnt of a scope holds; a record's next attempt comes after 2 minutes."""
 
 
 @dataclass(slots=True)
-class _Suspicion:
-    """The last scope whose request was refused, and what happened since the tenant's pause for it ended."""
+class _Evidence:
+    """The last scope of a tenant that was refused, and whether others have passed since its Retry-After ended."""
 
-    scope: str | None
+    scope: Scope | None
     pause_ends: float
     others_pass: bool = False
 
 
-class Suspicions:
-    """Holds the tenant for a 429, until it is proven that only one record, LIST or log of it is meant.
+class ThrottleScopeInference:
+    """Takes a 429 for the tenant's, until it is proven that only one record, LIST or log of it is meant.
 
     That a record's own bucket is empty proves nothing: it is so all the time while a large record is read, and holding
     the record alone for a tenant's 429 would send every other request of the tenant into the pause. Proof is that the
@@ -28,15 +30,15 @@ class Suspicions:
     """
 
     def __init__(self) -> None:
-        self._by_tenant: dict[str, _Suspicion] = {}
+        self._by_tenant: dict[str, _Evidence] = {}
 
-    def blame(self, ticket: Ticket, seconds: float, now: float) -> str:
+    def infer(self, ticket: Ticket, seconds: float, now: float) -> Scope:
         """The scope to hold for that many seconds after this ticket's request was refused."""
         known = self._by_tenant.get(ticket.tenant_id)
         if ticket.narrow is not None and known is not None and _proven(known, ticket.narrow, now):
             return ticket.narrow
-        self._by_tenant[ticket.tenant_id] = _Suspicion(ticket.narrow, now + seconds)
-        return tenant_scope(ticket.tenant_id)
+        self._by_tenant[ticket.tenant_id] = _Evidence(ticket.narrow, now + seconds)
+        return Scope.tenant(ticket.tenant_id)
 
     def answered(self, ticket: Ticket, sent: float) -> None:
         """A request sent at that moment was not refused; one sent before the pause was over says nothing."""
@@ -45,5 +47,5 @@ class Suspicions:
             known.others_pass = True
 
 
-def _proven(known: _Suspicion, scope: str, now: float) -> bool:
+def _proven(known: _Evidence, scope: Scope, now: float) -> bool:
     return known.others_pass and known.scope == scope and now < known.pause_ends + _REMEMBERED

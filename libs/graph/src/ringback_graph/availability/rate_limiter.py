@@ -1,0 +1,146 @@
+"""Waiting for the rate limits: the shell around `FairQueue`."""
+
+import asyncio
+import math
+
+from ringback_common.clock import Clock
+from ringback_common.errors import Throttled
+from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_BUDGET_WAITING, GRAPH_THROTTLED
+from ringback_common.scopes import Scope
+
+from ringback_graph.availability.fair_queue import FairQueue, Frozen, Priority, Ticket
+from ringback_graph.availability.limits import LONGEST_WAIT_IN_PLACE, Role, Shares
+from ringback_graph.availability.scope_inference import ThrottleScopeInference
+
+__all__ = ["RateLimiter"]
+
+_FORGET_EVERY = 256
+_WAITED = {priority: GRAPH_BUDGET_WAIT.labels(priority.value) for priority in Priority}
+
+
+class RateLimiter:
+    """Lets requests pass one by one, in order and within every quota.
+
+    Cancelling a waiter frees its place; a token it had just been given is not given back, for it is not known any more
+    whether its moment was used.
+    """
+
+    def __init__(self, role: Role, app_share: float, clock: Clock) -> None:
+        self.clock = clock
+        self._queue = FairQueue(Shares(tenant=role.value, app=app_share), clock.monotonic())
+        self._inference = ThrottleScopeInference()
+        self._futures: dict[Ticket, asyncio.Future[None]] = {}
+        self._held_until: dict[str, float] = {}
+        """Monotonic seconds until which a whole tenant is held."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf
+        self._passed = 0
+
+    async def acquire(self, ticket: Ticket) -> None:
+        """Wait until this request may be sent.
+
+        Raises:
+            Throttled: a scope is held by Retry-After for more than `LONGEST_WAIT_IN_PLACE`.
+        """
+        asked = self.clock.monotonic()
+        if self._queue.try_acquire(ticket, asked):
+            self._tidy(1, asked)
+            _WAITED[ticket.priority].observe(0.0)
+            return
+        if (frozen := self._too_long(ticket, asked)) is not None:
+            raise Throttled(frozen.scope, frozen.seconds)
+        await self._wait(ticket, asked)
+        _WAITED[ticket.priority].observe(self.clock.monotonic() - asked)
+
+    def throttled(self, ticket: Ticket, seconds: float) -> Throttled:
+        """Hold the scope of a request that Graph answered with 429 for so many seconds.
+
+        What waits for that scope goes on waiting, or fails if it would take more than `LONGEST_WAIT_IN_PLACE`.
+
+        Returns:
+            The exception to raise.
+        """
+        scope = self._inference.infer(ticket, seconds, self.clock.monotonic())
+        GRAPH_THROTTLED.labels(scope.kind).inc()
+        return self._hold(scope, seconds, ticket)
+
+    def hold_tenant(self, ticket: Ticket, seconds: float) -> Throttled:
+        """Hold the whole tenant of a ticket, as `throttled` holds a scope."""
+        return self._hold(Scope.tenant(ticket.tenant_id), seconds, ticket)
+
+    def tenant_held_for(self, tenant_id: str) -> float:
+        """Seconds for which Retry-After still holds a whole tenant; 0 if it does not."""
+        return max(0.0, self._held_until.get(tenant_id, 0.0) - self.clock.monotonic())
+
+    def answered(self, ticket: Ticket, sent: float) -> None:
+        """Note that Graph answered this ticket's request, sent at that monotonic moment, with anything but 429."""
+        self._inference.answered(ticket, sent)
+
+    def waiting(self) -> int:
+        """Requests that wait now."""
+        return len(self._futures)
+
+    def _hold(self, scope: Scope, seconds: float, ticket: Ticket) -> Throttled:
+        now = self.clock.monotonic()
+        if scope == Scope.tenant(ticket.tenant_id):
+            self._held_until[ticket.tenant_id] = max(self._held_until.get(ticket.tenant_id, 0.0), now + seconds)
+        self._queue.freeze(scope, seconds, ticket, now)
+        for waiting in list(self._queue.waiting()):
+            if (frozen := self._too_long(waiting, now)) is not None:
+                self._dismiss(waiting, frozen)
+        self._pump()
+        return Throttled(scope, seconds)
+
+    def _too_long(self, ticket: Ticket, now: float) -> Frozen | None:
+        """The scope that holds a ticket for longer than a request waits in place, if one does."""
+        frozen = self._queue.frozen(ticket, now)
+        return frozen if frozen is not None and frozen.seconds > LONGEST_WAIT_IN_PLACE else None
+
+    async def _wait(self, ticket: Ticket, now: float) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._futures[ticket] = future
+        self._queue.enqueue(ticket)
+        self._consider(ticket, now)
+        try:
+            await future
+        finally:
+            self._futures.pop(ticket, None)
+            self._queue.withdraw(ticket)
+
+    def _dismiss(self, ticket: Ticket, frozen: Frozen) -> None:
+        self._queue.withdraw(ticket)
+        future = self._futures.pop(ticket, None)
+        if future is not None and not future.done():
+            future.set_exception(Throttled(frozen.scope, frozen.seconds))
+
+    def _consider(self, ticket: Ticket, now: float) -> None:
+        """Serve, or set the timer for, a ticket that has just been enqueued; the others' timer is set already."""
+        pause = self._queue.pause(ticket, now)
+        if pause <= 0:
+            self._pump()
+        elif now + pause < self._due:
+            self._wake(pause, now)
+
+    def _pump(self) -> None:
+        now = self.clock.monotonic()
+        granted, pause = self._queue.grant(now)
+        for ticket in granted:
+            future = self._futures.pop(ticket, None)
+            if future is not None and not future.done():
+                future.set_result(None)
+        GRAPH_BUDGET_WAITING.set(len(self._futures))
+        self._tidy(len(granted), now)
+        self._wake(pause, now)
+
+    def _wake(self, pause: float | None, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = None if pause is None else loop.call_later(pause, self._pump)
+        self._due = math.inf if pause is None else now + pause
+
+    def _tidy(self, granted: int, now: float) -> None:
+        self._passed += granted
+        if self._passed >= _FORGET_EVERY:
+            self._passed = 0
+            self._queue.forget(now)
