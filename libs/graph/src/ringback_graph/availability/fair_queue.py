@@ -148,6 +148,11 @@ class FairQueue:
         seconds, scope = max(held, key=itemgetter(0))
         return Frozen(scope, seconds) if seconds > 0 else None
 
+    def tenant_frozen_for(self, tenant_id: str, now: float) -> float:
+        """Seconds for which Retry-After still holds a whole tenant; 0 if it does not."""
+        bucket = self._tenants.get(tenant_id)
+        return 0.0 if bucket is None else bucket.frozen_for(now)
+
     def forget(self, now: float) -> None:
         """Drop the buckets of records that are as full as new ones: what bounds the memory."""
         for scope in [name for name, bucket in self._narrow.items() if bucket.idle(now)]:

@@ -91,8 +91,8 @@ class Governor:
 
     def ask(self, tenant_id: str) -> Availability:
         """Whether a tenant may be asked now, by all that is known; asking changes nothing and is never a probe."""
-        if (why := self.why_paused(tenant_id)) is not None:
-            return self._not_before(tenant_id, why)
+        if (paused := self._paused(tenant_id)) is not None:
+            return paused
         held = max(self.limiter.tenant_held_for(tenant_id), self._registry.remaining(tenant_id))
         return NotBefore(held, PauseReason.THROTTLED) if held > 0 else GO
 
@@ -104,9 +104,8 @@ class Governor:
         """
         if not self._is_paused_by_operator(tenant_id) and self._probes.get(tenant_id) == place:
             return GO
-        was_paused = self._state(tenant_id).pause is not None
         answer = self._admit(tenant_id)
-        if was_paused and isinstance(answer, Go):
+        if answer == GO and self._state(tenant_id).pause is not None:
             self._probes[tenant_id] = place
         return answer
 
@@ -131,25 +130,21 @@ class Governor:
 
     def why_paused(self, tenant_id: str) -> PauseReason | None:
         """Why a tenant is paused, by an operator or by what Graph answered; None if it is not."""
-        if self._is_paused_by_operator(tenant_id):
-            return PauseReason.BY_OPERATOR
-        pause = self._state(tenant_id).pause
-        return None if pause is None else pause.why
+        paused = self._paused(tenant_id)
+        return None if paused is None else paused.why
 
     def _admit(self, tenant_id: str) -> Availability:
+        paused = self._paused(tenant_id)
+        if paused is None or paused.seconds > 0:
+            return GO if paused is None else paused
+        self._states[tenant_id], _ = states.admit(self._state(tenant_id), self.clock.monotonic(), self._probe_every)
+        return GO
+
+    def _paused(self, tenant_id: str) -> NotBefore | None:
         if self._is_paused_by_operator(tenant_id):
             return NotBefore(math.inf, PauseReason.BY_OPERATOR)
-        state, admitted = states.admit(self._state(tenant_id), self.clock.monotonic(), self._probe_every)
-        if state.pause is None:
-            return GO
-        self._states[tenant_id] = state
-        return GO if admitted else self._not_before(tenant_id, state.pause.why)
-
-    def _not_before(self, tenant_id: str, why: PauseReason) -> NotBefore:
         pause = self._state(tenant_id).pause
-        if why is PauseReason.BY_OPERATOR or pause is None:
-            return NotBefore(math.inf, why)
-        return NotBefore(max(0.0, pause.next_probe - self.clock.monotonic()), why)
+        return None if pause is None else NotBefore(max(0.0, pause.next_probe - self.clock.monotonic()), pause.why)
 
     # -- what Graph answered --
 

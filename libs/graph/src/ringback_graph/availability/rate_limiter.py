@@ -30,8 +30,6 @@ class RateLimiter:
         self._queue = FairQueue(Shares(tenant=role.value, app=app_share), clock.monotonic())
         self._inference = ThrottleScopeInference()
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
-        self._held_until: dict[str, float] = {}
-        """Monotonic seconds until which a whole tenant is held."""
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
         self._passed = 0
@@ -70,7 +68,7 @@ class RateLimiter:
 
     def tenant_held_for(self, tenant_id: str) -> float:
         """Seconds for which Retry-After still holds a whole tenant; 0 if it does not."""
-        return max(0.0, self._held_until.get(tenant_id, 0.0) - self.clock.monotonic())
+        return self._queue.tenant_frozen_for(tenant_id, self.clock.monotonic())
 
     def answered(self, ticket: Ticket, sent: float) -> None:
         """Note that Graph answered this ticket's request, sent at that monotonic moment, with anything but 429."""
@@ -82,8 +80,6 @@ class RateLimiter:
 
     def _hold(self, scope: Scope, seconds: float, ticket: Ticket) -> Throttled:
         now = self.clock.monotonic()
-        if scope == Scope.tenant(ticket.tenant_id):
-            self._held_until[ticket.tenant_id] = max(self._held_until.get(ticket.tenant_id, 0.0), now + seconds)
         self._queue.freeze(scope, seconds, ticket, now)
         for waiting in list(self._queue.waiting()):
             if (frozen := self._too_long(waiting, now)) is not None:
