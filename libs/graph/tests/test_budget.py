@@ -259,13 +259,13 @@ async def test_waiters_are_served_in_order_and_a_cancelled_one_frees_its_place()
 def test_who_comes_first_passes_by_and_nobody_passes_those_who_wait() -> None:
     """With all lines empty a request costs its tokens and no place in a line; while a ticket waits, none."""
     queue = FairQueue(Shares(tenant=1.0), 0.0)
-    assert not any(queue.pass_by(ticket(tenant), 0.0) for tenant in "ab")
-    assert [queue.pass_by(ticket("a", "x"), 10.0) for _ in range(5)] == [True] * 4 + [False]
+    assert not any(queue.try_acquire(ticket(tenant), 0.0) for tenant in "ab")
+    assert [queue.try_acquire(ticket("a", "x"), 10.0) for _ in range(5)] == [True] * 4 + [False]
     queue.enqueue(ticket("a", "x"))
     assert queue.grant(10.0)[0] == []
-    assert not queue.pass_by(ticket("b", "y"), 10.0)
+    assert not queue.try_acquire(ticket("b", "y"), 10.0)
     assert len(queue.grant(11.0)[0]) == 1
-    assert queue.pass_by(ticket("b", "y"), 11.0)
+    assert queue.try_acquire(ticket("b", "y"), 11.0)
 
 
 async def test_a_newcomer_neither_delays_nor_is_delayed_by_those_who_wait() -> None:

@@ -350,7 +350,7 @@ async def test_what_is_put_aside_is_judged_when_it_is_tried(make_bench: MakeBenc
     What waits for a read of its call was tried, and is refused.
     """
     bench = make_bench(FORBIDDEN)
-    bench.operator_pauses[TENANT] = timedelta(minutes=1)
+    bench.operator_pauses.add(TENANT)
     foreign = request_of(key=TENANT.encode() + b"|another")
     moved = bench.step.move(foreign, FETCH_ASIDE.name)
     assert deferral(moved)[:2] == (FETCH_ASIDE.name, Reason.TENANT_PAUSED)
