@@ -70,7 +70,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 request.method,
                 URL(sent_url(request), encoded=True),
                 headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
-                data=request.content or None,
+                data=await request.aread() or None,
                 allow_redirects=False,
                 proxy=self._proxy if request.url.scheme == "https" else None,
                 timeout=self._timeout_of(request),
