@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from ringback_testing.composed import Composed, lost_or_stale, until
+from ringback_testing.composed import ROOT, Composed, lost_or_stale, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 PROJECT = "ringback-test"
 CALLS, SECONDS = 300, 60
+ALL = ("--profile", "demo", "--profile", "observability")
 FIRST_CALL_GOAL_S = 60
 KILLS = ("webhook", "enricher", "store", "postgres", "webhook", "kafka", "enricher", "store", "keeper", "enricher")
+MONITORING = ROOT / "deploy" / "monitoring"
+BOARDS = sorted((MONITORING / "grafana" / "boards").glob("*.json"))
 SERVICES = {"kafka", "postgres", "graph-simulator", "webhook", "keeper", "enricher", "store"}
 
 
@@ -34,7 +37,7 @@ class Up:
 def up() -> Iterator[Up]:
     """Built, then started from nothing with the profile `demo`; everything of it is removed in the end."""
     stack = Composed(PROJECT, {"WORKDAY_CALLS": str(CALLS), "WORKDAY_SECONDS": str(SECONDS)})
-    stack.compose("--profile", "demo", "down", "--volumes", "--remove-orphans")
+    stack.compose(*ALL, "down", "--volumes", "--remove-orphans")
     stack.compose("--profile", "demo", "build", "--quiet", timeout=600)
     try:
         begin = time.monotonic()
@@ -45,7 +48,7 @@ def up() -> Iterator[Up]:
         print(stack.compose("logs", "--tail", "20", "--no-color"))  # noqa: T201 - what a failure needs
         raise
     finally:
-        stack.compose("--profile", "demo", "down", "--volumes", "--remove-orphans")
+        stack.compose(*ALL, "down", "--volumes", "--remove-orphans")
 
 
 def test_calls_flow_by_themselves(up: Up) -> None:
@@ -178,3 +181,60 @@ def test_a_store_is_reached_with_a_password_only(up: Up) -> None:
         else:
             with pytest.raises(AssertionError, match="password authentication failed"):
                 up.stack.compose(*asked)
+
+
+def test_the_watch_finds_every_container_and_each_panel_has_data(up: Up) -> None:
+    """Prometheus by the services' names, both webhooks too; alerts reach Alertmanager; Grafana is not needed for it."""
+    up.stack.compose("--profile", "observability", "up", "-d", "--wait", "--no-recreate", "prometheus", "alertmanager")
+    up.stack.compose("--profile", "demo", "up", "-d", "--no-deps", "--force-recreate", "workday")
+    wanted = {"webhook": 2, "keeper": 1, "enricher": 2, "store": 1}
+    until(lambda: _found(up.stack) == wanted, 90, f"Prometheus finds {wanted}")
+    until(lambda: _firing(up.stack) == set(), 60, "nothing fires while all is well")
+    until(lambda: up.stack.workday()["done"], 300, "the day is over")
+    asked = [
+        target["expr"]
+        for board in BOARDS
+        for panel in json.loads(board.read_text())["panels"]
+        for target in panel["targets"]
+    ]
+    empty = [query for query in asked if not _values(up.stack, f"last_over_time(({query})[5m:10s])")]
+    assert empty == []
+    up.stack.docker("pause", up.stack.container("keeper"))
+    try:
+        until(
+            lambda: "RingbackProcessDown" in _firing(up.stack), 240, "an alert fires for a keeper that does not answer"
+        )
+        until(lambda: "RingbackProcessDown" in _shown(up.stack), 60, "Alertmanager shows it")
+    finally:
+        up.stack.docker("unpause", up.stack.container("keeper"))
+
+
+def _values(stack: Composed, query: str) -> list[str]:
+    """The lines that promtool prints for a query: series and value."""
+    asked = ["promtool", "query", "instant", "http://127.0.0.1:9090", query]
+    return [line for line in stack.docker("exec", stack.container("prometheus"), *asked).splitlines() if "=>" in line]
+
+
+def _found(stack: Composed) -> dict[str, int]:
+    """How many containers of each service answer."""
+    lines = _values(stack, 'sum by (service) (up{job="ringback"})')
+    return {line.split('"')[1]: int(line.split("=>")[1].split()[0]) for line in lines}
+
+
+def _firing(stack: Composed) -> set[str]:
+    lines = _values(stack, 'sum by (alertname) (ALERTS{alertstate="firing"})')
+    return {line.split('"')[1] for line in lines}
+
+
+def _shown(stack: Composed) -> str:
+    """What Alertmanager has, as it says by HTTP."""
+    read = 'exec 3<>/dev/tcp/alertmanager/9093; printf "GET /api/v2/alerts HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3'
+    return stack.docker("exec", stack.container("webhook"), "bash", "-c", read)
+
+
+def test_each_alert_fires_and_is_silent_where_it_should(up: Up) -> None:
+    """Promtool's cases, by the Prometheus of the compose file."""
+    image = up.stack.inspect("prometheus")["Config"]["Image"]
+    run = ["run", "--rm", "--network", "none", "--volume", f"{MONITORING}:/rules:ro", "--entrypoint", "promtool", image]
+    up.stack.docker(*run, "check", "rules", "/rules/rules.yml")
+    up.stack.docker(*run, "test", "rules", "/rules/rules_test.yml")
