@@ -1,5 +1,7 @@
 """Settings: read once, refused in one sentence."""
 
+import json
+from base64 import b64decode, urlsafe_b64decode
 from pathlib import Path
 
 import pytest
@@ -81,13 +83,24 @@ def test_a_variable_that_no_process_reads_is_found() -> None:
 @pytest.mark.parametrize(("profile", "key_id"), [("dev", "dev1"), ("dev", "k1"), ("production", "k1")])
 def test_a_key_of_ones_own_may_be_used(profile: str, key_id: str) -> None:
     """Keys for development serve development, others serve everywhere."""
-    refuse_dev_keys([key_id], profile, "RINGBACK_X")
+    refuse_dev_keys({key_id: b"of one's own"}, profile, "RINGBACK_X")
 
 
 def test_a_key_for_development_is_refused_in_production() -> None:
     """Its secret stands in the repository, whichever place it has in the file."""
     with pytest.raises(ConfigError, match=r"RINGBACK_X .* RINGBACK_PROFILE=dev"):
-        refuse_dev_keys(["k1", "dev1"], "production", "RINGBACK_X")
+        refuse_dev_keys({"k1": b"own", "dev1": b"another"}, "production", "RINGBACK_X")
+
+
+def test_the_repository_s_keys_are_refused_under_any_name() -> None:
+    """Somebody copies the file and renames the key: it is as public as before."""
+    folder = Path(__file__).parents[3] / "deploy" / "docker" / "dev"
+    client_state = json.loads((folder / "client-state-keys.json").read_text())["keys"][0]["secret"]
+    pseudonyms = json.loads((folder / "pseudonym-keys.json").read_text())["keys"]["dev1"]["key"]
+    for key in (urlsafe_b64decode(f"{client_state}="), b64decode(pseudonyms)):
+        refuse_dev_keys({"k1": key}, "dev", "RINGBACK_X")
+        with pytest.raises(ConfigError, match=r"RINGBACK_X .* RINGBACK_PROFILE=dev"):
+            refuse_dev_keys({"k1": key}, "production", "RINGBACK_X")
 
 
 def test_a_secret_is_the_stripped_content_of_a_file(tmp_path: Path) -> None:

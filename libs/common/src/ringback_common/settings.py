@@ -4,7 +4,8 @@ Every variable starts with `RINGBACK_` and nests by `__`: `RINGBACK_KAFKA__BOOTS
 only names of files.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -46,6 +47,14 @@ installations with one id would take each other's subscriptions for their own.""
 
 _DEV_MARK = "dev-only-"
 """How the passwords of deploy/docker/dev begin."""
+
+_DEV_KEYS = frozenset(
+    {
+        "3ca40c532a1f4e85effa8d83c49108b2bbb3bbcb47361b23d68cd10526e0c7e9",
+        "d214c2f7e3f1572a001df4f940fb3122f54feb7394922c4a3d140b423cb68c1f",
+    }
+)
+"""SHA-256 of the keys in deploy/docker/dev, for a file that was copied and given other ids."""
 
 _Settings = TypeVar("_Settings", bound="EnvironmentSettings")
 
@@ -296,14 +305,16 @@ def read_secret(path: Path, setting: str) -> str:
     return secret
 
 
-def refuse_dev_keys(key_ids: Iterable[str], profile: str, setting: str) -> None:
-    """Keys made for development have ids that begin with `dev`; everybody can read them in the repository.
+def refuse_dev_keys(keys: Mapping[str, bytes], profile: str, setting: str) -> None:
+    """Keys made for development stand in the repository: refused by an id that begins with `dev`, and by themselves.
 
     Raises:
         ConfigError: one of them is to be used outside the dev profile.
     """
-    if profile != "dev" and any(key_id.startswith("dev") for key_id in key_ids):
+    if profile == "dev":
+        return
+    if any(key_id.startswith("dev") or hashlib.sha256(key).hexdigest() in _DEV_KEYS for key_id, key in keys.items()):
         raise ConfigError(
-            f"{setting} holds a key for development (its id begins with dev): "
+            f"{setting} holds a key for development (its id begins with dev, or it is one of the repository's): "
             "make one of your own or set RINGBACK_PROFILE=dev."
         )

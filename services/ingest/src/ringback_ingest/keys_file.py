@@ -60,7 +60,7 @@ class KeysFile:
 
     def _ring(self, content: bytes) -> KeyRing:
         ring = keys_of(content, SETTING)
-        refuse_dev_keys((key.kid for key in ring.keys), self._profile, SETTING)
+        refuse_dev_keys({key.kid: key.secret for key in ring.keys}, self._profile, SETTING)
         return ring
 
     def _read(self) -> bytes:

@@ -39,7 +39,7 @@ def read_token_keys(path: Path, profile: str) -> TokenKeys:
         raise ConfigError(f"{_KEYS_SETTING} names a file that is no JSON: {path}.") from None
     except ValidationError as invalid:
         raise ConfigError(f"{_KEYS_SETTING} names a file that is not usable: {_mistake(invalid)}.") from None
-    refuse_dev_keys(keys.keys, profile, _KEYS_SETTING)
+    refuse_dev_keys({kid: master.key for kid, master in keys.keys.items()}, profile, _KEYS_SETTING)
     return keys
 
 
