@@ -19,7 +19,10 @@ pytestmark = pytest.mark.contract
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-KUSTOMIZATIONS = [DEPLOY / "k8s" / "base", DEPLOY / "k8s" / "overlays" / "dev"]
+OVERLAYS = DEPLOY / "k8s" / "overlays"
+KUSTOMIZATIONS = [DEPLOY / "k8s" / "base", OVERLAYS / "dev", OVERLAYS / "production"]
+OF_THE_OPERATORS = {"PodMonitor", "PrometheusRule"}
+"""Kinds that a cluster gets from the Prometheus operator; Kubernetes has no schema of them."""
 BIN = Path(sys.executable).parent
 
 
@@ -221,7 +224,8 @@ def test_manifests_are_valid_strictly_and_offline(folder: Path, tmp_path: Path) 
     """Every object validates against the Kubernetes schemas, unknown fields refused."""
     objects = render(folder)
     assert {made["kind"] for made in objects} >= {"Deployment", "Service", "ServiceAccount", "ConfigMap", "Job"}
-    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects))
+    core = [made for made in objects if made["kind"] not in OF_THE_OPERATORS]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(core))
     checked = run(BIN / "kubernetes-validate", "--strict", "-k", "1.34", tmp_path / "all.yaml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
@@ -346,6 +350,102 @@ def test_each_process_holds_only_its_own_secrets() -> None:
         "keeper": {"ringback-client-state-keys", "ringback-graph-credentials"},
         "enricher": {"ringback-graph-credentials", "ringback-pseudonym-keys"},
         "store": {"ringback-store-dsn"},
-        "migrate": {"ringback-store-dsn"},
+        "migrate": {"ringback-store-owner-dsn"},
         "topics": set(),
     }
+
+
+def production() -> dict[str, list[dict[str, Any]]]:
+    """The production overlay's objects by kind."""
+    objects = render(OVERLAYS / "production")
+    return {kind: [one for one in objects if one["kind"] == kind] for kind in {one["kind"] for one in objects}}
+
+
+def test_production_speaks_to_kafka_by_tls_and_starts_nothing_before_it_is_named() -> None:
+    """The profile that refuses what is for development, the placeholder among it; images by digest alone."""
+    (settings,) = (one["data"] for one in production()["ConfigMap"] if one["metadata"]["name"] == "ringback")
+    assert settings["RINGBACK_PROFILE"] == "production"
+    assert settings["RINGBACK_KAFKA__SECURITY_PROTOCOL"] in {"SSL", "SASL_SSL"}
+    assert settings["RINGBACK_INSTALLATION_ID"] == "change-me"
+    images = {one["image"] for pod in pods(render(OVERLAYS / "production")) for one in pod["containers"]}
+    assert all(re.fullmatch(r"[^@]+@sha256:[0-9a-f]{64}", image) for image in images)
+
+
+def test_every_service_outlives_a_node_in_production() -> None:
+    """Two at least, in several zones and on several nodes, one away at a time, before others when room is short."""
+    budgets = {
+        one["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]
+        for one in production()["PodDisruptionBudget"]
+    }
+    for made in production()["Deployment"]:
+        pod = made["spec"]["template"]["spec"]
+        component = made["metadata"]["labels"]["app.kubernetes.io/component"]
+        assert made["spec"]["replicas"] >= 2, component
+        assert component in budgets
+        assert pod["priorityClassName"] == "ringback"
+        spread = {one["topologyKey"]: one["labelSelector"]["matchLabels"] for one in pod["topologySpreadConstraints"]}
+        assert spread.keys() == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+        assert all(labels == made["spec"]["selector"]["matchLabels"] for labels in spread.values())
+
+
+KAFKA, STORE, GRAPH = ("kafka", 9093), ("postgres", 5432), ("0.0.0.0/0", 443)
+FLOWS = {
+    "webhook": {KAFKA},
+    "keeper": {KAFKA, GRAPH},
+    "enricher": {KAFKA, GRAPH},
+    "store": {KAFKA, STORE},
+    "migrate": {STORE},
+    "topics": {KAFKA},
+}
+"""What each process may open connections to, besides the cluster's names."""
+
+
+def test_the_network_policies_are_the_flows_and_nothing_else() -> None:
+    """All is denied first; no rule without a peer or without a port; private ranges are no part of the internet."""
+    policies = {one["metadata"]["name"].removeprefix("ringback-"): one["spec"] for one in production()["NetworkPolicy"]}
+    assert policies.pop("default-deny") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert policies.keys() == {*FLOWS, "names", "metrics"}
+    assert {name: _egress(policies[name]) for name in FLOWS} == FLOWS
+    assert {name for name, policy in policies.items() if "ingress" in policy} == {"webhook", "metrics"}
+    for name in FLOWS:
+        assert policies[name]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == name
+    (internet,) = (rule["to"][0]["ipBlock"] for rule in policies["keeper"]["egress"] if "ipBlock" in rule["to"][0])
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(internet["except"])
+
+
+def _egress(policy: dict[str, Any]) -> set[tuple[str, int]]:
+    """Peer and port of each rule, which has exactly one of both."""
+    found: set[tuple[str, int]] = set()
+    for rule in policy["egress"]:
+        (peer,), (port,) = rule["to"], rule["ports"]
+        name = (
+            peer["ipBlock"]["cidr"]
+            if "ipBlock" in peer
+            else peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        )
+        found.add((name, port["port"]))
+    return found
+
+
+def test_the_ingress_routes_what_graph_posts_to_and_nothing_else() -> None:
+    """Neither the admin port nor a path beside the two."""
+    (ingress,) = production()["Ingress"]
+    (rule,) = ingress["spec"]["rules"]
+    assert {path["path"] for path in rule["http"]["paths"]} == {"/graph/notifications", "/graph/lifecycle"}
+    assert {path["pathType"] for path in rule["http"]["paths"]} == {"Exact"}
+    assert {path["backend"]["service"]["name"] for path in rule["http"]["paths"]} == {"ringback-webhook"}
+    assert ingress["spec"]["tls"][0]["hosts"] == [rule["host"]]
+
+
+def test_the_cluster_s_rules_are_those_of_the_compose_file() -> None:
+    """One truth in two places."""
+    (rule,) = production()["PrometheusRule"]
+    assert rule["spec"] == yaml.safe_load((DEPLOY / "monitoring" / "rules.yml").read_text())
+
+
+def test_jobs_are_replaced_by_whoever_applies_a_release() -> None:
+    """A Job's template cannot change; Argo CD and Flux are told to make it anew."""
+    for made in production()["Job"]:
+        said = made["metadata"]["annotations"]
+        assert said["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"
+        assert said["kustomize.toolkit.fluxcd.io/force"] == "enabled"

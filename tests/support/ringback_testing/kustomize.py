@@ -12,8 +12,8 @@ import yaml
 from ringback_testing.json_values import is_list, is_object
 
 Object = dict[str, Any]
-KNOWN = {"apiVersion", "kind", "namespace", "resources", "images", "patches"}
-_CLUSTER_WIDE = {"Namespace"}
+KNOWN = {"apiVersion", "kind", "namespace", "resources", "components", "images", "patches"}
+_CLUSTER_WIDE = {"Namespace", "PriorityClass"}
 _MERGE_KEYS = ("name", "mountPath", "containerPort")
 
 
@@ -24,6 +24,8 @@ def render(folder: Path) -> list[Object]:
     if unknown:
         raise ValueError(f"{folder.name} uses {sorted(unknown)}, which the subset does not render")
     objects = [made for name in spec.get("resources", ()) for made in _resource(folder / name)]
+    for name in spec.get("components", ()):
+        objects += render(folder / name)
     for patch in spec.get("patches", ()):
         _patch(objects, folder, patch)
     for image in spec.get("images", ()):
@@ -68,14 +70,15 @@ def _image(objects: list[Object], image: Object) -> None:
     for pod in pods(objects):
         for container in pod["containers"]:
             if container["image"].partition(":")[0] == image["name"]:
-                container["image"] = f"{image.get('newName', image['name'])}:{image['newTag']}"
+                version = f"@{image['digest']}" if "digest" in image else f":{image['newTag']}"
+                container["image"] = image.get("newName", image["name"]) + version
 
 
 def _namespace(objects: list[Object], namespace: str) -> None:
     for made in objects:
-        if made["kind"] in _CLUSTER_WIDE:
+        if made["kind"] == "Namespace":
             made["metadata"]["name"] = namespace
-        else:
+        elif made["kind"] not in _CLUSTER_WIDE:
             made["metadata"]["namespace"] = namespace
 
 
