@@ -18,7 +18,7 @@ from ringback_enricher.core.derive.rules import CQD_2026_1, RULES_NUMBER
 from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
 from ringback_events.project import project
-from ringback_events.tokens import TokenKeys, TokenPolicy, Tokens
+from ringback_events.tokens import Pseudonymizer, TokenKeys, TokenPolicy
 
 TENANT = "0f6dd8a1-4b7c-4d36-9f10-2b1f8c1f3a77"
 DIALOGUES = (("main-audio", "opus"), ("main-video", "h264"), ("applicationsharing-video", "h264"))
@@ -163,7 +163,7 @@ def record(seed: int, people: int = 5) -> dict[str, Any]:
 
 TABLES = RuleSet(CQD_2026_1, SiteMap([("10.1.0.0/16", "Berlin"), ("10.2.0.0/16", "Paris")]), RULES_NUMBER)
 CONTEXT = RecordContext(TENANT, "5f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "2026-11-02T10:00:00Z", "2026-11-02T10:00:01Z")
-TOKENS = Tokens(
+TOKENS = Pseudonymizer(
     TokenKeys.model_validate({"active": "b1", "keys": {"b1": {"key": "A" * 64}}}),
     TokenPolicy.MONTHLY,
 ).for_parties_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ringback_events.partition import murmur2, partition_for
-from ringback_events.tokens import TokenKeys, TokenKind, TokenPolicy, Tokens, canonical_value
+from ringback_events.tokens import Pseudonymizer, TokenKeys, TokenKind, TokenPolicy, canonical_value
 from ringback_events.topics import topic
 
 pytestmark = pytest.mark.contract
@@ -53,7 +53,7 @@ def test_librdkafka_agrees(librdkafka: Callable[[bytes, int], int]) -> None:
 def test_golden_tokens(vector: dict[str, Any]) -> None:
     """Made with OpenSSL from the rule: the same in every language, for ever."""
     masters = {kid: {"key": key} for kid, key in TOKENS["masters"].items()}
-    tokens = Tokens(TokenKeys.model_validate({"active": "k1", "keys": masters}), TokenPolicy(vector["policy"]))
+    tokens = Pseudonymizer(TokenKeys.model_validate({"active": "k1", "keys": masters}), TokenPolicy(vector["policy"]))
     kind = TokenKind(vector["kind"])
     assert canonical_value(kind, vector["value"]) == vector["canonical"]
     made = tokens.token(vector["tenant"], kind, vector["value"], start=vector["start"], kid=vector["kid"])

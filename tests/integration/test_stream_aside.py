@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from ringback_common.metrics import catalogue
-from ringback_common.outcomes import Accounting, Emit, Headers, Message, Outcome, Reason, Received, Reject
+from ringback_common.outcomes import Accounting, Emit, Message, MessageHeaders, Outcome, Reason, Received, Reject
 from ringback_common.settings import ProcessSettings
 from ringback_events.partition import partition_for
 from ringback_events.topics import (
@@ -99,8 +99,10 @@ class Rig:
 
     def _later(self, received: Received, read: bytes | None) -> Outcome:
         """Half a second later; the read it stands for stays."""
-        kept: Headers = tuple((name, value) for name, value in received.headers if name == "ringback_read" and value)
-        named: Headers = kept if read is None else (("ringback_read", read),)
+        kept: MessageHeaders = tuple(
+            (name, value) for name, value in received.headers if name == "ringback_read" and value
+        )
+        named: MessageHeaders = kept if read is None else (("ringback_read", read),)
         due = str(int(time.time() * 1000) + 500).encode()
         message = Message(FETCH_RETRY_10S.name, received.key or b"", received.value, (*named, ("ringback_due", due)))
         return Emit(((message,),), Accounting.DEFERRED, Reason.SLOW)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from ringback_common.backoff import Backoff
 from ringback_common.errors import ConfigError, Throttled, Transient
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -33,7 +33,7 @@ class Story:
     def __init__(self, *failures: Exception) -> None:
         self.failures = iter(failures)
         self.tried_at: list[float] = []
-        self.reports: list[Failed] = []
+        self.reports: list[FailedAttempt] = []
 
     async def attempt(self) -> str:
         """Fail, or work."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from ringback_events.tokens import TokenKeys, TokenKind, TokenPolicy, Tokens, canonical_value
+from ringback_events.tokens import Pseudonymizer, TokenKeys, TokenKind, TokenPolicy, canonical_value
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 SECRET = base64.b64encode(b"s" * 32).decode()
@@ -17,8 +17,8 @@ KEYS = TokenKeys.model_validate(
         },
     }
 )
-STABLE = Tokens(KEYS, TokenPolicy.STABLE)
-MONTHLY = Tokens(KEYS, TokenPolicy.MONTHLY)
+STABLE = Pseudonymizer(KEYS, TokenPolicy.STABLE)
+MONTHLY = Pseudonymizer(KEYS, TokenPolicy.MONTHLY)
 USER = "821809f5-0000-0000-0000-3b5136c0e777"
 
 
@@ -48,7 +48,7 @@ def test_domains_are_separate() -> None:
 def test_policies() -> None:
     """None gives no token, monthly none without a start, stable ignores the start."""
     start = "2026-11-02T09:00:00Z"
-    assert Tokens(KEYS, TokenPolicy.NONE).token(TENANT, TokenKind.USER, USER, start=start) is None
+    assert Pseudonymizer(KEYS, TokenPolicy.NONE).token(TENANT, TokenKind.USER, USER, start=start) is None
     assert MONTHLY.token(TENANT, TokenKind.USER, USER) is None
     assert STABLE.token(TENANT, TokenKind.USER, USER, start=start) == STABLE.token(TENANT, TokenKind.USER, USER)
 
@@ -90,7 +90,7 @@ def test_rotation_overlaps() -> None:
 
 def test_derived_keys_are_bounded() -> None:
     """A stream of made-up tenants must not fill the memory, and forgetting changes no token."""
-    tokens = Tokens(KEYS, TokenPolicy.STABLE)
+    tokens = Pseudonymizer(KEYS, TokenPolicy.STABLE)
     before = tokens.token(TENANT, TokenKind.USER, USER)
     for number in range(5000):
         tokens.token(f"tenant-{number}", TokenKind.USER, USER)

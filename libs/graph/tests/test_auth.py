@@ -7,12 +7,12 @@ import pytest
 from ringback_common.errors import Throttled, Transient
 from ringback_common.scopes import Scope
 from ringback_graph.answers import AuthFailed
-from ringback_graph.auth import Granted, Tokens
+from ringback_graph.auth import Granted, TokenCache
 from ringback_graph.tenants import Tenant
 from ringback_testing.scripted_graph import ScriptedGraph
 
 
-async def landed(tokens: Tokens, tenant: Tenant) -> None:
+async def landed(tokens: TokenCache, tenant: Tenant) -> None:
     """Wait until no token request of the tenant is in flight."""
     flight = tokens._entries[tenant.tenant_id].flight
     if flight is not None:
@@ -21,7 +21,7 @@ async def landed(tokens: Tokens, tenant: Tenant) -> None:
 
 async def test_many_who_ask_at_once_cause_one_request(graph: ScriptedGraph, tenant: Tenant) -> None:
     """One flight per tenant, and the token is kept."""
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     assert set(await asyncio.gather(*(tokens.get(tenant) for _ in range(50)))) == {"token-1"}
     assert await tokens.get(tenant) == "token-1"
     assert graph.tokens.given == 1
@@ -31,7 +31,7 @@ async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(
     graph: ScriptedGraph, tenant: Tenant
 ) -> None:
     """Nobody waits for a refresh; the new token is there for the next."""
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     await tokens.get(tenant)
     graph.clock.seconds += 3600 - 301
     assert await tokens.get(tenant) == "token-1"
@@ -44,7 +44,7 @@ async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(
 
 async def test_a_token_is_not_used_in_its_last_seconds(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Where no refresh succeeded it serves until 30 s before its end: a request that begins later may come too late."""
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     await tokens.get(tenant)
     graph.tokens.refusal = AuthFailed("invalid_client")
     graph.clock.seconds += 3600 - 31
@@ -59,7 +59,7 @@ async def test_a_token_with_little_life_left_serves_and_is_asked_for_no_more_tha
 ) -> None:
     """A cached token of 20 s serves 18 of them; half-way a refresh is tried once, not at every request."""
     graph.tokens.seconds = 20.0
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     served: list[object] = []
     for _ in range(18):
         served.append(await tokens.get(tenant))
@@ -70,7 +70,7 @@ async def test_a_token_with_little_life_left_serves_and_is_asked_for_no_more_tha
 
 async def test_a_failed_refresh_leaves_the_old_token_until_its_end(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Attempts are paced; when the token has ended the failure is told."""
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     await tokens.get(tenant)
     graph.clock.seconds += 3400
     graph.tokens.refusal = AuthFailed("invalid_client:7000222")
@@ -90,7 +90,7 @@ async def test_failures_are_paced_and_a_corrected_secret_works(graph: ScriptedGr
             asked.append(graph.clock.seconds)
             return AuthFailed("invalid_client") if len(asked) < 3 else Granted("good", 3600)
 
-    tokens = Tokens(Refusing(), graph.clock)
+    tokens = TokenCache(Refusing(), graph.clock)
     start, answers = graph.clock.seconds, list[object]()
     for _ in range(40):
         answers.append(await tokens.get(tenant))
@@ -102,7 +102,7 @@ async def test_failures_are_paced_and_a_corrected_secret_works(graph: ScriptedGr
 async def test_an_unreachable_authority_is_transient_and_paced(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Connection errors raise, and are not repeated at once."""
     graph.tokens.refusal = Transient("away")
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     for _ in range(3):
         with pytest.raises(Transient):
             await tokens.get(tenant)
@@ -124,7 +124,7 @@ async def test_the_authority_s_retry_after_is_waited_out(graph: ScriptedGraph, t
                 raise Throttled(Scope.tenant("t"), (40.0, 1.0)[len(asked) - 1])
             return Granted("good", 3600)
 
-    tokens, start = Tokens(Busy(), graph.clock), graph.clock.seconds
+    tokens, start = TokenCache(Busy(), graph.clock), graph.clock.seconds
     left, scopes = dict[float, float](), set[Scope]()
     while len(asked) < 3:
         try:
@@ -140,7 +140,7 @@ async def test_the_authority_s_retry_after_is_waited_out(graph: ScriptedGraph, t
 
 async def test_a_token_serves_while_the_authority_asks_to_wait(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A refresh ahead of time that is throttled costs nobody anything."""
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     await tokens.get(tenant)
     graph.clock.seconds += 3400
     graph.tokens.refusal = Throttled(Scope.tenant("t"), 100.0)
@@ -156,7 +156,7 @@ async def test_a_token_serves_while_the_authority_asks_to_wait(graph: ScriptedGr
 
 async def test_a_rejected_token_is_replaced_once_for_all(graph: ScriptedGraph, tenant: Tenant) -> None:
     """Fifty requests answered 401 with one token cause one new token; a second rejection at once causes none."""
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     old = await tokens.get(tenant)
     assert isinstance(old, str)
     assert set(await asyncio.gather(*(tokens.replace(tenant, old) for _ in range(50)))) == {"token-2"}
@@ -176,7 +176,7 @@ async def test_a_waiter_that_is_cancelled_leaves_the_flight_to_the_others(graph:
             gate.wait(10)
             return Granted("late", 3600)
 
-    tokens = Tokens(Slow(), graph.clock)
+    tokens = TokenCache(Slow(), graph.clock)
     first, second = (asyncio.create_task(tokens.get(tenant)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -188,7 +188,7 @@ async def test_a_waiter_that_is_cancelled_leaves_the_flight_to_the_others(graph:
 
 async def test_a_changed_tenant_gets_a_token_of_its_own(graph: ScriptedGraph, tenant: Tenant) -> None:
     """A new client id or credential in the tenants file does not go on with the old token."""
-    tokens = Tokens(graph.tokens, graph.clock)
+    tokens = TokenCache(graph.tokens, graph.clock)
     assert await tokens.get(tenant) == "token-1"
     assert await tokens.get(tenant.model_copy()) == "token-1"
     assert await tokens.get(tenant.model_copy(update={"client_id": "other"})) == "token-2"

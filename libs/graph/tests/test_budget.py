@@ -15,11 +15,11 @@ from ringback_graph.availability import (
     FairQueue,
     Priority,
     Quota,
+    QuotaRequest,
     RateLimiter,
     Role,
     Shares,
     ThrottleScopeInference,
-    Ticket,
 )
 
 LIVE, BULK = Priority.LIVE, Priority.BULK
@@ -31,14 +31,14 @@ def ticket(
     priority: Priority = LIVE,
     limit: int = 1500,
     narrow: Scope | None = None,
-) -> Ticket:
+) -> QuotaRequest:
     """A wish to send one request."""
-    return Ticket(tenant, limit, priority, Scope.record(tenant, call) if call else narrow)
+    return QuotaRequest(tenant, limit, priority, Scope.record(tenant, call) if call else narrow)
 
 
-def run_until(queue: FairQueue, now: float, end: float) -> list[tuple[float, Ticket]]:
+def run_until(queue: FairQueue, now: float, end: float) -> list[tuple[float, QuotaRequest]]:
     """Grant whatever may go, hopping from one possible moment to the next."""
-    sent: list[tuple[float, Ticket]] = []
+    sent: list[tuple[float, QuotaRequest]] = []
     while now <= end:
         granted, pause = queue.grant(now)
         sent.extend((now, each) for each in granted)
@@ -203,7 +203,7 @@ def test_buckets_of_old_records_are_forgotten() -> None:
 def test_every_ticket_is_granted_once_or_withdrawn(wishes: list[tuple[str, str, bool, bool]]) -> None:
     """Whatever is asked and withdrawn, each remaining ticket is granted exactly once and no line stays behind."""
     queue = FairQueue(Shares(1.0), 0.0)
-    kept: list[Ticket] = []
+    kept: list[QuotaRequest] = []
     for tenant, call, bulk, withdraw in wishes:
         each = ticket(tenant, call, BULK if bulk else LIVE)
         queue.enqueue(each)
@@ -272,7 +272,7 @@ async def test_a_newcomer_neither_delays_nor_is_delayed_by_those_who_wait() -> N
     """Whoever may go first wakes the line, in whatever order they came."""
     budget, done, clock = RateLimiter(Role.FETCHER, 1.0, SystemClock()), dict[str, float](), SystemClock()
 
-    async def pass_as(name: str, one: Ticket) -> None:
+    async def pass_as(name: str, one: QuotaRequest) -> None:
         await budget.acquire(one)
         done[name] = clock.monotonic() - began
 

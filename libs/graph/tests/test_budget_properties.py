@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common.errors import Throttled
 from ringback_common.scopes import APP, Scope, ScopeKind
-from ringback_graph.availability import FairQueue, Priority, RateLimiter, Role, Shares, Ticket
+from ringback_graph.availability import FairQueue, Priority, QuotaRequest, RateLimiter, Role, Shares
 from ringback_testing.properties import examples
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
 
@@ -41,12 +41,12 @@ accidents = st.tuples(
 )
 
 
-def ticket(tenant: str, kind: str, priority: Priority, limit: int = 100) -> Ticket:
+def ticket(tenant: str, kind: str, priority: Priority, limit: int = 100) -> QuotaRequest:
     """A wish to send one request of a kind."""
     word, _, call = kind.partition(":")
     if word in {"list", "log"}:
-        return Ticket(tenant, limit, priority, Scope(ScopeKind(word), tenant))
-    return Ticket(tenant, limit, priority, Scope.record(tenant, call or f"fresh{next(_calls)}"))
+        return QuotaRequest(tenant, limit, priority, Scope(ScopeKind(word), tenant))
+    return QuotaRequest(tenant, limit, priority, Scope.record(tenant, call or f"fresh{next(_calls)}"))
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Sent:
     at: dict[Scope, list[float]] = field(default_factory=dict[Scope, list[float]])
     frozen: list[tuple[int, Scope, float, float]] = field(default_factory=list[tuple[int, Scope, float, float]])
 
-    def note(self, process: int, one: Ticket, now: float) -> None:
+    def note(self, process: int, one: QuotaRequest, now: float) -> None:
         """A request leaves now; nothing may leave a held scope, except at the moment it is held."""
         assert one.narrow is not None
         scopes = (APP, Scope.tenant(one.tenant_id), one.narrow)
@@ -87,18 +87,18 @@ class Processes:
     def _fresh(self, number: int) -> RateLimiter:
         return RateLimiter(ROLES[number], self._shares[number], self._clock)
 
-    def ask(self, number: int, one: Ticket) -> None:
+    def ask(self, number: int, one: QuotaRequest) -> None:
         """A task wants to send a request."""
         self._waiting[number].append(self._loop.create_task(self._send(number, self._budgets[number], one)))
 
-    async def _send(self, number: int, budget: RateLimiter, one: Ticket) -> None:
+    async def _send(self, number: int, budget: RateLimiter, one: QuotaRequest) -> None:
         try:
             await budget.acquire(one)
         except Throttled:
             return
         self._sent.note(number, one, self._loop.time())
 
-    def befall(self, accident: str, number: int, one: Ticket, seconds: float) -> None:
+    def befall(self, accident: str, number: int, one: QuotaRequest, seconds: float) -> None:
         """Something happens to a process."""
         now = self._loop.time()
         if accident == "throttled":
@@ -165,7 +165,7 @@ def test_processes_that_never_run_out_of_work_stay_below_the_tenant_s_limit_toge
 ) -> None:
     """Fetcher and keeper, each with more than it may send, buckets being forgotten all the while."""
     sent = Sent(LIMITS | {ScopeKind.TENANT: (limit, 20.0), ScopeKind.APP: (15_000, 20.0)})
-    moments: list[tuple[float, Ticket]] = []
+    moments: list[tuple[float, QuotaRequest]] = []
     for role, kind, now in ((Role.FETCHER, call, 0.0), (Role.KEEPER, "fresh", late)):
         queue, pause = FairQueue(Shares(role.value), now - 100), 0.0  # idle until then: bursts are saved up
         for _ in range(round(3 * limit * role.value)):
@@ -204,7 +204,7 @@ def test_bulk_never_holds_live_back(arrivals: list[tuple[float, str, Priority, i
     """While a tenant's live requests wait, nine of them leave before each of its bulk requests, whoever else waits."""
     now, queue, lines = 0.0, FairQueue(Shares(1.0, app=app), 0.0), {tenant: Line() for tenant in "abc"}
 
-    def note(granted: list[Ticket]) -> None:
+    def note(granted: list[QuotaRequest]) -> None:
         for one in granted:
             line = lines[one.tenant_id]
             if one.priority is Priority.LIVE:
@@ -243,7 +243,7 @@ def test_a_frozen_scope_lets_none_out_however_freezes_overlap(
     held: list[tuple[float, float, Scope]], order: random.Random
 ) -> None:
     """Several scopes, in any order and overlapping: none lets anything out before its longest freeze is over."""
-    queue, sent = FairQueue(Shares(1.0), -1000.0), list[tuple[float, Ticket]]()
+    queue, sent = FairQueue(Shares(1.0), -1000.0), list[tuple[float, QuotaRequest]]()
     record = ticket("a", "record:x", Priority.LIVE)
     wishes = [ticket("a", "record:x", Priority.LIVE) for _ in range(20)]
     wishes += [ticket("b", "fresh", Priority.BULK) for _ in range(20)]

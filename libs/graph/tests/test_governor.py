@@ -13,10 +13,10 @@ from ringback_graph.availability import (
     NotBefore,
     PauseReason,
     Priority,
+    QuotaRequest,
     RateLimiter,
     Role,
     Signal,
-    Ticket,
 )
 from ringback_graph.availability.state import FORBIDDEN_IN_A_ROW, PROBE_SECONDS, SILENT_CALLS
 
@@ -58,9 +58,9 @@ def rig(graph: Any) -> Rig:
     return Rig(governor, registry, operator, graph.clock)
 
 
-def ticket(tenant: str = "t") -> Ticket:
+def ticket(tenant: str = "t") -> QuotaRequest:
     """A wish to send one request."""
-    return Ticket(tenant, 1500, Priority.LIVE)
+    return QuotaRequest(tenant, 1500, Priority.LIVE)
 
 
 def forbid(governor: Governor, calls: int = FORBIDDEN_IN_A_ROW) -> None:

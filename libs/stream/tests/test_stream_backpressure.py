@@ -13,7 +13,7 @@ from ringback_stream.consume.assignment import Assignment
 from ringback_stream.consume.backpressure import BackpressureGate
 from ringback_stream.consume.offsets import OffsetTracker, Ticket
 from ringback_stream.consume.partitions import Partition
-from ringback_stream.consume.records import Record
+from ringback_stream.consume.records import KafkaRecord
 from ringback_stream.flows import KeyedFlow, Lane
 from ringback_testing.kafka_in_memory import Entry
 
@@ -65,7 +65,7 @@ def gate() -> tuple[BackpressureGate, Parts]:
 
 def take(made: BackpressureGate, parts: Parts, *offsets: int) -> None:
     """A poll brings these offsets, each of a tenant of its own."""
-    records: list[tuple[str, Record]] = [
+    records: list[tuple[str, KafkaRecord]] = [
         (FETCH.name, Entry(FETCH.name, 0, offset, 0, f"t{offset}|1".encode(), b"")) for offset in offsets
     ]
     made.take(parts, records)

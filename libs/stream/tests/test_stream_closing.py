@@ -42,8 +42,12 @@ class _Reader:
         """Disconnect."""
         self.stopped = True
 
-    async def seek_to_beginning(self, *_: TopicPartition) -> None:
+    async def beginning_offsets(self, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
         """There is nothing else."""
+        return dict.fromkeys(partitions, 0)
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """It is there already."""
 
     async def end_offsets(self, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Empty."""

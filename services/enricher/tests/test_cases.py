@@ -20,14 +20,14 @@ from ringback_enricher.core.derive.rules import CQD_2026_1
 from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
 from ringback_events.record import CallRecord
-from ringback_events.tokens import TokenKeys, TokenPolicy, Tokens
+from ringback_events.tokens import Pseudonymizer, TokenKeys, TokenPolicy
 from ringback_graph.client import json_object
 from ringback_graph.exchange import Reply
 
 TENANT = "11112222-3333-4444-8555-666677778888"
 TABLES = RuleSet(CQD_2026_1, SiteMap(), revision=1)
 KEYS = TokenKeys.model_validate({"active": "k1", "keys": {"k1": {"key": base64.b64encode(bytes(32)).decode()}}})
-TOKENS = Tokens(KEYS, TokenPolicy.MONTHLY)
+TOKENS = Pseudonymizer(KEYS, TokenPolicy.MONTHLY)
 CASES = {
     path.stem: orjson.loads(path.read_bytes()) for path in sorted((Path(__file__).parent / "cases").glob("*.json"))
 }

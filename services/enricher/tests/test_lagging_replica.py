@@ -8,8 +8,8 @@ import httpx
 import pytest
 from ringback_common.outcomes import Accounting, Reason, Reject
 from ringback_enricher.adapters.graph import FetchFailure, GraphRecords
-from ringback_graph.auth import Granted, Tokens
-from ringback_graph.availability import Governor, RateLimiter, Role, Ticket
+from ringback_graph.auth import Granted, TokenCache
+from ringback_graph.availability import Governor, QuotaRequest, RateLimiter, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import RecordReader
 from ringback_graph.tenants import Tenant
@@ -43,7 +43,7 @@ class Authority:
 class Unlimited(RateLimiter):
     """The real limiter, but nothing waits."""
 
-    async def acquire(self, ticket: Ticket) -> None:
+    async def acquire(self, ticket: QuotaRequest) -> None:
         """Pass."""
 
 
@@ -65,7 +65,7 @@ class Replicas(httpx.AsyncBaseTransport):
         """Read the record from here."""
         clock = StoppedClock()
         governor = Governor(Unlimited(Role.FETCHER, 1.0, clock))
-        client = GraphClient(self, Tokens(Authority(), clock), governor)
+        client = GraphClient(self, TokenCache(Authority(), clock), governor)
         tenant = Tenant.model_construct(tenant_id=TENANT, graph_url="https://graph.example", budget=None)
         answer = await GraphRecords(RecordReader(client)).read(tenant, CALL, bulk=False)
         assert isinstance(answer, FetchFailure)

@@ -14,7 +14,7 @@ from ringback_enricher.core.derive.record import RecordContext, RuleSet, derive
 from ringback_enricher.core.derive.rules import CQD_2026_1
 from ringback_enricher.core.derive.sites import SiteMap
 from ringback_enricher.core.publishing import publication
-from ringback_events.tokens import MasterKey, TokenKeys, TokenPolicy, Tokens
+from ringback_events.tokens import MasterKey, Pseudonymizer, TokenKeys, TokenPolicy
 from ringback_events.topics import RECORDS
 from ringback_testing.graph_payloads import Json, records, spots
 from ringback_testing.graph_records import CALL, TENANT
@@ -107,7 +107,7 @@ def texts(message: Message) -> Iterator[str]:
 def opened(graph: Json, policy: TokenPolicy) -> tuple[Json, list[Message]]:
     """The restricted record and every message of the open tier."""
     stages = publication(
-        derive(graph, CONTEXT, TABLES), Tokens(KEYS, policy).for_parties_of, replay=False, canary=False
+        derive(graph, CONTEXT, TABLES), Pseudonymizer(KEYS, policy).for_parties_of, replay=False, canary=False
     )
     assert not isinstance(stages, Reject)
     messages = [message for stage in stages for message in stage]

@@ -9,7 +9,7 @@ from ringback_common.outcomes import Received
 from ringback_sink.store.handlers import chunks
 from ringback_sink.store.port import Refusal, Stored
 from ringback_sink.store.postgres.bisect import bisected
-from ringback_sink.store.postgres.failures import MissingPartition, Refused, StoreBug, translated
+from ringback_sink.store.postgres.failures import MissingPartition, RowRefused, StoreBug, translated
 from ringback_sink.store.postgres.sqlstate import Meaning, meaning
 
 
@@ -61,7 +61,7 @@ def test_sqlstate_decides(sqlstate: str | None, constraint: str | None, expected
         (asyncpg.InterfaceError("cannot perform operation: another operation is in progress"), Transient),
         (asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"), Transient),
         (asyncpg.CheckViolationError("no partition of relation"), MissingPartition),
-        (asyncpg.InvalidTextRepresentationError("invalid input: Zoë Müller"), Refused),
+        (asyncpg.InvalidTextRepresentationError("invalid input: Zoë Müller"), RowRefused),
         (asyncpg.InvalidPasswordError("password of secret"), ConfigError),
         (asyncpg.UndefinedTableError("no table"), StoreBug),
     ],
@@ -97,7 +97,7 @@ async def test_every_refused_item_stands_alone(good: list[bool]) -> None:
         nonlocal transactions
         transactions += 1
         if not all(good[item] for item in items):
-            raise Refused("22008", "call")
+            raise RowRefused("22008", "call")
         written.extend(items)
         return [Stored.ADDED] * len(items)
 

@@ -19,7 +19,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 from ringback_common.errors import Transient
-from ringback_common.outcomes import Headers, Message
+from ringback_common.outcomes import Message, MessageHeaders
 
 __all__ = ["Answer", "Entry", "GroupInMemory", "LogInMemory", "ProducerInMemory"]
 
@@ -79,7 +79,13 @@ class LogInMemory:
     ends: Counter[TopicPartition] = field(default_factory=Counter[TopicPartition])
 
     def append(
-        self, place: TopicPartition, key: bytes, headers: Headers, stamp: int, gap: int, value: bytes | None = b"{}"
+        self,
+        place: TopicPartition,
+        key: bytes,
+        headers: MessageHeaders,
+        stamp: int,
+        gap: int,
+        value: bytes | None = b"{}",
     ) -> Entry:
         """Add a record; `gap` offsets before it are missing, as after compaction."""
         offset = self.ends[place] + gap

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import orjson
 from ringback_graph.answers import AuthFailed
-from ringback_graph.auth import Granted, Tokens
-from ringback_graph.availability import Governor, RateLimiter, Role, ThrottleRegistry, Ticket
+from ringback_graph.auth import Granted, TokenCache
+from ringback_graph.availability import Governor, QuotaRequest, RateLimiter, Role, ThrottleRegistry
 from ringback_graph.client import GraphClient
 from ringback_graph.exchange import Reply
 from ringback_graph.tenants import Tenant
@@ -66,7 +66,7 @@ class NumberedTokens:
 class Unlimited(RateLimiter):
     """The real limiter, but no request waits."""
 
-    async def acquire(self, ticket: Ticket) -> None:
+    async def acquire(self, ticket: QuotaRequest) -> None:
         """Let the request pass."""
 
 
@@ -102,7 +102,7 @@ class ScriptedGraph(httpx.AsyncBaseTransport):
     ) -> GraphClient:
         """A client whose Graph this is, or with a transport, a limiter or a registry of its own."""
         governor = Governor(limiter or Unlimited(Role.FETCHER, 1.0, self.clock), registry)
-        return GraphClient(transport or self, Tokens(self.tokens, self.clock), governor)
+        return GraphClient(transport or self, TokenCache(self.tokens, self.clock), governor)
 
 
 def json_headers(**headers: str) -> Mapping[str, str]:

@@ -7,9 +7,9 @@ produces, a dead letter or nothing, and only then lets the offset be committed.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Accounting", "Drop", "Emit", "Headers", "Message", "Outcome", "Reason", "Received", "Reject"]
+__all__ = ["Accounting", "Drop", "Emit", "Message", "MessageHeaders", "Outcome", "Reason", "Received", "Reject"]
 
-Headers = tuple[tuple[str, bytes], ...]
+MessageHeaders = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Message:
     topic: str
     key: bytes
     value: bytes | None
-    headers: Headers = ()
+    headers: MessageHeaders = ()
 
 
 class Accounting(StrEnum):
@@ -95,7 +95,7 @@ class Reject:
     reason: Reason
     error_class: str = ""
     """Name of an exception class or a field path; never a message, which may quote data."""
-    facts: Headers = field(default=())
+    facts: MessageHeaders = field(default=())
     """Further headers of the dead letter, C0 and C1 only."""
 
 

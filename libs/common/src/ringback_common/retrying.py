@@ -11,12 +11,12 @@ from typing import NamedTuple, TypeVar
 from ringback_common.backoff import Backoff
 from ringback_common.errors import Throttled, Transient
 
-__all__ = ["Failed", "until_it_works"]
+__all__ = ["FailedAttempt", "until_it_works"]
 
 T = TypeVar("T")
 
 
-class Failed(NamedTuple):
+class FailedAttempt(NamedTuple):
     """A try that failed: why, how many have failed by now, and the seconds until the next."""
 
     failure: Exception
@@ -27,7 +27,7 @@ class Failed(NamedTuple):
 async def until_it_works(
     attempt: Callable[[], Awaitable[T]],
     backoff: Backoff,
-    report: Callable[[Failed], None],
+    report: Callable[[FailedAttempt], None],
     *,
     on: type[Exception] | tuple[type[Exception], ...] = Transient,
     report_every: float = 0.0,
@@ -53,5 +53,5 @@ async def until_it_works(
             wait = failure.retry_after if isinstance(failure, Throttled) else backoff.after(failures)
             if clock() - reported >= report_every:
                 reported = clock()
-                report(Failed(failure, failures, wait))
+                report(FailedAttempt(failure, failures, wait))
         await asyncio.sleep(wait)

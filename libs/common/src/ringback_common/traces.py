@@ -18,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from ringback_events.header_names import TRACEPARENT
 
 from ringback_common.otlp import traces_url
-from ringback_common.outcomes import Headers
+from ringback_common.outcomes import MessageHeaders
 
 __all__ = ["SpanKind", "configure", "inject", "parent_of", "span", "traceparent"]
 
@@ -114,12 +114,12 @@ def _passed_on(above: Context | None) -> Generator[Span]:
         detach(token)
 
 
-def inject() -> Headers:
+def inject() -> MessageHeaders:
     """The current span as Kafka headers; empty outside a span."""
     return traceparent(trace.get_current_span())
 
 
-def traceparent(span: Span) -> Headers:
+def traceparent(span: Span) -> MessageHeaders:
     """A span as the header of a record that it writes; empty if it is of no trace."""
     context = span.get_span_context()
     if not context.is_valid:

@@ -6,7 +6,7 @@ from sys import intern
 
 from ringback_events.open import OpenSession, SessionsCompleted
 from ringback_events.versions import newer
-from ringback_events.waiting import CallKey, WaitingSessions
+from ringback_events.waiting import WaitingKey, WaitingSessions
 
 __all__ = ["SessionAssembler", "SessionsOfVersion"]
 
@@ -67,7 +67,7 @@ class SessionAssembler:
         if remember < 1 or span < 0 or hold < 1:
             raise ValueError("remember and hold are at least 1, span at least 0")
         self._remember, self._span, self._hold = remember, span, hold
-        self._newest: OrderedDict[CallKey, _Newest] = OrderedDict()
+        self._newest: OrderedDict[WaitingKey, _Newest] = OrderedDict()
         self._waiting = WaitingSessions()
         self._given_up = self._short = 0
 
@@ -115,7 +115,7 @@ class SessionAssembler:
         first = self._waiting.first()
         return next_offset if first is None else first[0]
 
-    def _begin(self, call: CallKey, event: OpenSession | SessionsCompleted) -> _Newest:
+    def _begin(self, call: WaitingKey, event: OpenSession | SessionsCompleted) -> _Newest:
         self._waiting.pop(call)
         # The same few tenants over and over: one string each for all their calls.
         call = (intern(call[0]), call[1])
@@ -125,7 +125,7 @@ class SessionAssembler:
             self._give_up(self._newest.popitem(last=False)[0])
         return newest
 
-    def _finish(self, call: CallKey, newest: _Newest, marker: SessionsCompleted) -> SessionsOfVersion | None:
+    def _finish(self, call: WaitingKey, newest: _Newest, marker: SessionsCompleted) -> SessionsOfVersion | None:
         sessions = self._waiting.pop(call)
         if len(sessions) != marker.session_count:
             self._short += not newest.is_short
@@ -138,11 +138,11 @@ class SessionAssembler:
         while (first := self._waiting.first()) is not None and first[0] < offset - self._span:
             self._give_up(first[1])
 
-    def _keep_hold(self, added: CallKey) -> None:
+    def _keep_hold(self, added: WaitingKey) -> None:
         while self._waiting.count > self._hold and (other := self._waiting.oldest_but(added)) is not None:
             self._give_up(other)
 
-    def _give_up(self, call: CallKey) -> None:
+    def _give_up(self, call: WaitingKey) -> None:
         if call in self._waiting:
             self._waiting.pop(call)
             self._given_up += 1

@@ -12,10 +12,10 @@ from typing import Any
 
 __all__ = ["breaking_changes", "broken_releases"]
 
-Schema = Mapping[str, Any]
+SchemaDocument = Mapping[str, Any]
 
 
-def breaking_changes(old: Schema, new: Schema) -> list[str]:
+def breaking_changes(old: SchemaDocument, new: SchemaDocument) -> list[str]:
     """One sentence per change that breaks a reader or a publisher of the old schema, with the path of the member."""
     return list(_Comparison(old, new).shapes("$", old, new))
 
@@ -36,12 +36,12 @@ def broken_releases(released: Path, schemas: Path) -> list[str]:
 class _Comparison:
     """Walks both schemas in step; each pair of nodes is compared once, so a shape used in ten places speaks once."""
 
-    def __init__(self, old: Schema, new: Schema) -> None:
-        self._old_definitions: Schema = old.get("$defs", {})
-        self._new_definitions: Schema = new.get("$defs", {})
+    def __init__(self, old: SchemaDocument, new: SchemaDocument) -> None:
+        self._old_definitions: SchemaDocument = old.get("$defs", {})
+        self._new_definitions: SchemaDocument = new.get("$defs", {})
         self._compared: set[tuple[int, int]] = set()
 
-    def shapes(self, path: str, old: Schema, new: Schema) -> Iterator[str]:
+    def shapes(self, path: str, old: SchemaDocument, new: SchemaDocument) -> Iterator[str]:
         old_kinds = _kinds(old, self._old_definitions)
         new_kinds = _kinds(new, self._new_definitions)
         if old_kinds.keys() != new_kinds.keys():
@@ -52,7 +52,7 @@ class _Comparison:
                 self._compared.add(pair)
                 yield from self._insides(path, old_kinds[kind], new_kinds[kind])
 
-    def _insides(self, path: str, old: Schema, new: Schema) -> Iterator[str]:
+    def _insides(self, path: str, old: SchemaDocument, new: SchemaDocument) -> Iterator[str]:
         for keyword in ("format", "enum", "const", "pattern", "minimum", "maximum", "maxLength"):
             if old.get(keyword) != new.get(keyword):
                 yield f"{path}: {keyword} {old.get(keyword)!r} became {new.get(keyword)!r}"
@@ -61,9 +61,9 @@ class _Comparison:
             if isinstance(old.get(keyword), Mapping) and isinstance(new.get(keyword), Mapping):
                 yield from self.shapes(f"{path}[]", old[keyword], new[keyword])
 
-    def _members(self, path: str, old: Schema, new: Schema) -> Iterator[str]:
-        old_members: Schema = old.get("properties", {})
-        new_members: Schema = new.get("properties", {})
+    def _members(self, path: str, old: SchemaDocument, new: SchemaDocument) -> Iterator[str]:
+        old_members: SchemaDocument = old.get("properties", {})
+        new_members: SchemaDocument = new.get("properties", {})
         was_required, is_required = set(old.get("required", ())), set(new.get("required", ()))
         for name in sorted(old_members.keys() - new_members.keys()):
             yield f"{path}.{name}: removed"
@@ -76,7 +76,7 @@ class _Comparison:
             yield from self.shapes(f"{path}.{name}", old_members[name], new_members[name])
 
 
-def _kinds(node: Schema, definitions: Schema) -> dict[str, Schema]:
+def _kinds(node: SchemaDocument, definitions: SchemaDocument) -> dict[str, SchemaDocument]:
     """The types a value may have, each with the schema that describes it."""
     if "$ref" in node:
         return _kinds(definitions[node["$ref"].rpartition("/")[2]], definitions)
@@ -85,11 +85,11 @@ def _kinds(node: Schema, definitions: Schema) -> dict[str, Schema]:
     return {str(node.get("type", "anything")): node}
 
 
-def _marks(path: str, old: Schema, new: Schema) -> Iterator[str]:
+def _marks(path: str, old: SchemaDocument, new: SchemaDocument) -> Iterator[str]:
     for mark in ("x-unit", "x-privacy"):
         if old.get(mark) != new.get(mark):
             yield f"{path}: {mark} {old.get(mark)!r} became {new.get(mark)!r}"
 
 
-def _listed(kinds: Mapping[str, Schema]) -> str:
+def _listed(kinds: Mapping[str, SchemaDocument]) -> str:
     return "|".join(sorted(kinds))

@@ -11,11 +11,11 @@ from typing import Any, Union, get_args, get_origin
 from ringback_events.catalogue import EVENTS
 from ringback_events.fields import Event
 
-__all__ = ["GRAPH", "Place", "enumerations", "strings"]
+__all__ = ["GRAPH", "EnumPlace", "enumerations", "strings"]
 
-Members = tuple[str, ...]
+EnumMembers = tuple[str, ...]
 
-GRAPH: dict[str, Members] = {
+GRAPH: dict[str, EnumMembers] = {
     "callType": ("unknown", "groupCall", "peerToPeer", "unknownFutureValue"),
     "modality": ("audio", "video", "videoBasedScreenSharing", "data", "screenSharing", "unknownFutureValue"),
     "failureStage": ("unknown", "callSetup", "midcall", "unknownFutureValue"),
@@ -62,7 +62,7 @@ GRAPH: dict[str, Members] = {
 _PARTY_KINDS = ("user", "guest", "phone", "application", "service", "unknown")
 _RELATIONS = ("internal", "external", "unknown")
 _VERDICTS = ("good", "poor", "unclassified")
-_OF: dict[str, Members] = {
+_OF: dict[str, EnumMembers] = {
     "type": GRAPH["callType"],
     "callType": GRAPH["callType"],
     "modalities": GRAPH["modality"],
@@ -104,13 +104,13 @@ _OF: dict[str, Members] = {
 }
 """Members by the name of a field, or by its path's last two names where one name means two things."""
 
-Place = str
+EnumPlace = str
 """Where in a value a string is, such as `parties[].platforms[]`."""
 
 
-def enumerations(events: tuple[str, ...]) -> dict[Members, list[Place]]:
+def enumerations(events: tuple[str, ...]) -> dict[EnumMembers, list[EnumPlace]]:
     """The enumerations in the values of these events: members, and every place that has them."""
-    found: dict[Members, list[Place]] = {}
+    found: dict[EnumMembers, list[EnumPlace]] = {}
     for event in events:
         for place in strings(EVENTS[event]):
             members = _members(EVENTS[event].__name__, place)
@@ -119,7 +119,7 @@ def enumerations(events: tuple[str, ...]) -> dict[Members, list[Place]]:
     return found
 
 
-def strings(model: type[Event], before: str = "") -> Iterator[Place]:
+def strings(model: type[Event], before: str = "") -> Iterator[EnumPlace]:
     """Every place of a model's values that holds a string, C2 and C3 left out: what identifies people is no member."""
     for info in model.model_fields.values():
         extra = info.json_schema_extra
@@ -128,7 +128,7 @@ def strings(model: type[Event], before: str = "") -> Iterator[Place]:
         yield from _strings(info.annotation, f"{before}{info.alias}")
 
 
-def _strings(annotation: Any, place: Place) -> Iterator[Place]:
+def _strings(annotation: Any, place: EnumPlace) -> Iterator[EnumPlace]:
     origin = get_origin(annotation)
     if origin in (UnionType, Union):
         for each in get_args(annotation):
@@ -141,7 +141,7 @@ def _strings(annotation: Any, place: Place) -> Iterator[Place]:
         yield from strings(annotation, f"{place}.")
 
 
-def _members(model: str, place: Place) -> Members:
+def _members(model: str, place: EnumPlace) -> EnumMembers:
     *path, name = place.replace("[]", "").split(".")
     owner = path[-1] if path else model
     return _OF.get(f"{owner}.{name}", _OF.get(name, ()))

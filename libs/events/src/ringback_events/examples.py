@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ringback_events.project import project
-from ringback_events.tokens import TokenKeys, TokenPolicy, Tokens
+from ringback_events.tokens import Pseudonymizer, TokenKeys, TokenPolicy
 
 __all__ = ["projected_examples"]
 
@@ -24,10 +24,10 @@ def projected_examples(contracts: Path) -> Iterator[tuple[Path, str]]:
             yield examples / "session" / f"{case}-{session['ordinal']}.json", _text(session)
 
 
-def _tokens(contracts: Path) -> Tokens:
+def _tokens(contracts: Path) -> Pseudonymizer:
     masters = json.loads((contracts / "token-vectors.json").read_text("utf-8"))["masters"]
     keys = TokenKeys.model_validate({"active": "k1", "keys": {kid: {"key": key} for kid, key in masters.items()}})
-    return Tokens(keys, TokenPolicy.MONTHLY)
+    return Pseudonymizer(keys, TokenPolicy.MONTHLY)
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from ringback_events.keys import canonical_id
 from ringback_events.wire import CallRecordWire, PartyWire
 
-__all__ = ["MasterKey", "TokenKeys", "TokenKind", "TokenPolicy", "Tokens", "canonical_value"]
+__all__ = ["MasterKey", "Pseudonymizer", "TokenKeys", "TokenKind", "TokenPolicy", "canonical_value"]
 
 _LEAST_KEY_BYTES = 32
 _TOKEN_BYTES = 16
@@ -150,7 +150,7 @@ _CANONICAL: dict[TokenKind, Callable[[str], str | None]] = {
 }
 
 
-class Tokens:
+class Pseudonymizer:
     """Makes the tokens of one installation. Deterministic; keeps the tenants' derived keys in memory."""
 
     _MOST_TENANT_KEYS = 4096

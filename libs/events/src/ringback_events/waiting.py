@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from ringback_events.open import OpenSession
 
-__all__ = ["CallKey", "WaitingSessions"]
+__all__ = ["WaitingKey", "WaitingSessions"]
 
-CallKey = tuple[str, str]
+WaitingKey = tuple[str, str]
 """Tenant and call."""
 
 
@@ -29,15 +29,15 @@ class WaitingSessions:
     """
 
     def __init__(self) -> None:
-        self._versions: dict[CallKey, _Version] = {}
+        self._versions: dict[WaitingKey, _Version] = {}
         # Ascending. A client may go back in its partition, so what comes last is not always the highest.
-        self._first_offsets: list[tuple[int, CallKey]] = []
+        self._first_offsets: list[tuple[int, WaitingKey]] = []
         self.count = 0
 
-    def __contains__(self, call: CallKey) -> bool:
+    def __contains__(self, call: WaitingKey) -> bool:
         return call in self._versions
 
-    def add(self, call: CallKey, session: OpenSession, offset: int) -> None:
+    def add(self, call: WaitingKey, session: OpenSession, offset: int) -> None:
         """Keep a session with those of its call; a repeat changes nothing."""
         version = self._versions.get(call)
         if version is None:
@@ -47,7 +47,7 @@ class WaitingSessions:
             version.sessions[session.ordinal] = session
             self.count += 1
 
-    def pop(self, call: CallKey) -> tuple[OpenSession, ...]:
+    def pop(self, call: WaitingKey) -> tuple[OpenSession, ...]:
         """Hand out the sessions of a call by ordinal and keep nothing of it; none if none wait."""
         version = self._versions.pop(call, None)
         if version is None:
@@ -56,10 +56,10 @@ class WaitingSessions:
         self.count -= len(version.sessions)
         return tuple(version.sessions[ordinal] for ordinal in sorted(version.sessions))
 
-    def first(self) -> tuple[int, CallKey] | None:
+    def first(self) -> tuple[int, WaitingKey] | None:
         """The lowest offset that has to be read again, and its call; None while nothing waits."""
         return self._first_offsets[0] if self._first_offsets else None
 
-    def oldest_but(self, call: CallKey) -> CallKey | None:
+    def oldest_but(self, call: WaitingKey) -> WaitingKey | None:
         """The call whose sessions began first, this one left out; None while no other waits."""
         return next((other for _, other in self._first_offsets[:2] if other != call), None)

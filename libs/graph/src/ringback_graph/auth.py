@@ -12,7 +12,7 @@ from ringback_common.metrics import GRAPH_TOKENS
 from ringback_graph.answers import AuthFailed
 from ringback_graph.tenants import Tenant
 
-__all__ = ["Granted", "TokenSource", "Tokens"]
+__all__ = ["Granted", "TokenCache", "TokenSource"]
 
 _REFRESH_AHEAD = 300.0
 """Seconds before its end at which a token is replaced; Microsoft's tokens live 60 to 90 minutes."""
@@ -67,7 +67,7 @@ class _Entry:
     replaced: float | None = None
 
 
-class Tokens:
+class TokenCache:
     """The tokens of every tenant of this process."""
 
     def __init__(self, source: TokenSource, clock: Clock) -> None:

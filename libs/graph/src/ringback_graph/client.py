@@ -14,8 +14,8 @@ from ringback_common.metrics import GRAPH_REFUSED_LINKS, GRAPH_REQUEST_SECONDS
 from ringback_common.scopes import Scope
 
 from ringback_graph.answers import AuthFailed
-from ringback_graph.auth import Tokens
-from ringback_graph.availability import Governor, Priority, Ticket
+from ringback_graph.auth import TokenCache
+from ringback_graph.availability import Governor, Priority, QuotaRequest
 from ringback_graph.exchange import Reply, exchange
 from ringback_graph.lenient import NO_JSON, read_json
 from ringback_graph.links import HostileLink, checked_link, checked_page
@@ -50,15 +50,15 @@ class Call:
     room: Room = field(default_factory=Boundless, repr=False)
     """Counts the reply's bytes."""
 
-    def ticket(self) -> Ticket:
+    def ticket(self) -> QuotaRequest:
         """The budget this request needs."""
-        return Ticket(self.tenant.tenant_id, self.tenant.budget, self.priority, self.narrow)
+        return QuotaRequest(self.tenant.tenant_id, self.tenant.budget, self.priority, self.narrow)
 
 
 class GraphClient:
     """Sends requests for any tenant, within every budget, with that tenant's token, to that tenant's Graph only."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, tokens: Tokens, governor: Governor) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport, tokens: TokenCache, governor: Governor) -> None:
         self._transport = transport
         self._tokens = tokens
         self._governor = governor
@@ -68,7 +68,7 @@ class GraphClient:
     @asynccontextmanager
     async def open(cls, transport: httpx.AsyncBaseTransport, governor: Governor) -> AsyncGenerator["GraphClient"]:
         """The client of a process over an open transport; its tokens are closed at the end."""
-        tokens = Tokens(MsalSource(transport), governor.clock)
+        tokens = TokenCache(MsalSource(transport), governor.clock)
         try:
             yield cls(transport, tokens, governor)
         finally:
@@ -120,7 +120,7 @@ class GraphClient:
             _observer(call.operation, status)(self.clock.monotonic() - sent)
         return self._judged(reply, ticket, sent)
 
-    def _judged(self, reply: Reply, ticket: Ticket, sent: float) -> Reply:
+    def _judged(self, reply: Reply, ticket: QuotaRequest, sent: float) -> Reply:
         if reply.status == 429 or (reply.status == 503 and "Retry-After" in reply.headers):  # noqa: PLR2004 - HTTP
             raise self._governor.throttled(ticket, retry_after(reply.headers, self.clock.now()))
         self._governor.answered(ticket, sent)

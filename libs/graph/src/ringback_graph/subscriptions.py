@@ -20,12 +20,12 @@ from ringback_graph.tenants import Tenant
 __all__ = [
     "Conflict",
     "Deleted",
-    "Failure",
     "Gone",
     "Hint",
     "NewSubscription",
     "NotAccepted",
     "Subscription",
+    "SubscriptionFailure",
     "Subscriptions",
 ]
 
@@ -99,7 +99,7 @@ class NotAccepted:
     hint: Hint
 
 
-Failure = AuthFailed | Forbidden | Refused | NotAccepted | Malformed | Hostile
+SubscriptionFailure = AuthFailed | Forbidden | Refused | NotAccepted | Malformed | Hostile
 
 
 class Subscriptions:
@@ -108,7 +108,7 @@ class Subscriptions:
     def __init__(self, client: GraphClient) -> None:
         self._client = client
 
-    async def list(self, tenant: Tenant, trace_id: str | None = None) -> list[Subscription] | Failure:
+    async def list(self, tenant: Tenant, trace_id: str | None = None) -> list[Subscription] | SubscriptionFailure:
         """Every subscription of our app in this tenant, over all pages. Raises Transient, Throttled."""
         found: list[Subscription] = []
         url: object = _collection(tenant)
@@ -127,7 +127,7 @@ class Subscriptions:
 
     async def create(
         self, tenant: Tenant, new: NewSubscription, trace_id: str | None = None
-    ) -> Subscription | Conflict | Failure:
+    ) -> Subscription | Conflict | SubscriptionFailure:
         """Subscribe; Graph validates both URLs before it answers. Raises Transient, Throttled."""
         reply = await self._send(tenant, "POST", _collection(tenant), _creation(new), trace_id)
         if isinstance(reply, Reply) and reply.status == 409:  # noqa: PLR2004 - HTTP
@@ -136,7 +136,7 @@ class Subscriptions:
 
     async def renew(
         self, tenant: Tenant, subscription_id: str, expires_at: datetime, trace_id: str | None = None
-    ) -> Subscription | Gone | Failure:
+    ) -> Subscription | Gone | SubscriptionFailure:
         """Extend and reauthorise in one PATCH. Raises Transient, Throttled."""
         if _GUID.fullmatch(subscription_id) is None:
             return Gone()
@@ -145,7 +145,7 @@ class Subscriptions:
 
     async def delete(
         self, tenant: Tenant, subscription_id: str, trace_id: str | None = None
-    ) -> Deleted | Gone | Failure:
+    ) -> Deleted | Gone | SubscriptionFailure:
         """End a subscription. Raises Transient, Throttled."""
         if _GUID.fullmatch(subscription_id) is None:
             return Gone()
@@ -155,7 +155,7 @@ class Subscriptions:
         answer = _gone_or(reply)
         return Malformed("status") if isinstance(answer, Subscription) else answer
 
-    async def _page(self, tenant: Tenant, url: object, trace_id: str | None) -> dict[str, Any] | Failure:
+    async def _page(self, tenant: Tenant, url: object, trace_id: str | None) -> dict[str, Any] | SubscriptionFailure:
         if not isinstance(url, str):
             return Malformed("next_link")
         try:
@@ -197,11 +197,11 @@ def _creation(new: NewSubscription) -> dict[str, Any]:
     }
 
 
-def _gone_or(reply: Reply | AuthFailed) -> Subscription | Gone | Failure:
+def _gone_or(reply: Reply | AuthFailed) -> Subscription | Gone | SubscriptionFailure:
     return Gone() if isinstance(reply, Reply) and reply.status in {404, 410} else _one(reply)
 
 
-def _one(reply: Reply | AuthFailed) -> Subscription | Failure:
+def _one(reply: Reply | AuthFailed) -> Subscription | SubscriptionFailure:
     if isinstance(reply, AuthFailed):
         return reply
     if reply.status not in {200, 201}:
@@ -209,7 +209,7 @@ def _one(reply: Reply | AuthFailed) -> Subscription | Failure:
     return _subscription(json_object(reply)) or Malformed("subscription")
 
 
-def _refusal(reply: Reply) -> Failure:
+def _refusal(reply: Reply) -> SubscriptionFailure:
     hint = _hint(reply)
     if hint is not None:
         return NotAccepted(reply.status, error_code(reply), hint)

@@ -5,14 +5,14 @@ from typing import cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from ringback_stream.consume.records import Record
+from ringback_stream.consume.records import KafkaRecord
 from ringback_stream.shared.read_stalled import ReadStalled
 
 __all__ = ["Batches", "Offsets", "ends_of", "first_of", "poll_until"]
 
 _POLL_MS = 500
 
-Batches = Mapping[TopicPartition, Sequence[Record]]
+Batches = Mapping[TopicPartition, Sequence[KafkaRecord]]
 Offsets = Mapping[TopicPartition, int]
 
 

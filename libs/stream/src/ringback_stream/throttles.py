@@ -12,7 +12,7 @@ from ringback_common import logs
 from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
 from ringback_common.errors import ConfigError, Transient
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 from ringback_events.platform_events import ControlEntry
 
 from ringback_stream.shared.control import ControlTable
@@ -107,5 +107,5 @@ class SharedThrottles:
         return f"{self._process}/{tenant_id}"
 
 
-def _report(failed: Failed) -> None:
+def _report(failed: FailedAttempt) -> None:
     _log.warning("A Retry-After was not written; trying again.", error_class=type(failed.failure).__name__)

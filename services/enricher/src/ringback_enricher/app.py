@@ -13,7 +13,7 @@ from ringback_common.clock import Clock, SystemClock
 from ringback_common.health import AdminServer, Health
 from ringback_common.process import begin
 from ringback_common.settings import LimitsSettings, load
-from ringback_events.tokens import Tokens
+from ringback_events.tokens import Pseudonymizer
 from ringback_events.topics import CALLS, FETCH, FETCH_ASIDES, FETCH_BULK, FETCH_RETRIES, RECORDS, SESSIONS
 from ringback_graph.availability import WINDOW_SECONDS, Governor, PeerProbe, RateLimiter, Role
 from ringback_graph.client import GraphClient
@@ -64,7 +64,7 @@ async def serve(stop: asyncio.Event) -> None:
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()
     tables = RuleSet(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
-    tokens = Tokens(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
+    tokens = Pseudonymizer(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
     health = Health()
     admin = AdminServer(health, settings.admin)
     await admin.start()
@@ -75,7 +75,12 @@ async def serve(stop: asyncio.Event) -> None:
 
 
 async def _fetch(
-    settings: FetchSettings, tenants: TenantsFile, tables: RuleSet, tokens: Tokens, health: Health, stop: asyncio.Event
+    settings: FetchSettings,
+    tenants: TenantsFile,
+    tables: RuleSet,
+    tokens: Pseudonymizer,
+    health: Health,
+    stop: asyncio.Event,
 ) -> None:
     clock = SystemClock()
     written = (RECORDS, SESSIONS, CALLS)

@@ -1,7 +1,7 @@
 """Whether a tenant may be asked, and when: one governor, and the parts that it decides with."""
 
 from ringback_graph.availability.bucket import Bucket, Quota
-from ringback_graph.availability.fair_queue import FairQueue, Priority, Ticket
+from ringback_graph.availability.fair_queue import FairQueue, Priority, QuotaRequest
 from ringback_graph.availability.governor import GO, Availability, Go, Governor, NotBefore, Place
 from ringback_graph.availability.limits import LONGEST_WAIT_IN_PLACE, WINDOW_SECONDS, Role, Shares
 from ringback_graph.availability.peer_probe import PeerProbe
@@ -26,11 +26,11 @@ __all__ = [
     "Place",
     "Priority",
     "Quota",
+    "QuotaRequest",
     "RateLimiter",
     "Role",
     "Shares",
     "Signal",
     "ThrottleRegistry",
     "ThrottleScopeInference",
-    "Ticket",
 ]

@@ -14,7 +14,7 @@ from ringback_common.scopes import APP, Scope
 from ringback_graph.availability.bucket import Bucket, Quota
 from ringback_graph.availability.limits import APP_LIMIT, QUOTAS, WINDOW_SECONDS, Shares
 
-__all__ = ["FairQueue", "Frozen", "Priority", "Ticket"]
+__all__ = ["FairQueue", "Frozen", "Priority", "QuotaRequest"]
 
 _BULK_EVERY = 10
 """While both wait, every tenth request is bulk's."""
@@ -29,7 +29,7 @@ class Priority(Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ticket:
+class QuotaRequest:
     """The wish to send one request."""
 
     tenant_id: str
@@ -51,10 +51,10 @@ class Frozen(NamedTuple):
 class _Waiting:
     """The tickets of one tenant that are not granted yet, in the order they came."""
 
-    live: deque[Ticket] = field(default_factory=deque[Ticket])
-    bulk: deque[Ticket] = field(default_factory=deque[Ticket])
+    live: deque[QuotaRequest] = field(default_factory=deque[QuotaRequest])
+    bulk: deque[QuotaRequest] = field(default_factory=deque[QuotaRequest])
 
-    def lane(self, priority: Priority) -> deque[Ticket]:
+    def lane(self, priority: Priority) -> deque[QuotaRequest]:
         return self.live if priority is Priority.LIVE else self.bulk
 
     def empty(self) -> bool:
@@ -95,7 +95,7 @@ class FairQueue:
         self._turns: dict[str, _Starvation] = {}
         self._turn = _Starvation()
 
-    def try_acquire(self, ticket: Ticket, now: float) -> bool:
+    def try_acquire(self, ticket: QuotaRequest, now: float) -> bool:
         """Take the tokens for a request if it may be sent at once: no other waits, and every scope has a token."""
         if self._waiting:
             return False
@@ -107,42 +107,42 @@ class FairQueue:
             turn.granted(ticket.priority, bulk_waits=False)
         return True
 
-    def pause(self, ticket: Ticket, now: float) -> float:
+    def pause(self, ticket: QuotaRequest, now: float) -> float:
         """Seconds until this request could be sent if it were alone; not above 0 means now."""
         return max(bucket.wait(now) for _, bucket in self._buckets(ticket, now))
 
-    def enqueue(self, ticket: Ticket) -> None:
+    def enqueue(self, ticket: QuotaRequest) -> None:
         """Put a ticket at the end of its tenant's queue."""
         self._waiting.setdefault(ticket.tenant_id, _Waiting()).lane(ticket.priority).append(ticket)
 
-    def withdraw(self, ticket: Ticket) -> None:
+    def withdraw(self, ticket: QuotaRequest) -> None:
         """Take a ticket out of its queue; nothing happens if it is no longer in it."""
         queue = self._waiting.get(ticket.tenant_id)
         if queue is not None and ticket in queue.lane(ticket.priority):
             queue.lane(ticket.priority).remove(ticket)
             self._tidy(ticket.tenant_id, queue)
 
-    def waiting(self) -> Iterator[Ticket]:
+    def waiting(self) -> Iterator[QuotaRequest]:
         """Every ticket that is not granted yet."""
         for queue in self._waiting.values():
             yield from queue.live
             yield from queue.bulk
 
-    def grant(self, now: float) -> tuple[list[Ticket], float | None]:
+    def grant(self, now: float) -> tuple[list[QuotaRequest], float | None]:
         """The tickets whose requests may be sent now, and the seconds until the next may; None if none waits."""
-        granted: list[Ticket] = []
+        granted: list[QuotaRequest] = []
         while self._app.wait(now) <= 0 and (ticket := self._next(now)) is not None:
             self._take(ticket, now)
             granted.append(ticket)
         return granted, self._shortest_pause(now) if self._waiting else None
 
-    def freeze(self, scope: Scope, seconds: float, ticket: Ticket, now: float) -> None:
+    def freeze(self, scope: Scope, seconds: float, ticket: QuotaRequest, now: float) -> None:
         """Hold one of a ticket's scopes, as Graph asked."""
         for name, bucket in self._buckets(ticket, now):
             if name == scope:
                 bucket.freeze(seconds, now)
 
-    def frozen(self, ticket: Ticket, now: float) -> Frozen | None:
+    def frozen(self, ticket: QuotaRequest, now: float) -> Frozen | None:
         """The scope of a ticket that Retry-After holds longest, if one does."""
         held = [(bucket.frozen_for(now), name) for name, bucket in self._buckets(ticket, now)]
         seconds, scope = max(held, key=itemgetter(0))
@@ -162,7 +162,7 @@ class FairQueue:
         """Scopes below the tenants that are remembered."""
         return len(self._narrow)
 
-    def _next(self, now: float) -> Ticket | None:
+    def _next(self, now: float) -> QuotaRequest | None:
         """The first ticket, tenants in turn, that all its scopes let pass."""
         for priority in self._turn.order():
             pick = self._first(priority, now)
@@ -171,14 +171,14 @@ class FairQueue:
                 return pick
         return None
 
-    def _first(self, priority: Priority, now: float) -> Ticket | None:
+    def _first(self, priority: Priority, now: float) -> QuotaRequest | None:
         for tenant_id, queue in self._waiting.items():
             pick = self._pick(tenant_id, queue, now)
             if pick is not None and pick.priority is priority:
                 return pick
         return None
 
-    def _pick(self, tenant_id: str, queue: _Waiting, now: float) -> Ticket | None:
+    def _pick(self, tenant_id: str, queue: _Waiting, now: float) -> QuotaRequest | None:
         """The ticket a tenant would send next; one that only its record holds back does not hold back the others."""
         for priority in self._turns.setdefault(tenant_id, _Starvation()).order():
             for ticket in queue.lane(priority):
@@ -188,7 +188,7 @@ class FairQueue:
                     return ticket
         return None
 
-    def _take(self, ticket: Ticket, now: float) -> None:
+    def _take(self, ticket: QuotaRequest, now: float) -> None:
         for _, bucket in self._buckets(ticket, now):
             bucket.take()
         queue = self._waiting[ticket.tenant_id]
@@ -220,13 +220,13 @@ class FairQueue:
             shortest = min(shortest, narrow)
         return shortest
 
-    def _buckets(self, ticket: Ticket, now: float) -> Iterator[tuple[Scope, Bucket]]:
+    def _buckets(self, ticket: QuotaRequest, now: float) -> Iterator[tuple[Scope, Bucket]]:
         yield APP, self._app
         yield Scope.tenant(ticket.tenant_id), self._tenant(ticket, now)
         if ticket.narrow is not None:
             yield ticket.narrow, self._bucket(ticket.narrow, now)
 
-    def _tenant(self, ticket: Ticket, now: float) -> Bucket:
+    def _tenant(self, ticket: QuotaRequest, now: float) -> Bucket:
         bucket = self._tenants.get(ticket.tenant_id)
         if bucket is None:
             bucket = self._tenants[ticket.tenant_id] = Bucket(self._tenant_quota(ticket), now)
@@ -234,7 +234,7 @@ class FairQueue:
             bucket.quota = self._tenant_quota(ticket)
         return bucket
 
-    def _tenant_quota(self, ticket: Ticket) -> Quota:
+    def _tenant_quota(self, ticket: QuotaRequest) -> Quota:
         self._limits[ticket.tenant_id] = ticket.tenant_limit
         return Quota.of(ticket.tenant_limit * self._shares.tenant, WINDOW_SECONDS)
 

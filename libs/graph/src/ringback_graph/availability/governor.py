@@ -15,7 +15,7 @@ from ringback_common.metrics import ENRICHER_TENANTS_PAUSED
 from ringback_common.scopes import Scope
 
 from ringback_graph.availability import state as states
-from ringback_graph.availability.fair_queue import Ticket
+from ringback_graph.availability.fair_queue import QuotaRequest
 from ringback_graph.availability.rate_limiter import RateLimiter
 from ringback_graph.availability.registry import NullRegistry, ThrottleRegistry
 from ringback_graph.availability.state import OPEN, PauseReason, Signal, TenantState
@@ -116,7 +116,7 @@ class Governor:
             return GO
         return self._admit(tenant_id)
 
-    async def acquire(self, ticket: Ticket) -> None:
+    async def acquire(self, ticket: QuotaRequest) -> None:
         """Wait until one request may be sent.
 
         Raises:
@@ -148,12 +148,12 @@ class Governor:
 
     # -- what Graph answered --
 
-    def throttled(self, ticket: Ticket, seconds: float) -> Throttled:
+    def throttled(self, ticket: QuotaRequest, seconds: float) -> Throttled:
         """Hold, here and in the other processes, what Graph answered with 429; returns the exception to raise."""
         self._registry.publish(ticket.tenant_id, seconds)
         return self.limiter.throttled(ticket, seconds)
 
-    def answered(self, ticket: Ticket, sent: float) -> None:
+    def answered(self, ticket: QuotaRequest, sent: float) -> None:
         """Note that Graph answered a request, sent at that monotonic moment, with anything but 429."""
         self.limiter.answered(ticket, sent)
 

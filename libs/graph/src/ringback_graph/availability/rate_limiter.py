@@ -8,7 +8,7 @@ from ringback_common.errors import Throttled
 from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_BUDGET_WAITING, GRAPH_THROTTLED
 from ringback_common.scopes import Scope
 
-from ringback_graph.availability.fair_queue import FairQueue, Frozen, Priority, Ticket
+from ringback_graph.availability.fair_queue import FairQueue, Frozen, Priority, QuotaRequest
 from ringback_graph.availability.limits import LONGEST_WAIT_IN_PLACE, Role, Shares
 from ringback_graph.availability.scope_inference import ThrottleScopeInference
 
@@ -29,12 +29,12 @@ class RateLimiter:
         self.clock = clock
         self._queue = FairQueue(Shares(tenant=role.value, app=app_share), clock.monotonic())
         self._inference = ThrottleScopeInference()
-        self._futures: dict[Ticket, asyncio.Future[None]] = {}
+        self._futures: dict[QuotaRequest, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
         self._passed = 0
 
-    async def acquire(self, ticket: Ticket) -> None:
+    async def acquire(self, ticket: QuotaRequest) -> None:
         """Wait until this request may be sent.
 
         Raises:
@@ -50,7 +50,7 @@ class RateLimiter:
         await self._wait(ticket, asked)
         _WAITED[ticket.priority].observe(self.clock.monotonic() - asked)
 
-    def throttled(self, ticket: Ticket, seconds: float) -> Throttled:
+    def throttled(self, ticket: QuotaRequest, seconds: float) -> Throttled:
         """Hold the scope of a request that Graph answered with 429 for so many seconds.
 
         What waits for that scope goes on waiting, or fails if it would take more than `LONGEST_WAIT_IN_PLACE`.
@@ -62,7 +62,7 @@ class RateLimiter:
         GRAPH_THROTTLED.labels(scope.kind).inc()
         return self._hold(scope, seconds, ticket)
 
-    def hold_tenant(self, ticket: Ticket, seconds: float) -> Throttled:
+    def hold_tenant(self, ticket: QuotaRequest, seconds: float) -> Throttled:
         """Hold the whole tenant of a ticket, as `throttled` holds a scope."""
         return self._hold(Scope.tenant(ticket.tenant_id), seconds, ticket)
 
@@ -70,7 +70,7 @@ class RateLimiter:
         """Seconds for which Retry-After still holds a whole tenant; 0 if it does not."""
         return self._queue.tenant_frozen_for(tenant_id, self.clock.monotonic())
 
-    def answered(self, ticket: Ticket, sent: float) -> None:
+    def answered(self, ticket: QuotaRequest, sent: float) -> None:
         """Note that Graph answered this ticket's request, sent at that monotonic moment, with anything but 429."""
         self._inference.answered(ticket, sent)
 
@@ -78,7 +78,7 @@ class RateLimiter:
         """Requests that wait now."""
         return len(self._futures)
 
-    def _hold(self, scope: Scope, seconds: float, ticket: Ticket) -> Throttled:
+    def _hold(self, scope: Scope, seconds: float, ticket: QuotaRequest) -> Throttled:
         now = self.clock.monotonic()
         self._queue.freeze(scope, seconds, ticket, now)
         for waiting in list(self._queue.waiting()):
@@ -87,12 +87,12 @@ class RateLimiter:
         self._pump()
         return Throttled(scope, seconds)
 
-    def _too_long(self, ticket: Ticket, now: float) -> Frozen | None:
+    def _too_long(self, ticket: QuotaRequest, now: float) -> Frozen | None:
         """The scope that holds a ticket for longer than a request waits in place, if one does."""
         frozen = self._queue.frozen(ticket, now)
         return frozen if frozen is not None and frozen.seconds > LONGEST_WAIT_IN_PLACE else None
 
-    async def _wait(self, ticket: Ticket, now: float) -> None:
+    async def _wait(self, ticket: QuotaRequest, now: float) -> None:
         future = asyncio.get_running_loop().create_future()
         self._futures[ticket] = future
         self._queue.enqueue(ticket)
@@ -103,13 +103,13 @@ class RateLimiter:
             self._futures.pop(ticket, None)
             self._queue.withdraw(ticket)
 
-    def _dismiss(self, ticket: Ticket, frozen: Frozen) -> None:
+    def _dismiss(self, ticket: QuotaRequest, frozen: Frozen) -> None:
         self._queue.withdraw(ticket)
         future = self._futures.pop(ticket, None)
         if future is not None and not future.done():
             future.set_exception(Throttled(frozen.scope, frozen.seconds))
 
-    def _consider(self, ticket: Ticket, now: float) -> None:
+    def _consider(self, ticket: QuotaRequest, now: float) -> None:
         """Serve, or set the timer for, a ticket that has just been enqueued; the others' timer is set already."""
         pause = self._queue.pause(ticket, now)
         if pause <= 0:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ringback_common.scopes import Scope
 
-from ringback_graph.availability.fair_queue import Ticket
+from ringback_graph.availability.fair_queue import QuotaRequest
 
 __all__ = ["ThrottleScopeInference"]
 
@@ -32,7 +32,7 @@ class ThrottleScopeInference:
     def __init__(self) -> None:
         self._by_tenant: dict[str, _Evidence] = {}
 
-    def infer(self, ticket: Ticket, seconds: float, now: float) -> Scope:
+    def infer(self, ticket: QuotaRequest, seconds: float, now: float) -> Scope:
         """The scope to hold for that many seconds after this ticket's request was refused."""
         known = self._by_tenant.get(ticket.tenant_id)
         if ticket.narrow is not None and known is not None and _proven(known, ticket.narrow, now):
@@ -40,7 +40,7 @@ class ThrottleScopeInference:
         self._by_tenant[ticket.tenant_id] = _Evidence(ticket.narrow, now + seconds)
         return Scope.tenant(ticket.tenant_id)
 
-    def answered(self, ticket: Ticket, sent: float) -> None:
+    def answered(self, ticket: QuotaRequest, sent: float) -> None:
         """A request sent at that moment was not refused; one sent before the pause was over says nothing."""
         known = self._by_tenant.get(ticket.tenant_id)
         if known is not None and ticket.narrow != known.scope and sent >= known.pause_ends:

@@ -17,14 +17,14 @@ from ringback_stream.aside.policy import AdmissionPolicy, WaitInKafka
 from ringback_stream.consume.assignment import Assignment
 from ringback_stream.consume.offsets import OffsetTracker, TakeResult
 from ringback_stream.consume.partitions import Partition
-from ringback_stream.consume.records import Record, received
+from ringback_stream.consume.records import KafkaRecord, received
 from ringback_stream.consume.runner import MayGoOn, Runner
 from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
 from ringback_stream.lanes import due_ms
 
 __all__ = ["BackpressureGate"]
 
-Described = tuple[str, Record]
+Described = tuple[str, KafkaRecord]
 """A record and its topic's contract name."""
 
 
@@ -116,7 +116,7 @@ class BackpressureGate:
         """Whether the head of a partition waits in Kafka."""
         return named in self._outside or named in self._looking
 
-    def _admit(self, client: Any, partition: Partition, tracker: OffsetTracker, record: Record) -> bool:
+    def _admit(self, client: Any, partition: Partition, tracker: OffsetTracker, record: KafkaRecord) -> bool:
         named = TopicPartition(record.topic, record.partition)
         lane = self._lanes[partition.topic]
         looked = tracker.look_at(record.offset)  # first: to decide may be to say that a tenant is asked for it
@@ -157,12 +157,12 @@ class BackpressureGate:
         if ahead is not None and tracker is not None:
             ahead.passed(tracker.next_offset)
 
-    def _note(self, partition: Partition, record: Record) -> None:
+    def _note(self, partition: Partition, record: KafkaRecord) -> None:
         ahead = self._policy.ahead(partition)
         if ahead is not None:
             ahead.note(record.offset, tenant_of(record.key or b""))
 
-    def _is_looking(self, record: Record) -> bool:
+    def _is_looking(self, record: KafkaRecord) -> bool:
         return bool(self._looking) and TopicPartition(record.topic, record.partition) in self._looking
 
     def _not_due(self, record: Received, lane: Lane) -> WaitInKafka | None:

@@ -9,7 +9,7 @@ from ringback_common import logs
 from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
 from ringback_common.outcomes import Outcome, Received
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 from ringback_common.traces import SpanKind, span
 
 from ringback_stream import telemetry
@@ -214,7 +214,7 @@ class BatchedRunner:
         telemetry.child(telemetry.STEP_RECORDS, self._flow.group).observe(len(records))
         return outcomes, attempts
 
-    def _met(self, failed: Failed) -> None:
+    def _met(self, failed: FailedAttempt) -> None:
         # A batch has records of all tenants: its failure is general.
         telemetry.child(telemetry.STEPS, self._flow.group, action_for(failed.failure, FailureContext.GENERAL)).inc()
         telemetry.child(telemetry.BREAKER_OPEN, self._flow.group).set(1)

@@ -26,7 +26,7 @@ from faststream.kafka import KafkaBroker
 from ringback_common import logs
 from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 from ringback_common.settings import KafkaSettings
 
 from ringback_stream.aside.policy import AdmissionPolicy
@@ -35,7 +35,7 @@ from ringback_stream.consume.backpressure import BackpressureGate
 from ringback_stream.consume.fetched import release_discarded
 from ringback_stream.consume.partitions import Partition
 from ringback_stream.consume.poll_failures import PollFailures
-from ringback_stream.consume.records import Record
+from ringback_stream.consume.records import KafkaRecord
 from ringback_stream.consume.runner import Runner
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.shared.connection import client_options, contract_name, faststream_security, full_name
@@ -237,7 +237,7 @@ class Consumer:
         self.gate.go_to(client, named, tracker.next_offset)
         return True
 
-    async def _receive(self, records: Sequence[Record]) -> None:
+    async def _receive(self, records: Sequence[KafkaRecord]) -> None:
         if not self.gate.is_open:
             await asyncio.sleep(_POLL_AGAIN)  # nothing is taken in while it drains; polling goes on, without haste
             return
@@ -336,7 +336,7 @@ class _Rebalance(ConsumerRebalanceListener):
         await self._consumer.assigned(assigned)
 
 
-def _portion(records: Sequence[Record]) -> int:
+def _portion(records: Sequence[KafkaRecord]) -> int:
     """How many records the next poll may bring, if they are as large as these.
 
     Two at least: a poll for only one record of a batch leaves aiokafka holding the unpacked batch.
@@ -392,6 +392,6 @@ def broker_options(kafka: KafkaSettings) -> dict[str, Any]:
     }
 
 
-def _not_begun(failed: Failed) -> None:
+def _not_begun(failed: FailedAttempt) -> None:
     error = type(failed.failure).__name__
     _log.warning("The committed offsets cannot be read; trying again.", error_class=error)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ringback_common import logs
 from ringback_common.errors import DeadLetterLimit
 from ringback_common.outcomes import Drop, Emit, Message, Outcome, Reason, Received, Reject
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 from ringback_events.header_names import TRACEPARENT
 
 from ringback_stream import telemetry
@@ -141,7 +141,7 @@ class OutcomeHandler:
         self._finished(answer, answer.outcome)
 
     async def _until_written(self, received: Received, write: Callable[[], Awaitable[None]]) -> None:
-        def report(failed: Failed) -> None:
+        def report(failed: FailedAttempt) -> None:
             _log.warning("Kafka does not take what a step made; waiting.", topic=received.topic, delay_s=failed.wait)
 
         await until_it_works(write, WRITE_AGAIN, report)

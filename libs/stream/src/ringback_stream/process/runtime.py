@@ -15,7 +15,7 @@ from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.health import Health
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 from ringback_common.settings import ProcessSettings
 from ringback_events.topics import CONTROL, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS, STATUS, Topic
 
@@ -166,6 +166,6 @@ async def _until(task: asyncio.Task[None], stop: asyncio.Event | None) -> None:
         stopping.cancel()
 
 
-def _unreachable(failed: Failed) -> None:
+def _unreachable(failed: FailedAttempt) -> None:
     telemetry.KAFKA_WAITS.inc()
     _log.warning("Kafka cannot be reached; waiting for it.", reason=str(failed.failure))

@@ -11,7 +11,7 @@ from ringback_common import logs
 from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
 from ringback_common.errors import DeadLetterLimit
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 from ringback_common.settings import KafkaSettings
 from ringback_events.platform_events import ControlEntry
 
@@ -188,7 +188,7 @@ class FlowSupervisor:
         return await most_are_reachable(self._kafka)
 
     async def _start(self, consumer: Consumer) -> None:
-        def report(failed: Failed) -> None:
+        def report(failed: FailedAttempt) -> None:
             _log.warning("The group cannot be joined; trying again.", error_class=type(failed.failure).__name__)
 
         await until_it_works(consumer.start, _START_AGAIN, report, on=KafkaError)

@@ -25,7 +25,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 from ringback_common.errors import Transient
-from ringback_common.outcomes import Headers, Message
+from ringback_common.outcomes import Message, MessageHeaders
 from ringback_common.settings import KafkaSettings
 from ringback_common.threads import in_thread
 from ringback_common.traces import inject
@@ -93,7 +93,7 @@ def size_of(message: Message) -> int:
     return len(message.key) + len(message.value or b"") + headers + 64
 
 
-def traced(message: Message) -> Headers:
+def traced(message: Message) -> MessageHeaders:
     """The message's headers with the current span's context, unless it carries one."""
     if any(name == TRACEPARENT for name, _ in message.headers):
         return message.headers

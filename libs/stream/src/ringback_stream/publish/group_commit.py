@@ -14,7 +14,7 @@ from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock, SystemClock
 from ringback_common.errors import Transient
 from ringback_common.outcomes import Message
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 from ringback_common.settings import KafkaSettings
 
 from ringback_stream import telemetry
@@ -219,6 +219,6 @@ class GroupCommitProducer:
         self._retiring = asyncio.create_task(poisoned.retire(), name="retire-producer")
 
 
-def _unreachable(_failed: Failed) -> None:
+def _unreachable(_failed: FailedAttempt) -> None:
     telemetry.KAFKA_WAITS.inc()
     _log.warning("Kafka cannot be reached; trying again.")

@@ -8,11 +8,11 @@ from typing import Any
 from faststream.kafka.message import KafkaMessage
 from faststream.middlewares import BaseMiddleware
 
-from ringback_stream.consume.records import Record
+from ringback_stream.consume.records import KafkaRecord
 
 __all__ = ["Acknowledgement", "undecoded", "with_raw_headers"]
 
-Batch = tuple[Record, ...]
+Batch = tuple[KafkaRecord, ...]
 
 
 class Acknowledgement(BaseMiddleware[Any, Any]):

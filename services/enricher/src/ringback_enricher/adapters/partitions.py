@@ -22,7 +22,7 @@ __all__ = ["PartitionReader"]
 _WAIT_MS = 20
 _MOST_RECORDS = 500
 
-Found = Mapping[TopicPartition, OffsetAndTimestamp | None]
+FoundRecord = Mapping[TopicPartition, OffsetAndTimestamp | None]
 
 
 class PartitionReader:
@@ -78,7 +78,7 @@ class PartitionReader:
     async def at(self, partition: Partition, timestamp_ms: int) -> int:
         """The offset of the first record appended at that time or later; the end if there is none."""
         ours = self._named(partition)
-        found = cast("Found", await self._consumer.offsets_for_times({ours: timestamp_ms}))[ours]
+        found = cast("FoundRecord", await self._consumer.offsets_for_times({ours: timestamp_ms}))[ours]
         return await self.end(partition) if found is None else found.offset
 
     async def read(self, partition: Partition, first: int, end: int) -> AsyncIterator[Sequence[Received]]:

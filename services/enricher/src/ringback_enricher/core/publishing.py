@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import cramjam
 import orjson
-from ringback_common.outcomes import Headers, Message, Reason, Reject
+from ringback_common.outcomes import Message, MessageHeaders, Reason, Reject
 from ringback_events import topics
 from ringback_events.headers import VersionHeaders
 from ringback_events.keys import call_key
@@ -55,7 +55,7 @@ def publication(
 def _open_stages(record: CallRecordWire, tokens: Tokenizer, key: bytes, headers: VersionHeaders) -> Stages:
     opened = project(record, tokens(record))
 
-    def of_sessions(event: object, its_headers: Headers) -> Message:
+    def of_sessions(event: object, its_headers: MessageHeaders) -> Message:
         return Message(topics.SESSIONS.name, key, _encoded(event), its_headers)
 
     sessions = tuple(of_sessions(session, headers.session(session["ordinal"])) for session in opened.sessions)

@@ -17,7 +17,7 @@ from ringback_common.clock import SystemClock
 from ringback_common.errors import ConfigError, Transient
 from ringback_common.process import EXIT_CRASH, EXIT_OK, begin
 from ringback_common.settings import KafkaSettings, load
-from ringback_events.tokens import Tokens
+from ringback_events.tokens import Pseudonymizer
 from ringback_events.topics import AUDIT, RECORDS, SESSIONS
 from ringback_graph.tenants import Tenant, TenantsFile
 from ringback_stream.publish.producer import Producer
@@ -73,7 +73,7 @@ async def serve(options: Options, stop: asyncio.Event) -> int:
     settings = load(RederiveSettings)
     begin("rederive", settings, sys.stderr)
     tables = RuleSet(CQD_2026_1, read_sites(settings.sites_file), RULES_NUMBER + settings.rules.revision_offset)
-    tokens = Tokens(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
+    tokens = Pseudonymizer(read_token_keys(settings.privacy.keys_file, settings.profile), settings.privacy.open_tokens)
     since = _clock.now() - timedelta(milliseconds=RECORDS.retention_ms or 0)
     tenants = TenantsFile(settings.tenants_file)
     tenants.load()

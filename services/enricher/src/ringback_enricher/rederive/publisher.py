@@ -7,7 +7,7 @@ from contextlib import suppress
 from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.outcomes import Message
-from ringback_common.retrying import Failed, until_it_works
+from ringback_common.retrying import FailedAttempt, until_it_works
 from ringback_stream.publish.producer import WRITE_AGAIN, Producer
 
 __all__ = ["Publisher"]
@@ -67,5 +67,5 @@ class Publisher:
         await until_it_works(lambda: self._producer.stages(stages), WRITE_AGAIN, _report)
 
 
-def _report(failed: Failed) -> None:
+def _report(failed: FailedAttempt) -> None:
     _log.warning("Kafka does not take what was derived; waiting.", delay_s=failed.wait)

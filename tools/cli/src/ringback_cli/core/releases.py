@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import ValidationError
-from ringback_common.outcomes import Headers, Message, Received
+from ringback_common.outcomes import Message, MessageHeaders, Received
 from ringback_events.fetch import FetchRequest
 from ringback_events.header_names import DEAD_LETTER_PREFIX, LAST_ATTEMPTS, REPLAY, RUN
 from ringback_events.topics import ALL_TOPICS, AUDIT, CONTROL, FETCH_BULK, FETCH_LANES
@@ -53,7 +53,7 @@ def release_of(received: Received, run: str, now: datetime) -> Message | Unrelea
     return Message(target, received.key or b"", received.value, (*_original(received), *_marks(run)))
 
 
-def _original(received: Received) -> Headers:
+def _original(received: Received) -> MessageHeaders:
     return tuple(
         (name, value or b"")
         for name, value in received.headers
@@ -61,7 +61,7 @@ def _original(received: Received) -> Headers:
     )
 
 
-def _marks(run: str) -> Headers:
+def _marks(run: str) -> MessageHeaders:
     return ((REPLAY, b"true"), (RUN, run.encode()))
 
 

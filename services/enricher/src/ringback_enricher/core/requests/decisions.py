@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ringback_common.outcomes import Accounting, Drop, Emit, Headers, Message, Outcome, Reason, Received, Reject
+from ringback_common.outcomes import Accounting, Drop, Emit, Message, MessageHeaders, Outcome, Reason, Received, Reject
 from ringback_events import topics
 from ringback_events.header_names import ATTEMPT, DUE, KNOWN_VERSION, LAST_HOP, LOOKS, READ, REASON
 from ringback_events.keys import call_key
@@ -226,7 +226,7 @@ def _on_tier(
     return _message(tier.topic, request, headers)
 
 
-def _headers(request: PendingFetch, reason: Reason, attempts: Mapping[Reason, int]) -> Headers:
+def _headers(request: PendingFetch, reason: Reason, attempts: Mapping[Reason, int]) -> MessageHeaders:
     headers = (
         (ATTEMPT, str(sum(attempts.values())).encode()),
         (LOOKS, attempts_header(attempts)),
@@ -235,7 +235,7 @@ def _headers(request: PendingFetch, reason: Reason, attempts: Mapping[Reason, in
     return (*request.retry_headers(), *headers)
 
 
-def _message(topic: Topic, request: PendingFetch, headers: Headers) -> Message:
+def _message(topic: Topic, request: PendingFetch, headers: MessageHeaders) -> Message:
     return Message(topic.name, call_key(request.tenant_id, request.call_id), request.received.value, headers)
 
 

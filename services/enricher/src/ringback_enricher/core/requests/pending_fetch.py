@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
-from ringback_common.outcomes import Drop, Headers, Reason, Received, Reject
+from ringback_common.outcomes import Drop, MessageHeaders, Reason, Received, Reject
 from ringback_events import topics
 from ringback_events.fetch import FetchRequest
 from ringback_events.header_names import ATTEMPT, KNOWN_VERSION, LAST_ATTEMPTS, LOOKS, REPLAY
@@ -64,7 +64,7 @@ class PendingFetch:
         """Whether a 404 may mean "not yet": a lookup or a replay is of a call that was there."""
         return self.source not in _FINAL_AT_ONCE
 
-    def retry_headers(self) -> Headers:
+    def retry_headers(self) -> MessageHeaders:
         """Its headers without those of the last deferral and of the last hop's trace; the producer adds this one's."""
         return tuple([(n, v) for n, v in self.received.headers if v is not None and n not in _REPLACED])
 

@@ -9,7 +9,14 @@ from ringback_events.keys import canonical_id
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
 from ringback_graph.answers import Refused as GraphRefused
 from ringback_graph.subscriptions import Conflict as GraphConflict
-from ringback_graph.subscriptions import Deleted, Failure, NewSubscription, NotAccepted, Subscription, Subscriptions
+from ringback_graph.subscriptions import (
+    Deleted,
+    NewSubscription,
+    NotAccepted,
+    Subscription,
+    SubscriptionFailure,
+    Subscriptions,
+)
 from ringback_graph.subscriptions import Gone as GraphGone
 from ringback_graph.tenants import Tenant
 
@@ -91,7 +98,9 @@ def _seen(subscription: Subscription) -> ListedSubscription:
     )
 
 
-def _outcome(answer: Subscription | GraphConflict | GraphGone | Failure | ChangeUnanswered) -> ChangeOutcome:
+def _outcome(
+    answer: Subscription | GraphConflict | GraphGone | SubscriptionFailure | ChangeUnanswered,
+) -> ChangeOutcome:
     match answer:
         case Subscription():
             return ChangeDone(canonical_id(answer.id), answer.expires_at)
@@ -105,7 +114,7 @@ def _outcome(answer: Subscription | GraphConflict | GraphGone | Failure | Change
             return _refused(failure)
 
 
-def _refused(failure: Failure) -> ChangeRefused:
+def _refused(failure: SubscriptionFailure) -> ChangeRefused:
     match failure:
         case AuthFailed():
             return ChangeRefused("auth_failed")

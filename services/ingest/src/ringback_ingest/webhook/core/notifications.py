@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import orjson
 from pydantic import ValidationError
-from ringback_common.outcomes import Headers, Message
+from ringback_common.outcomes import Message, MessageHeaders
 from ringback_events.headers import fetch_request_headers, lifecycle_headers
 from ringback_events.keys import call_key, canonical_id, tenant_key
 from ringback_events.platform_events import LifecycleEvent
@@ -63,7 +63,7 @@ class Arrival:
 
     query: NotificationQuery
     received_at: str
-    trace: Headers = ()
+    trace: MessageHeaders = ()
 
 
 @dataclass(slots=True)

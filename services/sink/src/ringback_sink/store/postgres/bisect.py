@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from ringback_sink.store.port import Refusal, Result, Stored
-from ringback_sink.store.postgres.failures import Refused
+from ringback_sink.store.postgres.failures import RowRefused
 from ringback_sink.store.telemetry import BISECTIONS
 
 __all__ = ["bisected"]
@@ -33,7 +33,7 @@ async def bisected(
         return []
     try:
         return list(await write(items))
-    except Refused as refused:
+    except RowRefused as refused:
         if len(items) == 1:
             return [Refusal(f"SQLSTATE {refused.sqlstate}")]
         BISECTIONS.labels(refused.sqlstate[:2]).inc()

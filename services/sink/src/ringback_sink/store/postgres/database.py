@@ -10,7 +10,7 @@ from ringback_common import logs
 from ringback_common.errors import ConfigError, RingbackError, Transient
 from ringback_common.grants import role_of
 
-from ringback_sink.store.postgres.failures import MissingPartition, Refused, StoreUnavailable, translated
+from ringback_sink.store.postgres.failures import MissingPartition, RowRefused, StoreUnavailable, translated
 from ringback_sink.store.postgres.schema import REVISION
 from ringback_sink.store.postgres.statements import INCOMING
 from ringback_sink.store.telemetry import UNAVAILABLE
@@ -81,7 +81,7 @@ class Database:
                 self._not_taken = asyncio.get_running_loop().time(), f"The store is away ({failure})."
                 self._forget()
                 raise
-            except (Refused, MissingPartition):
+            except (RowRefused, MissingPartition):
                 self._took_part()  # it has judged the data
                 raise
             except asyncio.CancelledError:

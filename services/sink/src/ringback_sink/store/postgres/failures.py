@@ -9,10 +9,10 @@ from ringback_common.grants import Duty, missing_right
 
 from ringback_sink.store.postgres.sqlstate import Meaning, meaning
 
-__all__ = ["MissingPartition", "Refused", "StoreUnavailable", "translated"]
+__all__ = ["MissingPartition", "RowRefused", "StoreUnavailable", "translated"]
 
 
-class Refused(RingbackError):  # noqa: N818 - what PostgreSQL did
+class RowRefused(RingbackError):  # noqa: N818 - what PostgreSQL did
     """PostgreSQL refuses data of this batch; `sqlstate` says why without quoting it."""
 
     def __init__(self, sqlstate: str, table: str | None) -> None:
@@ -70,7 +70,7 @@ def _translated(failure: asyncpg.PostgresError) -> Exception:
         case Meaning.TRANSIENT:
             return StoreUnavailable(sqlstate)
         case Meaning.DATA:
-            return Refused(str(sqlstate), failure.table_name)
+            return RowRefused(str(sqlstate), failure.table_name)
         case Meaning.PARTITION:
             return MissingPartition("no partition takes the row")
         case Meaning.CONFIGURATION:
