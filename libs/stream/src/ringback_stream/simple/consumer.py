@@ -82,47 +82,51 @@ class SimpleConsumer(Consumer):
         Raises:
             KafkaError: no answer of the broker, and polls have failed with it for 15 s.
         """
-        while True:
+        client = self.client
+        while not self._ending.is_set():
             try:
                 async with asyncio.timeout(_ASK_EVERY):
                     failure = await self._caught.get()
             except TimeoutError:
-                await self._look()
+                await self._look(client)
             else:
                 self._failed_at = self._clock.monotonic()
-                self._fetch_again(failure)
-                await self.poll_failed(self.client, await self._of_all_partitions(failure))
+                self._fetch_again(client, failure)
+                await self.poll_failed(client, await self._of_all_partitions(client, failure))
 
-    def _fetch_again(self, failure: KafkaError) -> None:
-        """Forget a refused topic's other errors: aiokafka keeps one for each partition, and each costs 5 s."""
-        for named in self.client.assignment():
-            next_offset = self._next_offset(named)
-            if next_offset is not None and named.topic in failure.args:
-                self.client.seek(named, next_offset)
-
-    async def _look(self) -> None:
+    async def _look(self, client: Any) -> None:
         if self._clock.monotonic() - self._failed_at > 2 * _SLEEPS:
             self.failures.succeeded()
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(ASK_WITHIN):
-                self._ends.update(await self.client.end_offsets(self.client.assignment()))
+                self._ends.update(await client.end_offsets(client.assignment()))
 
-    async def _of_all_partitions(self, failure: KafkaError) -> KafkaError:
+    def _fetch_again(self, client: Any, failure: KafkaError) -> None:
+        """Forget a refused topic's other errors: aiokafka keeps one for each partition, and each costs 5 s."""
+        for named in client.assignment():
+            next_offset = self._next_offset(named)
+            if next_offset is not None and named.topic in failure.args:
+                client.seek(named, next_offset)
+
+    async def _of_all_partitions(self, client: Any, failure: KafkaError) -> KafkaError:
         """A failure for all partitions it is true of: FastStream would sleep 5 s over each that is out of range."""
         if not isinstance(failure, OffsetOutOfRangeError):
             return failure
-        assigned: Collection[TopicPartition] = self.client.assignment()
+        heads = {named: self._next_offset(named) for named in client.assignment()}
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(ASK_WITHIN):
-                oldest: Mapping[TopicPartition, int] = await self.client.beginning_offsets(assigned)
-                ends: Mapping[TopicPartition, int] = await self.client.end_offsets(assigned)
-            outside = {at: self._next_offset(at) for at in assigned if self._is_outside(at, oldest[at], ends[at])}
+                oldest: Mapping[TopicPartition, int] = await client.beginning_offsets(heads)
+                ends: Mapping[TopicPartition, int] = await client.end_offsets(heads)
+            still = {
+                at: next_offset
+                for at, next_offset in heads.items()
+                if next_offset is not None and next_offset == self._next_offset(at)
+            }
+            outside = {
+                at: next_offset for at, next_offset in still.items() if not oldest[at] <= next_offset <= ends[at]
+            }
             return OffsetOutOfRangeError(outside | failure.args[0])
         return failure
-
-    def _is_outside(self, named: TopicPartition, oldest: int, end: int) -> bool:
-        next_offset = self._next_offset(named)
-        return next_offset is not None and not oldest <= next_offset <= end
 
     def behind(self) -> bool:
         """Whether records were not taken in that the broker says are there; while it refuses polls, that is known."""
