@@ -46,7 +46,7 @@ class Composed:
 
     def docker(self, *arguments: str) -> str:
         """`docker …`; its standard output."""
-        return _run(["docker", *arguments], {}, 120)
+        return _run(["docker", *arguments], {}, 300)
 
     def container(self, service: str, number: int = 1) -> str:
         """The container's name."""
