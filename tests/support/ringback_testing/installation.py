@@ -40,7 +40,7 @@ class Installation:
     control: aiohttp.ClientSession
     reader: AIOKafkaConsumer
     producer: AIOKafkaProducer
-    store: asyncpg.Pool[asyncpg.Record]
+    store: "asyncpg.Pool[asyncpg.Record]"
     collector: SpanCollector
     prefix: str
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
