@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,3 +50,14 @@ def test_what_the_glossary_names_exists() -> None:
     words = {word for name in named for word in name.split(".")}
     modules = {path.stem for path in _product()} | {"ringback_common"}
     assert {word for word in words if word not in modules and not re.search(rf"\b{word}\b", sources)} == set()
+
+
+PAGES = (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_file_that_is_named_in_prose_exists(page: Path) -> None:
+    """By its name or the end of its path; links are checked elsewhere."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    named = re.findall(r"`([\w./-]+\.(?:py|yaml|yml|sh|sql))`", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in tracked)] == []
