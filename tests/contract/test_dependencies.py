@@ -28,6 +28,8 @@ NOT_IMPORTED = {
     },
 }
 """Declared for another use than an import, by member: the reason."""
+PART_OF = {"pydantic_core": frozenset({"pydantic"})}
+"""Modules of a distribution that another one is made of and pins to one version."""
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda path: path.name)
@@ -85,6 +87,8 @@ def providers(module: str) -> frozenset[str]:
     parts = module.split(".")
     if parts[0].startswith("ringback_"):  # installed in place, without a list of files
         return frozenset({canonical(parts[0])})
+    if parts[0] in PART_OF:
+        return PART_OF[parts[0]]
     names = {canonical(name) for name in OWNERS.get(parts[0], ())}
     for length in range(len(parts), 0, -1):
         owners = {name for name in names if "/".join(parts[:length]) in folders(name)}

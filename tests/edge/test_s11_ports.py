@@ -61,9 +61,9 @@ def test_the_one_service_leads_to_the_webhooks_public_port_alone(folder: Path) -
 
 
 def test_compose_publishes_the_public_port_on_loopback_and_no_admin_port_of_ours() -> None:
-    """Of our own processes only the webhook's 8080 leaves the containers' network."""
+    """Of our own processes only the webhook's 8080 leaves the containers' network, at a port of its own for each."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert published["webhook"] == ["127.0.0.1:8080:8080"]
-    assert set(published) == {"webhook", "prometheus", "grafana"}
+    assert published["webhook"] == ["127.0.0.1:8080-8087:8080"]
+    assert set(published) == {"webhook", "prometheus", "alertmanager", "grafana", "jaeger"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)

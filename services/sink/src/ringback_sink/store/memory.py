@@ -5,7 +5,7 @@ of it is gone when the process ends.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,19 +62,26 @@ class MemoryStore:
         return Prepared(type(row), _kept(row) if isinstance(row, Version) else row)
 
     async def write(self, rows: Sequence[Prepared]) -> Sequence[Result]:
-        """Write them one after the other; none is ever refused."""
-        return [self._write_version(row.form) if row.kind is Version else self._write_flat(row.form) for row in rows]
+        """Write them one after the other; none is ever refused.
 
-    def _write_version(self, call: StoredCall) -> Stored:
+        Of the versions of one call in a batch only the newest can become the current one.
+        """
+        newest = _newest([row.form for row in rows if row.kind is Version])
+        return [
+            self._write_flat(row.form) if row.kind is not Version else self._write_version(row.form, newest)
+            for row in rows
+        ]
+
+    def _write_version(self, call: StoredCall, of_batch: Mapping[CallKey, StoredCall]) -> Stored:
         version, revision = call.rank
         known = self.history.get((call.key, version))
         if known is None or revision > known["revision"]:
             self.history[call.key, version] = call.history
-        newest = self.calls.get(call.key)
-        if newest is not None and call.rank <= newest.rank:
+        current = self.calls.get(call.key)
+        if of_batch[call.key] is not call or (current is not None and call.rank <= current.rank):
             return Stored.OLDER
         self.calls[call.key] = call
-        return Stored.ADDED if newest is None else Stored.REPLACED
+        return Stored.ADDED if current is None else Stored.REPLACED
 
     def _write_flat(self, row: FlatRow) -> Stored:
         table = self.tables.setdefault(row.TABLE, {})
@@ -102,6 +109,14 @@ class MemoryStore:
 
     async def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def _newest(calls: Sequence[StoredCall]) -> Mapping[CallKey, StoredCall]:
+    newest = dict[CallKey, StoredCall]()
+    for call in calls:
+        if call.rank > newest.setdefault(call.key, call).rank:
+            newest[call.key] = call
+    return newest
 
 
 def _kept(version: Version) -> StoredCall:

@@ -82,8 +82,8 @@ def _enricher() -> None:
     from ringback_stream.consume.outcome_handler import OutcomeHandler  # noqa: PLC0415 - the same
     from ringback_stream.publish.producer import Producer  # noqa: PLC0415 - each process loads only its own
 
-    _before(OutcomeHandler, "settle", "fetched", _publishes)
-    _after(OutcomeHandler, "settle", "published", _publishes)
+    _before(OutcomeHandler, "apply", "fetched", _publishes)
+    _after(OutcomeHandler, "apply", "published", _publishes)
     _part_stages(Producer)
 
 
