@@ -32,7 +32,7 @@ class Toxic:
     Attributes:
         latency: seconds that every octet takes longer.
         bandwidth: octets a second; None without limit.
-        slice_octets: the largest piece handed on at once, each in a packet of its own; None as it comes.
+        slice_bytes: the largest piece handed on at once, each in a packet of its own; None as it comes.
         reset_after: octets of a connection after which both sides are reset; counted from now on.
         close_after: octets of a connection after which this direction is closed in order (FIN), the other stays open.
         hold: nothing is passed on; nothing is closed, and what was held follows when it ends.
