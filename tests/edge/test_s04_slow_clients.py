@@ -147,7 +147,10 @@ async def test_two_thousand_slow_clients_cost_honest_ones_little(unharmed: Publi
 
 
 async def test_forged_posts_hold_no_connections(unharmed: PublicPort) -> None:
-    """Forgers who keep their connections lose them after 5 s; who sent something genuine keeps its own."""
+    """Forgers who keep their connections lose them after 5 s, not after the 75 s that the genuine sender keeps its own.
+
+    As for every slow client ten seconds are allowed: a client that is one of 440 on a busy machine sees its end late.
+    """
     forged = post(body(item("x", clientState="k2.forged")), path=PATH)
     async with unharmed.connected() as ours, asyncio.TaskGroup() as group:
         await ours.send(post(body(item(unharmed.call("honest"))), path=PATH))
@@ -158,7 +161,7 @@ async def test_forged_posts_hold_no_connections(unharmed: PublicPort) -> None:
         await ours.send(post(body(item(unharmed.call("honest"))), path=PATH))
         assert status(await ours.answer()) == 202
     assert held < 400
-    assert max(task.result() for task in kept) < 6.0
+    assert max(task.result() for task in kept) <= CLOSED_SECONDS
 
 
 async def _kept(port: PublicPort, octets: bytes, wait: float) -> float:
