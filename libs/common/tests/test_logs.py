@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ringback_common import log_values, logs
 from ringback_common.metrics import LOG_FIELDS_WITHHELD
+from ringback_testing.counters import value_of
 
 
 def record(name: str, message: object, *args: object, **extra: object) -> logging.LogRecord:
@@ -92,11 +93,13 @@ GUID = "dc368399-474c-4d40-900c-6265431fd81f"
         ("%(call)s of %(person)s", ({"call": GUID, "person": "Abbie"},), f"{GUID} of (withheld)"),
     ],
 )  # fmt: skip
-def test_a_library_s_line_says_what_it_is_about(template: str, arguments: object, message: str) -> None:
+def test_a_library_s_line_says_what_it_is_about(
+    template: str, arguments: tuple[object, ...] | None, message: str
+) -> None:
     """Topic, partition, node, group and the class of an error are there; what they quote is not."""
     log_values.allow(["kafka-0.example"])
     log_values.prefixed("dev-")
-    made = record("aiokafka", template, *(arguments if isinstance(arguments, tuple) else ()))
+    made = record("aiokafka", template, *(arguments or ()))
     assert json.loads(logs.JsonFormatter("test").format(made))["message"] == message
 
 
@@ -106,11 +109,16 @@ PEOPLE = (
 )  # fmt: skip
 
 
+WRAPPED: list[Callable[[str], object]] = [
+    lambda x: OSError(2, x), lambda x: (x, 1), lambda x: [x], lambda x: {x}, Number,
+    lambda x: {"k": x}, lambda x: {x: 1}, lambda x: (("deep", x),), lambda x: Holder(x),  # noqa: PLW0108 - the class is below
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("canary", PEOPLE)
 @pytest.mark.parametrize(
     "wrapped",
-    [str, str.encode, ValueError, lambda x: OSError(2, x), lambda x: (x, 1), lambda x: [x], lambda x: {x},
-     lambda x: Number(x), lambda x: {"k": x}, lambda x: {x: 1}, lambda x: (("deep", x),), lambda x: Holder(x)],  # noqa: PLW0108 - the class is below
+    [str, str.encode, ValueError, *WRAPPED],
 )  # fmt: skip
 def test_no_person_and_no_secret_comes_in_by_an_argument(canary: str, wrapped: Callable[[str], object]) -> None:
     """Plain, as bytes, in an error, in whatever holds it, by %s, %r and by name."""
@@ -219,12 +227,12 @@ def test_sentences_that_never_repeat_do_not_pile_up() -> None:
 def test_only_allowed_fields_are_written(capsys: pytest.CaptureFixture[str]) -> None:
     """A field the allow-list does not know is withheld and counted."""
     logs.configure("test")
-    before = LOG_FIELDS_WITHHELD._value.get()
+    before = value_of(LOG_FIELDS_WITHHELD)
     logs.logger("ringback_common.test").info("Something happened.", tenant_id="t", display_name="Abbie Wilkins")
     line = json.loads(capsys.readouterr().out)
     assert line["tenant_id"] == "t"
     assert "Abbie" not in json.dumps(line)
-    assert LOG_FIELDS_WITHHELD._value.get() == before + 1
+    assert value_of(LOG_FIELDS_WITHHELD) == before + 1
 
 
 def test_a_failure_shows_class_and_place_but_not_its_message(capsys: pytest.CaptureFixture[str]) -> None:

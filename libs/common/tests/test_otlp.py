@@ -1,7 +1,7 @@
 """Traces reach a collector at its usual endpoint, and what is none is refused before the process starts."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -13,42 +13,54 @@ from ringback_common.otlp import traces_url
 from ringback_common.settings import ProcessSettings, load
 
 
+class _Collector(HTTPServer):
+    """A server that keeps path and status of each answer."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Receiver)
+        self.answered: list[tuple[str, int]] = []
+
+
 class _Receiver(BaseHTTPRequestHandler):
     """A collector that knows the path of the specification and no other."""
+
+    server: _Collector  # pyright: ignore[reportIncompatibleVariableOverride] - no other server makes one
 
     def do_POST(self) -> None:
         """Take spans at /v1/traces, answer 404 elsewhere."""
         self.rfile.read(int(self.headers["Content-Length"]))
         known = self.path == "/v1/traces"
-        self.server.answered.append((self.path, 200 if known else 404))  # type: ignore[attr-defined]
+        self.server.answered.append((self.path, 200 if known else 404))
         self.send_response(200 if known else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base names it so
         """Write nothing."""
 
 
 @contextmanager
-def receiver() -> Iterator[tuple[str, list[tuple[str, int]]]]:
+def receiver() -> Generator[tuple[str, list[tuple[str, int]]]]:
     """A running receiver: its base URL, and what it answered to which path."""
-    server = HTTPServer(("127.0.0.1", 0), _Receiver)
-    answered: list[tuple[str, int]] = []
-    server.answered = answered  # type: ignore[attr-defined]
+    server = _Collector()
     running = threading.Thread(target=server.serve_forever, daemon=True)
     running.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", answered
+        yield f"http://127.0.0.1:{server.server_port}", server.answered
     finally:
         server.shutdown()
         running.join()
         server.server_close()
 
 
+def _not_set(_provider: trace.TracerProvider) -> None:
+    """In place of the process' provider, which can be set once only."""
+
+
 @pytest.mark.parametrize("form", ["{}", "{}/", "{}/v1/traces"])
 def test_spans_arrive_where_a_collector_takes_them(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     """Of the endpoint alone, of one with a slash, and of the whole URL that earlier releases wanted."""
-    monkeypatch.setattr(trace, "set_tracer_provider", lambda _: None)
+    monkeypatch.setattr(trace, "set_tracer_provider", _not_set)
     with receiver() as (base, answered):
         provider = traces.configure("test", endpoint=form.format(base), ratio=1.0)
         assert provider is not None

@@ -7,24 +7,8 @@ import pytest
 from ringback_common.backoff import Backoff
 from ringback_common.errors import ConfigError, Throttled, Transient
 from ringback_common.retrying import FailedAttempt, until_it_works
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def time(self) -> float:
-        """The virtual clock."""
-        return self.now
-
-    def _run_once(self) -> None:
-        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        if not self._ready and timers:  # type: ignore[attr-defined]
-            self.now = max(self.now, timers[0].when())
-        super()._run_once()  # type: ignore[misc]
+from ringback_common.scopes import Scope
+from ringback_testing.virtual_time import VirtualTimeLoop
 
 
 class Story:
@@ -44,14 +28,14 @@ class Story:
 
 
 @pytest.fixture
-def loop() -> Iterator[VirtualLoop]:
+def loop() -> Iterator[VirtualTimeLoop]:
     """A loop with a clock of its own."""
-    made = VirtualLoop()
+    made = VirtualTimeLoop()
     yield made
     made.close()
 
 
-def test_waits_double_up_to_the_bound_and_the_answer_comes_back(loop: VirtualLoop) -> None:
+def test_waits_double_up_to_the_bound_and_the_answer_comes_back(loop: VirtualTimeLoop) -> None:
     """Five failures: 0.25, 0.5, 1, 2, 2 s; what each report says is what follows."""
     story = Story(*(Transient() for _ in range(5)))
     assert loop.run_until_complete(until_it_works(story.attempt, Backoff(0.25, 2.0), story.reports.append)) == "done"
@@ -59,14 +43,14 @@ def test_waits_double_up_to_the_bound_and_the_answer_comes_back(loop: VirtualLoo
     assert [(each.attempt, each.wait) for each in story.reports] == [(1, 0.25), (2, 0.5), (3, 1.0), (4, 2.0), (5, 2.0)]
 
 
-def test_a_throttle_says_how_long(loop: VirtualLoop) -> None:
+def test_a_throttle_says_how_long(loop: VirtualTimeLoop) -> None:
     """Never before Retry-After has passed, and the wait after it is no shorter than without it."""
-    story = Story(Throttled("store", 7.0), Transient())
+    story = Story(Throttled(Scope.tenant("t"), 7.0), Transient())
     loop.run_until_complete(until_it_works(story.attempt, Backoff(1.0, 30.0), story.reports.append))
     assert story.tried_at == [0.0, 7.0, 9.0]
 
 
-def test_what_is_no_passing_failure_is_raised_at_once(loop: VirtualLoop) -> None:
+def test_what_is_no_passing_failure_is_raised_at_once(loop: VirtualTimeLoop) -> None:
     """A mistake in the settings does not go away by trying."""
     story = Story(ConfigError("no"))
     with pytest.raises(ConfigError):
@@ -74,7 +58,7 @@ def test_what_is_no_passing_failure_is_raised_at_once(loop: VirtualLoop) -> None
     assert (story.tried_at, story.reports) == ([0.0], [])
 
 
-def test_reports_are_no_more_than_asked_for(loop: VirtualLoop) -> None:
+def test_reports_are_no_more_than_asked_for(loop: VirtualTimeLoop) -> None:
     """A try each second and a report each ten: 21 failures make three."""
     story = Story(*(Transient() for _ in range(21)))
     tried = until_it_works(story.attempt, Backoff(1.0, 1.0), story.reports.append, report_every=10.0)
@@ -82,7 +66,7 @@ def test_reports_are_no_more_than_asked_for(loop: VirtualLoop) -> None:
     assert [each.attempt for each in story.reports] == [1, 11, 21]
 
 
-def test_a_cancelled_wait_ends(loop: VirtualLoop) -> None:
+def test_a_cancelled_wait_ends(loop: VirtualTimeLoop) -> None:
     """It has no limit of its own: whoever wants an end sets one around it."""
     story = Story(*(Transient() for _ in range(100)))
 

@@ -1,8 +1,5 @@
 """Records to test with: built from the wire types, so that pyright checks their shape, and valid by the models."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from ringback_events.wire import (
     CallRecordWire,
@@ -12,10 +9,11 @@ from ringback_events.wire import (
     PartyWire,
     SessionWire,
     StreamWire,
+    TallyWire,
 )
+from ringback_testing.record_makers import CALL, MakeRecord
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
-CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
 
 
 def party(index: int) -> PartyWire:
@@ -146,15 +144,23 @@ def session(ordinal: int, streams: int) -> SessionWire:
     }
 
 
-def record(sessions: int = 2, streams: int = 2, parties: int = 2) -> CallRecordWire:
-    """A record of this size, version 3, revision 1."""
-    tally = {"good": sessions * streams, "poor": 0, "unclassified": 0}
-    empty = {"good": 0, "poor": 0, "unclassified": 0}
-    whole: dict[str, Any] = {
+def record(
+    *,
+    sessions: int = 2,
+    streams: int = 2,
+    parties: int = 2,
+    call: str = CALL,
+    version: int = 3,
+    revision: int = 1,
+) -> CallRecordWire:
+    """A record of this size, of this version of this call."""
+    tally: TallyWire = {"good": sessions * streams, "poor": 0, "unclassified": 0}
+    empty: TallyWire = {"good": 0, "poor": 0, "unclassified": 0}
+    return {
         "tenantId": TENANT,
-        "callId": CALL,
-        "version": 3,
-        "revision": 1,
+        "callId": call,
+        "version": version,
+        "revision": revision,
         "type": "groupCall",
         "modalities": ["audio"],
         "startDateTime": "2026-11-02T09:00:00Z",
@@ -199,12 +205,11 @@ def record(sessions: int = 2, streams: int = 2, parties: int = 2) -> CallRecordW
         "parties": [party(index) for index in range(parties)],
         "sessions": [session(ordinal, streams) for ordinal in range(sessions)],
         "joinWebUrl": "https://teams.example/l/meetup-join/19%3ameeting_ZXhhbXBsZQ",
-        "graph": {"id": CALL, "organizer": {"user": {"displayName": "Örjan Ågren 0"}}},
+        "graph": {"id": call, "organizer": {"user": {"displayName": "Örjan Ågren 0"}}},
     }
-    return whole  # pyright: ignore[reportReturnType] - checked by the model in test_models
 
 
 @pytest.fixture(scope="session")
-def make_record() -> Callable[..., CallRecordWire]:
-    """Builds records: `make_record(sessions=2, streams=2, parties=2)`."""
+def make_record() -> MakeRecord:
+    """The builder of records, by their size."""
     return record

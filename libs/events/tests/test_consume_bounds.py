@@ -1,7 +1,6 @@
 """The consumer kit under load: as fast after a million calls as at the first, and bounded whatever does not come."""
 
 import tracemalloc
-from collections.abc import Callable
 from itertools import count
 from time import process_time
 
@@ -200,14 +199,8 @@ def test_bounds_hold_and_nothing_unwhole_is_given(
             ]
 
 
-@pytest.fixture(params=[{"remember": 0}, {"span": -1}, {"hold": 0}], ids=str)
-def impossible(request: pytest.FixtureRequest) -> dict[str, int]:
-    """A bound that leaves no room."""
-    return request.param
-
-
-def test_bounds_that_leave_no_room_are_refused(impossible: dict[str, int]) -> None:
+@pytest.mark.parametrize("bounds", [{"remember": 0}, {"span": -1}, {"hold": 0}], ids=str)
+def test_bounds_that_leave_no_room_are_refused(bounds: dict[str, int]) -> None:
     """A mistake in a setting shows at the start, not as versions that never become whole."""
-    make: Callable[..., SessionAssembler] = SessionAssembler
     with pytest.raises(ValueError, match="at least"):
-        make(**impossible)
+        SessionAssembler(**bounds)

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ringback_events.consume import SessionAssembler, newer, read_session_event
+from ringback_events.consume import SessionAssembler, SessionsOfVersion, newer, read_session_event
 from ringback_events.open import OpenSession, SessionsCompleted
 from ringback_events.project import project
 from ringback_testing.properties import examples
+from ringback_testing.record_makers import MakeRecord
 
 Event = OpenSession | SessionsCompleted
 Publish = Callable[[str, int, int], tuple[Event, ...]]
@@ -19,12 +19,12 @@ RANKS = [(version, revision) for version in (1, 2, 3) for revision in (1, 2)]
 
 
 @pytest.fixture(scope="session")
-def publish(make_record: Callable[..., Any]) -> Publish:
+def publish(make_record: MakeRecord) -> Publish:
     """The events of one version: as many sessions as its version says, then the marker."""
 
     @cache
     def events(call: str, version: int, revision: int) -> tuple[Event, ...]:
-        record = make_record(sessions=version, streams=0) | {"version": version, "revision": revision, "callId": call}
+        record = make_record(sessions=version, streams=0, call=call, version=version, revision=revision)
         opened = project(record, lambda _party: None)
         return tuple(read_session_event(orjson.dumps(each)) for each in (*opened.sessions, opened.completed))
 
@@ -81,7 +81,7 @@ def test_any_partition_gives_each_newest_version_once_whole_and_never_an_older_o
 ) -> None:
     """The kit gives what the model says, event by event; ranks of a call only rise, versions are never mixed."""
     assembler = SessionAssembler()
-    last: dict[str, Any] = {}
+    last: dict[str, SessionsOfVersion] = {}
     for (call, version, revision, index), whole in zip(written, expected(written), strict=True):
         given_ = assembler.add(publish(call, version, revision)[index])
         assert (given_ and (given_.call_id, given_.version, given_.revision)) == whole
@@ -100,14 +100,14 @@ def test_a_reader_that_starts_again_where_it_may_misses_nothing(
 ) -> None:
     """Stopped anywhere and begun anew at `resume_from`: each call's newest whole version is the same as without."""
 
-    def read(assembler: SessionAssembler, first: int, last: int, held: dict[str, Any]) -> None:
+    def read(assembler: SessionAssembler, first: int, last: int, held: dict[str, SessionsOfVersion]) -> None:
         for offset, (call, version, revision, index) in enumerate(written[first:last], start=first):
             whole = assembler.add(publish(call, version, revision)[index], offset)
             if whole is not None and newer(whole, held.get(call)):
                 held[call] = whole
 
     stop = data.draw(st.integers(0, len(written)))
-    without, with_stop = dict[str, Any](), dict[str, Any]()
+    without, with_stop = dict[str, SessionsOfVersion](), dict[str, SessionsOfVersion]()
     read(SessionAssembler(), 0, len(written), without)
     before = SessionAssembler()
     read(before, 0, stop, with_stop)

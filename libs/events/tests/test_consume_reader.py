@@ -1,7 +1,6 @@
 """The reader of many partitions: what it says to commit is safe through rebalances, kills and broken values."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import orjson
 import pytest
@@ -10,16 +9,23 @@ from hypothesis import strategies as st
 from ringback_events.consume import SessionAssembler, SessionReader, SessionsOfVersion, newer
 from ringback_events.project import project
 from ringback_testing.properties import examples
+from ringback_testing.record_makers import MakeRecord
 
-Publish = Callable[..., list[bytes]]
+
+class Publish(Protocol):
+    """Makes the values of one version of a call."""
+
+    def __call__(self, call: str, version: int = 1, sessions: int = 2) -> list[bytes]:
+        """Its sessions by ordinal, then the marker."""
+        ...
 
 
 @pytest.fixture(scope="session")
-def publish(make_record: Callable[..., Any]) -> Publish:
+def publish(make_record: MakeRecord) -> Publish:
     """The values of one version on the topic: its sessions, then the marker."""
 
     def values(call: str, version: int = 1, sessions: int = 2) -> list[bytes]:
-        record = make_record(sessions=sessions, streams=0) | {"version": version, "callId": call}
+        record = make_record(sessions=sessions, streams=0, call=call, version=version)
         opened = project(record, lambda _party: None)
         return [orjson.dumps(each) for each in (*opened.sessions, opened.completed)]
 

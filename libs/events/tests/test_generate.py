@@ -1,6 +1,5 @@
 import shutil
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -10,6 +9,7 @@ from ringback_events.fields import Event
 from ringback_events.generate import main
 from ringback_events.record import CallRecord
 from ringback_events.wire_source import _rendered, wire_source
+from ringback_testing.record_makers import MakeRecord
 
 CONTRACTS = Path(__file__).parents[3] / "contracts"
 DATA = Path(str(wire.__file__)).with_name("topics.json")
@@ -57,7 +57,7 @@ def test_check_tells_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == f"differs: {tmp_path / 'schemas' / 'call.v1.json'}\n"
 
 
-def test_the_record_of_the_tests_is_valid(make_record: Any) -> None:
+def test_the_record_of_the_tests_is_valid(make_record: MakeRecord) -> None:
     """The wire form round-trips through the model, members and all."""
     wire_form = make_record()
     model: Event = CallRecord.model_validate_json(orjson.dumps(wire_form))

@@ -1,7 +1,7 @@
 import copy
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import orjson
@@ -15,9 +15,9 @@ from ringback_events.open import OpenCall, OpenParty, OpenSession, OpenStream, S
 from ringback_events.project import project
 from ringback_events.record import CallRecord, Endpoint, EndpointFacts, Network, NetworkFacts, Party, Session, Stream
 from ringback_events.shapes import opener, privacy_of
-from ringback_events.wire import CallRecordWire, PartyWire
-
-MakeRecord = Callable[..., CallRecordWire]
+from ringback_events.wire import PartyWire
+from ringback_testing.json_values import is_list, is_object
+from ringback_testing.record_makers import MakeRecord
 
 
 def no_token(_party: PartyWire) -> None:
@@ -28,10 +28,10 @@ def text_leaves(node: Any) -> Iterator[str]:
     """Every string of a JSON value, at any depth."""
     if isinstance(node, str):
         yield node
-    elif isinstance(node, dict):
+    elif is_object(node):
         for value in node.values():
             yield from text_leaves(value)
-    elif isinstance(node, list):
+    elif is_list(node):
         for value in node:
             yield from text_leaves(value)
 
@@ -196,7 +196,7 @@ def fill(node: Any, model: type[Event], planted: Iterator[str]) -> None:
         extra: Any = info.json_schema_extra
         value = node.get(info.alias)
         if nested is not None and value is not None:
-            for each in value if isinstance(value, list) else [value]:
+            for each in value if is_list(value) else [value]:
                 fill(each, nested, planted)
         elif str in inner and (privacy_of(info) is not Privacy.C1 or "x-opens" in extra):
             node[info.alias] = [next(planted)] if isinstance(value, list) else next(planted)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from ringback_events.tokens import Pseudonymizer, TokenKeys, TokenKind, TokenPolicy, canonical_value
+from ringback_events.wire import CallRecordWire, PartyWire
+from ringback_testing.record_makers import MakeRecord
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 SECRET = base64.b64encode(b"s" * 32).decode()
@@ -60,25 +62,29 @@ def test_a_number_of_nobody_gives_no_token(number: str) -> None:
     assert STABLE.token(TENANT, TokenKind.PHONE, number) is None
 
 
-def test_parties(make_record: Any) -> None:
+def test_parties(make_record: MakeRecord) -> None:
     """A phone is known by its number, others by id, else by user principal name; who has neither has no token."""
     of = STABLE.for_parties_of(make_record())
     base = make_record()["parties"][0]
-    phone = base | {"kind": "phone", "id": None, "phoneNumber": "+49 30 901820"}
-    nobody = base | {"id": None, "userPrincipalName": None}
+    phone: PartyWire = {**base, "kind": "phone", "id": None, "phoneNumber": "+49 30 901820"}
     assert of(phone) == STABLE.token(TENANT, TokenKind.PHONE, "+4930901820")
-    assert of(base) == STABLE.token(TENANT, TokenKind.USER, base["id"])
-    assert of(base | {"id": None}) == STABLE.token(TENANT, TokenKind.USER, base["userPrincipalName"].upper())
-    assert of(nobody) is None
-    assert of(phone | {"phoneNumber": None}) is None
+    user, upn = base.get("id"), base.get("userPrincipalName")
+    assert user
+    assert upn
+    assert of(base) == STABLE.token(TENANT, TokenKind.USER, user)
+    assert of({**base, "id": None}) == STABLE.token(TENANT, TokenKind.USER, upn.upper())
+    assert of({**base, "id": None, "userPrincipalName": None}) is None
+    assert of({**phone, "phoneNumber": None}) is None
 
 
-def test_the_month_is_that_of_the_calls_start(make_record: Any) -> None:
+def test_the_month_is_that_of_the_calls_start(make_record: MakeRecord) -> None:
     """A call that runs over midnight of a month's end belongs to the month it began in."""
-    record = make_record() | {"startDateTime": "2026-10-31T23:50:00Z"}
+    record: CallRecordWire = {**make_record(), "startDateTime": "2026-10-31T23:50:00Z"}
     party = record["parties"][0]
+    user = party.get("id")
+    assert user
     assert MONTHLY.for_parties_of(record)(party) == MONTHLY.token(
-        TENANT, TokenKind.USER, party["id"], start="2026-10-01T00:00:00Z"
+        TENANT, TokenKind.USER, user, start="2026-10-01T00:00:00Z"
     )
 
 
