@@ -61,10 +61,10 @@ async def test_few_are_under_way_and_a_large_one_goes_alone(bench: Bench, octets
     """32 publications or 8 MiB of records; the next begins when one has left."""
     publisher = bench.publisher(1)
     for _ in range(fitting):
-        await asyncio.wait_for(publisher.enter(octets), 1)
-    waiting = asyncio.create_task(publisher.enter(octets))
+        await asyncio.wait_for(publisher.capacity.enter(octets), 1)
+    waiting = asyncio.create_task(publisher.capacity.enter(octets))
     for _ in range(5):
         await asyncio.sleep(0)
     assert not waiting.done()
-    publisher.leave(octets)
+    publisher.capacity.leave(octets)
     await asyncio.wait_for(waiting, 1)

@@ -30,6 +30,9 @@ prefetched records, but polling must go on."""
 class AsideWriter:
     """One round in flight; what is answered during it forms the next.
 
+    Its count and bytes are no `CapacityLimit`: the back-pressure gate does not wait, it pauses a partition, and goes on
+    at half the limit so that it does not pause again for the next record.
+
     Args:
         outcome_handler: carries the outcomes out.
         clock: monotonic time.

@@ -32,7 +32,11 @@ prefetched records, but polling must go on."""
 
 
 class BatchedRunner:
-    """Runs a batched flow; see `ringback_stream.consume.runner.Runner` for what each method promises."""
+    """Runs a batched flow; see `ringback_stream.consume.runner.Runner` for what each method promises.
+
+    Its count and bytes are no `CapacityLimit`: the back-pressure gate does not wait, it pauses a partition, and goes on
+    at half a batch so that it does not pause again for the next record.
+    """
 
     def __init__(self, flow: BatchedFlow, outcome_handler: OutcomeHandler, clock: Clock) -> None:
         self._flow = flow

@@ -4,6 +4,8 @@ Most of it is shared. The rest, the *reserve*, is as large as one step may ever 
 time: to the one that has waited longest for the shared part. So a step that has begun always ends, whatever the others
 hold. Some of the shared part is kept for steps that begin: small records need no more than that, so they pass while
 large ones wait for each other.
+
+It is no `ringback_stream.publish.capacity.CapacityLimit`: what a step takes is not known when it begins, and grows.
 """
 
 import asyncio

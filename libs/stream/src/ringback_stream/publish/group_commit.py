@@ -58,7 +58,8 @@ class GroupCommitProducer:
     Args:
         kafka: where.
         deadline: seconds from `write` to its answer.
-        max_pending_octets: bytes waiting and in flight; beyond it writes are refused.
+        max_pending_bytes: bytes waiting and in flight. Beyond it writes are refused and do not wait as in
+            `ringback_stream.publish.capacity`: the caller answers 503 at once, and Graph sends again.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class GroupCommitProducer:
         """Write messages; returns when all in-sync replicas have all of them.
 
         Raises:
-            Refused: not tried.
+            WriteRefused: not tried.
             Transient: tried: no answer within the deadline, or refused; some may be written, now or later.
         """
         if not messages:

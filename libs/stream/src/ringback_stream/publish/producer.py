@@ -1,9 +1,7 @@
 """The producer of a flow: one acknowledged write per message, stage after stage, with bounded memory."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from ringback_common import logs
@@ -13,6 +11,7 @@ from ringback_common.outcomes import Message
 from ringback_common.settings import KafkaSettings
 
 from ringback_stream import telemetry
+from ringback_stream.publish.capacity import CapacityLimit
 from ringback_stream.publish.client import LARGEST_REQUEST, POISON, Client, may_pass, size_of
 
 __all__ = ["WRITE_AGAIN", "MessageTooLarge", "Producer"]
@@ -43,9 +42,7 @@ class Producer:
         self._replacing = asyncio.Lock()
         self._alone = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
-        self._bytes = 0
-        self._messages = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._unacknowledged = CapacityLimit(_UNACKED_MESSAGES, _UNACKED_BYTES)
 
     async def start(self) -> None:
         """Connect.
@@ -77,7 +74,7 @@ class Producer:
         byte_count = size_of(message)
         if byte_count > LARGEST_REQUEST:
             raise MessageTooLarge(message.topic)
-        async with self._capacity(byte_count):
+        async with self._unacknowledged.hold(byte_count):
             await self._deliver(message)
         telemetry.child(telemetry.PRODUCED, message.topic).inc()
 
@@ -100,7 +97,7 @@ class Producer:
     async def send_together(self, messages: Sequence[Message], acked: Callable[[int], None]) -> list[int]:
         """Write many messages, batched by partition; `acked` is called with the index of each as soon as it is.
 
-        They carry their own trace context, and their caller bounds them: they do not wait for the room of `send`.
+        They carry their own trace context. Their caller limits them: they do not count to the limit of `send`.
 
         Returns:
             The indices of those that came back unwritten, or are unknown: `send` finds out the reason of each.
@@ -178,27 +175,6 @@ class Producer:
         task = asyncio.create_task(poisoned.retire(), name="retire-producer")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
-
-    @asynccontextmanager
-    async def _capacity(self, byte_count: int) -> AsyncGenerator[None]:
-        while self._messages and (
-            self._bytes + byte_count > _UNACKED_BYTES or self._messages >= _UNACKED_MESSAGES
-        ):  # one message larger than the bound still passes, alone
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            await waiter
-        self._bytes += byte_count
-        self._messages += 1
-        try:
-            yield
-        finally:
-            self._bytes -= byte_count
-            self._messages -= 1
-            while self._waiting:
-                waiter = self._waiting.popleft()
-                if not waiter.done():
-                    waiter.set_result(None)
-                    break
 
 
 def _named(failure: KafkaError, topic: str) -> Exception:

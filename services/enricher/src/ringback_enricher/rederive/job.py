@@ -170,7 +170,7 @@ class Rederivation:
 
     async def _derive(self, record: Received, writing: WriteTargets, tasks: asyncio.TaskGroup) -> None:
         octets = len(record.value or b"")
-        await writing.publisher.enter(octets)
+        await writing.publisher.capacity.enter(octets)
         scope = self._scope
         judged_by = (scope.tables, scope.tokens, scope.countries, scope.since, scope.largest)
         outcome = await asyncio.to_thread(rederive, record, *judged_by)
@@ -182,7 +182,7 @@ class Rederivation:
             await writing.trail.begin(tenant_of(record.key or b""))
             tasks.create_task(self._write(record, outcome, writing.publisher))
             return
-        writing.publisher.leave(octets)
+        writing.publisher.capacity.leave(octets)
 
     async def _write(self, record: Received, stages: Stages, publisher: Publisher) -> None:
         try:
@@ -192,4 +192,4 @@ class Rederivation:
         else:
             self.report.published += 1
         finally:
-            publisher.leave(len(record.value or b""))
+            publisher.capacity.leave(len(record.value or b""))

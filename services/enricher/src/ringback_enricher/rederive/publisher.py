@@ -8,6 +8,7 @@ from ringback_common import logs
 from ringback_common.clock import Clock
 from ringback_common.outcomes import Message
 from ringback_common.retrying import FailedAttempt, until_it_works
+from ringback_stream.publish.capacity import CapacityLimit
 from ringback_stream.publish.producer import WRITE_AGAIN, Producer
 
 __all__ = ["Publisher"]
@@ -23,7 +24,11 @@ _BEHIND = 0.1
 
 
 class Publisher:
-    """One producer, its pace and its room."""
+    """A producer that begins a limited number of publications a second.
+
+    Attributes:
+        capacity: the publications under way, each with the bytes of the record it is derived from.
+    """
 
     def __init__(self, producer: Producer, clock: Clock, stop: asyncio.Event, max_rate: float) -> None:
         """Take the producer, started, and how many publications a second may begin."""
@@ -32,9 +37,7 @@ class Publisher:
         self._stop = stop
         self._interval = 1 / max_rate
         self._next = clock.monotonic()
-        self._count = 0
-        self._bytes = 0
-        self._left = asyncio.Event()
+        self.capacity = CapacityLimit(_IN_HAND, _BYTES_IN_HAND)
 
     async def turn(self) -> bool:
         """Wait until the next publication may begin; False on a stop."""
@@ -44,18 +47,6 @@ class Publisher:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), self._next - now)
         return not self._stop.is_set()
-
-    async def enter(self, byte_count: int) -> None:
-        """Take room for a publication that is derived from so many bytes; waits for others to leave."""
-        while self._count and (self._count >= _IN_HAND or self._bytes + byte_count > _BYTES_IN_HAND):
-            self._left.clear()
-            await self._left.wait()
-        self._count, self._bytes = self._count + 1, self._bytes + byte_count
-
-    def leave(self, byte_count: int) -> None:
-        """Give the room back."""
-        self._count, self._bytes = self._count - 1, self._bytes - byte_count
-        self._left.set()
 
     async def write(self, stages: Sequence[Sequence[Message]]) -> None:
         """Write stage after stage, as often as it takes: what is written twice has the same ids.

@@ -20,7 +20,8 @@ _CONNECTIONS = 4096
 """At 16 KiB of head each some 64 MiB; Graph's senders use a few hundred."""
 
 _BODY_BYTES = 64 * 1024 * 1024
-"""Bodies in memory over all connections; beyond it a POST is answered 503 and Graph sends again."""
+"""Bodies in memory over all connections; beyond it a POST is answered 503 and Graph sends again.
+No limit that callers wait for: a body that waits would be memory, too."""
 
 _SWEEP_SECONDS = 0.25
 """How late a deadline may be noticed; one timer for all connections costs nothing per request."""
