@@ -9,7 +9,7 @@ from ringback_common.scopes import Scope
 from ringback_events.topics import ALL_TOPICS
 from ringback_stream.consume.breaker import Breaker, BreakerState
 from ringback_stream.consume.dead_letters import dead_letter
-from ringback_stream.consume.failures import TABLE, Action, FailureContext, action_for
+from ringback_stream.consume.failures import ACTION_BY_RESULT, Action, FailureContext, action_for
 from ringback_stream.consume.ownership import Ownership
 from ringback_stream.consume.partitions import Partition
 from ringback_stream.consume.reject_limit import RejectLimit
@@ -53,7 +53,7 @@ def test_the_failure_table(result: Outcome | BaseException, situation: FailureCo
 
 def test_no_row_of_the_table_hides_another() -> None:
     """A subclass stands before its base, else it is never reached."""
-    kinds = [kind for kind, _ in TABLE]
+    kinds = [kind for kind, _ in ACTION_BY_RESULT]
     for index, kind in enumerate(kinds):
         assert not any(issubclass(kind, earlier) for earlier in kinds[:index])
 

@@ -78,7 +78,7 @@ def filled(template: str, arguments: object) -> str:
         return _PLACEHOLDER.sub(WITHHELD, template)
     try:
         return template % _safe(template, arguments)
-    except Exception:  # noqa: BLE001 - a number's place and a withheld text, one too many, an infinite number, a hostile one
+    except Exception:  # noqa: BLE001 - `%` runs __format__ and __str__ of any argument, which may raise anything
         return _PLACEHOLDER.sub(WITHHELD, template)
 
 

@@ -63,7 +63,7 @@ class JsonFormatter(logging.Formatter):
         """
         try:
             return _text(self._line(record))
-        except Exception as failure:  # noqa: BLE001 - whatever a record holds, its arguments are nobody's to read
+        except Exception as failure:  # noqa: BLE001 - str() of any argument may raise anything, and logging must not print it
             return _text(
                 {
                     "time": _instant(record.created),

@@ -57,7 +57,7 @@ def run(main: Main) -> NoReturn:
     except BeginAnew as needed:
         _log.warning("The process ends to begin anew.", reason=str(needed))
         raise SystemExit(EXIT_CRASH) from None
-    except Exception as failure:  # noqa: BLE001 - the last resort: a bug ends the process, and says where
+    except Exception as failure:  # noqa: BLE001 - nothing above catches a bug: it is logged with its place before the process ends
         _log.error("The process ends on an unexpected failure.", failure=failure)
         raise SystemExit(EXIT_CRASH) from None
     raise SystemExit(code or EXIT_OK)

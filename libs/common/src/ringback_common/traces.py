@@ -96,7 +96,7 @@ def span(
     ) as current:
         try:
             yield current
-        except Exception as failure:
+        except Exception as failure:  # any: the span is marked failed, and the exception rises as it is
             current.set_status(Status(StatusCode.ERROR, type(failure).__name__))
             raise
 

@@ -54,7 +54,7 @@ async def run_errand(errand: Errand) -> None:
 async def _result(world: World, row: Row, seed: int) -> Result:
     try:
         return await run_row(world, row, seed, lambda stage: _tell(row=row.row, stage=stage))
-    except Exception:  # noqa: BLE001 - whatever it is, the row has failed, and the run has to say why and go on
+    except Exception:  # noqa: BLE001 - a row runs the whole stack, any bug in it fails the row, and the report must hold it
         logs, error = str(world.stack.run_folder), traceback.format_exc()
         return Result(row.row, row.fault, row.world, seed, 0.0, None, logs, error)
 
