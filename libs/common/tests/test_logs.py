@@ -221,7 +221,7 @@ def test_sentences_that_never_repeat_do_not_pile_up() -> None:
     once = logs.OnceAWhile()
     for at in range(2000):
         once.filter(record("asyncio", f"task {at}"))
-    assert len(once._said) <= 500
+    assert len(once._written) <= 500
 
 
 def test_only_allowed_fields_are_written(capsys: pytest.CaptureFixture[str]) -> None:

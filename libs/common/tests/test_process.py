@@ -69,7 +69,7 @@ BEGIN = """from ringback_common import metrics, process, settings
 
 
 def test_a_beginning_tells_process_version_and_unread_variables() -> None:
-    """Whoever misspelt a setting reads its name, never its value, and nothing of settings that are read."""
+    """A misspelt setting is logged by its name, never its value, and nothing of settings that are read."""
     env = os.environ | {
         "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "k:9092",
         "RINGBACK_INSTALLATION_ID": "test",

@@ -67,7 +67,7 @@ def test_reports_are_no_more_than_asked_for(loop: VirtualTimeLoop) -> None:
 
 
 def test_a_cancelled_wait_ends(loop: VirtualTimeLoop) -> None:
-    """It has no limit of its own: whoever wants an end sets one around it."""
+    """It has no limit of its own: the caller sets one around it."""
     story = Story(*(Transient() for _ in range(100)))
 
     async def bounded() -> None:

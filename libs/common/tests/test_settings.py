@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_defaults_are_production() -> None:
-    """A process that was told nothing else runs in production at real time."""
+    """A process without these settings runs in production at real time."""
     settings = load(Example)
     assert (settings.profile, settings.time_scale, settings.kafka.topic_prefix) == ("production", 1.0, "")
 
@@ -93,7 +93,7 @@ def test_a_key_for_development_is_refused_in_production() -> None:
 
 
 def test_the_repository_s_keys_are_refused_under_any_name() -> None:
-    """Somebody copies the file and renames the key: it is as public as before."""
+    """A copy of the file with another key id is as public as before."""
     folder = Path(__file__).parents[3] / "deploy" / "docker" / "dev"
     client_state = json.loads((folder / "client-state-keys.json").read_text())["keys"][0]["secret"]
     pseudonyms = json.loads((folder / "pseudonym-keys.json").read_text())["keys"]["dev1"]["key"]

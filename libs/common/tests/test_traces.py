@@ -58,7 +58,7 @@ def test_coalesced_records_become_links(exporter: InMemorySpanExporter) -> None:
 
 @pytest.mark.parametrize("hostile", [b"\xff\xfe", b"00-zz-1-01", b"0" * 10_000, b"", None])
 def test_a_hostile_traceparent_is_ignored(hostile: bytes | None) -> None:
-    """A header nobody can read never stops a record."""
+    """An unreadable header never stops a record."""
     assert traces.parent_of([("traceparent", hostile)]) is None
 
 

@@ -66,7 +66,7 @@ BREAKING = [
 
 @pytest.mark.parametrize(("path", "value", "sentence"), BREAKING, ids=[sentence for *_, sentence in BREAKING])
 def test_what_breaks_is_named(path: str, value: Any, sentence: str) -> None:
-    """Each breaking change is told once, with the member's path."""
+    """Each breaking change is reported once, with the member's path."""
     assert breaking_changes(OLD, changed(path, value)) == [sentence]
 
 
@@ -102,7 +102,7 @@ def test_each_schema_is_compatible_with_itself_and_with_nothing_less(event: str)
 
 
 def test_a_release_is_compared_file_by_file(tmp_path: Path) -> None:
-    """A changed member and a vanished schema are both told, with the file's name."""
+    """A changed member and a vanished schema are both reported, with the file's name."""
     released, schemas = tmp_path / "released", tmp_path / "schemas"
     released.mkdir()
     schemas.mkdir()

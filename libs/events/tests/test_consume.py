@@ -112,9 +112,9 @@ def test_any_interleaving_ends_with_the_newest(published: MakeEvents, seed: int)
         [*published(*each, sessions=2)[: shuffled.randrange(3)], *published(*each, sessions=2)] for each in versions
     ]
     given = whole(SessionAssembler(), list(itertools.chain.from_iterable(parts)))
-    told = [(each.version, each.revision) for each in given]
-    assert told == sorted(told)
-    assert told[-1] == (3, 0)
+    ranks = [(each.version, each.revision) for each in given]
+    assert ranks == sorted(ranks)
+    assert ranks[-1] == (3, 0)
     assert all(len(each.sessions) == 2 for each in given)
 
 

@@ -63,15 +63,15 @@ def expected(written: list[tuple[str, int, int, int]]) -> Iterator[tuple[str, in
     for call, version, revision, index in written:
         if (version, revision) > newest.get(call, (0, 0)):
             newest[call], seen[call] = (version, revision), set()
-        rank, told = (call, version, revision), None
+        rank, expected_rank = (call, version, revision), None
         if (version, revision) == newest[call] and rank not in whole:
             if index < version:
                 seen[call].add(index)
             else:
-                told = rank if len(seen[call]) == version else None
-                whole |= {rank} if told else set()
+                expected_rank = rank if len(seen[call]) == version else None
+                whole |= {rank} if expected_rank else set()
                 seen[call] = set()
-        yield told
+        yield expected_rank
 
 
 @examples(200)

@@ -49,7 +49,7 @@ def test_each_partition_is_read_for_itself(publish: Publish) -> None:
 
 
 def test_a_rebalance_forgets_everything(publish: Publish) -> None:
-    """Nothing is committed for what somebody else may have; who gets it begins at the commit and has it whole."""
+    """Nothing is committed for a partition that another member may own; it begins at the commit and has it whole."""
     reader: SessionReader[int] = SessionReader()
     given_by(reader, 0, 10, publish("a")[:2])
     committed = reader.commits()[0]

@@ -38,7 +38,7 @@ def test_every_model_has_a_wire_form() -> None:
 
 
 def test_a_shape_without_wire_form_is_refused() -> None:
-    """A type nobody thought of stops the generator instead of becoming `Any`."""
+    """A type without a wire form stops the generator instead of becoming `Any`."""
     with pytest.raises(TypeError, match="no wire form"):
         _rendered(set[int])
     assert _rendered(list[CallRecord] | None) == "list[CallRecordWire] | None"

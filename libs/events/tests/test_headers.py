@@ -77,9 +77,9 @@ def test_the_reference_sdk_reads_them() -> None:
     request = fetch_request_headers(tenant_id=TENANT, call_id=CALL, source="webhook", received_at=TIME)
     for headers in (VERSION.record(), VERSION.call(), VERSION.session(7), VERSION.completed(), request, lifecycle):
         event = from_binary_event(KafkaMessage(headers=dict(headers), key=b"k", value=b'{"a":1}'), JSONFormat())
-        told = dict(headers)
-        assert event.get_id() == told["ce_id"].decode()
-        assert event.get_type() == told["ce_type"].decode()
+        read = dict(headers)
+        assert event.get_id() == read["ce_id"].decode()
+        assert event.get_type() == read["ce_type"].decode()
         assert event.get_extension("tenantid") == TENANT
 
 
@@ -91,10 +91,10 @@ hostile = st.tuples(
 
 @given(st.lists(hostile, max_size=12))
 def test_reading_hostile_headers_never_raises(headers: list[tuple[str, bytes | None]]) -> None:
-    """Whatever stands there, what is told has the right type and a bounded size."""
-    told = read_headers(headers)
-    assert told.id is None or len(told.id) <= 1024
-    assert told.version is None or 0 <= told.version < 10**19
+    """Whatever stands there, what is read has the right type and a bounded size."""
+    read = read_headers(headers)
+    assert read.id is None or len(read.id) <= 1024
+    assert read.version is None or 0 <= read.version < 10**19
 
 
 def test_unbelievable_values_are_absent() -> None:

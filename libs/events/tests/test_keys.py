@@ -37,7 +37,7 @@ def test_a_call_key_comes_apart_again(tenant: object, call: str) -> None:
 
 @given(st.binary())
 def test_reading_a_foreign_key_never_raises(key: bytes) -> None:
-    """Anybody may have written the key."""
+    """The key may come from any writer."""
     assert tenant_of(key) == split_call_key(key)[0]
 
 

@@ -30,6 +30,6 @@ def test_a_record_without_key_has_a_place() -> None:
 
 
 def test_unknown_topic_is_refused() -> None:
-    """Nobody guesses the rule of a topic the contract does not have."""
+    """A topic that the contract does not have has no rule to guess."""
     with pytest.raises(KeyError):
         partition_for("callrecords.open.nothing.v1", b"k", 3)

@@ -1,4 +1,4 @@
-"""Time as a parameter: the shell owns a clock, the core is told what time it is."""
+"""Time as a parameter: adapters and handlers have a clock, a `core` takes the time as an argument."""
 
 import time
 from datetime import UTC, datetime
@@ -8,29 +8,32 @@ __all__ = ["Clock", "SystemClock", "scaled"]
 
 
 class Clock(Protocol):
-    """Where the shell gets the time from."""
+    """The port to the time; tests implement it with a time of their own."""
 
     def now(self) -> datetime:
         """The wall clock, aware, UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back; only differences mean anything."""
+        """Seconds that never decrease, from any beginning: only differences mean anything."""
         ...
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The operating system's clocks."""
 
     def now(self) -> datetime:
         """The wall clock, aware, UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Seconds that never decrease."""
         return time.monotonic()
 
 
 def scaled(seconds: float, time_scale: float) -> float:
-    """A wait that stands for Graph's slowness, divided by the time scale; never use it for limits or timeouts."""
+    """Seconds of a wait that stands for Graph's slowness, divided by the time scale of the settings.
+
+    Never use it for limits or time-outs: these bound what this process does, which no scale makes faster.
+    """
     return seconds / time_scale

@@ -5,7 +5,7 @@ RingbackError
 ├── Transient            it may work later; the shell pauses or retries, nothing is committed
 │   └── Throttled        the other side said how long to wait
 ├── DeadLetterLimit      this process may be what is wrong: halt until an operator resumes
-└── BeginAnew            this process cannot go on and a new one can; exit 1, nobody has to act
+└── BeginAnew            this process cannot go on and a new one can; exit 1, no operator has to act
 """
 
 from ringback_common.scopes import Scope

@@ -39,27 +39,27 @@ def role_of(dsn: str) -> str | None:
 
 
 def missing_right(message: str, role: str | None, duty: Duty) -> str | None:
-    """One sentence that names role, object and GRANT; None if PostgreSQL's sentence is of another kind.
+    """One sentence that names role, object and the GRANT to make; None if PostgreSQL's sentence is of no known form.
 
     Args:
         message: PostgreSQL's sentence of SQLSTATE 42501, in English.
-        role: who connects, as `role_of` gives it.
+        role: the role that connects, as `role_of` gives it.
         duty: what the role is to do.
     """
     who = f"The role {_quoted(role)} of RINGBACK_STORE__DSN" if role else "The role of RINGBACK_STORE__DSN"
     to, code = _quoted(role) if role else "<role>", f"(SQLSTATE {INSUFFICIENT_PRIVILEGE})"
     if owned := _OWNER.match(message):
-        told = f"does not own the {owned['kind']} {owned['name']} {code}"
-        return f"{who} {told}: run it as its owner, or GRANT <owner> TO {to}."
+        lack = f"does not own the {owned['kind']} {owned['name']} {code}"
+        return f"{who} {lack}: run it as its owner, or GRANT <owner> TO {to}."
     if temporary := _TEMPORARY.match(message):
-        told = f"may make no temporary tables in the database {temporary['name']} {code}"
-        return f"{who} {told}: GRANT TEMPORARY ON DATABASE {_quoted(temporary['name'])} TO {to}."
+        lack = f"may make no temporary tables in the database {temporary['name']} {code}"
+        return f"{who} {lack}: GRANT TEMPORARY ON DATABASE {_quoted(temporary['name'])} TO {to}."
     if refused := _CONNECT.match(message):
-        told = f"may not connect to the database {refused['name']} {code}"
-        return f"{who} {told}: GRANT CONNECT ON DATABASE {_quoted(refused['name'])} TO {to}."
+        lack = f"may not connect to the database {refused['name']} {code}"
+        return f"{who} {lack}: GRANT CONNECT ON DATABASE {_quoted(refused['name'])} TO {to}."
     if denied := _DENIED.match(message):
-        told = f"lacks a right on the {denied['kind']} {denied['name']} {code}"
-        return f"{who} {told}: {_grant(denied['kind'], denied['name'], duty)} TO {to}."
+        lack = f"lacks a right on the {denied['kind']} {denied['name']} {code}"
+        return f"{who} {lack}: {_grant(denied['kind'], denied['name'], duty)} TO {to}."
     return None
 
 

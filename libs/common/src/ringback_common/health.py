@@ -29,11 +29,11 @@ class Health:
         self._ready: dict[str, Check] = {}
 
     def live(self, name: str, check: Check) -> None:
-        """Add a check whose failure means: restart me."""
+        """Add a check of liveness: while it fails, the orchestrator should restart the process."""
         self._live[name] = check
 
     def ready(self, name: str, check: Check) -> None:
-        """Add a check whose failure means: do not count on me yet."""
+        """Add a check of readiness: while it fails, the process should be given no work."""
         self._ready[name] = check
 
     def failing_live(self) -> dict[str, str]:
@@ -51,7 +51,7 @@ def _failing(checks: dict[str, Check]) -> dict[str, str]:
 
 
 class _SignalFreeServer(uvicorn.Server):
-    """The process owns its signals, not its admin port."""
+    """A server that installs no signal handlers: `ringback_common.process` has those of the process."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -1,7 +1,8 @@
 """What of a library's log arguments may stand in a line: values of an allow-list, so that a line says what it is about.
 
 Numbers of up to nine digits, classes and errors' classes are code. Of texts only those of a known shape are written:
-our topics and groups, GUIDs, names of protocol messages, and what a process has said to be its own configuration.
+our topics and groups, GUIDs, names of protocol messages, and the values of a process' own configuration that it has
+passed to `allow`.
 Anything else is withheld: an argument may be a name, an address, a token or a payload.
 """
 
@@ -30,7 +31,7 @@ _prefixes: set[str] = {""}
 
 
 class _Shown(str):
-    """A text that is safe; `%r` writes it as it is."""
+    """A text that may be written; `%r` gives it without quotes."""
 
     __slots__ = ()
 
@@ -125,7 +126,7 @@ def _parts(values: Iterable[object]) -> _Shown:
 
 
 def _named(value: object) -> str:
-    """What an object is, by its class; of an error of the system also which, of a class its name."""
+    """The name of an object's class, of a class or of an enumeration's member; with the errno of an OSError."""
     if isinstance(value, type):
         return value.__name__
     if isinstance(value, OSError) and (code := errno.errorcode.get(value.errno or 0)):

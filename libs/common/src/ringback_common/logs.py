@@ -3,7 +3,7 @@
 INFO is lifecycle, WARNING is unexpected with nothing to do, ERROR means that an operator must act. There is no line per
 event. Messages are constant sentences: what varies goes into fields. Lines of libraries keep their arguments as far as
 `log_values` allows, and are WARNING at most: a library cannot know what an operator has to do, our own lines say it.
-One that says the same over and over is heard once in ten seconds: an outage must not bury what it is about.
+A line that a library repeats is written once in ten seconds, so that an outage does not bury its cause.
 """
 
 import json
@@ -45,7 +45,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def known_id(text: str) -> str | None:
-    """An id of Graph's, a GUID; None for whatever else stands in its place, for that may be anything."""
+    """The text if it is a GUID in lower case, the form of Graph's ids, else None: any other text may name a person."""
     return text if _GUID.fullmatch(text) else None
 
 
@@ -59,7 +59,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Render one record; of a library's arguments only what the allow-list of values knows.
 
-        One that cannot be rendered gives a line that says so: nothing is raised, and nothing of it is printed.
+        A record that cannot be rendered becomes a line without any of its content; nothing is raised.
         """
         try:
             return _text(self._line(record))
@@ -97,27 +97,27 @@ class JsonFormatter(logging.Formatter):
 
 
 class OnceAWhile(logging.Filter):
-    """Lets a sentence of a foreign library through once in ten seconds; the next says how many it stands for.
+    """Passes a library's sentence once in ten seconds; the next that passes has as `count` how many it stands for.
 
     With its broker away aiokafka writes some hundred lines a second, all of three templates.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._written: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is written."""
         if hasattr(record, _RESERVED):
             return True
         sentence = (record.name, template_of(record.msg))
-        since, left_out = self._said.get(sentence, (float("-inf"), 0))
+        since, left_out = self._written.get(sentence, (float("-inf"), 0))
         if 0 <= record.created - since < _QUIET_SECONDS:
-            self._said[sentence] = (since, left_out + 1)
+            self._written[sentence] = (since, left_out + 1)
             return False
-        if len(self._said) >= _SENTENCES:
-            self._said.clear()
-        self._said[sentence] = (record.created, 0)
+        if len(self._written) >= _SENTENCES:
+            self._written.clear()
+        self._written[sentence] = (record.created, 0)
         setattr(record, _LEFT_OUT, left_out)
         return True
 
@@ -156,7 +156,7 @@ class Logger:
         self._write(logging.INFO, sentence, fields)
 
     def warning(self, sentence: str, **fields: Any) -> None:
-        """Unexpected, and nobody has to do anything."""
+        """Something unexpected that needs no action."""
         self._write(logging.WARNING, sentence, fields)
 
     def error(self, sentence: str, *, failure: BaseException | None = None, **fields: Any) -> None:
@@ -179,7 +179,7 @@ def logger(name: str) -> Logger:
 
 
 def configure(process: str, level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send every log line of the process to standard output as JSON; foreign libraries speak from WARNING on.
+    """Send every log line of the process to standard output as JSON; those of libraries from WARNING on.
 
     Args:
         process: the name in each line.

@@ -35,7 +35,14 @@ LATENCY_BUCKETS = (
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One metric as the documentation shows it."""
+    """One metric as the documentation shows it.
+
+    Attributes:
+        name: as declared; the exposition adds the suffix of its kind.
+        kind: counter, gauge or histogram.
+        help: one sentence for operators.
+        labels: names of its labels.
+    """
 
     name: str
     kind: str
@@ -45,7 +52,10 @@ class Declared:
 
 @dataclass(slots=True)
 class Catalogue:
-    """Declares metrics once, in one registry, and remembers them for the documentation."""
+    """Declares metrics once, in one registry, and keeps their declarations for the documentation.
+
+    To declare a name that does not begin with `ringback_`, or one that is declared already, is a ValueError.
+    """
 
     registry: CollectorRegistry = field(default_factory=lambda: CollectorRegistry(auto_describe=True))
     declared: dict[str, Declared] = field(default_factory=dict[str, Declared])
@@ -101,7 +111,7 @@ WEBHOOK_ITEMS = catalogue.counter(
     ("outcome",),
 )
 WEBHOOK_ANSWER_SECONDS = catalogue.histogram(
-    "ringback_webhook_answer_seconds", "From the last octet of a POST with genuine items to its answer."
+    "ringback_webhook_answer_seconds", "From the last byte of a POST with genuine items to its answer."
 )
 WEBHOOK_CONNECTIONS = catalogue.gauge("ringback_webhook_connections", "Open connections of Graph or its ingress.")
 WEBHOOK_CUT = catalogue.counter(
@@ -133,7 +143,7 @@ KEEPER_PASS_FAILURES = catalogue.counter(
 # --- graph ---
 GRAPH_REQUEST_SECONDS = catalogue.histogram(
     "ringback_graph_request_seconds",
-    "One request to Graph from sending to the last octet, by operation and status.",
+    "One request to Graph from sending to the last byte, by operation and status.",
     ("operation", "status"),
 )
 GRAPH_BUDGET_WAIT = catalogue.histogram(

@@ -20,7 +20,7 @@ __all__ = ["EXIT_CONFIGURATION", "EXIT_CRASH", "EXIT_OK", "begin", "run"]
 EXIT_OK, EXIT_CRASH, EXIT_CONFIGURATION = 0, 1, 2
 
 Main = Callable[[asyncio.Event], Awaitable[int | None]]
-"""Runs until the event is set, then finishes its work; returns an exit code, None for 0."""
+"""The body of a process: runs until the event is set, then finishes its work; returns an exit code, None for 0."""
 
 _log = logs.logger(__name__)
 
@@ -47,7 +47,10 @@ def begin(process: str, settings: EnvironmentSettings, log_stream: TextIO | None
 def run(main: Main) -> NoReturn:
     """Run a process to its end and exit: 0 after SIGTERM or SIGINT, 1 on a bug, 2 on a configuration mistake.
 
-    Also 1, and no error, if a new process is all that is needed.
+    A `BeginAnew` also exits with 1, logged as a warning: the orchestrator's next process is all that is needed.
+
+    Raises:
+        SystemExit: always, with that code.
     """
     try:
         code = uvloop.run(_until_signal(main))
@@ -66,12 +69,12 @@ def run(main: Main) -> NoReturn:
 async def _until_signal(main: Main) -> int | None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_tell)
+    loop.set_exception_handler(_log_unawaited)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     return await main(stop)
 
 
-def _tell(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """In the loop's place, whose own words hold the failure's message, which may quote data."""
-    _log.error("A failure that nobody waited for.", failure=context.get("exception"))
+def _log_unawaited(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log a failure that no code awaits; asyncio's own line would have its message, which may quote data."""
+    _log.error("A failure in a task that no code awaits.", failure=context.get("exception"))

@@ -1,7 +1,7 @@
 """The one loop that tries again until something works.
 
-There is no limit of tries: what is tried here must be done before anything else may go on, and whoever wants to end
-earlier cancels the task. Waits pass by the event loop's clock, so a loop with a clock of its own needs none here.
+There is no limit of tries: what is tried here must be done before anything else may go on. To end earlier, cancel the
+task. Waits are measured by the event loop's clock, so a test needs a loop in virtual time and no clock besides.
 """
 
 import asyncio
@@ -17,7 +17,13 @@ T = TypeVar("T")
 
 
 class FailedAttempt(NamedTuple):
-    """A try that failed: why, how many have failed by now, and the seconds until the next."""
+    """A try that failed.
+
+    Attributes:
+        failure: what the try raised.
+        attempt: how many tries have failed by now, this one included.
+        wait: seconds until the next try.
+    """
 
     failure: Exception
     attempt: int
@@ -42,6 +48,10 @@ async def until_it_works(
         report: called before each wait, to log and count in the caller's words.
         on: the exceptions after which it is tried again; any other one is raised at once.
         report_every: seconds that pass at least between two reports.
+
+    Raises:
+        Exception: whatever a try raises that is not of `on`.
+        asyncio.CancelledError: the task was cancelled, during a try or a wait.
     """
     failures, clock = 0, asyncio.get_running_loop().time
     reported = float("-inf")

@@ -139,7 +139,7 @@ class StoreSettings(Section):
 
         Raises:
             ConfigError: neither or both are set, the file cannot be read, or outside the dev profile the password is
-                the compose file's, which everybody can read in the repository.
+                the compose file's, which is public with the repository.
         """
         if (self.dsn is None) == (self.dsn_file is None):
             raise ConfigError("Set exactly one of RINGBACK_STORE__DSN and RINGBACK_STORE__DSN_FILE.")
@@ -178,7 +178,7 @@ made into rows. A re-derivation has one large record in hand at a time, whatever
             beside: bytes that it needs for smaller ones meanwhile.
 
         Raises:
-            ConfigError: it would wait for ever.
+            ConfigError: it does not, and would wait for ever.
         """
         if self.in_hand_bytes < times * self.record_bytes + beside:
             more = f" and {beside // _MIB} MiB more" if beside else ""
@@ -247,7 +247,7 @@ def _refuse_placeholder(settings: ProcessSettings) -> None:
 
 
 def unread(names: Iterable[str]) -> list[str]:
-    """Of the names of environment variables those of ours that no process reads, such as misspelt ones."""
+    """The names that begin with `RINGBACK_` and that no process reads, such as misspelt ones; sorted."""
     ours = (name for name in names if name.upper().startswith(PREFIX))
     return sorted(name for name in ours if name.upper().removeprefix(PREFIX).partition("__")[0] not in HEADS)
 
@@ -266,8 +266,8 @@ def _sentence(settings: type[EnvironmentSettings], invalid: ValidationError) -> 
 
 def _clause(message: str) -> str:
     """A validator's sentence as the end of another; the values it names keep their case, for they are to be typed."""
-    told = message.removeprefix("Value error, ").rstrip(".")
-    return told[:1].lower() + told[1:]
+    sentence = message.removeprefix("Value error, ").rstrip(".")
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _variable(path: list[str]) -> str:
@@ -292,7 +292,11 @@ def _required(settings: type[EnvironmentSettings], path: list[str]) -> list[str]
 
 
 def read_secret(path: Path, setting: str) -> str:
-    """The content of a secret file without the trailing newline.
+    """The content of a secret file, UTF-8, without white space around it.
+
+    Args:
+        path: the file.
+        setting: the variable that names it, for the error's sentence.
 
     Raises:
         ConfigError: the file cannot be read or is empty; the sentence names the setting, never the content.
@@ -307,7 +311,14 @@ def read_secret(path: Path, setting: str) -> str:
 
 
 def refuse_dev_keys(keys: Mapping[str, bytes], profile: str, setting: str) -> None:
-    """Keys made for development stand in the repository: refused by an id that begins with `dev`, and by themselves.
+    """Refuse keys made for development outside the dev profile, for they are public with the repository.
+
+    Such a key is known by an id that begins with `dev`, or by its SHA-256 whatever its id is.
+
+    Args:
+        keys: the keys by id.
+        profile: of the process' settings.
+        setting: the variable that names the keys file, for the error's sentence.
 
     Raises:
         ConfigError: one of them is to be used outside the dev profile.

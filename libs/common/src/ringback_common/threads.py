@@ -1,4 +1,4 @@
-"""Work in a thread: whoever is cancelled keeps what it holds until that work has ended."""
+"""Work in a thread: a cancelled caller goes on only when that work has ended, since a thread cannot be stopped."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,15 @@ _Made = TypeVar("_Made")
 
 
 async def in_thread(make: Callable[[], _Made]) -> _Made:
-    """Call this in a thread; one that is cut off is waited for, since it keeps its memory until it has ended."""
+    """Call a function in a thread of asyncio's default pool and return what it returns.
+
+    A cancelled caller waits until the function has ended: until then the thread keeps the memory that the caller has
+    accounted for.
+
+    Raises:
+        asyncio.CancelledError: the caller was cancelled; what the function returned or raised is dropped.
+        Exception: whatever the function raises.
+    """
     making = asyncio.ensure_future(asyncio.to_thread(make))
     try:
         return await asyncio.shield(making)
@@ -21,7 +29,7 @@ async def in_thread(make: Callable[[], _Made]) -> _Made:
 
 
 async def _ended(work: asyncio.Future[Any]) -> None:
-    """Wait until this has ended, however often the waiter is cancelled meanwhile."""
+    """Wait until the work has ended; further cancellations of the caller do not shorten that."""
     while not work.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait((work,))

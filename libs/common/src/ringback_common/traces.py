@@ -41,6 +41,9 @@ def configure(
         endpoint: base URL of an OTLP/HTTP collector; without one and without an exporter no span is recorded.
         ratio: share of new traces kept; a kept trace is kept at every hop.
         exporter: where tests collect spans.
+
+    Returns:
+        The provider, to flush it at the end; None while tracing is off.
     """
     sends_to = exporter or (OTLPSpanExporter(endpoint=traces_url(endpoint)) if endpoint else None)
     if sends_to is None:
@@ -54,7 +57,7 @@ def configure(
 
 
 def parent_of(headers: AnyHeaders) -> Context | None:
-    """The trace context that a record's headers carry, or None; hostile values are ignored."""
+    """The trace context in a record's headers; None without one, or if it is longer than 64 bytes or malformed."""
     for name, value in headers:
         if name == TRACEPARENT and value is not None and len(value) <= _LONGEST_TRACEPARENT:
             context = _PROPAGATOR.extract({TRACEPARENT: value.decode("ascii", "replace")})
@@ -71,7 +74,7 @@ def span(
     links: Sequence[AnyHeaders] = (),
     root: bool = False,
 ) -> Generator[Span]:
-    """Run a block as a span; of a failure it tells the class alone, for messages may quote data.
+    """Run a block as a span. Of an exception it records the class alone, for its message may quote data.
 
     Args:
         name: operation and topic, e.g. `process callrecords.internal.fetch.v1`; never an id.
@@ -103,7 +106,7 @@ def span(
 
 @contextmanager
 def _passed_on(above: Context | None) -> Generator[Span]:
-    """Tracing is off: nothing is recorded, but a trace that others keep goes on behind us."""
+    """Without tracing: record nothing, but pass the trace context of the record on to what is written for it."""
     if above is None:
         yield trace.INVALID_SPAN
         return

@@ -1,4 +1,4 @@
-"""Puts the sessions of a version together again: they come one by one, and are whole when their marker has come."""
+"""Collects the sessions of a version, which are records of their own, until its `completed` marker has come."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -38,19 +38,19 @@ class SessionAssembler:
     Where the reading of a partition begins anew (after a rebalance, its log made anew, the group's offset set), make a
     new one: it keeps offsets of the reading before. `SessionReader` does so.
 
-    Repeats and versions older than one it has in mind are dropped, an unfinished version gives way to a newer one. A
+    Repeats and versions older than one it remembers are dropped, a newer version replaces an unfinished one. A
     marker that finds sessions missing (reading began between them, one could not be read, or they were given up) gives
     nothing, which is counted: they come again only with the next version or a replay, and what is older than that
     marker stays dropped.
 
-    A new one has nothing in mind: what it gives first may be older than what one before it has given.
+    A new assembler remembers no version: what it gives first may be older than what its predecessor has given.
 
     A marker may never come: its publisher died, and the call was never published again. Two bounds keep such a version
     from holding the commit and the memory for ever. A publisher that comes back writes the whole version again, so what
     was given up too early is whole all the same.
 
     Args:
-        remember: of how many calls the newest version is kept in mind, some 300 bytes each; an older version of a call
+        remember: of how many calls the newest version is remembered, some 300 bytes each; an older version of a call
             forgotten since is taken for new.
         span: how many offsets behind the one just read the sessions of an unfinished version may begin; beyond, it is
             given up. 200,000 are six meetings of the most sessions that Ringback publishes, one among the other.

@@ -1,8 +1,8 @@
 """Whether a changed schema still keeps the promise of its version number.
 
-Within `v1` a member may be added if it is optional, and texts may be reworded. Everything else breaks somebody: a
-member removed, required or no longer required, a type narrowed or widened (a reader that never saw null meets one),
-another unit or another privacy class. Such a change is a new event version and a new topic.
+Within `v1` a member may be added if it is optional, and texts may be reworded. Everything else breaks a reader or a
+publisher: a member removed, required or no longer required, a type narrowed or widened (a reader that never saw null
+meets one), another unit or another privacy class. Such a change is a new event version and a new topic.
 """
 
 import json
@@ -21,7 +21,15 @@ def breaking_changes(old: SchemaDocument, new: SchemaDocument) -> list[str]:
 
 
 def broken_releases(released: Path, schemas: Path) -> list[str]:
-    """Compare every schema of the last release with its successor of the same file name; a missing one breaks too."""
+    """Compare every schema of the last release with its successor of the same file name; a missing one breaks too.
+
+    Args:
+        released: folder of the released schemas, `*.json`.
+        schemas: folder of the present ones.
+
+    Returns:
+        One sentence per breaking change, beginning with the file's name; empty if the new schemas may be released.
+    """
     broken: list[str] = []
     for old in sorted(released.glob("*.json")):
         new = schemas / old.name
@@ -34,7 +42,7 @@ def broken_releases(released: Path, schemas: Path) -> list[str]:
 
 
 class _Comparison:
-    """Walks both schemas in step; each pair of nodes is compared once, so a shape used in ten places speaks once."""
+    """Walks both schemas in step; each pair of nodes is compared once, so a shared shape is reported once."""
 
     def __init__(self, old: SchemaDocument, new: SchemaDocument) -> None:
         self._old_definitions: SchemaDocument = old.get("$defs", {})

@@ -1,9 +1,9 @@
-"""The consumer kit: the consumer rule as code, pure, for any Kafka client.
+"""The consumer kit: the consumer rule as code, without I/O, for any Kafka client.
 
 The rule: greater (version, revision) wins; within one the id removes repeats; the sessions of a version are all there
 when its `completed` marker has come, on the same topic and partition, after them.
 
-Import the kit from here; the modules behind it may be cut differently one day.
+Import the kit from here: the modules behind it may change in a minor version.
 """
 
 from ringback_events.assembler import SessionAssembler, SessionsOfVersion

@@ -1,7 +1,7 @@
 """How a dead letter is named, and the actions of the audit trail that decide what becomes of one.
 
-A dead letter cannot be changed or removed: what was decided about it is said in `callrecords.restricted.audit.v1`, in
-an entry with one of these actions whose targets are the letters' names.
+A dead letter cannot be changed or removed: a decision about it is written to `callrecords.restricted.audit.v1`, as an
+entry with one of these actions whose targets are the letters' names.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,13 @@ _PARTITIONS = 2**31
 
 
 class LetterPlace(NamedTuple):
-    """Where a dead letter lies, which is its name; the topic is the contract's, without the installation's prefix."""
+    """The position of a dead letter in Kafka; as text, `topic/partition/offset`, it is the letter's name.
+
+    Attributes:
+        topic: a topic of dead letters, without the installation's prefix.
+        partition: of the topic.
+        offset: in the partition.
+    """
 
     topic: str
     partition: int
@@ -33,7 +39,7 @@ class LetterPlace(NamedTuple):
 
 
 def letter_place(name: str) -> LetterPlace | None:
-    """The place a name `topic/partition/offset` tells, or None if it names no dead letter."""
+    """The position that a name `topic/partition/offset` means, or None if it names no dead letter."""
     topic, _, rest = name.partition("/")
     partition, _, offset = rest.partition("/")
     if topic not in _TOPICS or not (_is_number(partition) and _is_number(offset)):

@@ -22,7 +22,9 @@ class FetchRequest(Event):
     subscription_id: str | None = member(
         Privacy.C1, "The subscription that announced the change, if one did.", default=None
     )
-    received_at: AwareDatetime = member(Privacy.C0, "When Ringback was told, UTC; starts the 404 horizon.")
+    received_at: AwareDatetime = member(
+        Privacy.C0, "When Ringback received the notification, or the request was made, UTC; starts the 404 horizon."
+    )
     min_version: int | None = member(
         Privacy.C0, "The lowest version that satisfies the request, if the asker knows one.", default=None
     )

@@ -1,6 +1,6 @@
 """The name of every header that is written, and the two values that follow from an event's name.
 
-What each header says to a reader stands in the topic files, `contracts/topics/*.yaml`; a contract test compares the
+The meaning of each header for readers is in the topic files, `contracts/topics/*.yaml`; a contract test compares the
 files with what the code writes.
 """
 
@@ -46,9 +46,9 @@ READ = "ringback_read"
 """The read of its call that goes on, if it was deferred because that takes long (`ringback_stream.aside`)."""
 
 LAST_HOP = frozenset({DUE, REASON, READ, TRACEPARENT, _TRACESTATE})
-"""What holds for one deferral alone: whoever writes a request to another lane leaves these out and adds its own."""
+"""Headers of one deferral alone: a writer that puts a request on another lane drops them and adds its own."""
 LAST_ATTEMPTS = LAST_HOP | {ATTEMPT, LOOKS, KNOWN_VERSION}
-"""What is known of a request's attempts: whoever lets them begin anew leaves these out."""
+"""Headers of a request's attempts: a writer that starts the count anew drops them."""
 
 DEAD_LETTER_PREFIX = "ringback_dlq_"
 """Begins the names of the headers that say where a dead letter was refused, and why."""

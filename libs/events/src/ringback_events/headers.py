@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 headers in Kafka's binary mode: who an event is, before its value is read.
+"""CloudEvents 1.0 headers in Kafka's binary mode: identity, type and tenant of an event, without reading its value.
 
 `ce_id` is deterministic, so a repeat has the same id: record and call `<call>:<version>:<revision>`, a session
 `<call>:<version>:<revision>:<ordinal>`, the marker `<call>:<version>:<revision>:completed`.
@@ -142,13 +142,13 @@ def lifecycle_headers(*, tenant_id: str, subscription_id: str, lifecycle_event: 
 
 
 def audit_headers(*, tenant_id: str | None, action: str, entry_id: str, at: str) -> Headers:
-    """Headers of an audit entry; `entry_id` is the writer's own: what was done twice was done twice.
+    """Headers of an audit entry; `entry_id` is the writer's own, so an action that was done twice has two entries.
 
     What was done to no tenant, or to several, has no `ce_tenantid` and the source `/ringback/restricted.audit`.
     """
     if tenant_id is None:
-        told: Headers = (("ce_subject", action.encode()), ("ce_time", at.encode()))
-        return (("ce_id", entry_id.encode()), ("ce_source", b"/ringback/restricted.audit"), *told, *_AUDIT_ENTRY)
+        about: Headers = (("ce_subject", action.encode()), ("ce_time", at.encode()))
+        return (("ce_id", entry_id.encode()), ("ce_source", b"/ringback/restricted.audit"), *about, *_AUDIT_ENTRY)
     tenant = canonical_id(tenant_id)
     identity: Headers = (("ce_id", entry_id.encode()), ("ce_source", _source(tenant, AUDIT)))
     return identity + _about(tenant, action, at) + _AUDIT_ENTRY
@@ -164,7 +164,7 @@ def _marks(*, replay: bool) -> Headers:
 
 @dataclass(frozen=True, slots=True)
 class EventHeaders:
-    """What the headers say; None for whatever is absent or cannot be believed."""
+    """The values of a record's headers; None for one that is absent or not of its form. See `read_headers`."""
 
     id: str | None = None
     source: str | None = None
@@ -181,15 +181,15 @@ class EventHeaders:
 
 
 def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> EventHeaders:
-    """Read headers written by anybody; never raises.
+    """Read headers of any writer, trusted or not; never raises.
 
     The last of repeated names counts. A value that is null, not UTF-8 or longer than 1,024 bytes is as good as
     absent, and so is a version that is not a plain number of at most 19 digits.
     """
-    told = {name.lower(): value for name, value in headers}
+    values = {name.lower(): value for name, value in headers}
 
     def text(name: str) -> str | None:
-        return _text(told.get(name))
+        return _text(values.get(name))
 
     return EventHeaders(
         id=text("ce_id"),
@@ -199,11 +199,11 @@ def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> EventHeaders:
         time=text("ce_time"),
         dataschema=text("ce_dataschema"),
         tenant_id=text("ce_tenantid"),
-        version=_number(told.get("ce_callversion")),
-        revision=_number(told.get("ce_callrevision")),
+        version=_number(values.get("ce_callversion")),
+        revision=_number(values.get("ce_callrevision")),
         content_type=text(CONTENT_TYPE),
         traceparent=text(TRACEPARENT),
-        replay=told.get(REPLAY) == b"true",
+        replay=values.get(REPLAY) == b"true",
     )
 
 

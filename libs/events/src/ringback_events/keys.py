@@ -1,4 +1,4 @@
-"""Record keys and canonical ids: one call has one key, whoever writes it.
+"""Record keys and canonical ids: every writer makes the same key for a call.
 
 A key is its parts joined by `|`, UTF-8. The first part of a tenant's key is the tenant id, which never contains `|`;
 a later part may.

@@ -1,4 +1,4 @@
-"""The form a string must have to enter the open tier: the last gate for what Graph may put where it does not belong.
+"""The form a string must have to enter the open tier: the last check of texts that Graph may put into any field.
 
 Graph's enumerations are open and some of its strings are free. A value that looks like a member, a version or a cut
 network passes; what could be a name, an address, a number or an id becomes `unknown` (a network: null).
@@ -31,8 +31,8 @@ def as_label(value: str) -> str:
 def as_version(value: str) -> str:
     """The value if it has the form of a version (`16.0.12527.20194`) or a label, else `unknown`.
 
-    Four numbers below 256 could be an address and pass only with a leading 0 or 1: there no private network lies,
-    and versions such as 1.4.0.12 do.
+    Four numbers below 256 could be an address and pass only with a leading 0 or 1: no private network begins so, and
+    versions such as 1.4.0.12 do.
     """
     if not _VERSION.fullmatch(value):
         return as_label(value)

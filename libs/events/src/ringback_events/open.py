@@ -1,4 +1,4 @@
-"""The open tier: what everybody may read, derived from the restricted record by the projector."""
+"""The open tier: shapes without identities, derived from the restricted record by the projector."""
 
 from pydantic import AwareDatetime
 

@@ -16,16 +16,16 @@ class LifecycleEvent(Event):
     subscription_id: str = member(C1, "The subscription it is about.")
     lifecycle_event: str = member(C0, "reauthorizationRequired, subscriptionRemoved, missed; open enumeration.")
     subscription_expiration_date_time: AwareDatetime | None = member(C0, "Expiry Graph names, UTC.", default=None)
-    received_at: AwareDatetime = member(C0, "When Ringback was told, UTC.")
+    received_at: AwareDatetime = member(C0, "When Ringback received the notification, UTC.")
 
 
 class StatusReport(Event):
-    """What one process knows right now. Value of `callrecords.internal.status.v1`, key process|tenant, every 10 s."""
+    """The state of a process at a moment. Value of `callrecords.internal.status.v1`, key process|tenant, every 10 s."""
 
     process: str = member(C0, "keeper, fetch, store, ...; with the part after it, e.g. fetch/lanes.")
     instance: str = member(C0, "Random id of the process instance, new at each start.")
     tenant_id: str | None = member(C1, "The tenant it is about; null for the process itself.", default=None)
-    reported_at: AwareDatetime = member(C0, "When it was said, UTC; older than 30 s means unknown.")
+    reported_at: AwareDatetime = member(C0, "When it was written, UTC; older than 30 s means unknown.")
     state: str = member(C0, "ok, waiting, paused, halted or failing.")
     detail: dict[str, float | int | str | bool | None] = member(
         C0, "Named facts: ages in seconds, counts, expiries; no identity, no payload."
@@ -33,7 +33,7 @@ class StatusReport(Event):
 
 
 class ControlEntry(Event):
-    """State every process but the webhook obeys; a tombstone lifts it.
+    """A halt, pause or throttle that every process but the webhook follows; a tombstone lifts it.
 
     Value of `callrecords.internal.control.v1`, key kind|subject.
     """

@@ -1,4 +1,4 @@
-"""THE projector: the open events of a version, from its restricted record and nothing else."""
+"""The projector: makes the open events of a version from its restricted record alone."""
 
 from collections.abc import Callable
 from typing import NamedTuple, cast

@@ -1,4 +1,4 @@
-"""Reads whole sessions from all assigned partitions, and says what may be committed; pure, for any Kafka client."""
+"""Reads whole sessions from all assigned partitions, with the offsets to commit; no I/O, for any Kafka client."""
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class SessionReader(Generic[Partition]):
         """Take the next record of a partition; returns the sessions of a version when this record makes them whole.
 
         Args:
-            partition: whatever names it in the client, topic included if several are read.
+            partition: any hashable name of it, with the topic if several topics are read.
             offset: of the record; one that goes back begins the reading of its partition anew.
             value: of the record.
 
@@ -83,7 +83,7 @@ class SessionReader(Generic[Partition]):
         }
 
     def forget(self, partitions: Iterable[Partition] | None = None) -> None:
-        """Forget partitions: what waits in them is read again from what was committed, by whoever is assigned.
+        """Forget partitions: what waits in them is read again from the committed offset, by the next owner.
 
         Args:
             partitions: those that are revoked or lost, or None for all. An incremental rebalance (`cooperative-sticky`,

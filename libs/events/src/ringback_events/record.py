@@ -306,7 +306,9 @@ class CallFacts(Event):
     end_date_time: AwareDatetime | None = member(C0, "Last leave, UTC.", default=None)
     duration_ms: int | None = member(C0, "End minus start; null if either is missing.", unit="ms", default=None)
     last_modified_date_time: AwareDatetime | None = member(C0, "When Graph wrote this version, UTC.", default=None)
-    received_at: AwareDatetime | None = member(C0, "When Ringback was told of this version, UTC.", default=None)
+    received_at: AwareDatetime | None = member(
+        C0, "When Ringback received the notification of this version, UTC.", default=None
+    )
     fetched_at: AwareDatetime = member(C0, "When the fetch of this version started, UTC.")
     session_count: int = member(C0, "Sessions of this version.", unit="sessions")
     counts: Counts = member(C0, "How many of which kind took part.")

@@ -1,8 +1,8 @@
 """Compiles the privacy classes of a model into a function that opens its wire form.
 
 A member enters the open tier only if the open shape declares it and both declarations are C0 or C1; every C0 string
-passes the gate of `ringback_events.labels`. What no model names is dropped. So a changed class changes the output, and
-nothing here knows a field by name.
+passes the gate of `ringback_events.labels`. What no model names is dropped. So a changed class changes the output,
+and no field is named here.
 """
 
 from collections.abc import Callable

@@ -108,7 +108,7 @@ class TokenKeys(BaseModel):
 
 
 def canonical_value(kind: TokenKind, value: str) -> str | None:
-    """The one spelling of a value, or None if it stands for nobody in particular.
+    """The one spelling of a value, or None if it identifies no single user, number or device.
 
     A GUID in lower case; a user principal name NFKC and case-folded; any other user id as it is. A phone number without
     separators; a masked (`+49123***`) or withheld one gives None, for it would join strangers. An IP address in its
@@ -163,7 +163,7 @@ class Pseudonymizer:
     def token(
         self, tenant_id: str, kind: TokenKind, value: str, *, start: str | None = None, kid: str | None = None
     ) -> str | None:
-        """The token of a value, or None under the policy none or for a value that stands for nobody in particular.
+        """The token of a value, or None under the policy none or for a value without a canonical form.
 
         Args:
             tenant_id: the tenant whose data it is, canonical or not.
@@ -187,7 +187,7 @@ class Pseudonymizer:
     def for_parties_of(self, record: CallRecordWire) -> Callable[[PartyWire], str | None]:
         """The callback `ringback_events.project.project` wants: tokens of this record's tenant and month.
 
-        A phone is known by its number, everybody else by Graph's id, or the user principal name if there is none.
+        Of a phone its number is used, of any other party Graph's id, or the user principal name if it has no id.
         """
         tenant_id, start = record["tenantId"], record.get("startDateTime")
 

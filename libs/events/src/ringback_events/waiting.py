@@ -22,7 +22,7 @@ class _Version:
 
 
 class WaitingSessions:
-    """Sessions in hand by call, of one version each; whoever adds decides which version that is.
+    """Sessions in hand by call, of one version each; the caller of `add` decides which version that is.
 
     Attributes:
         count: sessions in hand, of all calls.
@@ -48,7 +48,7 @@ class WaitingSessions:
             self.count += 1
 
     def pop(self, call: WaitingKey) -> tuple[OpenSession, ...]:
-        """Hand out the sessions of a call by ordinal and keep nothing of it; none if none wait."""
+        """Remove and return the sessions of a call, by ordinal; empty if none wait."""
         version = self._versions.pop(call, None)
         if version is None:
             return ()

@@ -513,7 +513,7 @@ class LifecycleEventWire(TypedDict):
 
 
 class StatusReportWire(TypedDict):
-    """What one process knows right now. Value of `callrecords.internal.status.v1`, key process|tenant, every 10 s."""
+    """The state of a process at a moment. Value of `callrecords.internal.status.v1`, key process|tenant, every 10 s."""
 
     process: str
     instance: str
@@ -524,7 +524,7 @@ class StatusReportWire(TypedDict):
 
 
 class ControlEntryWire(TypedDict):
-    """State every process but the webhook obeys; a tombstone lifts it."""
+    """A halt, pause or throttle that every process but the webhook follows; a tombstone lifts it."""
 
     kind: str
     subject: str
