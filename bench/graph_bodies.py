@@ -26,12 +26,12 @@ def bodies(count: int) -> list[bytes]:
 
 
 def _of_size(records: Records, seed: str) -> bytes:
-    """The smallest record of this seed with at least 45,000 octets: people join until it is large enough."""
+    """The smallest record of this seed with at least 45,000 bytes: people join until it is large enough."""
     for sessions in range(PEOPLE, _MOST_SESSIONS):
         body = orjson.dumps(graph_record(records, seed, sessions))
         if len(body) >= _BYTES:
             return body
-    raise RuntimeError(f"no record of {_BYTES} octets with seed {seed}")
+    raise RuntimeError(f"no record of {_BYTES} bytes with seed {seed}")
 
 
 def first_answer(body: bytes) -> bytes:

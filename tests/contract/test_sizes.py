@@ -53,12 +53,12 @@ def restricted(stages: Stages | Reject) -> Message:
 def test_a_record_at_the_limit_fits_everywhere(name: str) -> None:
     """Its derived form is within what readers take, and all its messages, compressed, within what topics take."""
     graph = MEETINGS[name]()
-    octets = len(orjson.dumps(graph))
+    size = len(orjson.dumps(graph))
     stages = published(graph)
     limits = LimitsSettings()
-    times = limits.record_bytes / octets
+    times = limits.record_bytes / size
     value = restricted(stages).value or b""
-    assert len(value) <= octets * limits.published_bytes / limits.record_bytes
+    assert len(value) <= size * limits.published_bytes / limits.record_bytes
     assert len(cramjam.zstd.compress(value)) * times < 0.8 * RECORDS.max_bytes
     assert not isinstance(stages, Reject)
     assert len(cramjam.zstd.compress(stages[-1][0].value or b"")) * times < 0.8 * CALLS.max_bytes
@@ -68,12 +68,12 @@ def test_what_is_published_is_stored_and_one_byte_more_is_neither() -> None:
     """Enricher and store draw the line at the same byte."""
     graph = record(1, 20)
     message = restricted(published(graph))
-    octets = len(message.value or b"")
+    size = len(message.value or b"")
     received = Received(message.topic, 0, 0, 0, message.key, message.value, message.headers)
-    assert restricted(published(graph, octets)) == message
-    assert not isinstance(decode(received, octets), Reject)
-    assert published(graph, octets - 1) == Reject(Reason.TOO_LARGE)
-    assert decode(replace(received, value=(message.value or b"") + b" "), octets) == Reject(Reason.TOO_LARGE)
+    assert restricted(published(graph, size)) == message
+    assert not isinstance(decode(received, size), Reject)
+    assert published(graph, size - 1) == Reject(Reason.TOO_LARGE)
+    assert decode(replace(received, value=(message.value or b"") + b" "), size) == Reject(Reason.TOO_LARGE)
 
 
 def test_the_limit_is_not_below_four_thousand_sessions() -> None:

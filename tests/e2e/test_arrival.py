@@ -51,7 +51,7 @@ def everything(records: Iterable[Record]) -> list[bytes]:
     return [
         part or b""
         for record in records
-        for part in (record.key, record.value, *(octets for name, value in record.headers for octets in (name, value)))
+        for part in (record.key, record.value, *(data for name, value in record.headers for data in (name, value)))
         for part in ([part.encode()] if isinstance(part, str) else [part])
     ]
 

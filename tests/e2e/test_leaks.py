@@ -39,8 +39,8 @@ async def test_no_person_and_no_secret_is_in_logs_metrics_spans_and_dead_letter_
     assert found_in(people, *inputs) == people
     outputs = await _outputs(installation)
     canaries = people | set(secrets.values())
-    assert {name: found for name, octets in outputs.items() if (found := found_in(canaries, octets))} == {}
-    assert [name for name, octets in outputs.items() if TOKEN.search(octets)] == []
+    assert {name: found for name, data in outputs.items() if (found := found_in(canaries, data))} == {}
+    assert [name for name, data in outputs.items() if TOKEN.search(data)] == []
     assert TOKEN.search((await _token(installation)).encode())
 
 
@@ -130,7 +130,7 @@ async def _outputs(installation: Installation) -> dict[str, bytes]:
     topics = {"dead letters' headers": b"\n".join(headers), "reports": b"\n".join(one.value or b"" for one in reports)}
     spans = b"\n".join(installation.collector.exports)
     outputs = logs | metrics | topics | {"spans": spans}
-    assert [name for name, octets in outputs.items() if not octets] == []
+    assert [name for name, data in outputs.items() if not data] == []
     return outputs
 
 

@@ -58,7 +58,7 @@ def _is_secret(side: ast.expr) -> bool:
 
 
 def test_no_secret_is_compared_by_value_anywhere() -> None:
-    """`==` returns at the first octet that differs, and so tells how many were right."""
+    """`==` returns at the first byte that differs, and so tells how many were right."""
     sources = _sources()
     assert len(sources) > 100
     found = {f"{path.relative_to(ROOT)}:{line}" for path in sources for line in comparisons(path.read_text("utf-8"))}

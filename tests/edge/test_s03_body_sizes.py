@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.edge, pytest.mark.timeout(300), pytest.mark.asyncio(lo
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n".encode()
 GENUINE = body(item("oversized", clientState=STATE))
 PADDED = GENUINE + b" " * (MIB + 1 - len(GENUINE))
-"""A genuine notification in a body of one octet more than 1 MiB: were it read, its call would reach Kafka."""
+"""A genuine notification in a body of one byte more than 1 MiB: were it read, its call would reach Kafka."""
 
 
 def _declared(length: str, content: bytes) -> bytes:
@@ -35,7 +35,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "chunked, one chunk": (_chunked(2 * MIB, PADDED), 413),
     "a chunk of 4 GiB announced": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n" + PADDED, 413),
     "a chunk beyond 64 bits": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\n" + PADDED, 400),
-    "chunks of one octet": (_chunked(1, PADDED), 413),
+    "chunks of one byte": (_chunked(1, PADDED), 413),
     "gzip": (post(gzip.compress(GENUINE), "Content-Encoding: gzip"), 415),
     "a gzip bomb": (post(gzip.compress(b"[" * (64 * MIB), 1)[:MIB], "Content-Encoding: gzip"), 415),
     "gzip as a transfer coding": (_chunked(4096, GENUINE).replace(b"chunked", b"gzip, chunked", 1), 415),
@@ -43,16 +43,16 @@ REFUSED: dict[str, tuple[bytes, int]] = {
 }
 
 
-@pytest.mark.parametrize(("octets", "status"), REFUSED.values(), ids=REFUSED)
-async def test_too_large_is_refused_however_it_is_said(unharmed: PublicPort, octets: bytes, status: int) -> None:
+@pytest.mark.parametrize(("data", "status"), REFUSED.values(), ids=REFUSED)
+async def test_too_large_is_refused_however_it_is_said(unharmed: PublicPort, data: bytes, status: int) -> None:
     """One answer with the documented status, then the connection ends; nothing of it is a notification."""
-    answers = await unharmed.exchange(octets)
+    answers = await unharmed.exchange(data)
     assert [answer.status for answer in answers] == [status]
     assert "oversized" not in await unharmed.produced()
 
 
 async def test_a_body_longer_than_declared_is_two_messages_and_the_second_is_none(unharmed: PublicPort) -> None:
-    """The declared octets are the body; what follows is not read as part of it."""
+    """The declared bytes are the body; what follows is not read as part of it."""
     call = unharmed.call("lying-short")
     genuine = body(item(call))
     answers = await unharmed.exchange(_declared(str(len(genuine)), genuine + b"x" * MIB))

@@ -28,7 +28,7 @@ def _nothing() -> Iterator[bytes]:
 
 
 def _head_bytes() -> Iterator[bytes]:
-    return (bytes([octet]) for octet in HEAD)
+    return (bytes([byte]) for byte in HEAD)
 
 
 def _head_lines() -> Iterator[bytes]:
@@ -77,13 +77,13 @@ def _refused_and_going_on() -> Iterator[bytes]:
 
 SLOTHS: dict[str, Dribble] = {
     "nothing at all": _nothing,
-    "octets of a head": _head_bytes,
+    "bytes of a head": _head_bytes,
     "headers without end": _head_lines,
     "blank lines": _blank_lines,
     "a head begun late": _late_head,
     "late with everything": _late_with_everything,
-    "octets of a body": _body_bytes,
-    "chunks of one octet": _chunks,
+    "bytes of a body": _body_bytes,
+    "chunks of one byte": _chunks,
     "trailers without end": _trailers,
     "a body after its refusal": _refused_and_going_on,
 }
@@ -122,7 +122,7 @@ async def test_a_slow_client_is_closed_within_ten_seconds(unharmed: PublicPort) 
     dribbled = await asyncio.gather(*(_dribble(unharmed, sloth) for sloth in SLOTHS.values()))
     took = dict(zip(SLOTHS, dribbled, strict=True))
     assert {name: seconds for name, (seconds, _) in took.items() if seconds > CLOSED_SECONDS} == {}
-    assert {answer.status for _, octets in dribbled for answer in answers_in(octets)} == {404, 408}
+    assert {answer.status for _, data in dribbled for answer in answers_in(data)} == {404, 408}
 
 
 async def test_two_thousand_slow_clients_cost_honest_ones_little(unharmed: PublicPort, many_descriptors: None) -> None:
@@ -164,11 +164,11 @@ async def test_forged_posts_hold_no_connections(unharmed: PublicPort) -> None:
     assert max(task.result() for task in kept) <= CLOSED_SECONDS
 
 
-async def _kept(port: PublicPort, octets: bytes, wait: float) -> float:
+async def _kept(port: PublicPort, data: bytes, wait: float) -> float:
     """Seconds for which a connection is kept open behind the answer to one POST."""
     await asyncio.sleep(wait)
     async with port.connected() as client:
-        await client.send(octets)
+        await client.send(data)
         assert status(await client.answer()) == 202
         answered = time.monotonic()
         assert await client.rest() == b""

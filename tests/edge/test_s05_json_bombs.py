@@ -43,12 +43,12 @@ REFUSED: dict[str, tuple[bytes, int]] = {
 valid key id 503 is what could not be decoded: a genuine item may be in it."""
 
 
-@pytest.mark.parametrize(("octets", "status"), REFUSED.values(), ids=REFUSED)
-async def test_a_bomb_is_answered_and_becomes_nothing(unharmed: PublicPort, octets: bytes, status: int) -> None:
+@pytest.mark.parametrize(("data", "status"), REFUSED.values(), ids=REFUSED)
+async def test_a_bomb_is_answered_and_becomes_nothing(unharmed: PublicPort, data: bytes, status: int) -> None:
     """The answer of its kind, no record, and at most 128 MiB in passing."""
-    assert len(octets) <= LIMIT
+    assert len(data) <= LIMIT
     async with resident(unharmed.process.pid) as memory:
-        answer = await unharmed.post(octets)
+        answer = await unharmed.post(data)
     assert answer.status == status
     assert memory.growth <= 128 * MIB
     assert not {"bombed", "bombed/"} & set(await unharmed.produced())
@@ -88,8 +88,8 @@ async def test_what_is_odd_beside_a_genuine_item_does_not_take_it_along(unharmed
     """The genuine item is in Kafka; 503 and a count if something beside it could not be decoded, else 202."""
     call = unharmed.call("odd")
     before = await _undecodable(unharmed)
-    octets = TAKEN[name].replace("bombed".encode("utf-16-le"), call.encode("utf-16-le"))
-    answer = await unharmed.post(octets.replace(b"bombed", call.encode()))
+    data = TAKEN[name].replace("bombed".encode("utf-16-le"), call.encode("utf-16-le"))
+    answer = await unharmed.post(data.replace(b"bombed", call.encode()))
     assert call in await unharmed.produced()
     assert answer.status == (503 if name in NOT_WHOLE else 202)
     assert await _undecodable(unharmed) - before == (name in NOT_WHOLE)
@@ -103,8 +103,8 @@ async def test_of_duplicate_members_the_last_counts_for_check_and_use(unharmed: 
         b'"tenantId"', b'"clientState":"%s","tenantId"' % STATE.encode()
     )
     other_tenant_last = body(item(three))[:-3] + b',"tenantId":"%s"}]}' % TENANT.replace("d", "e").encode()
-    for octets in (forged_last, genuine_last, other_tenant_last):
-        assert (await unharmed.post(octets)).status == 202
+    for data in (forged_last, genuine_last, other_tenant_last):
+        assert (await unharmed.post(data)).status == 202
     produced = await unharmed.produced()
     assert (one in produced, two in produced, three in produced) == (False, True, False)
 
@@ -118,8 +118,8 @@ ANY_JSON = st.recursive(
 )
 
 
-def _changed(at: int, octets: bytes) -> bytes:
-    return GENUINE.encode()[:at] + octets + GENUINE.encode()[at + len(octets) :]
+def _changed(at: int, data: bytes) -> bytes:
+    return GENUINE.encode()[:at] + data + GENUINE.encode()[at + len(data) :]
 
 
 CHANGED = st.builds(
@@ -130,10 +130,10 @@ CHANGED = st.builds(
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(octets=st.lists(ANY_JSON, max_size=4).map(lambda items: body(*items)) | CHANGED)
-async def test_no_json_and_no_octets_are_answered_with_an_exception(webhook: PublicPort, octets: bytes) -> None:
-    """Items of any shape are answered 202, genuine bodies with octets changed 202 or, when they are no JSON, 503."""
-    assert (await webhook.post(octets)).status in {202, 503}
+@given(data=st.lists(ANY_JSON, max_size=4).map(lambda items: body(*items)) | CHANGED)
+async def test_no_json_and_no_bytes_are_answered_with_an_exception(webhook: PublicPort, data: bytes) -> None:
+    """Items of any shape are answered 202, genuine bodies with bytes changed 202 or, when they are no JSON, 503."""
+    assert (await webhook.post(data)).status in {202, 503}
 
 
 async def test_three_megabytes_of_empty_objects_are_not_even_read(unharmed: PublicPort) -> None:

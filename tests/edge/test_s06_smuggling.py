@@ -76,12 +76,12 @@ AMBIGUOUS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("octets", AMBIGUOUS.values(), ids=AMBIGUOUS)
+@pytest.mark.parametrize("data", AMBIGUOUS.values(), ids=AMBIGUOUS)
 async def test_ambiguous_framing_is_refused_and_the_second_request_is_not_carried_out(
-    unharmed: PublicPort, octets: bytes
+    unharmed: PublicPort, data: bytes
 ) -> None:
     """One answer, no 2xx, the connection ends, and the call of the POST behind it is not in Kafka."""
-    answers = await unharmed.exchange(octets + SECOND)
+    answers = await unharmed.exchange(data + SECOND)
     assert len(answers) == 1
     assert answers[0].status in {400, 404, 405, 415}
     assert HIDDEN not in await unharmed.produced()
@@ -96,10 +96,10 @@ CARRIED: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("octets", CARRIED.values(), ids=CARRIED)
-async def test_a_request_inside_another_stays_data(unharmed: PublicPort, octets: bytes) -> None:
+@pytest.mark.parametrize("data", CARRIED.values(), ids=CARRIED)
+async def test_a_request_inside_another_stays_data(unharmed: PublicPort, data: bytes) -> None:
     """Rightly framed it is the body, an extension, a header or a trailer, whatever it looks like."""
-    answers = await unharmed.exchange(octets)
+    answers = await unharmed.exchange(data)
     assert [answer.status for answer in answers] in ([202], [400], [503])
     assert HIDDEN not in await unharmed.produced()
 
@@ -113,6 +113,6 @@ async def test_the_search_for_the_hidden_call_can_find_one(unharmed: PublicPort)
 
 async def test_neighbours_on_other_connections_get_their_own_answers(unharmed: PublicPort) -> None:
     """Nothing of a refused connection is left for the next one: an honest POST behind each attack is a POST."""
-    for octets in AMBIGUOUS.values():
-        await unharmed.exchange(octets)
+    for data in AMBIGUOUS.values():
+        await unharmed.exchange(data)
         assert (await unharmed.post(body(item(unharmed.call("neighbour"))))).status == 202

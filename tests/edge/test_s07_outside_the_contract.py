@@ -31,8 +31,8 @@ TYPES = (
 @pytest.mark.parametrize("method", METHODS)
 async def test_another_method_is_405_and_names_the_one_there_is(unharmed: PublicPort, method: str, path: str) -> None:
     """On both addresses, with a genuine body behind it, of which nothing is taken."""
-    octets = post(body(item("method")), path=f"{path}?{QUERY}").replace(b"POST", method.encode(), 1)
-    (answer,) = await unharmed.exchange(octets)
+    data = post(body(item("method")), path=f"{path}?{QUERY}").replace(b"POST", method.encode(), 1)
+    (answer,) = await unharmed.exchange(data)
     assert (answer.status, answer.headers[b"allow"]) == (405, b"POST")
     assert "method" not in await unharmed.produced()
 
@@ -40,8 +40,8 @@ async def test_another_method_is_405_and_names_the_one_there_is(unharmed: Public
 @pytest.mark.parametrize("method", UNKNOWN_METHODS)
 async def test_a_method_that_is_none_is_400(unharmed: PublicPort, method: str) -> None:
     """What HTTP does not know is no request."""
-    octets = post(body(item("method"))).replace(b"POST", method.encode(), 1)
-    assert [answer.status for answer in await unharmed.exchange(octets)] == [400]
+    data = post(body(item("method"))).replace(b"POST", method.encode(), 1)
+    assert [answer.status for answer in await unharmed.exchange(data)] == [400]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -55,8 +55,8 @@ async def test_another_path_is_404_however_it_is_spelt(unharmed: PublicPort, pat
 @pytest.mark.parametrize("content_type", TYPES)
 async def test_another_content_type_is_415(unharmed: PublicPort, content_type: str) -> None:
     """JSON under another name is not looked at."""
-    octets = post(body(item("type"))).replace(b"application/json", content_type.encode(), 1)
-    (answer,) = await unharmed.exchange(octets)
+    data = post(body(item("type"))).replace(b"application/json", content_type.encode(), 1)
+    (answer,) = await unharmed.exchange(data)
     assert answer.status == 415
     assert "type" not in await unharmed.produced()
 
@@ -86,7 +86,7 @@ REQUESTS = st.builds(
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(octets=REQUESTS)
-async def test_no_request_gets_an_undocumented_answer(webhook: PublicPort, octets: bytes) -> None:
+@given(data=REQUESTS)
+async def test_no_request_gets_an_undocumented_answer(webhook: PublicPort, data: bytes) -> None:
     """Anything that looks a little like a request: a documented status or a closed connection, never an exception."""
-    assert {answer.status for answer in await webhook.exchange(octets)} <= DOCUMENTED
+    assert {answer.status for answer in await webhook.exchange(data)} <= DOCUMENTED

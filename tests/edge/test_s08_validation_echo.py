@@ -12,7 +12,7 @@ ECHOED: dict[str, str] = {
     "as Graph writes it": "Validation: Testing client application reachability for subscription Request-Id: 4c3f",
     "one character": "a",
     "the longest": "x" * 4096,
-    "the longest, in octets": "ü" * 2048,
+    "the longest, in bytes": "ü" * 2048,
     "what URLs escape": "a+b/c=d&e?f%g#h:i@j;k,l ~",
     "other scripts": "Проверка 検証 \U0001f600",
     "braces": '{{7*7}} ${7*7} #{7*7} {"a":1}',
@@ -28,7 +28,7 @@ ECHOED: dict[str, str] = {
 REFUSED: dict[str, str] = {
     "nothing": "validationToken=",
     "too long": "validationToken=" + "x" * 4097,
-    "too long in octets": "validationToken=" + quote("ü" * 2049),
+    "too long in bytes": "validationToken=" + quote("ü" * 2049),
     "twice": "validationToken=a&validationToken=b",
     "no UTF-8": "validationToken=%ff%fe",
     "an overlong bracket": "validationToken=%c0%bcscript",
@@ -60,8 +60,8 @@ async def test_what_is_no_token_is_not_reflected(unharmed: PublicPort, query: st
 
 async def test_a_token_is_echoed_to_post_alone(unharmed: PublicPort) -> None:
     """A link that somebody is made to click is a GET."""
-    octets = post(b"", path="/graph/notifications?validationToken=abc").replace(b"POST", b"GET", 1)
-    (answer,) = await unharmed.exchange(octets)
+    data = post(b"", path="/graph/notifications?validationToken=abc").replace(b"POST", b"GET", 1)
+    (answer,) = await unharmed.exchange(data)
     assert (answer.status, answer.body) == (405, b"")
 
 
@@ -69,8 +69,8 @@ async def test_a_token_is_reflected_nowhere_else(unharmed: PublicPort) -> None:
     """Not in the answer to a refused path or method, not in a metric, not in a log line."""
     token = "reflected-nowhere-else"
     for path in ("/", "/graph/emergency", "/graph/notifications"):
-        octets = post(b"", path=f"{path}?validationToken={token}").replace(b"POST", b"PUT", 1)
-        assert token.encode() not in b"".join(answer.body for answer in await unharmed.exchange(octets))
+        data = post(b"", path=f"{path}?validationToken={token}").replace(b"POST", b"PUT", 1)
+        assert token.encode() not in b"".join(answer.body for answer in await unharmed.exchange(data))
     await unharmed.post(b"", path=f"/graph/notifications?validationToken={token}")
     assert token not in await unharmed.process.metrics()
     assert token not in unharmed.process.output()

@@ -9,7 +9,7 @@ import pytest
 from ringback_events.topics import INTERNAL_DEAD_LETTERS
 from ringback_testing import eventually
 from ringback_testing.fetch_rig import Fetching
-from ringback_testing.graph_edge import EDGE, TOKEN, GraphEdge, octets, record
+from ringback_testing.graph_edge import EDGE, TOKEN, GraphEdge, raw_response, record
 from ringback_testing.simulated import Simulated
 from ringback_testing.token_catcher import TokenCatcher
 
@@ -144,7 +144,7 @@ async def test_a_hostile_link_is_refused_wherever_it_stands(
     """In every collection that can have pages, known or not."""
     call_id = str(uuid.uuid4())
     link = f"https://localhost:{catcher.port}/v1.0/communications/callRecords/{call_id}/sessions?$skiptoken=a"
-    hostile.answers[call_id] = lambda _: octets(200, orjson.dumps(place(call_id, link)))
+    hostile.answers[call_id] = lambda _: raw_response(200, orjson.dumps(place(call_id, link)))
     await fetching.ask(EDGE, call_id)
     assert (await fetching.refused(call_id))["ringback_dlq_reason"] == "hostile_link"
     assert catcher.connections == 0
@@ -159,7 +159,9 @@ async def test_a_hostile_link_on_a_later_page_is_refused(
     bad = f"https://localhost:{catcher.port}/v1.0/communications/callRecords/{call_id}/sessions?$skiptoken=b"
     whole = record(call_id, **{"sessions@odata.nextLink": good})
     page: dict[str, Any] = {"value": [], "@odata.nextLink": bad}
-    hostile.answers[call_id] = lambda seen: octets(200, orjson.dumps(page if "skiptoken" in seen.target else whole))
+    hostile.answers[call_id] = lambda seen: raw_response(
+        200, orjson.dumps(page if "skiptoken" in seen.target else whole)
+    )
     await fetching.ask(EDGE, call_id)
     assert (await fetching.refused(call_id))["ringback_dlq_reason"] == "hostile_link"
     assert [seen.target for seen in hostile.about(call_id)][1:] == [good.removeprefix(hostile.url)]
@@ -174,7 +176,9 @@ async def test_of_a_link_as_in_microsoft_s_sample_only_the_token_is_used_at_the_
     place = f"$metadata#communications/callRecords('{call_id}')/sessions"
     link = f"{hostile.url}/v1.0/{place}?$expand=segments&$skiptoken=a%2bb"
     whole, page = record(call_id, **{"sessions@odata.nextLink": link}), {"value": [{"id": "second"}]}
-    hostile.answers[call_id] = lambda seen: octets(200, orjson.dumps(page if "skiptoken" in seen.target else whole))
+    hostile.answers[call_id] = lambda seen: raw_response(
+        200, orjson.dumps(page if "skiptoken" in seen.target else whole)
+    )
     await fetching.ask(EDGE, call_id)
     await fetching.published(call_id)
     own = f"/v1.0/communications/callRecords/{call_id}"
@@ -195,9 +199,9 @@ async def test_a_redirect_is_refused_and_not_followed(
     whole = record(call_id, **{"sessions@odata.nextLink": good})
     location = f"https://localhost:{catcher.port}/v1.0/communications/callRecords/{call_id}"
     hostile.answers[call_id] = lambda seen: (
-        octets(status, Location=location)
+        raw_response(status, Location=location)
         if on == "record" or "skiptoken" in seen.target
-        else octets(200, orjson.dumps(whole))
+        else raw_response(200, orjson.dumps(whole))
     )
     await fetching.ask(EDGE, call_id)
     letter = await fetching.refused(call_id)
@@ -210,7 +214,7 @@ async def test_the_catcher_would_have_seen_a_token(
 ) -> None:
     """It listens, its certificate is trusted, and the Graph beside it got the token: silence there means refusal."""
     call_id = str(uuid.uuid4())
-    hostile.answers[call_id] = lambda _: octets(200, orjson.dumps(record(call_id)))
+    hostile.answers[call_id] = lambda _: raw_response(200, orjson.dumps(record(call_id)))
     await fetching.ask(EDGE, call_id)
     await fetching.published(call_id)
     assert hostile.about(call_id)[0].headers["authorization"] == f"Bearer {TOKEN}"

@@ -1,4 +1,4 @@
-"""S13: TLS is verified, no proxy is used that was not configured; a server in the middle gets no octet of a request."""
+"""S13: TLS is verified, no proxy is used that was not configured; a server in the middle gets no byte of a request."""
 
 import asyncio
 import datetime as dt
@@ -20,7 +20,7 @@ from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
 from ringback_testing import ProcessFactory, eventually
 from ringback_testing.fetch_rig import Fetching, TenantAt, open_fetching, tenants_file
-from ringback_testing.graph_edge import EDGE, TOKEN, GraphEdge, octets, open_graph_edge, record
+from ringback_testing.graph_edge import EDGE, TOKEN, GraphEdge, open_graph_edge, raw_response, record
 from ringback_testing.token_catcher import UnaskedProxy
 
 pytestmark = [pytest.mark.edge, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
@@ -106,7 +106,7 @@ async def test_a_proxy_of_the_environment_is_not_used(
 ) -> None:
     """HTTPS_PROXY in the environment of the running process: its token and its record come, and nobody went there."""
     call_id = str(uuid.uuid4())
-    hostile.answers[call_id] = lambda _: octets(200, orjson.dumps(record(call_id)))
+    hostile.answers[call_id] = lambda _: raw_response(200, orjson.dumps(record(call_id)))
     await fetching.ask(EDGE, call_id)
     await eventually(lambda: hostile.about(call_id) or unasked_proxy.connections)
     assert unasked_proxy.connections == 0

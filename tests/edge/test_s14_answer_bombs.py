@@ -10,7 +10,7 @@ import orjson
 import pytest
 from ringback_events.topics import FETCH_RETRY_10S
 from ringback_testing.fetch_rig import Fetching
-from ringback_testing.graph_edge import EDGE, GraphEdge, Seen, chunks, octets, record
+from ringback_testing.graph_edge import EDGE, GraphEdge, Seen, chunks, raw_response, record
 from ringback_testing.resident import MIB, resident
 
 pytestmark = [pytest.mark.edge, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
@@ -35,12 +35,12 @@ def _undeclared(_url: str, _call: str, _seen: Seen) -> Iterator[bytes]:
 
 def _gzip(_url: str, _call: str, _seen: Seen) -> Iterator[bytes]:
     bomb = gzip.compress(bytes(200 * MIB), 9)
-    return octets(200, bomb, Content_Encoding="gzip")
+    return raw_response(200, bomb, Content_Encoding="gzip")
 
 
 def _gzip_of_gzip(_url: str, call: str, _seen: Seen) -> Iterator[bytes]:
     inner = gzip.compress(orjson.dumps(record(call, pad="a" * 1000)))
-    return octets(200, gzip.compress(inner), Content_Encoding="gzip, gzip")
+    return raw_response(200, gzip.compress(inner), Content_Encoding="gzip, gzip")
 
 
 def _circle(url: str, call: str, seen: Seen) -> Iterator[bytes]:
@@ -55,8 +55,8 @@ def _itself(url: str, call: str, seen: Seen) -> Iterator[bytes]:
 def _page(url: str, call: str, seen: Seen, token: str, pad: str = "") -> Iterator[bytes]:
     link = f"{url}/v1.0/communications/callRecords/{call}/sessions?$skiptoken={token}"
     if "skiptoken" not in seen.target:
-        return octets(200, orjson.dumps(record(call, **{"sessions@odata.nextLink": link})))
-    return octets(200, orjson.dumps({"value": [{"id": "s", "pad": pad}], "@odata.nextLink": link}))
+        return raw_response(200, orjson.dumps(record(call, **{"sessions@odata.nextLink": link})))
+    return raw_response(200, orjson.dumps({"value": [{"id": "s", "pad": pad}], "@odata.nextLink": link}))
 
 
 _NUMBERS = count()
@@ -68,15 +68,15 @@ def _large_pages_without_end(url: str, call: str, seen: Seen) -> Iterator[bytes]
 
 def _many_objects(_url: str, call: str, _seen: Seen) -> Iterator[bytes]:
     inner = b"{}," * (CAP // 3 - 100)
-    return octets(200, orjson.dumps(record(call, x=[]))[:-2] + inner + b"{}]}")
+    return raw_response(200, orjson.dumps(record(call, x=[]))[:-2] + inner + b"{}]}")
 
 
 def _wrong_id(_url: str, call: str, _seen: Seen) -> Iterator[bytes]:
-    return octets(200, orjson.dumps(record(f"{call}0")))
+    return raw_response(200, orjson.dumps(record(f"{call}0")))
 
 
 def _version_of_5000_digits(_url: str, call: str, _seen: Seen) -> Iterator[bytes]:
-    return octets(200, orjson.dumps(record(call)).replace(b'"version":1', b'"version":' + b"9" * 5000))
+    return raw_response(200, orjson.dumps(record(call)).replace(b'"version":1', b'"version":' + b"9" * 5000))
 
 
 BOMBS: dict[str, tuple[Bomb, str]] = {
@@ -89,7 +89,7 @@ BOMBS: dict[str, tuple[Bomb, str]] = {
     "ten million empty objects": (_many_objects, "too_large"),
     "another record": (_wrong_id, "malformed_record"),
     "a version of 5,000 digits": (_version_of_5000_digits, "malformed_record"),
-    "2,000 brackets": (lambda _url, _call, _seen: octets(200, b"[" * 2000 + b"]" * 2000), "malformed_record"),
+    "2,000 brackets": (lambda _url, _call, _seen: raw_response(200, b"[" * 2000 + b"]" * 2000), "malformed_record"),
 }
 
 
@@ -112,7 +112,7 @@ async def test_half_a_surrogate_pair_costs_its_own_character_only(fetching: Fetc
     """A name cut within an emoji, as .NET writes it: published after the first read, and U+FFFD stands for the half."""
     call_id = str(uuid.uuid4())
     whole = orjson.dumps(record(call_id, x="half"))
-    hostile.answers[call_id] = lambda _seen: octets(200, whole.replace(b'"half"', b'"Person \\ud83d"'))
+    hostile.answers[call_id] = lambda _seen: raw_response(200, whole.replace(b'"half"', b'"Person \\ud83d"'))
     await fetching.ask(EDGE, call_id)
     published = await fetching.published(call_id)
     assert orjson.loads(published.value or b"")["graph"]["x"] == "Person \ufffd"
@@ -122,7 +122,7 @@ async def test_half_a_surrogate_pair_costs_its_own_character_only(fetching: Fetc
 BROKEN: dict[str, Bomb] = {
     "two encodings": _gzip_of_gzip,
     "no HTTP": lambda _url, _call, _seen: iter([b"SSH-2.0-OpenSSH\r\n\r\n"]),
-    "a header of 1 MiB": lambda _url, _call, _seen: octets(200, b"{}", X_A="a" * MIB),
+    "a header of 1 MiB": lambda _url, _call, _seen: raw_response(200, b"{}", X_A="a" * MIB),
 }
 
 
@@ -169,4 +169,4 @@ async def _neighbour(fetching: Fetching, hostile: GraphEdge) -> None:
 
 
 def _whole(call_id: str) -> Callable[[Seen], Iterable[bytes]]:
-    return lambda _: octets(200, orjson.dumps(record(call_id)))
+    return lambda _: raw_response(200, orjson.dumps(record(call_id)))

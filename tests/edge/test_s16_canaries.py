@@ -13,7 +13,7 @@ from ringback_events.topics import INTERNAL_DEAD_LETTERS, RECORDS
 from ringback_local.secrecy import Leak, leaks_in, missing_from
 from ringback_testing import eventually
 from ringback_testing.fetch_rig import CLIENT_SECRET, Fetching
-from ringback_testing.graph_edge import EDGE, TOKEN, GraphEdge, octets
+from ringback_testing.graph_edge import EDGE, TOKEN, GraphEdge, raw_response
 from ringback_testing.graph_records import meeting
 from ringback_testing.json_values import Json
 from ringback_testing.public_port import STATE, PublicPort, body, item
@@ -51,14 +51,14 @@ async def test_no_person_and_no_secret_is_in_anything_they_said(
         "spans": b"\n".join(collector.exports),
         "dead letters' headers": headers_of(letters),
     }
-    assert [place for place, octets_said in outputs.items() if not octets_said] == []
+    assert [place for place, bytes_said in outputs.items() if not bytes_said] == []
     assert leaks_in(outputs, TRANSCRIPT.canaries | canaries) == []
 
 
 async def _planted(webhook: PublicPort, fetching: Fetching, hostile: GraphEdge, whole: Json) -> list[bytes]:
     """Bring them in by every door; what was sent, and what was read back where it may be."""
     call_id = str(whole["id"])
-    hostile.answers[call_id] = lambda _: octets(200, orjson.dumps(whole))
+    hostile.answers[call_id] = lambda _: raw_response(200, orjson.dumps(whole))
     await fetching.ask(EDGE, call_id)
     poison = f'{{"displayName": "{POISON["poison"]}"'.encode()
     await fetching.write(f"{EDGE}|poison".encode(), poison)

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ringback_events.topics import FETCH, INTERNAL_DEAD_LETTERS
 from ringback_testing import eventually
 from ringback_testing.fetch_rig import Fetching
-from ringback_testing.graph_edge import EDGE, Answer, GraphEdge, Seen, octets, record
+from ringback_testing.graph_edge import EDGE, Answer, GraphEdge, Seen, raw_response, record
 from ringback_testing.processes import RunningProcess
 from ringback_testing.public_port import PublicPort, body, item
 from ringback_testing.webhook import post
@@ -92,13 +92,13 @@ async def test_nothing_graph_says_writes_a_line(fetching: Fetching, hostile: Gra
         one_line = text.replace("\r", "").replace("\n", "").encode("ascii", "ignore").decode()
         error = orjson.dumps({"error": {"code": text, "message": text}})
         answers: dict[str, Answer] = {
-            f"error {at}": lambda _, error=error: octets(410, error),
-            f"link {at}": lambda seen, text=text: octets(200, _linked(seen, text)),
-            f"header {at}": lambda _, text=one_line: octets(302, b"", Location=text, Server=text),
+            f"error {at}": lambda _, error=error: raw_response(410, error),
+            f"link {at}": lambda seen, text=text: raw_response(200, _linked(seen, text)),
+            f"header {at}": lambda _, text=one_line: raw_response(302, b"", Location=text, Server=text),
         }
         for name, answer in answers.items():
             calls[name] = await _asked(fetching, hostile, answer)
-    calls["id"] = await _asked(fetching, hostile, lambda _: octets(200, _with("".join(INJECTIONS))))
+    calls["id"] = await _asked(fetching, hostile, lambda _: raw_response(200, _with("".join(INJECTIONS))))
     reasons = {name: (await fetching.refused(call_id, 60))["ringback_dlq_reason"] for name, call_id in calls.items()}
     assert {reason for name, reason in reasons.items() if name.startswith("link")} == {"hostile_link"}
     assert set(reasons.values()) == {"refused", "hostile_link", "malformed_record"}
@@ -139,7 +139,7 @@ async def test_a_record_full_of_injections_is_published_and_writes_no_line(
     side = {"name": INJECTIONS[3], "userAgent": agent, "associatedIdentity": {"id": INJECTIONS[6], "displayName": "x"}}
     session = {"id": INJECTIONS[4], "caller": side, "callee": side, "failureInfo": {"stage": INJECTIONS[5]}}
     whole = record(call_id, type=INJECTIONS[0], modalities=list(INJECTIONS), sessions=[session])
-    hostile.answers[call_id] = lambda _: octets(200, orjson.dumps(whole))
+    hostile.answers[call_id] = lambda _: raw_response(200, orjson.dumps(whole))
     await fetching.ask(EDGE, call_id)
     published = await fetching.published(call_id)
     assert FORGED.encode() in (published.value or b"")

@@ -57,22 +57,22 @@ def connect(link: Link) -> socket.socket:
     return socket.create_connection(link.route.listen, timeout=5)
 
 
-def everything(client: socket.socket, octets: int) -> bytes:
-    """What arrives until that many octets or the end."""
+def everything(client: socket.socket, size: int) -> bytes:
+    """What arrives until that many bytes or the end."""
     got = b""
-    while len(got) < octets and (chunk := client.recv(65536)):
+    while len(got) < size and (chunk := client.recv(65536)):
         got += chunk
     return got
 
 
-def test_octets_pass_unchanged(link: Link) -> None:
+def test_bytes_pass_unchanged(link: Link) -> None:
     """Without an order a link is a wire."""
     with connect(link) as client:
         client.sendall(PAYLOAD)
         assert everything(client, len(PAYLOAD)) == PAYLOAD
         client.shutdown(socket.SHUT_WR)
         assert client.recv(1) == b""
-    assert (link.counts.connections, link.counts.octets) == (1, 2 * len(PAYLOAD))
+    assert (link.counts.connections, link.counts.bytes) == (1, 2 * len(PAYLOAD))
 
 
 def test_connections_lead_to_several_servers_in_turn(link: Link) -> None:
@@ -112,15 +112,15 @@ def test_bandwidth_is_a_rate(link: Link) -> None:
         assert 0.45 <= time.monotonic() - began < 2
 
 
-def test_a_reset_comes_after_exactly_that_many_octets(link: Link) -> None:
-    """The client has the first octets and then an error, not an end."""
+def test_a_reset_comes_after_exactly_that_many_bytes(link: Link) -> None:
+    """The client has the first bytes and then an error, not an end."""
     link.poison(down=Toxic(reset_after=1000))
     with connect(link) as client:
         client.sendall(PAYLOAD)
         with pytest.raises(ConnectionResetError):
             everything(client, len(PAYLOAD))
     assert link.counts.resets == 1
-    assert link.counts.octets == len(PAYLOAD) + 1000
+    assert link.counts.bytes == len(PAYLOAD) + 1000
 
 
 def test_a_half_close_ends_one_direction_only(link: Link) -> None:
@@ -135,7 +135,7 @@ def test_a_half_close_ends_one_direction_only(link: Link) -> None:
 
 
 def test_slices_arrive_whole(link: Link) -> None:
-    """Many small packets are still the same octets."""
+    """Many small packets are still the same bytes."""
     link.poison(up=Toxic(slice_bytes=500))
     with connect(link) as client:
         client.sendall(PAYLOAD)

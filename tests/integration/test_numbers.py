@@ -1,4 +1,4 @@
-"""Numbers at and beyond the bounds of what is read, from Graph's octets over the topic into PostgreSQL."""
+"""Numbers at and beyond the bounds of what is read, from Graph's bytes over the topic into PostgreSQL."""
 
 from dataclasses import replace
 from typing import Any
@@ -59,8 +59,8 @@ def with_numbers(value: Any) -> Any:
 
 def published(told: str, call: str) -> Received:
     """The record that is published when Graph tells a meeting in which every number is this one."""
-    octets = orjson.dumps(with_numbers(meeting()) | {"id": call}).replace(b'"NUMBER"', told.encode())
-    graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), octets))
+    data = orjson.dumps(with_numbers(meeting()) | {"id": call}).replace(b'"NUMBER"', told.encode())
+    graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), data))
     assert graph is not None
     record = derive(graph, RecordContext(TENANT, call, None, "2026-11-02T10:00:00Z"), TABLES)
     stages = publication(record, lambda _: lambda _: None, replay=False, canary=False)

@@ -82,7 +82,7 @@ async def test_a_bug_in_the_background_is_told(kafka: Broker, topic_prefix: str,
     await producer.start()
     await eventually(lambda: producer.accepting)
     with pytest.raises(Transient):
-        await producer.write([Message(FETCH.name, cast("bytes", "text where octets belong"), b"{}")])
+        await producer.write([Message(FETCH.name, cast("bytes", "text where bytes belong"), b"{}")])
     with pytest.raises((TypeError, AttributeError)):
         await producer.failed()
     await producer.stop()

@@ -127,14 +127,14 @@ async def test_a_rotation_loses_no_notification(
     await eventually(webhook.accepts)
     rotated = new_keys_file("k9", bytes(range(1, 33)))
     state = client_state(keys_of(rotated, "KEYS").active, TENANT, CALL_RECORDS)
-    octets, query = body(item("new", clientState=state), item("old")), QUERY.replace("k1", "k9")
-    assert await webhook.post(octets, query=query) == 503
+    data, query = body(item("new", clientState=state), item("old")), QUERY.replace("k1", "k9")
+    assert await webhook.post(data, query=query) == 503
     assert await calls(kafka.bootstrap_servers, topics[FETCH.name]) == ["old"]
     (tmp_path / "keys.json").write_bytes(rotated)
     answers: list[int] = []
 
     async def repeated() -> bool:
-        answers.append(await webhook.post(octets, query=query))
+        answers.append(await webhook.post(data, query=query))
         return answers[-1] == 202
 
     await eventually(repeated, 15)

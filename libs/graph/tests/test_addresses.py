@@ -17,7 +17,7 @@ from ringback_graph.msal_source import MsalSource
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import CLOUDS, Tenant
 from ringback_graph.transport import AiohttpTransport
-from ringback_testing.https_server import StartHttps, octets
+from ringback_testing.https_server import StartHttps, raw_response
 
 PRIVATE = ["10.0.0.1", "127.0.0.1", "169.254.169.254", "192.168.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1"]  # noqa: S104 - an answer of a name server
 PRIVATE_6 = ["::1", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1"]
@@ -61,7 +61,7 @@ async def test_graph_s_transport_sends_nothing_to_a_private_address_of_a_public_
 ) -> None:
     """The rule is wired into the connections: were localhost Microsoft's, it would get no request."""
     server = await https()
-    server.answer = lambda _: octets(200, b"{}")
+    server.answer = lambda _: raw_response(200, b"{}")
     for hosts, served in ((frozenset[str](), 1), (frozenset({"localhost"}), 1)):
         monkeypatch.setattr(addresses, "PUBLIC_HOSTS", hosts)
         async with AiohttpTransport(GraphSettings(cafile=server.ca_file)) as transport:
@@ -82,7 +82,9 @@ async def test_the_authority_s_connection_sends_nothing_to_a_private_address(
     (tmp_path / "secret").write_text("s")
     found = b'{"issuer":"%s/t","authorization_endpoint":"%s/a","token_endpoint":"%s/token"}'
     token = b'{"token_type":"Bearer","expires_in":60,"access_token":"planted-token"}'
-    server.answer = lambda seen: octets(200, token if "POST" in seen.line else found % ((server.url.encode(),) * 3))
+    server.answer = lambda seen: raw_response(
+        200, token if "POST" in seen.line else found % ((server.url.encode(),) * 3)
+    )
     ours = tenant.model_copy(update={"authority_url": server.url})
     settings = GraphSettings(cafile=server.ca_file)
     async with AiohttpTransport(settings) as transport:

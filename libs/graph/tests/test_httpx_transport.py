@@ -9,7 +9,7 @@ import httpx
 import pytest
 from ringback_graph.settings import GraphSettings
 from ringback_graph.transport import AiohttpTransport
-from ringback_testing.https_server import StartHttps, octets
+from ringback_testing.https_server import StartHttps, raw_response
 
 PATIENT = httpx.Timeout(30.0)
 
@@ -39,7 +39,7 @@ async def raised(transport: httpx.AsyncBaseTransport, url: str, timeout: httpx.T
     [
         (b"", httpx.RemoteProtocolError),
         (b"rubbish\r\n\r\n", httpx.RemoteProtocolError),
-        (octets(200, b"{}", Content_Length="100"), httpx.RemoteProtocolError),
+        (raw_response(200, b"{}", Content_Length="100"), httpx.RemoteProtocolError),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", httpx.RemoteProtocolError),
     ],
     ids=["closed without an answer", "no HTTP", "a body cut short", "a chunk cut short"],
@@ -73,7 +73,7 @@ async def test_a_reset_a_silence_and_a_closed_port_have_their_own_errors(https: 
 async def test_the_body_is_given_to_the_network_as_the_client_wrote_it(https: StartHttps) -> None:
     """A POST with content, headers in their spelling; the reply is decompressed and decoded by the client."""
     server = await https()
-    server.answer = lambda _: octets(200, gzip.compress(b'{"a": 1}'), Content_Encoding="gzip")
+    server.answer = lambda _: raw_response(200, gzip.compress(b'{"a": 1}'), Content_Encoding="gzip")
     async with httpx.AsyncClient(transport=ours(server.ca_file), timeout=PATIENT) as client:
         reply = await client.post(f"{server.url}/a?b=c", json={"x": [1, 2]}, headers={"X-Odd": "1"})
     assert reply.json() == {"a": 1}
@@ -84,7 +84,9 @@ async def test_the_body_is_given_to_the_network_as_the_client_wrote_it(https: St
 async def test_redirects_are_the_client_s(https: StartHttps) -> None:
     """The transport follows none; a client that is asked to does."""
     server = await https()
-    server.answer = lambda seen: octets(302, Location="/b") if seen.line.startswith("GET /a ") else octets(200, b"{}")
+    server.answer = lambda seen: (
+        raw_response(302, Location="/b") if seen.line.startswith("GET /a ") else raw_response(200, b"{}")
+    )
     async with httpx.AsyncClient(transport=ours(server.ca_file), timeout=PATIENT) as client:
         assert (await client.get(f"{server.url}/a")).status_code == 302
         assert (await client.get(f"{server.url}/a", follow_redirects=True)).status_code == 200

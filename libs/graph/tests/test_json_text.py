@@ -38,7 +38,7 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "a half before a pair": (b'{"displayName":"\\ud83d\\ud83d\\ude00"}', HALF + "\U0001f600"),
     "a half behind a backslash": (b'{"displayName":"\\\\\\ud83d"}', "\\" + HALF),
     "text beside a half": (b'{"displayName":"\\\\ud83d\\ude00"}', "\\ud83d" + HALF),
-    "a half as three octets": (b'{"displayName":"\xed\xa0\xbd"}', HALF * 3),
+    "a half as three bytes": (b'{"displayName":"\xed\xa0\xbd"}', HALF * 3),
 }
 
 
@@ -85,9 +85,9 @@ def test_a_number_beyond_all_bounds_is_null_and_counted(told: str, value: object
 )
 def test_beside_a_number_beyond_all_bounds_all_is_read_as_ever(told: Any) -> None:
     """Against orjson: the number is null and no text, name or other number is touched."""
-    octets = orjson.dumps({"told": told, "far": None})
-    far = octets.removesuffix(b"null}") + b"-1e400}"
-    assert read(far) == orjson.loads(octets)
+    data = orjson.dumps({"told": told, "far": None})
+    far = data.removesuffix(b"null}") + b"-1e400}"
+    assert read(far) == orjson.loads(data)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from ringback_graph.msal_source import MsalSource
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import AiohttpTransport
-from ringback_testing.https_server import HttpsServer, Served, StartHttps, octets
+from ringback_testing.https_server import HttpsServer, Served, StartHttps, raw_response
 
 Token = tuple[int, object] | tuple[int, object, dict[str, str]]
 """Status, JSON and headers of an answer; underscores of their names stand for hyphens."""
@@ -44,11 +44,11 @@ class Authority:
         if "openid-configuration" in seen.line:
             base = self.server.url
             found = {"issuer": f"{base}/t", "authorization_endpoint": f"{base}/a", "token_endpoint": f"{base}/token"}
-            return octets(200, orjson.dumps(found))
+            return raw_response(200, orjson.dumps(found))
         self.forms.append(parse_qs(seen.body.decode()))
         status, content = self.token[:2]
         headers = self.token[2] if len(self.token) == 3 else dict[str, str]()
-        return octets(status, orjson.dumps(content), **headers)
+        return raw_response(status, orjson.dumps(content), **headers)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_a_compressed_answer_is_read(authority: Authority, tenant: Tenant,
     def compressed(seen: Served) -> bytes:
         assert seen.headers["accept-encoding"] == "gzip"
         body = (authority.answer(seen) or b"").partition(b"\r\n\r\n")[2]
-        return octets(200, gzip.compress(body), Content_Encoding="gzip")
+        return raw_response(200, gzip.compress(body), Content_Encoding="gzip")
 
     authority.server.answer = compressed
     assert await ask(authority, at(authority, tenant)) == Granted("planted-token", 3600.0)
@@ -216,7 +216,7 @@ async def test_a_page_of_somebody_else_is_not_a_refusal(
     (tmp_path / "secret").write_text("s")
     true = authority.answer
     authority.server.answer = lambda seen: (
-        octets(200, b"<html></html>", Content_Type="text/html") if where in seen.line else true(seen)
+        raw_response(200, b"<html></html>", Content_Type="text/html") if where in seen.line else true(seen)
     )
     with pytest.raises(Transient):
         await ask(authority, at(authority, tenant))
@@ -243,7 +243,7 @@ async def test_the_secret_does_not_follow_a_redirect(
     catcher = await https()
     discovery = authority.answer
     authority.server.answer = lambda seen: (
-        discovery(seen) if "openid" in seen.line else octets(307, Location=f"{catcher.url}/token")
+        discovery(seen) if "openid" in seen.line else raw_response(307, Location=f"{catcher.url}/token")
     )
     assert isinstance(await ask(authority, at(authority, tenant)), AuthFailed)
     assert catcher.seen == []

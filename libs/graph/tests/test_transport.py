@@ -17,7 +17,7 @@ from ringback_graph.room import Boundless
 from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import AiohttpTransport
-from ringback_testing.https_server import HttpsServer, StartHttps, octets
+from ringback_testing.https_server import HttpsServer, StartHttps, raw_response
 from ringback_testing.scripted_graph import ScriptedGraph
 
 MIB = 1024 * 1024
@@ -45,7 +45,7 @@ async def sent(server: HttpsServer, path: str = "/v1.0/a", largest: int = LARGES
 async def test_a_request_arrives_as_it_was_written(https: StartHttps) -> None:
     """The URL is sent character for character, with our headers and no cookie of an earlier answer."""
     server = await https()
-    server.answer = lambda _: octets(200, b"{}", Set_Cookie="a=b")
+    server.answer = lambda _: raw_response(200, b"{}", Set_Cookie="a=b")
     written = f"{server.url}/v1.0/a('b')?$expand=s($expand=t),p&x=%2B%20+%"
     async with AiohttpTransport(settings(server)) as transport:
         replies = [await exchange(transport, get(written)) for _ in range(2)]
@@ -58,7 +58,7 @@ async def test_a_request_arrives_as_it_was_written(https: StartHttps) -> None:
 async def test_a_redirect_is_a_reply_and_the_other_host_sees_nothing(https: StartHttps) -> None:
     """No redirect is followed, so no token travels with it."""
     server, catcher = await https(), await https()
-    server.answer = lambda _: octets(302, Location=f"{catcher.url}/v1.0/a")
+    server.answer = lambda _: raw_response(302, Location=f"{catcher.url}/v1.0/a")
     assert (await sent(server)).status == 302
     assert catcher.seen == []
 
@@ -70,29 +70,29 @@ async def test_a_body_above_the_cap_is_cut_off(https: StartHttps, *, declared: b
     body = b"x" * (2 * MIB)
     chunked = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:MIB], body[MIB:])) + b"0\r\n\r\n"
     undeclared = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunked
-    server.answer = lambda _: octets(200, body) if declared else undeclared
+    server.answer = lambda _: raw_response(200, body) if declared else undeclared
     assert (await sent(server, largest=MIB)).body is None
     assert (await sent(server, largest=2 * MIB)).body == body
 
 
 @pytest.mark.parametrize("unit", [b"{},", b"[],", b"0,", b'"",', b"[[", b'{"":'])
 async def test_a_body_of_too_many_values_is_no_reply(https: StartHttps, unit: bytes) -> None:
-    """Eleven million empty objects fit into the cap on octets and would cost twenty times as much; text does not."""
+    """Eleven million empty objects fit into the cap on bytes and would cost twenty times as much; text does not."""
     server = await https()
-    server.answer = lambda _: octets(200, unit * (6 * MIB // len(unit)))
+    server.answer = lambda _: raw_response(200, unit * (6 * MIB // len(unit)))
     assert (await sent(server)).body is None
     text = b'"' + b"a" * (6 * MIB) + b'"'
-    server.answer = lambda _: octets(200, text)
+    server.answer = lambda _: raw_response(200, text)
     assert (await sent(server)).body == text
 
 
 async def test_a_gzip_bomb_is_cut_off_at_the_cap(https: StartHttps) -> None:
     """64 MiB of zeros in 64 KiB of gzip never become 64 MiB of ours; an honest gzip body is read."""
     server = await https()
-    server.answer = lambda _: octets(200, gzip.compress(b"\0" * (64 * MIB)), Content_Encoding="gzip")
+    server.answer = lambda _: raw_response(200, gzip.compress(b"\0" * (64 * MIB)), Content_Encoding="gzip")
     assert (await sent(server, largest=MIB)).body is None
     honest = b'{"a":1}' * 100_000
-    server.answer = lambda _: octets(200, gzip.compress(honest), Content_Encoding="gzip")
+    server.answer = lambda _: raw_response(200, gzip.compress(honest), Content_Encoding="gzip")
     assert (await sent(server, largest=MIB)).body == honest
 
 
@@ -119,7 +119,7 @@ def test_a_gzip_bomb_inflates_no_more_than_the_cap() -> None:
 async def test_a_broken_or_unasked_encoding_is_transient(https: StartHttps, body: bytes, encoding: str) -> None:
     """A damaged body may come whole the next time."""
     server = await https()
-    server.answer = lambda _: octets(200, body, Content_Encoding=encoding)
+    server.answer = lambda _: raw_response(200, body, Content_Encoding=encoding)
     with pytest.raises(Transient):
         await sent(server)
 
@@ -127,7 +127,7 @@ async def test_a_broken_or_unasked_encoding_is_transient(https: StartHttps, body
 async def test_silence_and_broken_connections_are_transient_and_quote_nothing(https: StartHttps) -> None:
     """A hanging server, a cut body, a closed port: Transient, with the class of the error and no address."""
     server = await https()
-    for answer in (None, octets(200, b"{}", Content_Length="100"), b"", b"rubbish\r\n\r\n"):
+    for answer in (None, raw_response(200, b"{}", Content_Length="100"), b"", b"rubbish\r\n\r\n"):
         server.answer = lambda _, answer=answer: answer
         with pytest.raises(Transient) as failure:
             await sent(server, "/v1.0/secret-call", timeout=0.3)
@@ -156,9 +156,9 @@ async def test_no_token_ever_reaches_a_foreign_host(https: StartHttps, graph: Sc
     ours = tenant.model_copy(update={"graph_url": server.url})
     for link in (f"{catcher.url}/v1.0/a", f"https://{server.url[8:]}@{catcher.url[8:]}/v1.0/a"):
         body = b'{"id":"call","version":1,"sessions@odata.nextLink":"%s"}' % link.encode()
-        server.answer = lambda _, body=body: octets(200, body)
+        server.answer = lambda _, body=body: raw_response(200, body)
         assert isinstance(await _read(server, graph, ours), Hostile)
-    server.answer = lambda _: octets(307, Location=f"{catcher.url}/v1.0/a")
+    server.answer = lambda _: raw_response(307, Location=f"{catcher.url}/v1.0/a")
     assert await _read(server, graph, ours) == Refused(307, "none")
     assert catcher.seen == []
     assert all(seen.headers["authorization"].startswith("Bearer token-") for seen in server.seen)
@@ -172,7 +172,7 @@ async def _read(server: HttpsServer, graph: ScriptedGraph, tenant: Tenant) -> ob
 async def test_the_whole_client_opens_and_closes(https: StartHttps, tenant: Tenant) -> None:
     """The composition with msal: a tenant without its secret file is an answer, not a crash."""
     server = await https()
-    server.answer = lambda _: octets(404)
+    server.answer = lambda _: raw_response(404)
     governor = Governor(RateLimiter(Role.KEEPER, 1.0, SystemClock()))
     async with (
         AiohttpTransport(settings(server)) as transport,
@@ -192,7 +192,7 @@ async def test_a_body_is_counted_as_it_comes_in(https: StartHttps, encoding: str
             taken.append(byte_count)
 
     written = gzip.compress(body) if encoding == "gzip" else body
-    server.answer = lambda _: octets(200, written, Content_Encoding=encoding)
+    server.answer = lambda _: raw_response(200, written, Content_Encoding=encoding)
     async with AiohttpTransport(settings(server)) as transport:
         assert (await exchange(transport, get(f"{server.url}/v1.0/a"), room=Counted())).body == body
     assert sum(taken) == MIB

@@ -14,7 +14,7 @@ from ringback_graph.settings import GraphSettings
 from ringback_graph.tenants import Tenant
 from ringback_graph.transport import AiohttpTransport
 from ringback_graph.trust import authorities, trusted
-from ringback_testing.https_server import Served, StartHttps, octets
+from ringback_testing.https_server import Served, StartHttps, raw_response
 
 
 async def test_graph_and_the_authority_trust_the_system_s_certificates(
@@ -22,7 +22,7 @@ async def test_graph_and_the_authority_trust_the_system_s_certificates(
 ) -> None:
     """A company's CA in the system's store counts for both; taken out it counts for neither."""
     server = await https()
-    server.answer = lambda seen: octets(200, _authority(server.url, seen))
+    server.answer = lambda seen: raw_response(200, _authority(server.url, seen))
     (tmp_path / "secret").write_text("s")
     ours = tenant.model_copy(update={"authority_url": server.url})
     monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))

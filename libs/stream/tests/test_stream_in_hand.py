@@ -96,8 +96,8 @@ async def test_whoever_waits_longest_for_bytes_is_served_first() -> None:
     assert order == ["large", "small"]
 
 
-async def _note(hold: ByteLease, octets: int, name: str, order: list[str]) -> None:
-    await hold.take(octets)
+async def _note(hold: ByteLease, size: int, name: str, order: list[str]) -> None:
+    await hold.take(size)
     order.append(name)
 
 

@@ -7,13 +7,13 @@ from ringback_stream.consume.consumer import _portion
 KIB = 1024
 
 
-def of(octets: int) -> ConsumerRecord[bytes, bytes]:
+def of(size: int) -> ConsumerRecord[bytes, bytes]:
     """A record whose value has this size."""
-    return ConsumerRecord("topic", 0, 0, 0, 0, b"key", bytes(octets), None, 3, octets, ())
+    return ConsumerRecord("topic", 0, 0, 0, 0, b"key", bytes(size), None, 3, size, ())
 
 
 @pytest.mark.parametrize(
-    ("octets", "most"),
+    ("size", "most"),
     [
         ([0] * 3, 256),
         ([1 * KIB] * 200, 256),
@@ -23,6 +23,6 @@ def of(octets: int) -> ConsumerRecord[bytes, bytes]:
         ([9 * KIB * KIB], 2),
     ],
 )
-def test_the_next_poll_brings_four_mebibytes_if_records_stay_as_large(octets: list[int], most: int) -> None:
+def test_the_next_poll_brings_four_mebibytes_if_records_stay_as_large(size: list[int], most: int) -> None:
     """By the mean of this one; never more than 256, nor fewer than 2."""
-    assert _portion([of(size) for size in octets]) == most
+    assert _portion([of(size) for size in size]) == most

@@ -1,4 +1,4 @@
-"""Small invented records about one matter each, from the octets that Graph would send to what is published of them.
+"""Small invented records about one matter each, from the bytes that Graph would send to what is published of them.
 
 A case holds the record, and as `expect` a list of places in the published record with their right values; a place that
 ends in `!` is of the open call and must differ from the value.
@@ -59,9 +59,9 @@ def test_a_call_of_two_has_the_right_values_without_a_list(case: dict[str, Any])
 
 
 def _hold(case: dict[str, Any]) -> None:
-    octets = json.dumps(case["record"]).encode()
+    data = json.dumps(case["record"]).encode()
     old, new = case.get("raw", ("", ""))
-    sent = octets.replace(old.encode(), new.encode()) if old else octets
+    sent = data.replace(old.encode(), new.encode()) if old else data
     graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), sent))
     assert graph is not None
     derived = derive(graph, RecordContext(TENANT, graph["id"], None, "2026-11-20T10:00:00Z"), TABLES)

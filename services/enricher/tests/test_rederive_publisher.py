@@ -56,15 +56,15 @@ async def test_a_stop_ends_the_wait_for_a_turn(bench: Bench) -> None:
     assert not await asyncio.wait_for(publisher.turn(), 5)
 
 
-@pytest.mark.parametrize(("octets", "fitting"), [(1000, 32), (3 * 1024 * 1024, 2), (100 * 1024 * 1024, 1)])
-async def test_few_are_under_way_and_a_large_one_goes_alone(bench: Bench, octets: int, fitting: int) -> None:
+@pytest.mark.parametrize(("size", "fitting"), [(1000, 32), (3 * 1024 * 1024, 2), (100 * 1024 * 1024, 1)])
+async def test_few_are_under_way_and_a_large_one_goes_alone(bench: Bench, size: int, fitting: int) -> None:
     """32 publications or 8 MiB of records; the next begins when one has left."""
     publisher = bench.publisher(1)
     for _ in range(fitting):
-        await asyncio.wait_for(publisher.capacity.enter(octets), 1)
-    waiting = asyncio.create_task(publisher.capacity.enter(octets))
+        await asyncio.wait_for(publisher.capacity.enter(size), 1)
+    waiting = asyncio.create_task(publisher.capacity.enter(size))
     for _ in range(5):
         await asyncio.sleep(0)
     assert not waiting.done()
-    publisher.capacity.leave(octets)
+    publisher.capacity.leave(size)
     await asyncio.wait_for(waiting, 1)

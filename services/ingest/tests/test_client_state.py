@@ -135,7 +135,7 @@ def test_every_candidate_is_compared() -> None:
 
 
 def test_comparison_is_constant_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every comparison is the standard library's constant-time one, on octets."""
+    """Every comparison is the standard library's constant-time one, on bytes."""
     compared: list[tuple[bytes, bytes]] = []
 
     def compare(one: bytes, other: bytes) -> bool:

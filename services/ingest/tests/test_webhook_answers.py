@@ -85,11 +85,11 @@ def _rotated(item: Item, key: Key = NEW) -> dict[str, Any]:
 
 async def test_an_unknown_key_is_waited_for(door: Door, item: Item, body: Body, ring: KeyRing) -> None:
     """503 until the key is read; then the repetition is taken. The genuine items beside it are written each time."""
-    query, octets = replace(OURS, kid="k3"), body(_rotated(item), item())
-    assert await door.post(query, octets) is Status.UNAVAILABLE
+    query, data = replace(OURS, kid="k3"), body(_rotated(item), item())
+    assert await door.post(query, data) is Status.UNAVAILABLE
     assert len(door.written.messages) == 1
     door.entry.proof = Proof(replace(ring, keys=(*ring.keys, NEW)), NOW, "test")
-    assert await door.post(query, octets) is Status.ACCEPTED
+    assert await door.post(query, data) is Status.ACCEPTED
     assert len(door.written.messages) == 3
 
 
@@ -97,11 +97,11 @@ async def test_an_unknown_key_is_waited_for_a_quarter_of_an_hour(
     door: Door, item: Item, body: Body, caplog: pytest.LogCaptureFixture
 ) -> None:
     """From its first sight on, whatever came since; then 202, a count and a line at ERROR."""
-    query, octets = replace(OURS, kid="k3"), body(_rotated(item))
+    query, data = replace(OURS, kid="k3"), body(_rotated(item))
     before = _counts()
     for seconds, expected in ((0, 503), (600, 503), (WAIT_SECONDS - 0.1, 503), (WAIT_SECONDS, 202), (9999, 202)):
         door.clock.at = 1000.0 + seconds
-        assert await door.post(query, octets) == expected
+        assert await door.post(query, data) == expected
     assert _since(before) == {"awaiting_key": 3, "unknown_kid": 2, "forged": 0, "accepted": 0}
     levels = [record.levelno for record in caplog.records]
     assert levels == [logging.WARNING, logging.WARNING, logging.WARNING, logging.ERROR, logging.ERROR]
@@ -176,36 +176,36 @@ async def test_a_cut_body_of_a_key_to_come_is_waited_for_as_its_item_would_be(
     door: Door, item: Item, body: Body, ring: KeyRing, cut: int
 ) -> None:
     """The item cannot be seen, so it cannot say which key it names: the URL does, for a quarter of an hour."""
-    query, octets = replace(OURS, kid="k3"), body(_rotated(item))[:-cut]
-    assert await door.post(query, octets) is Status.UNAVAILABLE
+    query, data = replace(OURS, kid="k3"), body(_rotated(item))[:-cut]
+    assert await door.post(query, data) is Status.UNAVAILABLE
     door.clock.at += WAIT_SECONDS
-    assert await door.post(query, octets) is Status.ACCEPTED
+    assert await door.post(query, data) is Status.ACCEPTED
     door.entry.proof = Proof(GONE["withdrawn"](ring), NOW, "test")
-    assert await door.post(query, octets) is Status.ACCEPTED
+    assert await door.post(query, data) is Status.ACCEPTED
 
 
 async def test_an_undecodable_body_that_is_dropped_writes_one_line_a_minute_for_each_reason(
     door: Door, ring: KeyRing, caplog: pytest.LogCaptureFixture
 ) -> None:
     """At ERROR, for it may have been ours, with how its key stands and nothing of the body."""
-    query, octets = replace(OURS, kid="k3"), b'{"value":[{"clientState":"k3.SECRET'
-    await door.post(query, octets)
+    query, data = replace(OURS, kid="k3"), b'{"value":[{"clientState":"k3.SECRET'
+    await door.post(query, data)
     caplog.clear()
     for wait in (WAIT_SECONDS, 1.0, 58.0, 1.0):
         door.clock.at += wait
-        await door.post(query, octets)
+        await door.post(query, data)
     door.entry.proof = Proof(GONE["withdrawn"](ring), NOW, "test")
-    await door.post(query, octets)
+    await door.post(query, data)
     lines = (("unknown", 1), ("unknown", 3), ("withdrawn", 1))
     assert _fields(caplog) == [{"reason": reason, "kid": "k3", "count": count} for reason, count in lines]
     assert {record.levelno for record in caplog.records} == {logging.ERROR}
     assert "SECRET" not in caplog.text
 
 
-@pytest.mark.parametrize("octets", [b"[]", b"{}", b'{"value":null}', b'{"value":["x"]}'])
-async def test_malformed_and_decoded_is_accepted(door: Door, octets: bytes) -> None:
+@pytest.mark.parametrize("data", [b"[]", b"{}", b'{"value":null}', b'{"value":["x"]}'])
+async def test_malformed_and_decoded_is_accepted(door: Door, data: bytes) -> None:
     """What was read and is of no use is not sent again."""
-    assert await door.post(OURS, octets) is Status.ACCEPTED
+    assert await door.post(OURS, data) is Status.ACCEPTED
 
 
 async def test_a_flood_writes_one_line_a_minute(

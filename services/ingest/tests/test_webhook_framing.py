@@ -15,10 +15,10 @@ Item = Callable[..., dict[str, Any]]
 
 
 async def test_body_in_pieces(connect: Connect, writer: RecordingWriter, item: Item, body: Body) -> None:
-    """A body that comes octet by octet, within its deadline, is whole in the end."""
+    """A body that comes byte by byte, within its deadline, is whole in the end."""
     client = await connect()
-    for octet in post(body(item())):
-        await client.send(bytes([octet]))
+    for byte in post(body(item())):
+        await client.send(bytes([byte]))
     assert status(await client.answer()) == 202
     assert len(writer.written) == 1
 
@@ -85,7 +85,7 @@ async def test_upgrade_is_refused(connect: Connect, item: Item, body: Body) -> N
 
 
 @pytest.mark.parametrize("surplus", [b"GARBAGE GARBAGE\r\n\r\n", b"\x00"], ids=["garbage", "NUL"])
-async def test_octets_behind_the_body(
+async def test_bytes_behind_the_body(
     connect: Connect, writer: RecordingWriter, item: Item, body: Body, surplus: bytes
 ) -> None:
     """What follows a whole POST and is no request neither joins it nor is answered before it; the connection ends."""
@@ -189,12 +189,12 @@ async def test_ambiguous_framing_is_refused(connect: Connect, writer: RecordingW
 
 
 @pytest.mark.parametrize(
-    "octets", [b"\x16\x03\x01\x02\x00", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x00" * 64, b"GET\r\n"]
+    "data", [b"\x16\x03\x01\x02\x00", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x00" * 64, b"GET\r\n"]
 )
-async def test_other_protocols_are_refused(connect: Connect, octets: bytes) -> None:
+async def test_other_protocols_are_refused(connect: Connect, data: bytes) -> None:
     """TLS, HTTP/2 and noise get a plain 400 without a banner."""
     client = await connect()
-    await client.send(octets)
+    await client.send(data)
     answer = await client.rest()
     assert status(answer) == 400
     assert b"server:" not in answer.lower()

@@ -97,9 +97,9 @@ def test_call_id_in_all_its_places(
 def test_a_null_is_no_lifecycle_event(item: Item, body: Body, ring: KeyRing) -> None:
     """Every member of a change notification is nullable in the metadata; null on the wire is as good as absent."""
     nulls = dict.fromkeys(("lifecycleEvent", "encryptedContent", "id"))
-    octets = body(item() | nulls)
-    assert b'"lifecycleEvent":null' in octets
-    (message,) = taken(octets, ring).messages
+    data = body(item() | nulls)
+    assert b'"lifecycleEvent":null' in data
+    (message,) = taken(data, ring).messages
     assert (message.topic, request(message).call_id) == ("callrecords.internal.fetch.v1", CALL)
 
 
@@ -227,8 +227,8 @@ def test_an_odd_item_takes_no_other_along(
 ) -> None:
     """The genuine items before and behind it are taken; it is refused for itself."""
     before, behind = item(), item(resourceData={"id": "behind"})
-    octets = body(before, "odd", behind).replace(b'"odd"', odd)
-    result = taken(octets, ring)
+    data = body(before, "odd", behind).replace(b'"odd"', odd)
+    result = taken(data, ring)
     calls = [request(message).call_id for message in result.messages]
     assert calls == ([CALL, "behind"] if len(refused) == 1 else [CALL])
     assert result.refused == refused
@@ -322,16 +322,16 @@ def test_any_members_of_a_proven_item(members: dict[str, Any]) -> None:
 
 
 @given(st.binary(max_size=30), st.integers(0, 3), st.sampled_from([b"", b'"', b"{", b"]", b",", b"\\"]))
-def test_any_octets_beside_genuine_items(octets: bytes, at: int, last: bytes) -> None:
+def test_any_bytes_beside_genuine_items(data: bytes, at: int, last: bytes) -> None:
     """Every genuine item before the odd piece is taken, whatever the piece is."""
     whole = orjson.dumps(GENUINE)
     pieces = [whole] * 3
-    pieces.insert(at, octets + last)
+    pieces.insert(at, data + last)
     result = take(b'{"value":[' + b",".join(pieces) + b"]}", ARRIVAL, Proof(RING, NOW, "test"))
     assert at <= len(result.messages) <= 3
 
 
 @given(st.binary(max_size=2000))
-def test_any_octets(octets: bytes) -> None:
+def test_any_bytes(data: bytes) -> None:
     """No body makes it raise."""
-    assert take(octets, ARRIVAL, Proof(RING, NOW, "test")).messages == []
+    assert take(data, ARRIVAL, Proof(RING, NOW, "test")).messages == []

@@ -1,4 +1,4 @@
-"""A Graph that is hostile by hand: real TLS, raw answers, octet for octet what a test wants, and every request kept."""
+"""A Graph that is hostile by hand: real TLS, raw answers, byte for byte what a test wants, and every request kept."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ import orjson
 
 from ringback_testing.transcript import TRANSCRIPT
 
-__all__ = ["EDGE", "TOKEN", "Answer", "GraphEdge", "Seen", "chunks", "octets", "open_graph_edge", "record"]
+__all__ = ["EDGE", "TOKEN", "Answer", "GraphEdge", "Seen", "chunks", "open_graph_edge", "raw_response", "record"]
 
 EDGE = "ed9e0000-0000-4000-8000-000000000001"
 """The tenant whose Graph it is."""
@@ -50,7 +50,7 @@ class GraphEdge:
     hellos: int = 0
     """TLS handshakes that were begun with it, whether or not they came to an end."""
     sent: int = 0
-    """Octets of answers that were taken from it."""
+    """Bytes of answers that were taken from it."""
 
     def about(self, call_id: str) -> list[Seen]:
         """The requests about a call."""
@@ -81,18 +81,20 @@ class GraphEdge:
         if ".well-known" in seen.target or seen.method == "POST":
             return (self.authority or self._grant)(seen)
         found = [answer for call_id, answer in self.answers.items() if seen.is_about(call_id)]
-        return found[0](seen) if found else octets(404, b"{}")
+        return found[0](seen) if found else raw_response(404, b"{}")
 
     def _grant(self, seen: Seen) -> Iterator[bytes]:
-        """The authority's discovery, and a token for whoever asks."""
+        """The authority's discovery, and a token for every POST."""
         if seen.method == "POST":
-            yield from octets(200, orjson.dumps({"token_type": "Bearer", "expires_in": 3600, "access_token": TOKEN}))
+            yield from raw_response(
+                200, orjson.dumps({"token_type": "Bearer", "expires_in": 3600, "access_token": TOKEN})
+            )
             return
         names = {"issuer": "t", "authorization_endpoint": "a", "token_endpoint": "token"}
-        yield from octets(200, orjson.dumps({name: f"{self.url}/{path}" for name, path in names.items()}))
+        yield from raw_response(200, orjson.dumps({name: f"{self.url}/{path}" for name, path in names.items()}))
 
 
-def octets(status: int, content: bytes = b"", **headers: str) -> Iterator[bytes]:
+def raw_response(status: int, content: bytes = b"", **headers: str) -> Iterator[bytes]:
     """An answer that closes the connection; underscores in the names of headers stand for hyphens."""
     named = {"Content-Length": str(len(content)), "Content-Type": "application/json", "Connection": "close"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}

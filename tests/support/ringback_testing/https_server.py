@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-__all__ = ["Certificates", "HttpsServer", "Served", "StartHttps", "make_certificates", "octets", "starting_https"]
+__all__ = ["Certificates", "HttpsServer", "Served", "StartHttps", "make_certificates", "raw_response", "starting_https"]
 
 
 class Certificates(NamedTuple):
@@ -41,7 +41,7 @@ class HttpsServer:
 
     ca_file: Path
     context: ssl.SSLContext
-    answer: Callable[[Served], bytes | None] = lambda _: octets(404)
+    answer: Callable[[Served], bytes | None] = lambda _: raw_response(404)
     seen: list[Served] = field(default_factory=list["Served"])
     url: str = ""
     resets: bool = False
@@ -71,7 +71,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def octets(status: int, body: bytes = b"", **headers: str) -> bytes:
+def raw_response(status: int, body: bytes = b"", **headers: str) -> bytes:
     """An HTTP/1.1 answer that closes the connection."""
     named = {"Content-Length": str(len(body)), "Content-Type": "application/json", "Connection": "close"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}

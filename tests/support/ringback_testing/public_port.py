@@ -58,20 +58,20 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-def answers_in(octets: bytes) -> list[Answer]:
+def answers_in(data: bytes) -> list[Answer]:
     """Every answer in what a connection sent, checked by S9: a documented status, no detail, no banner.
 
     Raises:
         AssertionError: an answer says more than its status.
     """
     answers: list[Answer] = []
-    while octets:
-        head, _, rest = octets.partition(b"\r\n\r\n")
+    while data:
+        head, _, rest = data.partition(b"\r\n\r\n")
         line, *fields = head.split(b"\r\n")
         headers = dict(_field(each) for each in fields)
         length = int(headers.get(b"content-length", b"0"))
         answers.append(_checked(Answer(int(line.split(b" ")[1]), headers, rest[:length])))
-        octets = rest[length:]
+        data = rest[length:]
     return [answer for answer in answers if answer.status != 100]
 
 
@@ -107,18 +107,18 @@ class PublicPort:
 
     @asynccontextmanager
     async def connected(self) -> AsyncGenerator[Client]:
-        """Yield a connection that sends octets as they are."""
+        """Yield a connection that sends bytes as they are."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             yield Client(reader, writer)
         finally:
             writer.close()
 
-    async def exchange(self, octets: bytes, *, stop: bool = True) -> list[Answer]:
-        """Send octets, stop sending unless told otherwise, and return every answer until the webhook closes."""
+    async def exchange(self, data: bytes, *, stop: bool = True) -> list[Answer]:
+        """Send bytes, stop sending unless told otherwise, and return every answer until the webhook closes."""
         async with self.connected() as client:
             try:
-                await client.send(octets)
+                await client.send(data)
                 if stop:
                     client.writer.write_eof()
             except ConnectionError:

@@ -15,7 +15,7 @@ _LOOK_SECONDS = 0.02
 
 @dataclass
 class Resident:
-    """Resident octets."""
+    """Resident bytes."""
 
     process: psutil.Process
     before: int

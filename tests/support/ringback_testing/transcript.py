@@ -42,7 +42,7 @@ class Transcript:
         self.names = set(canaries)
         self.leaks: list[Leak] = []
         self.outputs = 0
-        self.octets = 0
+        self.bytes = 0
         self.unsearched: list[str] = []
 
     @property
@@ -60,13 +60,13 @@ class Transcript:
         """Search an output; the test that runs now is named with its place."""
         test = os.environ.get("PYTEST_CURRENT_TEST", "between tests").rpartition(" (")[0]
         self.outputs += 1
-        self.octets += len(output)
+        self.bytes += len(output)
         self.leaks += leaks_in({f"{place}, {test}": output}, self.canaries)
 
     def report(self) -> dict[str, Any]:
         """What one process of a parallel run found, in plain values; names of canaries, not the canaries."""
         leaks = [astuple(leak) for leak in self.leaks]
-        return {"leaks": leaks, "outputs": self.outputs, "octets": self.octets, "names": sorted(self.names)}
+        return {"leaks": leaks, "outputs": self.outputs, "bytes": self.bytes, "names": sorted(self.names)}
 
     def add(self, process: str, report: Mapping[str, Any] | None) -> None:
         """Count another process's report in; without one, nobody knows what its outputs held."""
@@ -75,12 +75,12 @@ class Transcript:
             return
         self.leaks += [Leak(*leak) for leak in report["leaks"]]
         self.outputs += report["outputs"]
-        self.octets += report["octets"]
+        self.bytes += report["bytes"]
         self.names |= set(report["names"])
 
     def summary(self) -> str:
         """One line, and one for each leak; a leak is named and not repeated."""
-        searched = f"{self.outputs} outputs ({self.octets / 1e6:.1f} MB) searched for {len(self.names)} canaries"
+        searched = f"{self.outputs} outputs ({self.bytes / 1e6:.1f} MB) searched for {len(self.names)} canaries"
         lost = [f"process {process} ended without its report" for process in self.unsearched]
         return "\n".join([f"{searched}: {len(self.leaks)} leaks", *map(repr, self.leaks), *lost])
 

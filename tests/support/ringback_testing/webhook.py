@@ -1,4 +1,4 @@
-"""A client that speaks HTTP octet by octet, and a writer in Kafka's place, for tests of the webhook's own server."""
+"""A client that speaks HTTP byte by byte, and a writer in Kafka's place, for tests of the webhook's own server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,15 +32,15 @@ class RecordingWriter:
 
 
 class Client:
-    """A client that sends octets as they are."""
+    """A client that sends bytes as they are."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
-    async def send(self, octets: bytes) -> None:
+    async def send(self, data: bytes) -> None:
         """Send."""
-        self.writer.write(octets)
+        self.writer.write(data)
         await self.writer.drain()
 
     async def answer(self) -> bytes:

@@ -67,9 +67,9 @@ def test_poison_in_the_wrong_bucket(story: Story) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"digest": b"other"}, {"raw_key": b"other"}, {"digest": None}], ids=["octets", "key", "tombstone"]
+    "changed", [{"digest": b"other"}, {"raw_key": b"other"}, {"digest": None}], ids=["bytes", "key", "tombstone"]
 )
-def test_a_dead_letter_is_its_record_octet_for_octet(story: Story, changed: dict[str, Any]) -> None:
+def test_a_dead_letter_is_its_record_byte_for_byte(story: Story, changed: dict[str, Any]) -> None:
     """Another value or key than the record it says it is of."""
     _poisoned(story, **changed)
     assert story.broken() == {"I6"}

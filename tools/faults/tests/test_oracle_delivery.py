@@ -212,7 +212,7 @@ def test_a_copy_is_not_answered_by_any_read(story: Story, read: float, published
 
 
 def test_a_copy_of_a_released_dead_letter_is_not_answered_by_what_came_before(story: Story) -> None:
-    """It has the octets of a request that was answered, and asks anew."""
+    """It has the bytes of a request that was answered, and asks anew."""
     told = {"ringback_run": b"release-1", "ringback_read": b"r.1.0"}
     story.asked(101.0, ringback_run=b"release-1")
     story.asked(101.2, topic=topics.FETCH_RETRY_10S.name, ringback_attempt=b"1", **told)

@@ -64,12 +64,12 @@ def test_the_slowest_end_is_of_those_told_to_stop(story: Story) -> None:
 
 
 def test_what_piled_up_before_a_frozen_process(story: Story) -> None:
-    """Octets of records that were appended meanwhile."""
+    """Bytes of records that were appended meanwhile."""
     size = sum(record.size for record in story.records if record.topic == RECORDS)
     story.acts.append(Act(100.05, 100.15, "freeze", "store"))
-    assert story.verdict().evidence["freeze_octets"] == size > 0
+    assert story.verdict().evidence["freeze_bytes"] == size > 0
     story.acts[0] = Act(101.0, 102.0, "freeze", "store")
-    assert story.verdict().evidence["freeze_octets"] == 0
+    assert story.verdict().evidence["freeze_bytes"] == 0
 
 
 def test_clocks_are_judged_by_what_was_written_with_them(story: Story) -> None:

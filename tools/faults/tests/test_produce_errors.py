@@ -20,7 +20,7 @@ def response(number: int, body: bytes) -> bytes:
     return struct.pack(">ii", 4 + len(body), number) + body
 
 
-def test_without_an_order_every_octet_passes() -> None:
+def test_without_an_order_every_byte_passes() -> None:
     """Whatever the pieces in which it comes."""
     talk = ProduceErrors().conversation()
     said = request(1) + request(2, api=3, body=b"\0" * 9)

@@ -17,18 +17,18 @@ WHOLE = sorted(KINDS.keys() - PASSING)
 @pytest.mark.parametrize("kind", WHOLE)
 def test_javascript_reads_the_genuine_items_of_what_is_whole(kind: str) -> None:
     """Python's parser, given the encoding, reads half a pair as JavaScript does."""
-    octets = odd_body(kind, VALUE, random.Random(1))
-    text = octets.decode(json.detect_encoding(octets))
+    data = odd_body(kind, VALUE, random.Random(1))
+    text = data.decode(json.detect_encoding(data))
     assert {"one", "two"} <= {item["resourceData"]["id"] for item in json.loads(text)["value"]}
 
 
 @pytest.mark.parametrize("kind", sorted(PASSING))
 def test_what_a_gateway_spoils_is_no_json(kind: str) -> None:
     """But both items stand in it."""
-    octets = odd_body(kind, VALUE, random.Random(1))
-    assert all(name in octets for name in (b'"one"', b'"two"'))
+    data = odd_body(kind, VALUE, random.Random(1))
+    assert all(name in data for name in (b'"one"', b'"two"'))
     with pytest.raises(ValueError, match="Expecting"):
-        json.loads(octets)
+        json.loads(data)
 
 
 def test_an_odd_item_alone_is_for_no_call() -> None:

@@ -145,13 +145,13 @@ async def within_patience(written: Awaitable[None]) -> None:
 
 async def _steps(deeds: AsyncGenerator[Deed], most: int) -> AsyncGenerator[Sequence[Deed]]:
     step: list[Deed] = []
-    octets = 0
+    total = 0
     async for deed in deeds:
         size = len(deed.message.value or b"") if deed.message is not None else 0
-        if step and (len(step) >= most or octets + size > _BYTES):
+        if step and (len(step) >= most or total + size > _BYTES):
             yield step
-            step, octets = [], 0
+            step, total = [], 0
         step.append(deed)
-        octets += size
+        total += size
     if step:
         yield step

@@ -26,7 +26,7 @@ class Disk:
 
     @property
     def free(self) -> int:
-        """Octets that are left."""
+        """Bytes that are left."""
         return shutil.disk_usage(self.folder).free
 
     def fill(self) -> None:

@@ -152,7 +152,7 @@ class TopicRecord:
         at: the broker's time of the append.
         event_id: source and id of the CloudEvents headers; None for a record without them.
         digest: SHA-256 of the value's bytes, None for a tombstone.
-        size: octets of the value.
+        size: bytes of the value.
         key: the call it is about; None where the key names none.
         raw_key: the record's key as it is.
         version: of the call, where the headers tell one.

@@ -43,7 +43,7 @@ class Memory:
         return dataclasses.replace(spec, command=("sh", "-c", *entry, *installed(spec.command)))
 
     def peak(self, process: str) -> int | None:
-        """The most the process ever had, in octets; None without control groups."""
+        """The most the process ever had, in bytes; None without control groups."""
         group = self._groups.get(process)
         if group is None:
             return None
@@ -101,10 +101,10 @@ def _parent() -> Path | None:
     return None
 
 
-def _cap(group: Path, octets: int) -> None:
+def _cap(group: Path, size: int) -> None:
     for name in ("memory.limit_in_bytes", "memory.max"):
         if (group / name).exists():
-            (group / name).write_text(str(octets))
+            (group / name).write_text(str(size))
 
 
 def _sweep(parent: Path) -> None:

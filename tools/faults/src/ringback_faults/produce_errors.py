@@ -109,7 +109,7 @@ class _Conversation:
 
 
 class _Frames:
-    """Cuts a stream of octets into Kafka's frames: four octets of length, then as many."""
+    """Cuts a stream of bytes into Kafka's frames: four bytes of length, then as many."""
 
     def __init__(self) -> None:
         self._rest = b""

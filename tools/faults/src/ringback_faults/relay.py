@@ -30,11 +30,11 @@ class Toxic:
     """What is done to one direction.
 
     Attributes:
-        latency: seconds that every octet takes longer.
-        bandwidth: octets a second; None without limit.
+        latency: seconds that every byte takes longer.
+        bandwidth: bytes a second; None without limit.
         slice_bytes: the largest piece handed on at once, each in a packet of its own; None as it comes.
-        reset_after: octets of a connection after which both sides are reset; counted from now on.
-        close_after: octets of a connection after which this direction is closed in order (FIN), the other stays open.
+        reset_after: bytes of a connection after which both sides are reset; counted from now on.
+        close_after: bytes of a connection after which this direction is closed in order (FIN), the other stays open.
         hold: nothing is passed on; nothing is closed, and what was held follows when it ends.
     """
 
@@ -51,7 +51,7 @@ class Counts:
     """What one link saw."""
 
     connections: int = 0
-    octets: int = 0
+    bytes: int = 0
     delayed: int = 0
     resets: int = 0
     half_closes: int = 0
@@ -187,7 +187,7 @@ class _Connection:
                 return False
             at += len(piece)
             one.passed += len(piece)
-            self._counts.octets += len(piece)
+            self._counts.bytes += len(piece)
             if toxic.bandwidth or toxic.slice_bytes:
                 await asyncio.sleep(len(piece) / toxic.bandwidth if toxic.bandwidth else _SLICE_PAUSE)
         return True
@@ -201,7 +201,7 @@ class _Connection:
 
 
 def _size(toxic: Toxic, passed: int) -> int:
-    """How many octets may follow at once; 0 where the connection is to be cut."""
+    """How many bytes may follow at once; 0 where the connection is to be cut."""
     bounds = [bound - passed for bound in (toxic.reset_after, toxic.close_after) if bound is not None]
     if toxic.bandwidth is not None:
         bounds.append(max(1, int(toxic.bandwidth * _TICK)))

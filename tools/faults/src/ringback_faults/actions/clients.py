@@ -25,7 +25,7 @@ class _Tally:
 
 @action("dribble")
 async def dribble(scene: Scene, connections: int = 2000, seconds: float = 14.0, every: float = 1.0) -> None:
-    """Connections that send an octet now and then, half of them of a head and half of a body.
+    """Connections that send an byte now and then, half of them of a head and half of a body.
 
     Evidence: how many were connected, how many the webhook closed, and the longest that one was let be.
     """

@@ -35,7 +35,7 @@ async def poison_link(
 ) -> None:
     """Do something to what goes over links: `up` to what the client sends, `down` to what it is answered.
 
-    The links' evidence: connections reset or half closed, chunks delayed or held, octets passed meanwhile. With `least`
+    The links' evidence: connections reset or half closed, chunks delayed or held, bytes passed meanwhile. With `least`
     it lasts longer, until so much of it was seen, e.g. {half_closes: 2}: a client whose breaker is open asks rarely.
     """
     async with _harmed(scene, links, "poison link") as before:
@@ -103,7 +103,7 @@ async def produce_errors(
 async def cut(
     scene: Scene, process: str, peer: Peer, seconds: float, direction: Direction = "both", times: int = 1
 ) -> None:
-    """Lose every packet between a process and a peer, silently. `passed` octets were given to the kernel meanwhile."""
+    """Lose every packet between a process and a peer, silently. `passed` bytes were given to the kernel meanwhile."""
     network = scene.needed(scene.world.network, "networks to cut")
     link = links_of(scene)["graph-webhook" if (process, peer) == ("webhook", "graph") else f"{process}-{peer}"]
     for _ in range(times):
@@ -114,7 +114,7 @@ async def cut(
         finally:
             ended = time.time()
             network.heal()
-        passed = _since(link.counts, before)["octets"]
+        passed = _since(link.counts, before)["bytes"]
         scene.note(Act(at, ended, "cut", process, {"peer": peer, "direction": direction, "passed": passed}))
 
 

@@ -68,7 +68,7 @@ async def oversize(scene: Scene) -> None:
         "sessions": [{"id": call}],  # without one it would be asked for again first
     }
     await scene.ask("PUT", f"records/{tenant}/{call}", {"document": large, "nextLink": "own", "notify": True})
-    scene.note(Act(at, time.time(), "oversize", "graph", {"octets": _SCRAMBLED}))
+    scene.note(Act(at, time.time(), "oversize", "graph", {"bytes": _SCRAMBLED}))
 
 
 @action("foreign link")

@@ -109,7 +109,7 @@ async def fill_disk(scene: Scene, server: Literal["broker", "postgres"], seconds
     finally:
         disk.empty()
     died = await (_revived_broker(scene) if server == "broker" else _revived_postgres(scene))
-    detail = {"octets_left": float(left), "given_up": more, "died": float(died)}
+    detail = {"bytes_left": float(left), "given_up": more, "died": float(died)}
     scene.note(Act(at, time.time(), "fill disk", server, detail))
 
 

@@ -33,10 +33,10 @@ class _Reader:
     def varint(self) -> int:
         value = shift = 0
         while True:
-            octet = self.content[self.at]
+            byte = self.content[self.at]
             self.at += 1
-            value |= (octet & 0x7F) << shift
-            if not octet & 0x80:
+            value |= (byte & 0x7F) << shift
+            if not byte & 0x80:
                 return value
             shift += 7
 

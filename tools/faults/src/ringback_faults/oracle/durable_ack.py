@@ -65,7 +65,7 @@ def _calls(ledgers: Ledgers, index: Index) -> dict[Key, _Call]:
 
 
 def _of_webhook(record: TopicRecord) -> bool:
-    # A released dead letter is a notification octet for octet, its id included; only the run of the command is new.
+    # A released dead letter is a notification byte for byte, its id included; only the run of the command is new.
     released = _RUN in record.headers
     return record.topic == topics.FETCH.name and b":webhook:" in (record.event_id or b"") and not released
 

@@ -70,7 +70,7 @@ def _dead_lettered(record: TopicRecord, index: Index) -> float:
 
 
 def _deferred(record: TopicRecord, requests: Sequence[TopicRecord]) -> float:
-    """The same request, octet for octet, on a lane later on: a deferral keeps the value as it is."""
+    """The same request, byte for byte, on a lane later on: a deferral keeps the value as it is."""
     return min(
         (
             other.at
@@ -87,7 +87,7 @@ def _deferred(record: TopicRecord, requests: Sequence[TopicRecord]) -> float:
 def _asked_since(record: TopicRecord, requests: Sequence[TopicRecord]) -> float:
     """From when on a read answers a record: its append; of a copy for which a read goes on, that of the original.
 
-    That read began before the copy was written, and may have published before, too. The original has the same octets;
+    That read began before the copy was written, and may have published before, too. The original has the same bytes;
     a dead letter that was released has them as well, and asks anew.
     """
     if READ not in record.headers:

@@ -1,4 +1,4 @@
-"""I6: the dead letters are what was planted, octet for octet, with all their headers, and nothing else. Pure."""
+"""I6: the dead letters are what was planted, byte for byte, with all their headers, and nothing else. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -78,7 +78,7 @@ def _garbled(letter: TopicRecord, originals: Mapping[Place, TopicRecord]) -> Ite
         yield f"{place} says it is of {origin}, where nothing stands"
         return
     if (letter.digest, letter.raw_key or b"") != (original.digest, original.raw_key or b""):
-        yield f"{place} has not the octets of {origin}"
+        yield f"{place} has not the bytes of {origin}"
     kept = {name: value for name, value in original.headers.items() if name not in _NEVER_KEPT}
     if any(letter.headers.get(name) != value for name, value in kept.items() if not name.startswith(_PREFIX)):
         yield f"{place} has not the headers of {origin}"

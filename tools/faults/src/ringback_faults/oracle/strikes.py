@@ -22,7 +22,7 @@ def strikes_of(ledgers: Ledgers) -> dict[str, float]:
 
     `graph_faults_idle` faults of Graph's struck no request, `cut_crossed` effects of a process fell into the time in
     which it was cut off from what they need, `terminate_slowest` is the longest that a process told to stop took,
-    `freeze_octets` the most that `restricted.records` grew by while a process was held still, `clock_error` the
+    `freeze_bytes` the most that `restricted.records` grew by while a process was held still, `clock_error` the
     farthest a webhook's clock was off, `due_ahead` the longest time that a record was deferred for, both in seconds by
     the broker's time stamp.
     """
@@ -31,7 +31,7 @@ def strikes_of(ledgers: Ledgers) -> dict[str, float]:
         "graph_faults_idle": float(len(list(_idle(ledgers)))),
         "cut_crossed": float(sum(len(list(_crossed(act, ledgers))) for act in ledgers.acts if act.what == "cut")),
         "terminate_slowest": max(ended, default=0.0),
-        "freeze_octets": max((_grown(act, ledgers) for act in ledgers.acts if act.what == "freeze"), default=0.0),
+        "freeze_bytes": max((_grown(act, ledgers) for act in ledgers.acts if act.what == "freeze"), default=0.0),
         "clock_error": max(map(abs, _clock_errors(ledgers.records)), default=0.0),
         "due_ahead": max((due_of(one) - one.at for one in ledgers.records if one.topic in LANES), default=0.0),
     }

@@ -1,4 +1,4 @@
-"""Which requests are let in, judged by their head alone, before a single octet of the body is kept."""
+"""Which requests are let in, judged by their head alone, before a single byte of the body is kept."""
 
 from dataclasses import dataclass
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""One request, from its first octet to its verdict: counts bytes, keeps what decides, forgets the rest."""
+"""One request, from its first byte to its verdict: counts bytes, keeps what decides, forgets the rest."""
 
 from ringback_ingest.webhook.core.admission import Admitted, Echo, RequestHead, Status, admit
 from ringback_ingest.webhook.core.limits import BODY_BYTES, HEAD_BYTES

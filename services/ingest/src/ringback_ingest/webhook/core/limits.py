@@ -27,7 +27,7 @@ HEAD_BYTES = 16 * 1024
 """Request line and headers together; a validation token of 4 KiB triples at most when it is URL-encoded."""
 
 HEAD_SECONDS = 5.0
-"""From the connect, or from the first octet of a later request, to the end of the headers."""
+"""From the connect, or from the first byte of a later request, to the end of the headers."""
 
 IDLE_SECONDS = 75.0
 """Between two requests of a connection; longer than the 60 s at which common load balancers give up first."""
