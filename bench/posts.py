@@ -42,8 +42,14 @@ class Poster:
         printed, _ = await client.communicate()
         if client.returncode:
             raise RuntimeError(f"the load's process ended with {client.returncode}")
-        told = Outcome(**orjson.loads(printed))
-        return Ran(told.accepted, told.began, told.ended, Latency(told.p50, told.p99), failures=told.others)
+        reported = Outcome(**orjson.loads(printed))
+        return Ran(
+            reported.accepted,
+            reported.began,
+            reported.ended,
+            Latency(reported.p50, reported.p99),
+            failures=reported.others,
+        )
 
 
 def _item(tenant: str, proof: str) -> bytes:

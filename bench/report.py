@@ -43,13 +43,15 @@ class Report:
     @classmethod
     def read(cls, path: Path) -> "Report":
         """What `write` wrote; raises TypeError if it is something else."""
-        told = orjson.loads(path.read_bytes())
-        told["lines"] = [_line(line) for line in told["lines"]]
-        told["costs"] = [Costs(**(cost | {"top": [tuple(one) for one in cost["top"]]})) for cost in told["costs"]]
-        told["load_average"] = tuple(told["load_average"])
-        return cls(**told)
+        reported = orjson.loads(path.read_bytes())
+        reported["lines"] = [_line(line) for line in reported["lines"]]
+        reported["costs"] = [
+            Costs(**(cost | {"top": [tuple(one) for one in cost["top"]]})) for cost in reported["costs"]
+        ]
+        reported["load_average"] = tuple(reported["load_average"])
+        return cls(**reported)
 
 
-def _line(told: dict[str, Any]) -> Figures:
-    latency = told.pop("latency")
-    return Figures(**told, latency=None if latency is None else Latency(**latency))
+def _line(reported: dict[str, Any]) -> Figures:
+    latency = reported.pop("latency")
+    return Figures(**reported, latency=None if latency is None else Latency(**latency))

@@ -63,8 +63,8 @@ class ProcessMonitor:
         return spent.user + spent.system
 
     def _status(self, name: str) -> float:
-        told = Path(f"/proc/{self._service.pid}/status").read_text(encoding="utf-8")
-        found = re.search(rf"^{name}:\s+(\d+) kB$", told, re.MULTILINE)
+        reported = Path(f"/proc/{self._service.pid}/status").read_text(encoding="utf-8")
+        found = re.search(rf"^{name}:\s+(\d+) kB$", reported, re.MULTILINE)
         if found is None:
             raise RuntimeError(f"the kernel does not tell {name}")
         return int(found[1]) / _KIB_OF_A_MIB

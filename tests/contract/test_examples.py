@@ -82,9 +82,9 @@ DERIVED = sorted(CASES - {"nulls"})
 @pytest.mark.parametrize("case", DERIVED)
 def test_an_example_is_what_is_derived_of_its_graph(case: str) -> None:
     """Nothing in it is invented but what Graph says: the parties, the receivers, the counts and verdicts follow."""
-    told = example("record", case)
-    context = RecordContext(told["tenantId"], told["callId"], told["receivedAt"], told["fetchedAt"])
-    assert derive(told["graph"], context, TABLES) == told
+    reported = example("record", case)
+    context = RecordContext(reported["tenantId"], reported["callId"], reported["receivedAt"], reported["fetchedAt"])
+    assert derive(reported["graph"], context, TABLES) == reported
 
 
 def test_a_stream_is_received_by_the_side_it_goes_to() -> None:

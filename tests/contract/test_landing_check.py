@@ -29,17 +29,17 @@ def _run(tree: Path, make: str) -> subprocess.CompletedProcess[str]:
 def test_every_step_is_timed(tmp_path: Path) -> None:
     """A line for each, in order, and the whole below them."""
     ended = _run(tmp_path, '[ "$1" != demo ] || sleep 1.1')
-    told = ended.stdout.partition("Minutes\n")[2].splitlines()
+    reported = ended.stdout.partition("Minutes\n")[2].splitlines()
     assert ended.returncode == 0
-    assert [line.split(maxsplit=1)[1] for line in told[-5:]] == [*STEPS, "in all"]
-    assert int(told[1].split()[0].split(":")[1]) >= 1
-    assert int(told[-1].split()[0].split(":")[1]) >= 1
+    assert [line.split(maxsplit=1)[1] for line in reported[-5:]] == [*STEPS, "in all"]
+    assert int(reported[1].split()[0].split(":")[1]) >= 1
+    assert int(reported[-1].split()[0].split(":")[1]) >= 1
 
 
 def test_a_step_that_fails_ends_the_check_with_its_code_and_the_times_so_far(tmp_path: Path) -> None:
     """What comes after it is not begun; what it took is not lost with it."""
     ended = _run(tmp_path, 'echo "$@" >> begun; [ "$1" != fault ] || exit 3')
-    told = ended.stdout.partition("Minutes\n")[2].splitlines()
+    reported = ended.stdout.partition("Minutes\n")[2].splitlines()
     assert ended.returncode == 3
     assert (tmp_path / "begun").read_text().splitlines() == ["test", "demo CI=true", "fault"]
-    assert [line.split(maxsplit=1)[1] for line in told] == [*STEPS[:2], "make fault  FAILED (3)", "in all"]
+    assert [line.split(maxsplit=1)[1] for line in reported] == [*STEPS[:2], "make fault  FAILED (3)", "in all"]

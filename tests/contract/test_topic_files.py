@@ -41,7 +41,7 @@ METADATA = Path(str(simulator.__file__)).with_name("metadata.json")
 DAY_MS = 86_400_000
 
 
-def told(topic: Topic) -> dict[str, Any]:
+def topic_file(topic: Topic) -> dict[str, Any]:
     """What the topic's file says."""
     return yaml.safe_load((CONTRACTS / "topics" / f"{topic.name}.yaml").read_text("utf-8"))
 
@@ -65,7 +65,7 @@ def test_programs_have_what_the_files_say() -> None:
 @pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda each: each.name)
 def test_the_file_answers_a_consumers_questions(topic: Topic) -> None:
     """Its schemas and examples exist; only dead letters have none, for they hold what was refused."""
-    file = told(topic)
+    file = topic_file(topic)
     for path in (*file["schemas"], *file["examples"]):
         assert (CONTRACTS / path).exists(), path
     assert file["examples"] == [f"examples/{event}" for event in topic.events]
@@ -98,7 +98,7 @@ def test_a_mistake_in_a_file_is_one_sentence(mistake: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("topic", [each for each in ALL_TOPICS if each.key_rule is KeyRule.BY_TENANT], ids=str)
 def test_keys_by_tenant_begin_with_the_tenant(topic: Topic) -> None:
     """To partition by tenant, the tenant must come first in the key."""
-    assert str(told(topic)["key"]).split("|")[0] == "tenant"
+    assert str(topic_file(topic)["key"]).split("|")[0] == "tenant"
 
 
 def test_every_event_has_examples() -> None:
@@ -117,7 +117,7 @@ def test_the_ends_of_the_files_are_generated() -> None:
 @pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda each: each.name)
 def test_the_file_says_every_type_of_event(topic: Topic) -> None:
     """A reader that routes by `ce_type` finds each as headers spell it; dead letters have none."""
-    assert told(topic)["ceTypes"] == [f"ringback.callrecords.{event}.v1" for event in topic.events]
+    assert topic_file(topic)["ceTypes"] == [f"ringback.callrecords.{event}.v1" for event in topic.events]
 
 
 VERSION = VersionHeaders("tenant", "call", 1, 1, "2026-11-02T09:20:00Z", replay=True)
@@ -136,23 +136,23 @@ def test_the_file_says_every_header_that_is_written(topic: Topic) -> None:
     """No header without a sentence, none that is never written; each `ce_type` that is written is in the file."""
     written = {name for headers in WRITTEN[topic] for name, _ in headers}
     deferred = {ATTEMPT, DUE, REASON, READ, LOOKS, KNOWN_VERSION, RUN}
-    assert set(told(topic)["headers"]) == written | {TRACEPARENT} | (deferred if topic is FETCH else set())
+    assert set(topic_file(topic)["headers"]) == written | {TRACEPARENT} | (deferred if topic is FETCH else set())
     types = {dict(headers)["ce_type"].decode() for headers in WRITTEN[topic]}
-    assert types == set(told(topic)["ceTypes"])
+    assert types == set(topic_file(topic)["ceTypes"])
 
 
 def test_a_dead_letters_headers_are_said() -> None:
     """Those that are added; every header of the refused record comes with it."""
     refused = Received(FETCH.name, 0, 0, 0, b"k", b"v", ())
     added = {name for name, _ in dead_letter(refused, Reject(Reason.UNDECODABLE), "fetch").headers}
-    assert set(told(INTERNAL_DEAD_LETTERS)["headers"]) == added | {TRACEPARENT, "…"}
+    assert set(topic_file(INTERNAL_DEAD_LETTERS)["headers"]) == added | {TRACEPARENT, "…"}
 
 
 def test_topics_of_one_kind_have_one_set_of_headers() -> None:
     """What a request is deferred with stays on it wherever it goes; a dead letter's tier changes nothing in it."""
     for topics in (FETCH_LANES, (INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS), (CONTROL, STATUS)):
-        assert all(told(topic)["headers"] == told(topics[0])["headers"] for topic in topics)
-    assert set(told(STATUS)["headers"]) == {TRACEPARENT}
+        assert all(topic_file(topic)["headers"] == topic_file(topics[0])["headers"] for topic in topics)
+    assert set(topic_file(STATUS)["headers"]) == {TRACEPARENT}
 
 
 FREE = {
@@ -206,6 +206,6 @@ def _at(value: Any, place: str) -> list[Any]:
 @pytest.mark.parametrize("topic", [each for each in ALL_TOPICS if each.tier is Tier.OPEN], ids=lambda each: each.name)
 def test_an_open_topics_dead_letters_are_explained_to_its_readers(topic: Topic) -> None:
     """Another team may not write there, and reads what to do instead."""
-    sentence = told(topic)["deadLettersForReaders"]
+    sentence = topic_file(topic)["deadLettersForReaders"]
     assert "no other team writes or reads it" in sentence
     assert "tells the owner" in sentence

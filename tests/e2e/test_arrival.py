@@ -34,9 +34,9 @@ async def test_a_record_is_whole_in_the_restricted_tier_and_nobody_in_the_open_o
     await installation.install(document, "own")
     row = await installation.stored(document["id"], version=document["version"])
     record = await installation.record(document["id"], document["version"])
-    told = list(leaves(document))
-    assert [leaf for leaf in told if leaf not in list(leaves(record["graph"]))] == []
-    assert [leaf for leaf in told if leaf not in list(leaves(orjson.loads(row["document"])))] == []
+    reported = list(leaves(document))
+    assert [leaf for leaf in reported if leaf not in list(leaves(record["graph"]))] == []
+    assert [leaf for leaf in reported if leaf not in list(leaves(orjson.loads(row["document"])))] == []
     people = personal_values(document)
     assert len(people) >= 8
     assert found_in(people, *everything(await installation.on(RECORDS, document["id"]))) == people
@@ -118,10 +118,10 @@ async def test_the_largest_calls_arrive_whole_in_topics_and_tables(
 async def _sessions_are_whole_on_the_topic(installation: Installation, made: dict[str, Any]) -> None:
     events = await installation.on(SESSIONS, made["callId"])
     assert len({event.partition for event in events}) == 1
-    told = [orjson.loads(event.value or b"") for event in sorted(events, key=lambda event: event.offset)]
-    assert [one.get("ordinal") for one in told] == [*range(made["sessions"]), None]
-    assert told[-1]["completed"] is True
-    assert told[-1]["sessionCount"] == made["sessions"]
+    reported = [orjson.loads(event.value or b"") for event in sorted(events, key=lambda event: event.offset)]
+    assert [one.get("ordinal") for one in reported] == [*range(made["sessions"]), None]
+    assert reported[-1]["completed"] is True
+    assert reported[-1]["sessionCount"] == made["sessions"]
     assembler = SessionAssembler()
     wholes = [assembler.add(read_session_event(event.value or b""), event.offset) for event in events]
     (whole,) = [one for one in wholes if one is not None]
@@ -132,8 +132,8 @@ async def _rows_are_the_documents(installation: Installation, call_id: str, docu
     ids = await installation.store.fetch("SELECT session_id FROM callrecords.session WHERE call_id = $1", call_id)
     assert sorted(row["session_id"] for row in ids) == sorted(session["id"] for session in document["sessions"])
     parties = await installation.store.fetch("SELECT id FROM callrecords.participant WHERE call_id = $1", call_id)
-    told = {participant["id"] for participant in document["participants_v2"]}
-    assert told <= {row["id"] for row in parties}
+    reported = {participant["id"] for participant in document["participants_v2"]}
+    assert reported <= {row["id"] for row in parties}
     streams = "SELECT count(*) FROM callrecords.stream WHERE call_id = $1"
     expected = sum(path[-1] == "streamId" for path, _value in leaves(document))
     assert await installation.store.fetchval(streams, call_id) == expected

@@ -63,8 +63,8 @@ async def test_a_webhook_without_its_topics_accepts_nothing(
 
 def _said(process: RunningProcess) -> list[datetime]:
     """When it said that it waits for Kafka."""
-    told = [line for line in process.logs() if line["message"] == "Kafka cannot be reached; waiting for it."]
-    return [datetime.fromisoformat(line["time"]) for line in told]
+    reported = [line for line in process.logs() if line["message"] == "Kafka cannot be reached; waiting for it."]
+    return [datetime.fromisoformat(line["time"]) for line in reported]
 
 
 async def _status(process: RunningProcess, path: str) -> int:

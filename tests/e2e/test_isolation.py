@@ -36,8 +36,8 @@ async def test_a_tenant_that_only_hangs_holds_nobody_back(capsys: pytest.Capture
         coming.cancel()
         asked = [line async for line in ledger(installation.control, "request") if line["fault"] is not None]
     with capsys.disabled():
-        told = f"p99 in ms: {round(baseline)}, while it hangs {round(meanwhile)}, then {round(afterwards)} "
-        sys.stdout.write(told)
+        reported = f"p99 in ms: {round(baseline)}, while it hangs {round(meanwhile)}, then {round(afterwards)} "
+        sys.stdout.write(reported)
     assert len(asked) >= HANGING_READS, "hardly anything hung"
     assert max(meanwhile, afterwards) <= MISS * max(2 * baseline, 1000.0)
 

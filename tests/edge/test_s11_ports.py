@@ -26,8 +26,8 @@ async def test_the_public_port_knows_nothing_of_health_and_metrics(unharmed: Pub
             (answer,) = await unharmed.exchange(post(b"", path=target).replace(b"POST", method, 1))
             assert answer.status == 404
     admin = aiohttp.ClientSession(f"http://127.0.0.1:{unharmed.process.admin_port}")
-    async with admin, admin.get(path) as told:
-        assert told.status == 200
+    async with admin, admin.get(path) as reported:
+        assert reported.status == 200
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -36,8 +36,8 @@ async def test_the_admin_port_takes_no_notification(unharmed: PublicPort) -> Non
     call = unharmed.call("admin")
     async with aiohttp.ClientSession(f"http://127.0.0.1:{unharmed.process.admin_port}") as admin:
         for path in ("/graph/notifications", "/graph/lifecycle", "/metrics", "/"):
-            async with admin.post(f"{path}?{QUERY}", data=body(item(call))) as told:
-                assert told.status in {404, 405}
+            async with admin.post(f"{path}?{QUERY}", data=body(item(call))) as reported:
+                assert reported.status in {404, 405}
     assert call not in await unharmed.produced()
 
 

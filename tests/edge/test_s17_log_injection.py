@@ -80,8 +80,8 @@ async def test_nothing_in_a_record_of_kafka_writes_a_line(fetching: Fetching) ->
 
     await eventually(all_refused, 60)
     letters = [letter for letter in await fetching.on(INTERNAL_DEAD_LETTERS) if letter.key in keys]
-    told = b"\n".join(value for letter in letters for _, value in letter.headers)
-    assert FORGED.encode() not in told
+    reported = b"\n".join(value for letter in letters for _, value in letter.headers)
+    assert FORGED.encode() not in reported
     _judge(fetching.process)
 
 

@@ -32,14 +32,14 @@ class Echo:
 
     def __init__(self, server: socket) -> None:
         self.port: int = server.getsockname()[1]
-        self.heard = 0
+        self.received = 0
         threading.Thread(target=self._serve, args=(server,), daemon=True).start()
 
     def _serve(self, server: socket) -> None:
         peer, _ = server.accept()
         with server, peer, suppress(ConnectionResetError):  # a client that leaves answers unread resets
             while chunk := peer.recv(4):
-                self.heard += 1
+                self.received += 1
                 peer.sendall(chunk)
 
 
@@ -79,7 +79,7 @@ def test_a_cut_is_silent_and_heals(network: Network, direction: str) -> None:
         network.cut("store", "broker", direction)  # pyright: ignore[reportArgumentType] - the parameters above are
         client.stdin.write("\n")
         assert client.stdout.readline() == "silence\n"
-        assert echo.heard == (2 if direction == "in" else 1)
+        assert echo.received == (2 if direction == "in" else 1)
         network.heal()
         assert "ping\n" in _asked(client, times=5)
 

@@ -100,13 +100,13 @@ async def test_a_retry_after_holds_for_whoever_takes_the_tenant_over(fetching: S
 
     await eventually(is_told)
     await fetching.replace()
-    told = (await fetching.requests(refused))[0]
-    assert told["status"] == 429
-    assert time.time() < told["at"] + 15, "the process was replaced too late for anything to be seen"
+    reported = (await fetching.requests(refused))[0]
+    assert reported["status"] == 429
+    assert time.time() < reported["at"] + 15, "the process was replaced too late for anything to be seen"
     await fetching.ask(later)
     await fetching.published(later)
     first = min(line["at"] for line in await fetching.requests(later) + (await fetching.requests(refused))[1:])
-    assert first - told["at"] >= 15
+    assert first - reported["at"] >= 15
 
 
 async def test_poison_reaches_the_dead_letters_and_stops_nobody(fetching: SimulatedFetching) -> None:
@@ -148,12 +148,12 @@ async def test_a_record_as_documented_leaks_nothing_into_the_open_tier(fetching:
     await fetching.control("PUT", f"/control/records/{tenant}/{call_id}", body)
     await fetching.ask(call_id)
     record = await fetching.published(call_id)
-    told = texts(document)
+    reported = texts(document)
     kept = texts(record["graph"])
     assert {
-        name: strings - kept.get(name, set()) for name, strings in told.items() if strings - kept.get(name, set())
+        name: strings - kept.get(name, set()) for name, strings in reported.items() if strings - kept.get(name, set())
     } == {}
-    personal = {text for name in _PERSONAL for text in told[name]} | {document["organizer_v2"]["id"]}
+    personal = {text for name in _PERSONAL for text in reported[name]} | {document["organizer_v2"]["id"]}
     restricted = b"".join([each.value or b"" for each in await fetching.on(RECORDS, call_id)])
     opened = b"".join([each.value or b"" for topic in (CALLS, SESSIONS) for each in await fetching.on(topic, call_id)])
     assert {text for text in personal if text.encode() in restricted} == personal

@@ -174,8 +174,8 @@ async def test_a_small_record_costs_one_request_or_two_and_no_refusal(
         pass  # one call in a hundred says so, and is asked about like a group call
     found = await RecordReader(graph).read(tenant, call_id, Priority.LIVE)
     assert isinstance(found, Found)
-    told = [(line["route"], line["status"]) for line in await control.requests()]
-    assert told == [("record", 200), ("participants", 200)][:requests]
+    reported = [(line["route"], line["status"]) for line in await control.requests()]
+    assert reported == [("record", 200), ("participants", 200)][:requests]
 
 
 async def test_where_participants_v2_does_not_exist_the_record_is_read_without_them(
@@ -189,8 +189,8 @@ async def test_where_participants_v2_does_not_exist_the_record_is_read_without_t
     assert isinstance(found, Found)
     assert "participants_v2" not in found.record
     assert content_hash(found.record["sessions"]) == (await control.expected(call_id))["versions"]["1"]["sessionsHash"]
-    told = [(line["route"], line["status"]) for line in await control.requests()]
-    assert told[2:] == [("participants", 400), ("participants", 404), ("versionCheck", 200)]
+    reported = [(line["route"], line["status"]) for line in await control.requests()]
+    assert reported[2:] == [("participants", 400), ("participants", 404), ("versionCheck", 200)]
 
 
 async def test_next_links_as_in_microsoft_s_sample_are_read_from_the_record_s_own_address(

@@ -87,7 +87,7 @@ class RealKafka:
         consumer.subscribe([self._topic], listener=listener)
         await consumer.start()
         try:
-            await eventually(lambda: listener.told[-1:] and listener.told[-1][0] == "assigned")
+            await eventually(lambda: listener.reported[-1:] and listener.reported[-1][0] == "assigned")
             yield consumer
         finally:
             self._held.set()

@@ -327,10 +327,10 @@ async def test_a_retry_after_holds_for_the_keeper_that_follows(world: World) -> 
     throttle = {"tenantId": tenant, "route": "subscriptions", "effect": "throttle", "retryAfter": 20, "count": 1}
     await world.graph.call("POST", "/control/faults", throttle)
 
-    def told() -> float | None:
+    def stated() -> float | None:
         return next((at for at, status in world.graph.asked(tenant) if status == 429), None)
 
-    at = await eventually(told)
+    at = await eventually(stated)
     assert await first.stop() == 0
     await world.keeper()
     assert time.time() < at + 20, "the keeper was replaced too late for anything to be seen"

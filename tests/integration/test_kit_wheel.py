@@ -52,12 +52,12 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         names = archive.namelist()
         (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
-        told = Parser().parsestr(archive.read(metadata).decode())
+        reported = Parser().parsestr(archive.read(metadata).decode())
         (licence,) = [name for name in names if name.endswith("/licenses/LICENSE")]
         assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
     assert "ringback_events/py.typed" in names
-    assert (told["Name"], told["License-Expression"]) == ("ringback-events", "Apache-2.0")
-    needs = [need for need in told.get_all("Requires-Dist", []) if "extra ==" not in need]
+    assert (reported["Name"], reported["License-Expression"]) == ("ringback-events", "Apache-2.0")
+    needs = [need for need in reported.get_all("Requires-Dist", []) if "extra ==" not in need]
     assert [need.split(">=")[0] for need in needs] == ["pydantic"]
 
 

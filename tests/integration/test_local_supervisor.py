@@ -95,9 +95,9 @@ async def test_processes_start_after_those_they_need_and_stop_before_them(tmp_pa
     """Three in a chain start first to last and stop last to first, all for good."""
     async with _running(tmp_path, count=3) as supervisor:
         pids = [process.pid for process in supervisor.processes.values()]
-    told = [(event.what, event.name) for event in supervisor.events]
-    assert told[:3] == [("started", "p0"), ("started", "p1"), ("started", "p2")]
-    assert told[3:] == [("stopped", "p2"), ("stopped", "p1"), ("stopped", "p0")]
+    reported = [(event.what, event.name) for event in supervisor.events]
+    assert reported[:3] == [("started", "p0"), ("started", "p1"), ("started", "p2")]
+    assert reported[3:] == [("stopped", "p2"), ("stopped", "p1"), ("stopped", "p0")]
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 

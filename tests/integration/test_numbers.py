@@ -57,9 +57,9 @@ def with_numbers(value: Any) -> Any:
     return "NUMBER" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
-def published(told: str, call: str) -> Received:
+def published(reported: str, call: str) -> Received:
     """The record that is published when Graph tells a meeting in which every number is this one."""
-    data = orjson.dumps(with_numbers(meeting()) | {"id": call}).replace(b'"NUMBER"', told.encode())
+    data = orjson.dumps(with_numbers(meeting()) | {"id": call}).replace(b'"NUMBER"', reported.encode())
     graph = json_object(Reply(200, CIMultiDict({"Content-Type": "application/json"}), data))
     assert graph is not None
     record = derive(graph, RecordContext(TENANT, call, None, "2026-11-02T10:00:00Z"), TABLES)
@@ -73,17 +73,17 @@ async def test_every_number_that_graph_may_write_is_published_and_stored(databas
     """Wherever it stands: the contract's readers take the record, and the store has what was published."""
     await migrate(database)
     writer, eyes = PostgresStore(database, SystemClock()), await asyncpg.connect(database)
-    calls = {f"call-{at}": told for at, told in enumerate(NUMBERS)}
+    calls = {f"call-{at}": reported for at, reported in enumerate(NUMBERS)}
     try:
-        records = [replace(published(told, call), offset=at) for at, (call, told) in enumerate(calls.items())]
+        records = [replace(published(reported, call), offset=at) for at, (call, reported) in enumerate(calls.items())]
         step = RecordsStep(writer, SystemClock(), LimitsSettings())
         assert await step(records) == [Emit()] * len(NUMBERS)
         rows = await eyes.fetch("SELECT call_id, document::text FROM callrecords.call")
     finally:
         await writer.close()
         await eyes.close()
-    for record, (call, told) in zip(records, calls.items(), strict=True):
+    for record, (call, reported) in zip(records, calls.items(), strict=True):
         CallRecord.model_validate_json(record.value or b"")
         document = orjson.loads(next(row["document"] for row in rows if row["call_id"] == call))
-        assert document == orjson.loads(record.value or b"")["graph"], told[:20]
-        assert document["unheardOf"] == NUMBERS[told], told[:20]
+        assert document == orjson.loads(record.value or b"")["graph"], reported[:20]
+        assert document["unheardOf"] == NUMBERS[reported], reported[:20]

@@ -111,8 +111,8 @@ class Rig:
 
     async def revisions(self, topic: Topic, revision: int) -> set[str | None]:
         """The calls of which a topic has an event of this revision."""
-        told = [read_headers(record.headers) for record in await self.on(topic)]
-        return {each.subject for each in told if each.revision == revision}
+        reported = [read_headers(record.headers) for record in await self.on(topic)]
+        return {each.subject for each in reported if each.revision == revision}
 
 
 @dataclass
@@ -182,10 +182,10 @@ async def test_after_a_rule_change_every_row_follows(stored: StoredRig) -> None:
     assert (done["published"], done["complete"], done["refused"]) == (CALL_COUNT, True, {})
     await stored.stored(NEXT)
     for table in ("call", "participant", "session", "stream"):
-        told = await stored.store.fetch(
+        reported = await stored.store.fetch(
             f"SELECT version, revision, count(*) > 0 AS some FROM callrecords.{table} GROUP BY 1, 2"  # noqa: S608 - ours
         )
-        assert [tuple(row) for row in told] == [(2, NEXT, True)], table
+        assert [tuple(row) for row in reported] == [(2, NEXT, True)], table
     assert await stored.store.fetchval("SELECT count(*) FROM callrecords.call WHERE sites <> '{New Street}'") == 0
     for topic in (SESSIONS, CALLS):
         assert await stored.revisions(topic, NEXT) == set(stored.calls)
@@ -337,11 +337,11 @@ async def test_sigterm_ends_it_in_good_order(rig: Rig) -> None:
     slow = await rig.start("--yes", "--max-rate", "10")
     await eventually(lambda: _any(rig, NEXT), 30)
     assert await slow.stop() == 1
-    told = next(line for line in slow.logs() if "planned" in line)
-    assert not told["complete"]
-    assert 0 < told["published"] < CALL_COUNT
+    reported = next(line for line in slow.logs() if "planned" in line)
+    assert not reported["complete"]
+    assert 0 < reported["published"] < CALL_COUNT
     for topic in (RECORDS, SESSIONS, CALLS):
-        assert len(await rig.revisions(topic, NEXT)) == told["published"]
+        assert len(await rig.revisions(topic, NEXT)) == reported["published"]
 
 
 @pytest.mark.parametrize(

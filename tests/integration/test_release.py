@@ -145,8 +145,8 @@ async def test_an_interrupted_release_goes_on_where_it_was(
     await eventually(some)
     child.send_signal(how)
     async with asyncio.timeout(60):
-        _, told = await child.communicate()
-    assert child.returncode == (-9 if how is signal.SIGKILL else 1), told
+        _, reported = await child.communicate()
+    assert child.returncode == (-9 if how is signal.SIGKILL else 1), reported
     before = len(await operated.on(FETCH_BULK))
     assert before < 200
     assert (await operated.command(*RELEASE, "--all", "--max-rate", "5000")).code == 0
@@ -188,8 +188,8 @@ async def test_what_was_decided_leaves_the_list_and_is_audited_without_content(
         ("dead_letter.discard", [where["two"]], "OPS-8"),
         ("dead_letter.release", [where["one"]], "OPS-7"),
     ]
-    told = released.out + released.err + discarded.out + discarded.err
-    assert "canary" not in told + repr([(entry.value, entry.headers) for entry in trail])
+    reported = released.out + released.err + discarded.out + discarded.err
+    assert "canary" not in reported + repr([(entry.value, entry.headers) for entry in trail])
     assert b"canary" in ((await operated.on(FETCH_BULK))[0].value or b"")
     assert await store.stop() == 0
 

@@ -161,6 +161,6 @@ async def test_a_mistake_is_one_sentence(
     file = tmp_path / "calls"
     file.write_text(lines)
     ended = await operated.command("replay", *(str(file) if word == "FILE" else word for word in arguments))
-    told = ended.err.replace(str(file), "FILE")
-    assert (ended.code, told.startswith(sentence), told.count("\n")) == (2, True, 1), ended.err
+    reported = ended.err.replace(str(file), "FILE")
+    assert (ended.code, reported.startswith(sentence), reported.count("\n")) == (2, True, 1), ended.err
     assert await operated.on(FETCH_BULK) == []

@@ -217,8 +217,8 @@ async def test_a_refused_batch_costs_its_record_only_and_the_partition_goes_on(
         value = huge if record.value == b"huge" else b"small"
         return Emit(((Message(RECORDS.name, b"t|same-partition", value),),))
 
-    told: list[Outcome] = []
-    async with running(settings, keyed(Recorder(answer), on_applied=told.extend)):
+    reported: list[Outcome] = []
+    async with running(settings, keyed(Recorder(answer), on_applied=reported.extend)):
         await send_all(settings, [fetch("t|1", b"huge"), fetch("t|2"), fetch("t|3")])
         letters = await eventually(lambda: dump_topic(kafka.bootstrap_servers, topics[INTERNAL_DEAD_LETTERS.name]))
 
@@ -228,7 +228,7 @@ async def test_a_refused_batch_costs_its_record_only_and_the_partition_goes_on(
         await eventually(published)
     assert [dict(letter.headers)["ringback_dlq_reason"] for letter in letters] == [b"too_large"]
     assert letters[0].key == b"t|1"
-    assert sorted(type(outcome).__name__ for outcome in told) == ["Emit", "Emit", "Reject"]
+    assert sorted(type(outcome).__name__ for outcome in reported) == ["Emit", "Emit", "Reject"]
 
 
 async def test_a_step_cancelled_before_its_acknowledgement_is_never_told_as_settled(
@@ -238,16 +238,16 @@ async def test_a_step_cancelled_before_its_acknowledgement_is_never_told_as_sett
     monkeypatch.setattr("ringback_stream.consume.consumer.DRAIN_WITHIN", 0.5)
     topics = await make_topics(*(name for name in NEEDED if name != RECORDS.name))
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
-    told: list[Outcome] = []
+    reported: list[Outcome] = []
     step = Recorder(lambda _: Emit(((Message(RECORDS.name, b"t|1", b"whole"),),)))
-    flow = keyed(step, on_applied=told.extend)
+    flow = keyed(step, on_applied=reported.extend)
     await send_all(settings, [fetch("t|1")])
     async with running(settings, flow):
         await eventually(lambda: step.seen)
-    assert told == []
+    assert reported == []
     topics |= await make_topics(RECORDS.name)
     async with running(settings, flow):
-        await eventually(lambda: told)
+        await eventually(lambda: reported)
     assert len(step.seen) == 2
     assert [record.value for record in await dump_topic(kafka.bootstrap_servers, topics[RECORDS.name])][-1] == b"whole"
 

@@ -68,11 +68,11 @@ FAR: dict[str, tuple[str, object]] = {
 }
 
 
-@pytest.mark.parametrize(("told", "value"), FAR.values(), ids=FAR.keys())
-def test_a_number_beyond_all_bounds_is_null_and_counted(told: str, value: object) -> None:
+@pytest.mark.parametrize(("reported", "value"), FAR.values(), ids=FAR.keys())
+def test_a_number_beyond_all_bounds_is_null_and_counted(reported: str, value: object) -> None:
     """JavaScript reads Infinity and writes null of it; all else of the reply stays."""
     before = mended()
-    assert read(f'{{"id":"a","x":{told}}}'.encode()) == {"id": "a", "x": value}
+    assert read(f'{{"id":"a","x":{reported}}}'.encode()) == {"id": "a", "x": value}
     assert mended() == before + 1
 
 
@@ -83,9 +83,9 @@ def test_a_number_beyond_all_bounds_is_null_and_counted(told: str, value: object
         max_leaves=10,
     )
 )
-def test_beside_a_number_beyond_all_bounds_all_is_read_as_ever(told: Any) -> None:
+def test_beside_a_number_beyond_all_bounds_all_is_read_as_ever(reported: Any) -> None:
     """Against orjson: the number is null and no text, name or other number is touched."""
-    data = orjson.dumps({"told": told, "far": None})
+    data = orjson.dumps({"reported": reported, "far": None})
     far = data.removesuffix(b"null}") + b"-1e400}"
     assert read(far) == orjson.loads(data)
 

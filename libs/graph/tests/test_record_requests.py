@@ -300,18 +300,18 @@ async def test_a_first_answer_that_is_no_record_of_this_call_costs_one_request(
 async def test_every_member_of_the_participants_is_kept(graph: ScriptedGraph, tenant: Tenant) -> None:
     """What Graph writes beside the list, too; a list that is missing or null says that nobody is listed."""
     record = graph.answer = PagedRecord(reply)
-    for told in (
+    for reported in (
         {"participants_v2@odata.context": "c", "participants_v2": [{"id": "p"}]},
         {"participants_v2": None},
         {},
     ):
-        answer = record.head() | {"@odata.context": "of this answer"} | told
+        answer = record.head() | {"@odata.context": "of this answer"} | reported
         record.before = lambda request, answer=answer: (
             reply(200, answer) if request.url.endswith(PARTICIPANTS) else None
         )
         found = await read(graph, tenant)
         assert isinstance(found, Found)
-        assert {name: of for name, of in found.record.items() if name.startswith("participants_v2")} == told
+        assert {name: of for name, of in found.record.items() if name.startswith("participants_v2")} == reported
         assert "@odata.context" not in found.record
 
 

@@ -374,8 +374,8 @@ async def test_a_refusal_about_participants_is_not_held_against_the_record(
 ) -> None:
     """What Graph says of participants_v2 that it lacks is no byte of the record, however much it says."""
     record = graph.answer = Record(reply, sessions=130)
-    told = {"error": {"code": "BadRequest", "message": "Resource not found for the segment " + "{" * 5000}}
-    record.lacks = (reply(400, told), reply(page_status, told))
+    reported = {"error": {"code": "BadRequest", "message": "Resource not found for the segment " + "{" * 5000}}
+    record.lacks = (reply(400, reported), reply(page_status, reported))
     served = [record(request) for request in await _requests(graph, tenant)]
     whole = b"".join(each.body or b"" for each in served if each.status == 200)
     byte_count = max(len(whole), whole.count(b"{") * 128)

@@ -69,9 +69,9 @@ async def test_what_tells_versions_apart_may_be_nested_as_deeply_as_can_be_read(
     graph: ScriptedGraph, tenant: Tenant, name: str
 ) -> None:
     """Python compares no such lists; neither of them is a version or a time."""
-    told = {"id": f'"{CALL}"', "version": "1", name: "[" * 1000 + "]" * 1000}
-    record = told | {"sessions": "[]", "sessions@odata.nextLink": f'"{ROOT}/sessions"'}
-    pages = {"/sessions": {"value": "[]"}, f"{CALL}?$select=id,version,lastModifiedDateTime": told}
+    reported = {"id": f'"{CALL}"', "version": "1", name: "[" * 1000 + "]" * 1000}
+    record = reported | {"sessions": "[]", "sessions@odata.nextLink": f'"{ROOT}/sessions"'}
+    pages = {"/sessions": {"value": "[]"}, f"{CALL}?$select=id,version,lastModifiedDateTime": reported}
     graph.answer = lambda request: _replied(next((pages[end] for end in pages if request.url.endswith(end)), record))
     answer = await read(graph, tenant)
     assert len(graph.requests) == (1 if name == "version" else 3)
@@ -79,8 +79,8 @@ async def test_what_tells_versions_apart_may_be_nested_as_deeply_as_can_be_read(
 
 
 def _replied(members: Mapping[str, str]) -> Reply:
-    told = ",".join(f'"{name}":{value}' for name, value in members.items())
-    return Reply(200, JSON, f"{{{told}}}".encode())
+    reported = ",".join(f'"{name}":{value}' for name, value in members.items())
+    return Reply(200, JSON, f"{{{reported}}}".encode())
 
 
 async def test_the_documented_sample_s_next_link_from_another_host_ends_the_read_before_any_request(

@@ -393,10 +393,10 @@ class ConsumerMachine(RuleBasedStateMachine):
         world.group.gate.set()
         world.producer.refuses = refuses
         world.group.answers = [Answer.UNANSWERED] * silent if hangs == "nothing" else []  # else there is no time for it
-        told = cycle(answers)
-        world.at_once = told if hangs == "nothing" else None
+        reported = cycle(answers)
+        world.at_once = reported if hangs == "nothing" else None
         for step in [step for step in world.steps if not step.answer.done() and hangs != "everything"]:
-            step.answer.set_result(next(told))
+            step.answer.set_result(next(reported))
         end = world.assignment.end
 
         def ended(how: str) -> None:

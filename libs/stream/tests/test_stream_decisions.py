@@ -124,10 +124,10 @@ def test_a_dead_letter_keeps_the_bytes_and_says_where_from_and_why() -> None:
     headers = dict(letter.headers)
     assert (letter.topic, letter.key, letter.value) == ("callrecords.internal.dead-letters.v1", b"t|c", received.value)
     assert letter.headers[:2] == (("x", b"\xff\xfe"), ("x", b""))
-    told = {name.removeprefix("ringback_dlq_"): value for name, value in headers.items() if "dlq" in name}
-    fingerprint = told.pop("fingerprint")
+    reported = {name.removeprefix("ringback_dlq_"): value for name, value in headers.items() if "dlq" in name}
+    fingerprint = reported.pop("fingerprint")
     assert len(fingerprint) == 16
-    assert told == {
+    assert reported == {
         "topic": FETCH.encode(),
         "partition": b"3",
         "offset": b"41",

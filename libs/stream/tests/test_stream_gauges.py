@@ -24,7 +24,7 @@ async def step(records: Sequence[Received]) -> Sequence[Outcome]:
     return [Emit()] * len(records)
 
 
-def told() -> tuple[float, float]:
+def reported() -> tuple[float, float]:
     """Bytes in hand, and the age of the oldest claim of more."""
     in_hand, oldest = (gauge.labels(GROUP) for gauge in (telemetry.IN_HAND_BYTES, telemetry.OLDEST_CLAIM))
     return value_of(in_hand), value_of(oldest)
@@ -42,13 +42,13 @@ async def _looks(budget: ByteBudget, clock: VirtualClock) -> list[tuple[float, f
     supervisor = FlowSupervisor(NOWHERE, "fetch", flow, UNUSED, UNUSED, clock)
     telling = asyncio.create_task(supervisor._tell(supervisor.assignment))
     async with budget.hold():
-        looks = [await _look_after(0.5)]
+        attempts = [await _look_after(0.5)]
         waiting = asyncio.create_task(_pass(budget))
-        looks.append(await _look_after(4))
+        attempts.append(await _look_after(4))
     await waiting
-    looks.append(await _look_after(1))
+    attempts.append(await _look_after(1))
     telling.cancel()
-    return looks
+    return attempts
 
 
 class Waiting:
@@ -78,7 +78,7 @@ def test_how_long_the_oldest_record_is_unfinished_is_told_by_what_it_waits_for()
 
 async def _look_after(seconds: float) -> tuple[float, float]:
     await asyncio.sleep(seconds)
-    return told()
+    return reported()
 
 
 async def _pass(budget: ByteBudget) -> None:

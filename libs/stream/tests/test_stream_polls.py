@@ -293,6 +293,6 @@ def test_error_is_for_what_an_operator_must_mend(caplog: pytest.LogCaptureFixtur
     clock.at = LASTING
     moving.note(NotLeaderForPartitionError())
     late.note(TimeoutError())
-    told = [(one.levelname, one.__dict__["ringback_fields"]["group"]) for one in caplog.records]
+    reported = [(one.levelname, one.__dict__["ringback_fields"]["group"]) for one in caplog.records]
     passing = [("WARNING", "moving"), ("WARNING", "late"), ("ERROR", "forbidden")]
-    assert told == [*passing, ("ERROR", "moving"), ("ERROR", "late")]
+    assert reported == [*passing, ("ERROR", "moving"), ("ERROR", "late")]

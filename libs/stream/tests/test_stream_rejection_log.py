@@ -46,8 +46,8 @@ async def test_a_dead_letter_gives_a_line_with_reason_and_call(caplog: pytest.Lo
     """Whoever reads it can look the call up, and the letter."""
     await apply(received(), Reject(Reason.FORBIDDEN, "Authorization_RequestDenied"))
     (line,) = lines(caplog)
-    told = {name: line[name] for name in ("level", "reason", "error_class", "tenant_id", "call_id", "topic")}
-    assert told == {
+    reported = {name: line[name] for name in ("level", "reason", "error_class", "tenant_id", "call_id", "topic")}
+    assert reported == {
         "level": "ERROR",
         "reason": "forbidden",
         "error_class": "Authorization_RequestDenied",

@@ -48,8 +48,8 @@ def test_a_stall_gives_a_line_with_reason_and_call(caplog: pytest.LogCaptureFixt
     assert lines(caplog) == []
     look(stalls, "running", STALL)
     (line,) = lines(caplog)
-    told = [line[name] for name in ("level", "group", "reason", "age_s", "tenant_id", "call_id")]
-    assert told == ["WARNING", "ringback-enricher", "running", 15.0, TENANT, CALL]
+    reported = [line[name] for name in ("level", "group", "reason", "age_s", "tenant_id", "call_id")]
+    assert reported == ["WARNING", "ringback-enricher", "running", 15.0, TENANT, CALL]
 
 
 def test_it_is_said_once_a_minute_and_reason_and_anew_after_it_ended(caplog: pytest.LogCaptureFixture) -> None:

@@ -127,15 +127,15 @@ async def test_sixty_refusals_at_once_are_told_once_and_never_too_short() -> Non
     assert 9.2 <= member(topic, clock).remaining(TENANT) <= 11.2
 
 
-@pytest.mark.parametrize("heard", [True, False])
-async def test_a_shorter_wait_does_not_hide_a_longer_one(heard: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+@pytest.mark.parametrize("received", [True, False])
+async def test_a_shorter_wait_does_not_hide_a_longer_one(received: bool) -> None:  # noqa: FBT001 - a parameter of pytest
     """Not one's own, and not one that another was told, heard of or not: its request was on its way already."""
     topic, clock = Topic(), MovedClock()
     first, second = member(topic, clock), member(topic, clock)
     first.publish(TENANT, 60)
     first.publish(TENANT, 5)
     await written(first)
-    if heard:
+    if received:
         assert second.remaining(TENANT) == 61
     second.publish(TENANT, 5)
     await written(second)

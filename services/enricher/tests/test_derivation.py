@@ -185,9 +185,13 @@ def test_odd_values_are_counted_and_told_as_null() -> None:
     graph = meeting() | {"sessions": [session("s", side(None), service(), {"label": "main-audio", "streams": [odd]})]}
     record = derived(graph)
     assert record["anomalies"]["unparsableValues"] == 4
-    told = record["sessions"][0]["streams"][0]
-    assert (told.get("averageJitterMs"), told.get("packetUtilization"), told.get("startDateTime")) == (None, None, None)
-    assert told.get("averageRoundTripMs") == 50.0
+    reported = record["sessions"][0]["streams"][0]
+    assert (reported.get("averageJitterMs"), reported.get("packetUtilization"), reported.get("startDateTime")) == (
+        None,
+        None,
+        None,
+    )
+    assert reported.get("averageRoundTripMs") == 50.0
 
 
 def test_a_session_that_ends_before_it_starts_is_counted() -> None:
@@ -377,10 +381,10 @@ def test_the_site_is_that_of_the_longest_prefix() -> None:
     blocks = graph["sessions"][0]["segments"][0]["media"]
     blocks[1]["callerNetwork"] = network("10.20.99.1")
     blocks[2]["callerNetwork"] = network("192.168.1.2", reflexiveIPAddress="2001:db8:1:2::3")
-    told = [each.get("callerNetwork") or {} for each in derived(graph)["sessions"][0]["streams"]]
-    assert [each.get("site") for each in told[1:]] == ["Berlin, 3rd floor", "Berlin", "Lab"]
-    assert [each.get("networkPrefix") for each in told[1:]] == [None, None, None]
-    assert told[3].get("reflexivePrefix") == "2001:db8:1::/48"
+    reported = [each.get("callerNetwork") or {} for each in derived(graph)["sessions"][0]["streams"]]
+    assert [each.get("site") for each in reported[1:]] == ["Berlin, 3rd floor", "Berlin", "Lab"]
+    assert [each.get("networkPrefix") for each in reported[1:]] == [None, None, None]
+    assert reported[3].get("reflexivePrefix") == "2001:db8:1::/48"
 
 
 def test_devices_are_named_in_the_restricted_tier_alone() -> None:
@@ -440,7 +444,7 @@ def test_a_failure_of_an_unknown_stage_gives_way_to_one_that_tells_more() -> Non
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "told"),
+    ("first", "then", "reported"),
     [
         (("midcall", None), (None, "Drop"), ("unknown", "Drop")),
         (("midcall", None), ("midcall", "Drop"), ("midcall", "Drop")),
@@ -456,7 +460,7 @@ def test_a_failure_of_an_unknown_stage_gives_way_to_one_that_tells_more() -> Non
 )
 @pytest.mark.parametrize("where", ["in the segment", "in a later session"])
 def test_a_failure_that_tells_more_is_hidden_by_none(
-    where: str, first: tuple[Any, Any], then: tuple[Any, Any] | None, told: tuple[str, str] | None
+    where: str, first: tuple[Any, Any], then: tuple[Any, Any] | None, reported: tuple[str, str] | None
 ) -> None:
     """A reason says most, then a stage that is known; of two that tell alike the first is the call's."""
     graph = meeting()
@@ -465,7 +469,7 @@ def test_a_failure_that_tells_more_is_hidden_by_none(
     further = quiet["segments"][0] if where == "in the segment" else later
     further["failureInfo"] = then and dict(zip(("stage", "reason"), then, strict=True))
     record = derived(graph)
-    assert record.get("failure") == (told and dict(zip(("stage", "reason"), told, strict=True)))
+    assert record.get("failure") == (reported and dict(zip(("stage", "reason"), reported, strict=True)))
     if where == "in the segment":
         assert record["sessions"][0].get("failure") == record.get("failure")
 

@@ -71,12 +71,12 @@ def test_whatever_graph_may_send_is_published_whole(drawn: Json) -> None:
     *sessions, (of_marker, marker), (last, call) = others
     assert {topic for topic, _ in sessions} | {of_marker} == {SESSIONS.name}
     assert last == CALLS.name
-    told = CallRecord.model_validate_json(record)
+    reported = CallRecord.model_validate_json(record)
     read = [read_session_event(value) for _, value in sessions]
     assert all(isinstance(each, OpenSession) for each in read)
-    assert [each.ordinal for each in read if isinstance(each, OpenSession)] == list(range(told.session_count))
-    assert read_session_event(marker).session_count == told.session_count
-    assert read_call(call).counts == told.counts
+    assert [each.ordinal for each in read if isinstance(each, OpenSession)] == list(range(reported.session_count))
+    assert read_session_event(marker).session_count == reported.session_count
+    assert read_call(call).counts == reported.counts
 
 
 @examples(60)

@@ -63,8 +63,8 @@ def test_only_what_everybody_has_is_spared_and_only_to_live_requests(
                 del newest[forgotten]
             recent = recent[-most:]
     key, rank = asked
-    told: list[Any] = [accept(request(source), MADE) for source in sources]
-    assert all(isinstance(each, PendingFetch) for each in told)
+    reported: list[Any] = [accept(request(source), MADE) for source in sources]
+    assert all(isinstance(each, PendingFetch) for each in reported)
     live = set(sources) <= {"webhook", "eventhub"}
-    assert memory.is_duplicate(key, told, rank) is (live and newest.get(key, (0, 0)) >= rank)
+    assert memory.is_duplicate(key, reported, rank) is (live and newest.get(key, (0, 0)) >= rank)
     assert memory.holds(key, rank) is (newest.get(key) == rank)

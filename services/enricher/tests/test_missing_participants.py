@@ -28,15 +28,15 @@ async def anomaly(bench: Bench, request: Received) -> object:
 
 @pytest.mark.parametrize("kind", ["groupCall", "unknown", None])
 @pytest.mark.parametrize(
-    ("told", "missing"), [(None, True), ({"participants_v2": []}, False), ({"participants_v2": None}, False)]
+    ("reported", "missing"), [(None, True), ({"participants_v2": []}, False), ({"participants_v2": None}, False)]
 )
 async def test_a_group_call_without_the_list_says_so(
-    make_bench: MakeBench, request_of: RequestOf, found: FoundOf, kind: Any, told: Any, *, missing: bool
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf, kind: Any, reported: Any, *, missing: bool
 ) -> None:
     """An empty list is one: Graph says then that nobody is listed."""
     graph = found(type=kind)
     del graph.record["participants_v2"]
-    graph.record.update(told or {})
+    graph.record.update(reported or {})
     assert await anomaly(make_bench(graph), request_of()) is missing
 
 

@@ -38,9 +38,13 @@ def test_a_forbidden_tenant_gives_a_line_with_reason_code_and_call(
     """Of the last of the five calls; the operator grants a right."""
     for call in CALLS[:FORBIDDEN_IN_A_ROW]:
         governor.observe("t", Signal.FORBIDDEN, call, "Authorization_RequestDenied")
-    told = line(caplog)
-    assert (told["level"], told["reason"], told["code"]) == ("ERROR", "forbidden", "Authorization_RequestDenied")
-    assert told["call_id"] == CALLS[FORBIDDEN_IN_A_ROW - 1]
+    reported = line(caplog)
+    assert (reported["level"], reported["reason"], reported["code"]) == (
+        "ERROR",
+        "forbidden",
+        "Authorization_RequestDenied",
+    )
+    assert reported["call_id"] == CALLS[FORBIDDEN_IN_A_ROW - 1]
 
 
 def test_a_credential_that_fails_is_an_error_with_its_code(
@@ -63,9 +67,9 @@ def test_what_passes_by_itself_is_a_warning(governor: Governor, caplog: pytest.L
             signal = Signal.REFUSED if why == "refused" else Signal.UNEXPECTED
             for call in CALLS[:UNEXPECTED_CALLS]:
                 governor.observe("t", signal, call, "status_410")
-    told = line(caplog)
-    assert (told["level"], told["reason"]) == ("WARNING", why)
-    assert told["call_id"] == (None if why == "throttled" else CALLS[0] if why == "silent" else CALLS[4])
+    reported = line(caplog)
+    assert (reported["level"], reported["reason"]) == ("WARNING", why)
+    assert reported["call_id"] == (None if why == "throttled" else CALLS[0] if why == "silent" else CALLS[4])
 
 
 @pytest.mark.parametrize("call", ["abbie.wilkins@contoso.com", "Abbie Wilkins", "+49301234567", CALLS[0] + "/abbie"])

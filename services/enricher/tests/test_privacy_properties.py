@@ -186,8 +186,8 @@ def test_what_is_technical_survives(drawn: Json) -> None:
         for open_stream, stream in zip(open_session["streams"], session["streams"], strict=True):
             assert {name: open_stream[name] for name in OF_A_STREAM} == {name: stream[name] for name in OF_A_STREAM}
             for side in ("callerNetwork", "calleeNetwork"):
-                told: Json = stream[side] or {}
+                reported: Json = stream[side] or {}
                 cut: Json = open_stream[side] or {}
-                assert cut.get("networkPrefix") == prefix_of(told.get("ipAddress"))
-                assert cut.get("reflexivePrefix") == prefix_of(told.get("reflexiveIpAddress"))
-                assert cut.get("linkSpeedBps") == told.get("linkSpeedBps")
+                assert cut.get("networkPrefix") == prefix_of(reported.get("ipAddress"))
+                assert cut.get("reflexivePrefix") == prefix_of(reported.get("reflexiveIpAddress"))
+                assert cut.get("linkSpeedBps") == reported.get("linkSpeedBps")

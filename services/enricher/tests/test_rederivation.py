@@ -119,9 +119,9 @@ def kept(value: bytes | None = None, *, version: bytes = b"3", key: bytes | None
     record = derive(
         meeting(), RecordContext(TENANT, CALL, "2026-11-02T09:59:00.000000Z", "2026-11-02T10:00:00.000000Z"), before
     )
-    told = orjson.dumps(record | changes) if value is None else value
+    reported = orjson.dumps(record | changes) if value is None else value
     headers = (("ce_callversion", version), ("ce_callrevision", b"1"))
-    return Received(RECORDS.name, 3, 17, 0, key or call_key(TENANT, CALL), told, headers)
+    return Received(RECORDS.name, 3, 17, 0, key or call_key(TENANT, CALL), reported, headers)
 
 
 def test_a_record_is_derived_again_as_if_it_were_fetched_today() -> None:
@@ -133,8 +133,8 @@ def test_a_record_is_derived_again_as_if_it_were_fetched_today() -> None:
     assert not isinstance(stages, Drop | Reject)
     assert [stage[0].topic for stage in stages] == [RECORDS.name, SESSIONS.name, SESSIONS.name, CALLS.name]
     assert all(("ringback_replay", b"true") in message.headers for stage in stages for message in stage)
-    told = orjson.loads(stages[0][0].value or b"")
-    assert (told["revision"], told["sites"], told["graph"]) == (5, ["New Street"], meeting())
+    reported = orjson.loads(stages[0][0].value or b"")
+    assert (reported["revision"], reported["sites"], reported["graph"]) == (5, ["New Street"], meeting())
 
 
 @pytest.mark.parametrize(

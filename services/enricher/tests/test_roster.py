@@ -14,8 +14,10 @@ def named(*listed: dict[str, Any], sides: list[dict[str, Any]], organizer: dict[
     """Kind and id of each party of these participants and sessions' sides, with the parties of the sides."""
     party_index = PartyIndex({"participants_v2": list(listed), "organizer_v2": organizer})
     found = [party_index.side(side(each)).party for each in sides]
-    told = [f"{party.identity.kind.value} {party.identity.phone or party.identity.id}" for party in party_index.parties]
-    return [*told, *(str(party and party.index) for party in found)]
+    reported = [
+        f"{party.identity.kind.value} {party.identity.phone or party.identity.id}" for party in party_index.parties
+    ]
+    return [*reported, *(str(party and party.index) for party in found)]
 
 
 def entry(identity: dict[str, Any], member: str = "phone", key: str | None = None) -> dict[str, Any]:
@@ -35,9 +37,9 @@ def test_a_number_is_one_party_in_every_spelling(spelled: str, listed: str) -> N
 )
 def test_a_person_is_one_party_with_and_without_a_prefix(spelled: str) -> None:
     """The object id is who it is; a chat's prefix says nothing more, and the record tells the id without it."""
-    told = [f"user {ALICE}", "0"]
-    assert named(entry({"id": ALICE}, "user"), sides=[{"id": spelled}]) == told
-    assert [each.lower() for each in named(entry({"id": spelled}, "user"), sides=[{"id": ALICE}])] == told
+    reported = [f"user {ALICE}", "0"]
+    assert named(entry({"id": ALICE}, "user"), sides=[{"id": spelled}]) == reported
+    assert [each.lower() for each in named(entry({"id": spelled}, "user"), sides=[{"id": ALICE}])] == reported
     assert named(sides=[{"id": ALICE}, {"id": f"8:orgid:{BOB}"}]) == [f"user {ALICE}", f"user {BOB}", "0", "1"]
 
 
@@ -88,9 +90,9 @@ def test_a_word_in_a_session_is_whoever_is_listed_by_it(member: str) -> None:
 @pytest.mark.parametrize("spelled", ["tel:+49301234567;phone-context=x", "+49 (30) 1234-567", "49301234567"])
 def test_a_number_is_one_party_with_parameters_separators_or_without_its_plus(spelled: str) -> None:
     """The record tells it as Graph wrote it with a country's code."""
-    told = ["phone +49301234567", "0"]
-    assert named(entry({"id": "+49301234567"}), sides=[{"id": spelled}]) == told
-    assert named(entry({"id": spelled}), sides=[{"id": "+49301234567"}]) == told
+    reported = ["phone +49301234567", "0"]
+    assert named(entry({"id": "+49301234567"}), sides=[{"id": spelled}]) == reported
+    assert named(entry({"id": spelled}), sides=[{"id": "+49301234567"}]) == reported
 
 
 @pytest.mark.parametrize(("first", "second"), [("+112", "112"), ("+49301234567", "+49301234567;ext=5")])

@@ -65,8 +65,8 @@ class Life:
 
     def request(self) -> PendingFetch | Drop | Reject:
         """The request as the next step is given it."""
-        told = self.message
-        return accept(Received(told.topic, 0, 0, 0, told.key, told.value, told.headers), self.now)
+        reported = self.message
+        return accept(Received(reported.topic, 0, 0, 0, reported.key, reported.value, reported.headers), self.now)
 
     def answered(self, request: PendingFetch, reason: Reason) -> Outcome:
         """What the step says when Graph, or the tenant's gate, says this."""

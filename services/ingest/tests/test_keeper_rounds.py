@@ -44,7 +44,7 @@ class ContentVisitor:
         watch.due_at = float("inf")
 
 
-def told() -> list[float]:
+def reported() -> list[float]:
     """The expiry this process tells, per tenant."""
     (metric,) = KEEPER_SUBSCRIPTION_EXPIRY.collect()
     return [sample.value for sample in metric.samples]
@@ -56,9 +56,9 @@ async def test_a_tenant_that_moved_away_is_spoken_for_no_more() -> None:
     tenants, visitor = cast("TenantsFile", Listed(TENANT)), cast("Reconciler", ContentVisitor())
     stop = asyncio.Event()
     running = asyncio.create_task(Rounds(tenants, owned.__contains__, lambda _: GO, visitor, SystemClock()).run(stop))
-    await eventually(lambda: told() == [1.8e9])
+    await eventually(lambda: reported() == [1.8e9])
     owned.clear()
-    await eventually(lambda: told() == [])
+    await eventually(lambda: reported() == [])
     stop.set()
     await running
 

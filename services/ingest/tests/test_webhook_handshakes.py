@@ -20,7 +20,7 @@ REFUSED = [
 ]
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+def reported(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """The lines about handshakes."""
     lines = [json.loads(logs.JsonFormatter("webhook").format(one)) for one in caplog.records]
     return [line for line in lines if "handshake" in line["message"]]
@@ -35,7 +35,7 @@ async def test_a_refused_handshake_gives_a_line_with_its_reason(
     client = await connect()
     await client.send(post(b"", path=target).replace(b"POST", method.encode(), 1))
     assert status(await client.answer()) == code
-    (line,) = told(caplog)
+    (line,) = reported(caplog)
     assert (line["level"], line["reason"], line["status"], line["count"]) == ("WARNING", reason, code, 1)
     assert "Abbie" not in json.dumps(line)
 
@@ -47,7 +47,7 @@ async def test_other_refusals_and_good_handshakes_give_none(connect: Connect, ca
         client = await connect()
         await client.send(post(b"", path=target))
         await client.answer()
-    assert told(caplog) == []
+    assert reported(caplog) == []
 
 
 async def test_a_flood_of_them_is_one_line_a_minute(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
@@ -57,4 +57,4 @@ async def test_a_flood_of_them_is_one_line_a_minute(connect: Connect, caplog: py
         client = await connect()
         await client.send(post(b"", path="/x?validationToken=t"))
         await client.answer()
-    assert len(told(caplog)) == 1
+    assert len(reported(caplog)) == 1

@@ -115,7 +115,7 @@ class Listener(ConsumerRebalanceListener):
     def __init__(self, starts: int | None = 0) -> None:
         self.starts = starts
         """Where each partition is read from; None: where aiokafka itself would."""
-        self.told: list[tuple[str, frozenset[TopicPartition]]] = []
+        self.reported: list[tuple[str, frozenset[TopicPartition]]] = []
         self.member: Member | None = None
         self.before: Callable[[], Awaitable[None]] | None = None
         """Done before the partitions are given back."""
@@ -126,13 +126,13 @@ class Listener(ConsumerRebalanceListener):
         """They are given back when this returns."""
         if self.before is not None:
             await self.before()
-        self.told.append(("revoked", frozenset(revoked)))
+        self.reported.append(("revoked", frozenset(revoked)))
 
     async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride] - the same
         self, assigned: Collection[TopicPartition]
     ) -> None:
         """They are read when this returns."""
-        self.told.append(("assigned", frozenset(assigned)))
+        self.reported.append(("assigned", frozenset(assigned)))
         if self.member is not None and self.starts is not None:
             for place in assigned:
                 self.member.seek(place, self.starts)
@@ -307,7 +307,7 @@ async def a_rebalance_gives_back_before_it_gives(kafka: KafkaAtHand) -> None:
     listener, everything = Listener(), frozenset(kafka.places)
     async with kafka.member(listener) as member:
         await _read(member, 4)
-        assert listener.told == [("revoked", frozenset()), ("assigned", everything)]
+        assert listener.reported == [("revoked", frozenset()), ("assigned", everything)]
         member.pause(*kafka.places)
 
         async def commit() -> None:
@@ -317,10 +317,10 @@ async def a_rebalance_gives_back_before_it_gives(kafka: KafkaAtHand) -> None:
         listener.before, listener.starts = commit, None
         beside = Listener(None)
         async with kafka.member(beside) as other:
-            await eventually(lambda: len(listener.told) == 4, _PATIENCE)
+            await eventually(lambda: len(listener.reported) == 4, _PATIENCE)
             mine, theirs = frozenset(member.assignment()), frozenset(other.assignment())
-            assert listener.told[2:] == [("revoked", everything), ("assigned", mine)]
-            assert beside.told[-1] == ("assigned", theirs)
+            assert listener.reported[2:] == [("revoked", everything), ("assigned", mine)]
+            assert beside.reported[-1] == ("assigned", theirs)
             assert (len(mine), len(theirs), mine | theirs) == (1, 1, everything)
             for one, has in ((member, mine), (other, theirs)):
                 (place,) = has

@@ -121,10 +121,10 @@ class LogInMemory:
 
     def effect(self, headers: Sequence[tuple[str, bytes]]) -> None:
         """Note whose effect a written message is."""
-        told = {name: value.decode() for name, value in headers}
-        if "ringback_dlq_topic" in told:
-            told[OF] = "|".join(told[f"ringback_dlq_{part}"] for part in _PLACE)
-        for name in told[OF].split(","):
+        reported = {name: value.decode() for name, value in headers}
+        if "ringback_dlq_topic" in reported:
+            reported[OF] = "|".join(reported[f"ringback_dlq_{part}"] for part in _PLACE)
+        for name in reported[OF].split(","):
             self.done.add(name)
             self.times[name] += 1
 

@@ -96,8 +96,8 @@ class Operated:
             {"tenants": [{"tenantId": self.tenant, "clientId": client, "clientSecret": _SECRET}]},
         )
         secret.write_text(_SECRET)
-        told = {"active": "t1", "keys": {"t1": {"key": base64.b64encode(bytes(32)).decode()}}}
-        keys.write_bytes(orjson.dumps(told))
+        reported = {"active": "t1", "keys": {"t1": {"key": base64.b64encode(bytes(32)).decode()}}}
+        keys.write_bytes(orjson.dumps(reported))
         entry = {
             "tenant_id": self.tenant,
             "client_id": client,

@@ -114,8 +114,8 @@ def _pseudonym_keys(content: bytes) -> dict[str, str]:
 
 
 def _client_secrets(content: bytes) -> dict[str, str]:
-    told: dict[str, Any] = yaml.safe_load(content)
-    return dict(_each_secret(told.get("tenants", [])))
+    reported: dict[str, Any] = yaml.safe_load(content)
+    return dict(_each_secret(reported.get("tenants", [])))
 
 
 def _each_secret(tenants: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

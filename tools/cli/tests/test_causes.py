@@ -84,9 +84,9 @@ def test_a_failure_says_stage_and_both_sides() -> None:
 @pytest.mark.parametrize("rating", ["poor", "bad", "fair", "unknownFutureValue"])
 def test_a_rating_below_good_is_feedback(rating: str) -> None:
     """An enumeration of Graph's is open: what is not known to be good is shown."""
-    (told,) = feedback([session(caller_feedback_rating=rating)], people=False)
-    assert (told["session"], told["side"], told["party"], told["rating"]) == (3, "caller", 0, rating)
-    assert tuple(told) == FEEDBACK
+    (reported,) = feedback([session(caller_feedback_rating=rating)], people=False)
+    assert (reported["session"], reported["side"], reported["party"], reported["rating"]) == (3, "caller", 0, rating)
+    assert tuple(reported) == FEEDBACK
 
 
 @pytest.mark.parametrize("rating", [None, "notRated", "good", "excellent"])
@@ -98,11 +98,11 @@ def test_a_good_rating_explains_nothing(rating: str | None) -> None:
 def test_what_may_name_a_person_is_there_only_when_it_is_asked_for() -> None:
     """Devices bear names of people, Graph's reasons and users' words quote anything."""
     for people in (False, True):
-        told = json.dumps(
+        reported = json.dumps(
             [
                 poor_streams([stream()], people=people),
                 failures([session()], people=people),
                 feedback([session()], people=people),
             ]
         )
-        assert [canary in told for canary in PEOPLE] == [people] * len(PEOPLE)
+        assert [canary in reported for canary in PEOPLE] == [people] * len(PEOPLE)

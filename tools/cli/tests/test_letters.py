@@ -144,7 +144,7 @@ def test_a_plan_counts_and_tells_the_time_of_the_busiest_tenant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "reported"),
     [
         ("ringback_dlq_partition", "3", 3),
         ("ringback_dlq_attempts", "7", 7),
@@ -158,6 +158,6 @@ def test_a_plan_counts_and_tells_the_time_of_the_busiest_tenant() -> None:
         ("ringback_attempt", "3", "3"),
     ],
 )
-def test_a_header_is_what_it_is_in_json(name: str, value: str, told: object) -> None:
+def test_a_header_is_what_it_is_in_json(name: str, value: str, reported: object) -> None:
     """Numbers and the time of the refused record; what others wrote stays text."""
-    assert header_value(name, value) == told
+    assert header_value(name, value) == reported

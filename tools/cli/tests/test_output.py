@@ -92,8 +92,8 @@ def test_json_has_numbers_as_numbers_times_in_rfc_3339_and_no_json_in_strings(
     moment = datetime(2026, 11, 22, 17, 16, 25, 1, UTC)
     row = (Decimal(7), Decimal("1.5"), moment, date(2026, 11, 22), {"in_hand": 0, "reason": None}, ["a"], None)
     show("X", ("count", "share", "at", "day", "detail", "list", "none"), [row], as_json=True)
-    (told,) = json.loads(capsys.readouterr().out)
-    assert told == {
+    (reported,) = json.loads(capsys.readouterr().out)
+    assert reported == {
         "count": 7,
         "share": 1.5,
         "at": "2026-11-22T17:16:25.000001Z",
@@ -102,13 +102,13 @@ def test_json_has_numbers_as_numbers_times_in_rfc_3339_and_no_json_in_strings(
         "list": ["a"],
         "none": None,
     }
-    assert isinstance(told["count"], int)
+    assert isinstance(reported["count"], int)
 
 
-@pytest.mark.parametrize(("text", "told"), [("604800000", 604_800_000), ("-1", -1), ("delete", "delete"), ("", "")])
-def test_a_number_that_kafka_writes_as_text_is_one(text: str, told: int | str) -> None:
+@pytest.mark.parametrize(("text", "reported"), [("604800000", 604_800_000), ("-1", -1), ("delete", "delete"), ("", "")])
+def test_a_number_that_kafka_writes_as_text_is_one(text: str, reported: int | str) -> None:
     """Settings of topics come as text."""
-    assert number(text) == told
+    assert number(text) == reported
 
 
 @pytest.mark.parametrize(
@@ -157,5 +157,5 @@ def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str])
     inf = float("inf")
     row = (float("nan"), -inf, Decimal("Infinity"), Decimal("NaN"), {"deep": [inf, (1.5, float("nan"))]})
     show("X", ("a", "b", "c", "d", "e"), [row], as_json=True)
-    (told,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    assert told == {"a": None, "b": None, "c": None, "d": None, "e": {"deep": [None, [1.5, None]]}}
+    (reported,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert reported == {"a": None, "b": None, "c": None, "d": None, "e": {"deep": [None, [1.5, None]]}}

@@ -109,7 +109,7 @@ class Story:
         facts = {"version": version, "revision": 1}
         names = ((RECORDS, ""), (SESSIONS, ":0"), (SESSIONS, ":completed"), (CALLS, ""))
         for place, (name, suffix) in enumerate(names):
-            told = {
+            reported = {
                 "ce_source": name.encode(),
                 "ce_id": f"{KEY[1]}:{version}:1{suffix}".encode(),
                 "ce_tenantid": TENANT.encode(),
@@ -118,7 +118,7 @@ class Story:
             said = {"contents": MARKER if suffix == ":completed" else OPEN[name]}
             whole = {"children": children(version), "marks": frozenset({version}), "source": SAID}
             said |= whole if name == RECORDS else {}
-            self.put(name, at + place / 1000, f"{name}{version}".encode(), told, **{**facts, **said, **changed})
+            self.put(name, at + place / 1000, f"{name}{version}".encode(), reported, **{**facts, **said, **changed})
 
     def stored(self, at: float, version: int = 1) -> None:
         """A version in the store, newest or not."""
@@ -140,12 +140,12 @@ class Story:
 
     def refused(self, at: float, of: TopicRecord, reason: str, **changed: Any) -> None:
         """The dead letter of a record."""
-        told = (
+        reported = (
             ("topic", of.topic), ("partition", str(of.partition)), ("offset", str(of.offset)),
             ("timestamp", str(round(of.at * 1000))), ("service", "fetch"), ("reason", reason), ("error_class", "x"),
             ("fingerprint", "f"), ("attempts", "1"),
         )  # fmt: skip
-        ours = {f"ringback_dlq_{name}": value.encode() for name, value in told}
+        ours = {f"ringback_dlq_{name}": value.encode() for name, value in reported}
         letter = self.put(DLQ, at, b"", {**of.headers, **ours})
         self.records[-1] = replace(letter, **{"digest": of.digest, "raw_key": of.raw_key, "key": of.key, **changed})
 
@@ -184,14 +184,14 @@ class Story:
 @pytest.fixture
 def story() -> Story:
     """One call, notified once, fetched, published, stored and committed."""
-    told = Story()
-    told.notified(100.0)
-    told.asked(100.01)
-    told.read(100.05)
-    told.published(100.1)
-    told.stored(100.2)
-    told.committed(100.3)
-    return told
+    reported = Story()
+    reported.notified(100.0)
+    reported.asked(100.01)
+    reported.read(100.05)
+    reported.published(100.1)
+    reported.stored(100.2)
+    reported.committed(100.3)
+    return reported
 
 
 @pytest.fixture

@@ -80,20 +80,26 @@ def test_a_record_is_told_without_its_payload() -> None:
         "participants_v2": [],
     }
     value = orjson.dumps({"graph": graph, "other": "mark-v2"})
-    told = topic_record(
+    reported = topic_record(
         _record(topics.RECORDS.name, value, ce_source=b"/s", ce_id=b"c:3:1", ce_callversion=b"3", ce_callrevision=b"1")
     )
-    assert (told.at, told.key, told.event_id, told.version, told.revision) == (3.5, ("t", "c"), b"/s c:3:1", 3, 1)
-    assert told.children == children_of(graph)
-    assert told.marks == {2, 3}
+    assert (reported.at, reported.key, reported.event_id, reported.version, reported.revision) == (
+        3.5,
+        ("t", "c"),
+        b"/s c:3:1",
+        3,
+        1,
+    )
+    assert reported.children == children_of(graph)
+    assert reported.marks == {2, 3}
 
 
 @pytest.mark.parametrize("value", [b"\xff", b"[]", b'{"graph":5}', b"[" * 5000, b"", None])
 def test_poison_is_told_too(value: bytes | None) -> None:
     """Nothing that anybody may write ends the collection."""
-    told = topic_record(_record(topics.RECORDS.name, value, ce_callversion=b"9" * 40))
-    assert (told.children, told.version, told.event_id) == (None, None, None)
-    assert (told.digest is None) == (value is None)
+    reported = topic_record(_record(topics.RECORDS.name, value, ce_callversion=b"9" * 40))
+    assert (reported.children, reported.version, reported.event_id) == (None, None, None)
+    assert (reported.digest is None) == (value is None)
 
 
 def test_lines_of_the_simulator(tmp_path: Path) -> None:
@@ -110,9 +116,9 @@ def test_lines_of_the_simulator(tmp_path: Path) -> None:
     file.write_bytes(old + new + b'{"kind":"po')
     lines = list(lines_since(file, len(old)))
     assert lines == [post, request]
-    told = post_of(post, {})
-    assert told.items == (Item("i1", ("t", "c"), 2, "duplicate"),)
-    assert (told.subscription, told.odd, post_of({**post, "odd": "cut"}, {}).odd) == ("s1", "", "cut")
+    reported = post_of(post, {})
+    assert reported.items == (Item("i1", ("t", "c"), 2, "duplicate"),)
+    assert (reported.subscription, reported.odd, post_of({**post, "odd": "cut"}, {}).odd) == ("s1", "", "cut")
     assert post_of({**post, "lifecycle": True}, {}).items == ()
     assert request_of(request).status == 0
 

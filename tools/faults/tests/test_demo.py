@@ -63,9 +63,11 @@ def test_a_refused_call_is_accounted_for(story: Story) -> None:
 def test_only_forged_notifications_count_as_dropped(story: Story) -> None:
     """And everything that was accepted is in one of the four figures after the first."""
     _forge(story)
-    told = _figures(story)
-    assert (told["accepted"], told["dropped"], told["stored"]) == (2, 1, 1)
-    assert told["accepted"] == told["stored"] + told["dead_lettered"] + told["dropped"] + told["lost"]
+    reported = _figures(story)
+    assert (reported["accepted"], reported["dropped"], reported["stored"]) == (2, 1, 1)
+    assert (
+        reported["accepted"] == reported["stored"] + reported["dead_lettered"] + reported["dropped"] + reported["lost"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,18 +85,18 @@ def test_an_old_version_is_stale_and_its_later_notification_lost(story: Story) -
     """Graph served the second, and the store has the first."""
     story.notified(101.0, version=2)
     story.read(101.05, version=2)
-    told = _figures(story)
-    assert (told["stale"], told["lost"]) == (1, 1)
+    reported = _figures(story)
+    assert (reported["stale"], reported["lost"]) == (1, 1)
 
 
-def _day(told: int, silent: int = 0, forged: int = 0) -> Story:
+def _day(reported: int, silent: int = 0, forged: int = 0) -> Story:
     """So many calls that are stored, that no accepted notification names, that only a forged one names."""
     story = Story()
-    for kind, count in (("told", told), ("silent", silent), ("forged", forged)):
+    for kind, count in (("reported", reported), ("silent", silent), ("forged", forged)):
         for number in range(count):
             key = (TENANT, f"{kind}-{number}")
             story.expected[key] = Expected({}, frozenset({1}), {})
-            if kind == "told":
+            if kind == "reported":
                 story.posts.append(Post(100.0, 100.02, 1, 202, (Item(f"i{number}", key, 1),)))
                 story.calls[key] = _stored_call(key)
             if kind == "forged":

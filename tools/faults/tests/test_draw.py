@@ -87,9 +87,9 @@ def _asked(monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
 
     for name in ("run", "run_mutants"):
         monkeypatch.setattr(command, name, asked)
-    with pytest.raises(_AskedError) as told:
+    with pytest.raises(_AskedError) as raised:
         main(words)
-    return told.value.options
+    return raised.value.options
 
 
 def test_head_s_hash_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,9 +115,9 @@ def test_where_there_is_no_commit_one_sentence_says_what_to_do(
     """An unpacked archive is no clone."""
     monkeypatch.setattr(arguments, "head", lambda: "")
     assert main([name, "--draw", "HEAD"]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert {"run": "make fault-all", "mutants": "make mutants-all"}[name] in told
+    reported = capsys.readouterr().err
+    assert reported.count("\n") == 1
+    assert {"run": "make fault-all", "mutants": "make mutants-all"}[name] in reported
 
 
 @pytest.mark.parametrize("word", ["", "main", "012345678", "0123456789; ls"])
@@ -166,8 +166,8 @@ def test_a_drawn_run_says_what_repeats_it(monkeypatch: pytest.MonkeyPatch, tmp_p
     """The same rows, each with the seed it had, though seeds are drawn anew for a run that names none."""
     first = dataclasses.replace(_asked(monkeypatch, "run", "--draw", DRAWS[0]), json=tmp_path / "some.json")
     run = begun(first, wanted_rows(first))
-    told = announcement(run, first.draw).splitlines()
-    assert told[1] == f"Drawn by {DRAWS[0]}: {', '.join(DRAWN[0])}"
-    again = _asked(monkeypatch, *told[2].removeprefix("Repeat: ringback-faults ").split())
+    reported = announcement(run, first.draw).splitlines()
+    assert reported[1] == f"Drawn by {DRAWS[0]}: {', '.join(DRAWN[0])}"
+    again = _asked(monkeypatch, *reported[2].removeprefix("Repeat: ringback-faults ").split())
     assert begun(again, wanted_rows(again)).plan == run.plan
     assert len(announcement(run, None).splitlines()) == 1

@@ -26,11 +26,11 @@ def record(topic: str, offset: int, at: float, key: bytes = b"t|c", value: bytes
 
 def letter(offset: int, at: float, origin: int, origin_at: float | None) -> Any:
     """The dead letter of a fetch request, with the offset of the log that the service read."""
-    told = {"ringback_dlq_topic": FETCH.encode(), "ringback_dlq_partition": b"0"}
-    told["ringback_dlq_offset"] = str(origin).encode()
+    reported = {"ringback_dlq_topic": FETCH.encode(), "ringback_dlq_partition": b"0"}
+    reported["ringback_dlq_offset"] = str(origin).encode()
     if origin_at is not None:
-        told["ringback_dlq_timestamp"] = str(round(origin_at * 1000)).encode()
-    return record(LETTERS, offset, at, **told)
+        reported["ringback_dlq_timestamp"] = str(round(origin_at * 1000)).encode()
+    return record(LETTERS, offset, at, **reported)
 
 
 def _text(value: str) -> bytes:

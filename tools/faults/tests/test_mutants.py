@@ -93,9 +93,9 @@ def test_a_whole_package_is_laid(tree: Path, tmp_path: Path) -> None:
 )
 def test_a_patch_that_does_not_fit_says_so(mutant: Mutant, sentence: str, tree: Path, tmp_path: Path) -> None:
     """A tree that has moved on makes the mutant an error, never one that is not planted."""
-    with pytest.raises(ConfigError, match="M1") as told:
+    with pytest.raises(ConfigError, match="M1") as raised:
         lay(mutant, tree, tmp_path / "over")
-    assert sentence in str(told.value)
+    assert sentence in str(raised.value)
 
 
 def test_patches_of_one_file_add_up(tree: Path) -> None:
@@ -114,9 +114,9 @@ def test_a_wrong_file_is_named(text: str, sentence: str, tmp_path: Path) -> None
     """A typo in a mutant is one sentence with the name of the file."""
     file = tmp_path / "bad.yaml"
     file.write_text(text)
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as raised:
         read_mutant(file)
-    assert sentence in str(told.value)
+    assert sentence in str(raised.value)
 
 
 def test_a_number_given_twice_is_refused(tmp_path: Path) -> None:
@@ -154,8 +154,8 @@ ROWS = {"R1": _row("R1"), "R2": _row("R2"), "R3": _row("R3", "proxied")}
 
 
 def _sent_to(row: str, number: int = 1, **more: object) -> Mutant:
-    told = _mutant("a", "b").model_dump() | {"mutant": f"M{number}", "row": row} | more
-    return Mutant.model_validate(told)
+    reported = _mutant("a", "b").model_dump() | {"mutant": f"M{number}", "row": row} | more
+    return Mutant.model_validate(reported)
 
 
 def test_rows_without_bugs_are_run_once_each() -> None:

@@ -40,8 +40,8 @@ class _Rows:
 
     def retried(self, due: float, took: float, *, tenant: str = TENANT) -> None:
         """A request on a retry lane, due at that moment."""
-        told = {"ringback_reason": b"not_found", "ringback_due": str(int(due * 1000)).encode()}
-        self._put(RETRY, due - 2, self._stored(due + took, tenant), **told)
+        reported = {"ringback_reason": b"not_found", "ringback_due": str(int(due * 1000)).encode()}
+        self._put(RETRY, due - 2, self._stored(due + took, tenant), **reported)
 
     def backlog(self, topic: str, count: int, **facts: int) -> None:
         """Requests of the sick tenant that came while the enricher was held still."""
@@ -67,11 +67,11 @@ class _Rows:
 @pytest.fixture
 def rows() -> _Rows:
     """Neighbours that are served within 0.2 s, before the backlog and behind it."""
-    told = _Rows()
+    reported = _Rows()
     for at in (12.0, 52.0):
-        told.live(at, 0.2)
-        told.retried(at, 0.2)
-    return told
+        reported.live(at, 0.2)
+        reported.retried(at, 0.2)
+    return reported
 
 
 def test_neighbours_that_are_served_as_before_are_fine(rows: _Rows) -> None:

@@ -147,8 +147,8 @@ def test_windows_are_counted_once_more(story: Story, most: int, call: str | None
 def _recovered_in(story: Story, seconds: float) -> bool:
     """It is the figure told, and an anomaly just where three times the goal is below it."""
     tight, wide = story.verdict(recovery_seconds=seconds / 3 - 0.1), story.verdict(recovery_seconds=seconds / 3 + 0.1)
-    told = tight.figures["recovery_seconds"] == pytest.approx(seconds, abs=0.1)
-    return told and (tight.anomalies["I9"], wide.anomalies["I9"]) == (1, 0)
+    reported = tight.figures["recovery_seconds"] == pytest.approx(seconds, abs=0.1)
+    return reported and (tight.anomalies["I9"], wide.anomalies["I9"]) == (1, 0)
 
 
 def test_recovery_lasts_until_nothing_old_waits(story: Story) -> None:

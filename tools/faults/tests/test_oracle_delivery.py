@@ -171,8 +171,8 @@ def _slow(story: Story, **published: float) -> None:
     story.notified(101.0, version=2)
     story.asked(101.01, value=b"2")
     for at, attempt in ((106.0, b"1"), (106.2, b"2")):
-        told = {"ringback_attempt": attempt, "ringback_reason": b"slow", "ringback_read": b"r.1.0"}
-        story.asked(at, topic=topics.FETCH_RETRY_10S.name, value=b"2", **told)
+        reported = {"ringback_attempt": attempt, "ringback_reason": b"slow", "ringback_read": b"r.1.0"}
+        story.asked(at, topic=topics.FETCH_RETRY_10S.name, value=b"2", **reported)
     if published:
         story.read(published["read"], version=2, took=0.01)
         story.published(published["at"], version=2)
@@ -213,9 +213,9 @@ def test_a_copy_is_not_answered_by_any_read(story: Story, read: float, published
 
 def test_a_copy_of_a_released_dead_letter_is_not_answered_by_what_came_before(story: Story) -> None:
     """It has the bytes of a request that was answered, and asks anew."""
-    told = {"ringback_run": b"release-1", "ringback_read": b"r.1.0"}
+    reported = {"ringback_run": b"release-1", "ringback_read": b"r.1.0"}
     story.asked(101.0, ringback_run=b"release-1")
-    story.asked(101.2, topic=topics.FETCH_RETRY_10S.name, ringback_attempt=b"1", **told)
+    story.asked(101.2, topic=topics.FETCH_RETRY_10S.name, ringback_attempt=b"1", **reported)
     story.committed(101.9)
     assert {"I2", "I12"} <= story.broken()
 

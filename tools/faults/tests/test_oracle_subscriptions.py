@@ -23,7 +23,7 @@ def became(at: float, event: str, name: str, *, tenant: str = TENANT, whole: boo
     return Subscribed(at, event, tenant, name, whole, kid)
 
 
-def told(story: Story, *lines: Subscribed, acts: tuple[Act, ...] = (), posts: tuple[Post, ...] = ()) -> Ledgers:
+def reported(story: Story, *lines: Subscribed, acts: tuple[Act, ...] = (), posts: tuple[Post, ...] = ()) -> Ledgers:
     """Ledgers with these."""
     return replace(story.ledgers(), subscribed=lines, acts=acts, posts=posts)
 
@@ -42,7 +42,7 @@ def test_subscriptions_are_counted_by_what_became_of_them(story: Story) -> None:
         became(101.3, "created", "b"),
         replace(became(102.0, "refused", ""), tenant_id=""),
     )
-    figures = subscriptions_of(told(story, *lines))
+    figures = subscriptions_of(reported(story, *lines))
     assert [figures[name] for name in ("subscriptions_made", "subscriptions_deleted", "proofs_made")] == [1, 1, 1]
     assert figures["validations_refused"] == 1
 
@@ -63,7 +63,7 @@ def test_a_tenant_is_unsubscribed_until_its_next_subscription(
     story: Story, lines: tuple[Subscribed, ...], seconds: float
 ) -> None:
     """To all call records; to the end of all work, 110, if none comes."""
-    assert subscriptions_of(told(story, *lines))["unsubscribed_seconds"] == pytest.approx(seconds)
+    assert subscriptions_of(reported(story, *lines))["unsubscribed_seconds"] == pytest.approx(seconds)
 
 
 def test_a_key_that_signs_before_it_may_is_seen(story: Story) -> None:
@@ -73,9 +73,9 @@ def test_a_key_that_signs_before_it_may_is_seen(story: Story) -> None:
         became(102.0, "created", "a", kid="old"),
         became(103.1, "created", "b", kid="new"),
     )
-    figures = subscriptions_of(told(story, *lines, acts=(ROTATED,)))
+    figures = subscriptions_of(reported(story, *lines, acts=(ROTATED,)))
     assert (figures["signed_early"], figures["signed_new"]) == (1, 1)
-    assert subscriptions_of(told(story, *lines, acts=(WITHDRAWN,)))["signed_early"] == 0
+    assert subscriptions_of(reported(story, *lines, acts=(WITHDRAWN,)))["signed_early"] == 0
 
 
 def test_a_post_awaits_a_key_only_if_its_subscription_has_the_new_one(story: Story) -> None:
@@ -83,7 +83,7 @@ def test_a_post_awaits_a_key_only_if_its_subscription_has_the_new_one(story: Sto
     made = became(103.1, "created", "b", kid="new")
     cut = replace(post(104.5, "b", 503), odd="cut")
     posts = (post(104.0, "b", 503), post(104.0, "a", 503), cut, post(105.0, "b"))
-    assert subscriptions_of(told(story, made, acts=(ROTATED,), posts=posts))["awaited_key"] == 1
+    assert subscriptions_of(reported(story, made, acts=(ROTATED,), posts=posts))["awaited_key"] == 1
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_tenant_is_unheard_until_its_new_subscription_is_heard(
 ) -> None:
     """From the withdrawal on; of a rotation nobody is unheard, for the old key goes on."""
     made = became(103.0, "created", "b", kid="new")
-    withdrawn = told(story, made, acts=(WITHDRAWN,), posts=posts)
+    withdrawn = reported(story, made, acts=(WITHDRAWN,), posts=posts)
     assert subscriptions_of(withdrawn)["unheard_seconds"] == pytest.approx(seconds)
     assert subscriptions_of(replace(withdrawn, acts=(ROTATED,)))["unheard_seconds"] == 0
 
@@ -108,7 +108,7 @@ def test_a_tenant_is_unheard_until_its_new_subscription_is_heard(
 def test_calls_go_on_while_an_address_is_mistyped(story: Story) -> None:
     """Items accepted meanwhile; neither what was refused nor what came later."""
     posts = (post(102.0, "a"), post(103.0, "a", 503), post(105.0, "a"))
-    assert subscriptions_of(told(story, acts=(MISTYPED,), posts=posts))["accepted_mistyped"] == 1
+    assert subscriptions_of(reported(story, acts=(MISTYPED,), posts=posts))["accepted_mistyped"] == 1
 
 
 def _odd(story: Story, *sent: SentOdd, **statuses: int | None) -> dict[str, float]:

@@ -34,10 +34,10 @@ def test_an_unwritten_request_never_reaches_the_broker_and_fails() -> None:
     errors.order("NOT_ENOUGH_REPLICAS", 1)
     talk = errors.conversation()
     assert talk.up(request(7)) == struct.pack(">ihhih", 10, 18, 0, 7, -1)
-    heard = talk.down(response(7, b"versions"))
-    assert struct.unpack_from(">i", heard, 4)[0] == 7
-    told: Any = ProduceResponse_v7.decode(heard[8:])
-    assert told.topics == [("calls", [(3, 19, -1, -1, -1)])]
+    received = talk.down(response(7, b"versions"))
+    assert struct.unpack_from(">i", received, 4)[0] == 7
+    reported: Any = ProduceResponse_v7.decode(received[8:])
+    assert reported.topics == [("calls", [(3, 19, -1, -1, -1)])]
     assert errors.raised == 1
 
 
@@ -47,8 +47,8 @@ def test_a_written_request_reaches_the_broker_and_fails_all_the_same() -> None:
     errors.order("REQUEST_TIMED_OUT", 1, written=True)
     talk = errors.conversation()
     assert talk.up(request(7)) == request(7)
-    told: Any = ProduceResponse_v7.decode(talk.down(response(7, b"fine"))[8:])
-    assert told.topics[0][1][0][1] == 7
+    reported: Any = ProduceResponse_v7.decode(talk.down(response(7, b"fine"))[8:])
+    assert reported.topics[0][1][0][1] == 7
 
 
 def test_only_so_many_and_only_of_that_topic() -> None:

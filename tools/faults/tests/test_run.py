@@ -174,11 +174,11 @@ async def test_a_lane_that_cannot_begin_is_a_failure_of_its_rows(tmp_path: Path)
     """Its last words are in the result, and every row of the batch has one, or the run would never end."""
     (tmp_path / "rows").mkdir()
     rows = {each.row: each for each in (row("R3", world="nowhere"), row("R4", world="nowhere"))}
-    told: list[Result] = []
-    lanes = Lanes(rows, ["--folder", str(tmp_path)], 2, told.append, lambda _row, _seed, _stage: None)
+    reported: list[Result] = []
+    lanes = Lanes(rows, ["--folder", str(tmp_path)], 2, reported.append, lambda _row, _seed, _stage: None)
     await lanes.run([("R3", 7), ("R4", 7)])
-    assert sorted(each.row for each in told) == ["R3", "R4"]
-    assert all("there is no row R" in each.error and not each.clean for each in told)
+    assert sorted(each.row for each in reported) == ["R3", "R4"]
+    assert all("there is no row R" in each.error and not each.clean for each in reported)
 
 
 async def test_a_machine_carries_three_installations_at_a_time(tmp_path: Path) -> None:

@@ -20,6 +20,6 @@ def test_offsets_that_are_set_back_when_nothing_comes_do_not_count(
     written: tuple[float, ...], meanwhile: int, last: str
 ) -> None:
     """They would prove nothing: nobody works then, and nobody could be disturbed."""
-    told = done_besides([FLOODED, *map(_reset, written)])
-    assert (told["resets"], told["sent"], told["records_again"]) == (meanwhile, 900, 70 * len(written))
-    assert str(told["last_reset"]).startswith(last)
+    reported = done_besides([FLOODED, *map(_reset, written)])
+    assert (reported["resets"], reported["sent"], reported["records_again"]) == (meanwhile, 900, 70 * len(written))
+    assert str(reported["last_reset"]).startswith(last)

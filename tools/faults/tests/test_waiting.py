@@ -46,6 +46,6 @@ async def test_they_keep_the_contract_and_say_how_often_they_were_tried() -> Non
     ((_, _, value, headers),) = lane.written
     asked = FetchRequest.model_validate_json(value)
     assert (asked.tenant_id, asked.call_id, asked.source) == (TENANT, CALLS[0], "webhook")
-    told = {name: headers[f"ringback_{name}"] for name in ("attempt", "looks", "reason")}
-    assert told == {"attempt": b"1", "looks": b"not_found=1", "reason": b"not_found"}
+    reported = {name: headers[f"ringback_{name}"] for name in ("attempt", "looks", "reason")}
+    assert reported == {"attempt": b"1", "looks": b"not_found=1", "reason": b"not_found"}
     assert headers["ce_tenantid"] == TENANT.encode()

@@ -33,8 +33,8 @@ def test_kafka_sends_whoever_comes_by_a_link_back_to_that_link() -> None:
 def test_a_service_is_told_its_own_link_and_only_the_files_it_reads() -> None:
     """The bootstrap address is its link's; a file it was not given before it is not given now."""
     spec = ProcessSpec("store", ("ringback-sink", "store"), "", {"RINGBACK_STORE__DSN_FILE": "old"})
-    told = WIRING.adapted(spec, {"RINGBACK_STORE__DSN_FILE": "new", "RINGBACK_TENANTS_FILE": "not for it"}).env
-    assert told == {"RINGBACK_STORE__DSN_FILE": "new", "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:19007"}
+    reported = WIRING.adapted(spec, {"RINGBACK_STORE__DSN_FILE": "new", "RINGBACK_TENANTS_FILE": "not for it"}).env
+    assert reported == {"RINGBACK_STORE__DSN_FILE": "new", "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:19007"}
 
 
 def test_next_links_lead_through_the_enrichers_link() -> None:

@@ -74,8 +74,8 @@ async def test_a_wait_told_as_a_date_counts_from_the_answer(lab: Lab) -> None:
     """Retry-After as an HTTP date that many seconds ahead, for Graph and for the authority."""
     call = await lab.call()
     await _plan(lab, effect="throttle", retryAfter=60, retryAfterAsDate=True, count=1)
-    told = parsedate_to_datetime((await _get(lab, call)).headers["Retry-After"]).timestamp()
-    assert time.time() + 55 < told <= time.time() + 60
+    reported = parsedate_to_datetime((await _get(lab, call)).headers["Retry-After"]).timestamp()
+    assert time.time() + 55 < reported <= time.time() + 60
 
 
 async def test_a_refusal_with_a_claims_challenge(lab: Lab) -> None:
@@ -234,8 +234,8 @@ async def test_the_request_for_participants_is_their_first_page(lab: Lab) -> Non
     assert (await lab.graph("GET", f"{path}{PARTICIPANTS}")).status == 502
     for query in (PARTICIPANTS, "/participants_v2", "?$select=id,version"):
         assert (await lab.graph("GET", f"{path}{query}")).status == 200
-    told = [(line["route"], line["page"]) for line in await lab.ledger("request")]
-    assert told == [("record", 1), *[("participants", 1)] * 3, ("versionCheck", 1)]
+    reported = [(line["route"], line["page"]) for line in await lab.ledger("request")]
+    assert reported == [("record", 1), *[("participants", 1)] * 3, ("versionCheck", 1)]
 
 
 async def test_a_next_link_as_microsoft_s_sample_prints_it(lab: Lab) -> None:
@@ -262,8 +262,8 @@ async def test_what_is_expected_says_the_kind_of_call(lab: Lab) -> None:
     """As its record says it: a judge asks of group calls alone whether every participant is there."""
     for shape in ("peerToPeer", "meeting"):
         call = await lab.call(shape=shape)
-        told = (await lab.record(call["callId"]))["type"]
-        assert (await lab.control("GET", f"calls/{TENANT}/{call['callId']}"))["type"] == told
+        reported = (await lab.record(call["callId"]))["type"]
+        assert (await lab.control("GET", f"calls/{TENANT}/{call['callId']}"))["type"] == reported
 
 
 async def test_half_a_surrogate_pair_stands_in_a_record(lab: Lab) -> None:

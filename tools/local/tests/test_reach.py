@@ -119,10 +119,10 @@ def test_the_topic_command_of_a_run_says_what_is_missing(tmp_path: Path, program
     """It takes a topic of the contract and finds Kafka by itself; where Kafka has ended, a sentence says so."""
     write_commands(tmp_path, ADDRESSES, programs / "ringback", programs / "psql")
     calls = "callrecords.open.calls.v1"
-    told = subprocess.run([tmp_path / "topic", calls], check=False, capture_output=True, text=True)
-    assert (told.returncode, told.stderr) == (1, "Kafka does not answer: KafkaConnectionError.\n")
-    told = subprocess.run([tmp_path / "topic", "no.topic"], check=False, capture_output=True, text=True)
-    assert (told.returncode, told.stderr) == (2, "There is no topic no.topic.\n")
+    reported = subprocess.run([tmp_path / "topic", calls], check=False, capture_output=True, text=True)
+    assert (reported.returncode, reported.stderr) == (1, "Kafka does not answer: KafkaConnectionError.\n")
+    reported = subprocess.run([tmp_path / "topic", "no.topic"], check=False, capture_output=True, text=True)
+    assert (reported.returncode, reported.stderr) == (2, "There is no topic no.topic.\n")
     asked = subprocess.run([tmp_path / "topic"], check=False, capture_output=True, text=True)
     assert (asked.returncode, "usage: topic [-h] [-n N]" in asked.stderr) == (2, True)
 

@@ -92,8 +92,8 @@ def test_who_starts_a_stack_is_told_what_was_left_out(
     for name, value in PRODUCTION.items():
         monkeypatch.setenv(name, value)
     assert main(["up"]) == 2
-    told, refusal = capsys.readouterr().err.splitlines()
-    assert told == named.left_out(PRODUCTION)
+    reported, refusal = capsys.readouterr().err.splitlines()
+    assert reported == named.left_out(PRODUCTION)
     assert refusal.startswith("No Kafka can be run here")
 
 

@@ -81,7 +81,7 @@ _OTHERS: dict[type, Callable[[Any], Any]] = {
     str: lambda text: f"{text}x",
     int: lambda number: number + 1,
     float: lambda number: number * 2,
-    bool: lambda told: not told,
+    bool: lambda reported: not reported,
 }
 
 

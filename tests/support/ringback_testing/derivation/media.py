@@ -70,7 +70,7 @@ def _orders() -> Iterator[Json]:
 
 
 def _failures() -> Iterator[Json]:
-    told: tuple[Any, ...] = (
+    reported: tuple[Any, ...] = (
         *(
             {"stage": "midcall", "reason": "gone"},
             {"stage": None, "reason": None},
@@ -85,7 +85,7 @@ def _failures() -> Iterator[Json]:
         session("s", side({"id": ALICE}), service()),
         {"failureInfo": {"stage": "callSetup", "reason": "2nd"}},
     )
-    for each in (*told, *_EMPTY):
+    for each in (*reported, *_EMPTY):
         first: Json = {"failureInfo": each}
         yield call(failed | first)
         yield call(failed | first | {"segments": [later, {"failureInfo": {"stage": "third"}}]})

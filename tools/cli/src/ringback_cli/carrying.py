@@ -120,13 +120,15 @@ class Carrier:
     @contextmanager
     def _stoppable(self) -> Generator[None]:
         loop = asyncio.get_running_loop()
-        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores one
-        for number in heard:
+        received = [
+            number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN
+        ]  # nohup ignores one
+        for number in received:
             loop.add_signal_handler(number, self._stop.set)
         try:
             yield
         finally:
-            for number in heard:
+            for number in received:
                 loop.remove_signal_handler(number)
 
 

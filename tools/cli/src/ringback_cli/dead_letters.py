@@ -65,14 +65,14 @@ def show_one(where: Where, *, payload: Payload = False, as_json: Json = False) -
     size = len(record.value or b"")
     if as_json:
         content = {"payload": b64encode(record.value or b"").decode()} if payload else {}
-        told = {name: header_value(name, value) for name, value in headers}
-        document({"where": where, "key": key, "headers": told, "bytes": size} | content)
+        reported = {name: header_value(name, value) for name, value in headers}
+        document({"where": where, "key": key, "headers": reported, "bytes": size} | content)
         return
     show(f"Dead letter {where}, {size} bytes", ("header", "value"), [("(key)", key), *headers], as_json=False)
     if payload:
         tell("The original bytes follow; they may hold personal data.")
-        told = _text(record.value)
-        typer.echo("\n".join(map(harmless, told.split("\n"))) if sys.stdout.isatty() else told)
+        reported = _text(record.value)
+        typer.echo("\n".join(map(harmless, reported.split("\n"))) if sys.stdout.isatty() else reported)
 
 
 def _text(value: bytes | None) -> str:

@@ -168,10 +168,10 @@ def moment(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:
-        told = datetime.fromisoformat(text)
+        reported = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"{option} takes a time like 2026-11-22 or 2026-11-22T09:30:00Z.") from None
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
+    return reported if reported.tzinfo is not None else reported.replace(tzinfo=UTC)
 
 
 def window(
@@ -195,8 +195,8 @@ def days(since: str | None, until: str | None) -> tuple[datetime | None, datetim
         ConfigError: as `window`, or one of them is no beginning of a day.
     """
     ends = window(since, until)
-    for option, told in zip(("--from", "--to"), ends, strict=True):
-        if told is not None and told.astimezone(UTC).time() != datetime.min.time():
+    for option, reported in zip(("--from", "--to"), ends, strict=True):
+        if reported is not None and reported.astimezone(UTC).time() != datetime.min.time():
             raise ConfigError(f"{option} takes a whole day, UTC, like 2026-11-22.")
     return ends
 
@@ -228,8 +228,8 @@ def _words(value: Any) -> str:
     if isinstance(value, float):
         return str(round(value, 1)) if abs(value) >= 10 else f"{value:.3g}"  # noqa: PLR2004 - three digits either way
     if isinstance(value, Mapping):
-        told = cast("Mapping[str, Any]", value)
-        return ", ".join(f"{name} {_words(each)}" for name, each in told.items() if each is not None)
+        reported = cast("Mapping[str, Any]", value)
+        return ", ".join(f"{name} {_words(each)}" for name, each in reported.items() if each is not None)
     if isinstance(value, list):
         return ", ".join(_words(each) for each in cast("list[Any]", value))
     return str(value)

@@ -132,5 +132,8 @@ def _refusal(refused: asyncpg.PostgresError, role: str | None) -> ConfigError | 
 
 def _lacking(refused: asyncpg.PostgresError, role: str | None) -> str:
     """Which right a reader lacks, if PostgreSQL says it in English."""
-    told = missing_right(str(refused.args[0]) if refused.args else "", role, Duty.READ)
-    return told or f"The store refuses RINGBACK_STORE__DSN (SQLSTATE {refused.sqlstate}): check the rights of its role."
+    reported = missing_right(str(refused.args[0]) if refused.args else "", role, Duty.READ)
+    return (
+        reported
+        or f"The store refuses RINGBACK_STORE__DSN (SQLSTATE {refused.sqlstate}): check the rights of its role."
+    )

@@ -42,7 +42,7 @@ class Lanes:
     rows: Mapping[str, Row]
     arguments: Sequence[str]
     width: int
-    told: Callable[[Result], None]
+    reported: Callable[[Result], None]
     watch: Watcher
     _waiting: deque[Batch] = field(default_factory=deque[Batch])
 
@@ -97,7 +97,7 @@ class Lanes:
             if "result" in word:
                 result = TypeAdapter(Result).validate_python(word["result"])
                 finished.add(result.row)
-                self.told(result)
+                self.reported(result)
             else:
                 begun.append(word["row"])
                 self.watch(word["row"], batch.seed, word["stage"])
@@ -105,7 +105,7 @@ class Lanes:
     def _failed(self, name: str, seed: int, words: str) -> None:
         """The lane ended in the middle of a row, or before its first."""
         row = self.rows[name]
-        self.told(Result(name, row.fault, row.world, seed, 0.0, None, "", words))
+        self.reported(Result(name, row.fault, row.world, seed, 0.0, None, "", words))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -48,8 +48,8 @@ def machine() -> dict[str, str]:
 
 
 def _processor() -> str:
-    told = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
-    names = [line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")]
+    reported = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    names = [line.partition(":")[2].strip() for line in reported.splitlines() if line.startswith("model name")]
     return names[0] if names else platform.machine()
 
 

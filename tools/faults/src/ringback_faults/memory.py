@@ -58,8 +58,8 @@ class Memory:
         if group is None:
             return psutil.Process(pid).rlimit(psutil.RLIMIT_DATA)[0] == self._caps[process] * _MIB
         inside = (group / "cgroup.procs").read_text().split()
-        told = next(group / name for name in ("memory.limit_in_bytes", "memory.max") if (group / name).exists())
-        return str(pid) in inside and int(told.read_text()) == self._caps[process] * _MIB
+        reported = next(group / name for name in ("memory.limit_in_bytes", "memory.max") if (group / name).exists())
+        return str(pid) in inside and int(reported.read_text()) == self._caps[process] * _MIB
 
     def squeezed(self, process: str) -> int:
         """How often the process was at its cap, and the kernel took back caches or killed it."""

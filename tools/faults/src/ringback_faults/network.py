@@ -173,8 +173,8 @@ def _ip(commands: Iterable[str], namespace: str | None = None) -> None:
         )
 
 
-def _run(arguments: Sequence[str], told: str = "") -> subprocess.CompletedProcess[str]:
+def _run(arguments: Sequence[str], reported: str = "") -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(["ip", *arguments], input=told, capture_output=True, text=True, check=False)  # noqa: S603, S607 - our own command
+        return subprocess.run(["ip", *arguments], input=reported, capture_output=True, text=True, check=False)  # noqa: S603, S607 - our own command
     except FileNotFoundError:
         return subprocess.CompletedProcess(["ip"], 127, "", "not found")

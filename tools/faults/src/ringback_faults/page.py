@@ -44,8 +44,8 @@ def _commits(runs: Sequence[tuple[str, Run]], mutants: MutantsRun | None) -> str
         return "No run on record."
     if len(set(of.values())) == 1:
         return f"All of one commit, `{next(iter(of.values()))}`: {', '.join(of)}."
-    told = ", ".join(f"{heading} `{commit}`" for heading, commit in of.items())
-    return f"**Not of one commit**: {told}. No one tree was put to everything below."
+    reported = ", ".join(f"{heading} `{commit}`" for heading, commit in of.items())
+    return f"**Not of one commit**: {reported}. No one tree was put to everything below."
 
 
 def _rows(rows: Sequence[Row]) -> list[str]:
@@ -70,8 +70,8 @@ def _run(run: Run) -> list[str]:
 
 
 def _where(facts: Mapping[str, str]) -> str:
-    told = {name: facts.get(name, "?") for name in ("processor", "cores", "memory_gib", "kernel", "python")}
-    machine = "{processor}, {cores} cores, {memory_gib} GiB, Linux {kernel}, Python {python}".format_map(told)
+    reported = {name: facts.get(name, "?") for name in ("processor", "cores", "memory_gib", "kernel", "python")}
+    machine = "{processor}, {cores} cores, {memory_gib} GiB, Linux {kernel}, Python {python}".format_map(reported)
     return f"{machine}, load average {facts.get('load_average', '?')} before."
 
 
@@ -80,8 +80,8 @@ def _totals(run: Run) -> list[str]:
     verdicts = [result.verdict for result in run.results if result.verdict is not None]
     counts = {name: sum(verdict.anomalies.get(name, 0) for verdict in verdicts) for name in INVARIANTS}
     posts = sum(verdict.evidence.get("items_accepted", 0) for verdict in verdicts)
-    told = ", ".join(f"{words} {counts[name]:,}" for name, words in INVARIANTS.items())
-    return [f"Accepted items over all rows: {posts:,.0f}. Anomalies: {told}."]
+    reported = ", ".join(f"{words} {counts[name]:,}" for name, words in INVARIANTS.items())
+    return [f"Accepted items over all rows: {posts:,.0f}. Anomalies: {reported}."]
 
 
 def _scorecard(run: Run) -> list[str]:

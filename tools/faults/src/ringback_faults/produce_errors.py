@@ -129,5 +129,5 @@ class _Frames:
 def _failed(version: int, topics: list[tuple[str, list[tuple[int, bytes]]]], code: int) -> bytes:
     """The body of an answer in which every partition failed."""
     more = _MORE.get(version, (-1,))
-    told = [(topic, [(part, code, -1, -1, *more) for part, _ in parts]) for topic, parts in topics]
-    return bytes(_SCHEMAS[version][1].encode((told, 0)))
+    reported = [(topic, [(part, code, -1, -1, *more) for part, _ in parts]) for topic, parts in topics]
+    return bytes(_SCHEMAS[version][1].encode((reported, 0)))

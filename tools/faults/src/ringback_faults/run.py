@@ -69,11 +69,11 @@ async def run(options: RunOptions, console: Console) -> int:
     book = _Book(options.json, under_way)
     with Progress(console, rows, under_way) as progress:
 
-        def told(result: Result) -> None:
+        def reported(result: Result) -> None:
             book.enter(result)
             progress.finished(result)
 
-        lanes = Lanes(rows, _passed_on(options), options.lanes, told, progress.reached)
+        lanes = Lanes(rows, _passed_on(options), options.lanes, reported, progress.reached)
         await lanes.run(under_way.left)
     show(console, book.run)
     return 0 if book.run.clean else 1

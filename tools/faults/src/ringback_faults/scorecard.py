@@ -33,13 +33,13 @@ def announcement(run: Run, draw: str | None) -> str:
 
     It names the rows, so that it repeats the draw whatever else was asked for and however many rows there are by then.
     """
-    told = [f"Seeds: {', '.join(map(str, dict.fromkeys(seed for _, seed in run.plan)))}"]
+    reported = [f"Seeds: {', '.join(map(str, dict.fromkeys(seed for _, seed in run.plan)))}"]
     if draw is not None:
         rows = list(dict.fromkeys(name for name, _ in run.plan))
         seeds, long = ",".join(map(str, run.seeds)), " --long" if run.long else ""
-        told.append(f"Drawn by {draw}: {', '.join(rows)}")
-        told.append(f"Repeat: ringback-faults run --rows {','.join(rows)} --seed {seeds}{long}")
-    return "\n".join(told)
+        reported.append(f"Drawn by {draw}: {', '.join(rows)}")
+        reported.append(f"Repeat: ringback-faults run --rows {','.join(rows)} --seed {seeds}{long}")
+    return "\n".join(reported)
 
 
 def _table(run: Run) -> Table:

@@ -17,8 +17,8 @@ LIMITS = {
 }
 """Requests and seconds by scope: per app, tenant, both; per call record; LIST and subscription writes per both."""
 
-_TOLD_S = 0.9
-_CERTAINLY_TOLD_S = 2.0
+_REPORTED_S = 0.9
+_CERTAINLY_REPORTED_S = 2.0
 _ROUNDING_S = 0.02
 _FLOAT_S = 1e-6  # instants are floats: who waits to the microsecond is not refused for the last bit
 
@@ -120,9 +120,9 @@ class Pauses:
         until = now + _seconds(retry_after, now)
         pause = self._pauses.get(scope)
         if pause is None or pause.until <= now:
-            self._pauses[scope] = _Pause(now, now, until, {connection}, now + _CERTAINLY_TOLD_S)
+            self._pauses[scope] = _Pause(now, now, until, {connection}, now + _CERTAINLY_REPORTED_S)
         else:
-            pause.last, pause.until = min(now, pause.first + _TOLD_S), max(pause.until, until)
+            pause.last, pause.until = min(now, pause.first + _REPORTED_S), max(pause.until, until)
             pause.carriers.add(connection)
 
     def inside(self, scopes: list[tuple[str, ...]], now: float, connection: str = "") -> bool:
@@ -133,7 +133,7 @@ class Pauses:
 
     @staticmethod
     def _breaks(pause: _Pause, now: float, connection: str) -> bool:
-        if not pause.last + _TOLD_S < now < pause.until - _ROUNDING_S:
+        if not pause.last + _REPORTED_S < now < pause.until - _ROUNDING_S:
             return False
         if connection in pause.carriers:
             pause.known = min(pause.known, now)

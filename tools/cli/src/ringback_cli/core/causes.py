@@ -74,10 +74,10 @@ def failures(sessions: Sequence[Row], *, people: bool) -> list[dict[str, Any]]:
 
 
 def _failure(session: Row, *, people: bool) -> dict[str, Any]:
-    told = {"session": session["ordinal"], "stage": session["failure_stage"]}
-    told |= {side: _party(session, side) for side in _SIDES}
-    told |= {f"{side}_device": _device(session, side, people=people) for side in _SIDES}
-    return told | ({"reason": session["failure_reason"]} if people else {})
+    reported = {"session": session["ordinal"], "stage": session["failure_stage"]}
+    reported |= {side: _party(session, side) for side in _SIDES}
+    reported |= {f"{side}_device": _device(session, side, people=people) for side in _SIDES}
+    return reported | ({"reason": session["failure_reason"]} if people else {})
 
 
 def _party(session: Row, side: str) -> Any:

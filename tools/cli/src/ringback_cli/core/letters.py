@@ -39,14 +39,14 @@ class Letter:
 
 def letter_of(received: Received) -> Letter:
     """The head of a dead letter; total on any bytes."""
-    told = {name.removeprefix(PREFIX): value for name, value in received.headers if name.startswith(PREFIX)}
+    reported = {name.removeprefix(PREFIX): value for name, value in received.headers if name.startswith(PREFIX)}
     tenant_id, call_id = split_call_key(received.key or b"")
     return Letter(
         place=LetterPlace(received.topic, received.partition, received.offset),
         at=datetime.fromtimestamp(received.timestamp_ms / 1000, UTC),
-        source=_text(told, "topic"),
-        reason=_text(told, "reason"),
-        fingerprint=_text(told, "fingerprint"),
+        source=_text(reported, "topic"),
+        reason=_text(reported, "reason"),
+        fingerprint=_text(reported, "fingerprint"),
         tenant_id=tenant_id,
         call_id=call_id,
     )
@@ -105,5 +105,5 @@ def header_value(name: str, value: str) -> str | int | datetime:
     return datetime.fromtimestamp(int(value) / 1000, UTC) if name == _TIME and len(value) <= _DIGITS else value
 
 
-def _text(told: Mapping[str, bytes | None], name: str) -> str:
-    return (told.get(name) or b"").decode(errors="replace")
+def _text(reported: Mapping[str, bytes | None], name: str) -> str:
+    return (reported.get(name) or b"").decode(errors="replace")

@@ -42,15 +42,15 @@ def read_calls(lines: Iterable[str], tenant: str | None = None) -> list[str]:
     """
     keys: set[str] = set()
     for number, line in enumerate(lines, 1):
-        told = line.strip()
-        if told and not told.startswith("#"):
-            keys.add(_key(told, tenant, number))
+        reported = line.strip()
+        if reported and not reported.startswith("#"):
+            keys.add(_key(reported, tenant, number))
     return sorted(keys)
 
 
-def _key(told: str, tenant: str | None, number: int) -> str:
-    before, bar, after = told.partition("|")
-    whose, call = (before.strip(), after.strip()) if bar else (tenant or "", told)
+def _key(reported: str, tenant: str | None, number: int) -> str:
+    before, bar, after = reported.partition("|")
+    whose, call = (before.strip(), after.strip()) if bar else (tenant or "", reported)
     if not whose or not call or (tenant and canonical_id(whose) != canonical_id(tenant)):
         raise UnreadableLineError(number)
     return call_key(whose, call).decode()

@@ -38,7 +38,7 @@ GROUPS: Mapping[str, tuple[str, tuple[Topic, ...]]] = {
 }
 """Process → its group and the topics that it reads, as an installation without a prefix names them."""
 _EMPTY_SECONDS = 20.0
-_QUIET_LOOKS, _QUIET_SECONDS = 8, 120.0
+_QUIET_CHECKS, _QUIET_SECONDS = 8, 120.0
 """Two seconds in a row without a request to Graph and without a publication."""
 
 
@@ -96,8 +96,8 @@ def _state_of(described: list[Any]) -> str:
 async def committed_by(scene: Scene, group: str, name: str) -> dict[TopicPartition, int]:
     """The offsets a group has committed in a topic."""
     async with administered(scene) as admin:
-        told = await admin.list_consumer_group_offsets(group)
-    return {part: held.offset for part, held in told.items() if part.topic == name and held.offset >= 0}
+        reported = await admin.list_consumer_group_offsets(group)
+    return {part: held.offset for part, held in reported.items() if part.topic == name and held.offset >= 0}
 
 
 @asynccontextmanager
@@ -119,8 +119,8 @@ async def nothing_under_way(scene: Scene) -> AsyncGenerator[None]:
 
 
 async def _settled(scene: Scene) -> None:
-    looks = 0
+    checks = 0
     async with asyncio.timeout(_QUIET_SECONDS):
-        while looks < _QUIET_LOOKS:
-            looks = 0 if any((await scene.lags.by_lane()).values()) else looks + 1
+        while checks < _QUIET_CHECKS:
+            checks = 0 if any((await scene.lags.by_lane()).values()) else checks + 1
             await asyncio.sleep(0.25)

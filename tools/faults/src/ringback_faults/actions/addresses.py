@@ -43,9 +43,9 @@ async def mistype_address(scene: Scene, seconds: float = 6.0) -> None:
 
 def mistyped(file: bytes) -> bytes:
     """A tenants file in which every notification URL leads nowhere; lifecycle events go where they went."""
-    told: dict[str, Any] = yaml.safe_load(file)
-    told["tenants"] = [{**tenant, "notification_url": _NOBODY} for tenant in told["tenants"]]
-    return yaml.safe_dump(told, sort_keys=False).encode()
+    reported: dict[str, Any] = yaml.safe_load(file)
+    reported["tenants"] = [{**tenant, "notification_url": _NOBODY} for tenant in reported["tenants"]]
+    return yaml.safe_dump(reported, sort_keys=False).encode()
 
 
 def _read(file: Path) -> bytes:
@@ -58,9 +58,11 @@ def _put(file: Path, content: bytes) -> None:
 
 async def _in_state(scene: Scene, state: str, count: int) -> float:
     """How many tenants the keeper says are in a state, as soon as these are so many, or at last."""
-    deadline, told = time.monotonic() + _NOTICED_SECONDS, 0.0
-    while told < count and time.monotonic() < deadline:
+    deadline, reported = time.monotonic() + _NOTICED_SECONDS, 0.0
+    while reported < count and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
         text = await metrics_of(scene, "keeper")
-        told = sum(map(float, re.findall(rf'^ringback_keeper_tenants\{{state="{state}"\}} (\S+)$', text, re.MULTILINE)))
-    return told
+        reported = sum(
+            map(float, re.findall(rf'^ringback_keeper_tenants\{{state="{state}"\}} (\S+)$', text, re.MULTILINE))
+        )
+    return reported

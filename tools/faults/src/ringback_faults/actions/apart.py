@@ -23,9 +23,9 @@ async def tell_apart(scene: Scene, within: float = 60.0) -> None:
     at = time.time()
     async with open_beside_scene(scene) as other:
         finished = await drained(other.world, within)
-        told = await simulator_ledger.expected_calls(other.control)
+        reported = await simulator_ledger.expected_calls(other.control)
         stored = await apart.stored_versions(other.stack)
-        owed = {key: max(call.accepted) for key, call in told.items() if call.accepted}
+        owed = {key: max(call.accepted) for key, call in reported.items() if call.accepted}
         seen = [await apart.looked_at(*pair) for pair in ((scene.stack, other.stack), (other.stack, scene.stack))]
         detail: dict[str, float | str] = {
             "unfinished": finished is None,

@@ -66,8 +66,8 @@ async def backlog(
             held = await _pile_up(scene, planter, sick, due)
             at = time.time()
             await _neighbours(scene, planter, sick, seconds)
-    told: dict[str, float | str] = {"sick": sick, "live": live, "waiting": waiting, "held": held}
-    scene.note(Act(at, time.time(), BACKLOG, "neighbours", told))
+    reported: dict[str, float | str] = {"sick": sick, "live": live, "waiting": waiting, "held": held}
+    scene.note(Act(at, time.time(), BACKLOG, "neighbours", reported))
 
 
 async def _made(scene: Scene, tenant: str, copies: int, *, notify: bool = True) -> list[str]:

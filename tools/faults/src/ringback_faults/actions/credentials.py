@@ -37,8 +37,8 @@ async def rotate_secret(scene: Scene, tenant: int = 0, late: float = 2.0, life: 
 
 def _known(scene: Scene) -> list[dict[str, object]]:
     """The registrations as the simulator was started with, each with the secret its file has now."""
-    told = orjson.loads((scene.stack.run_folder / "simulator-tenants.json").read_bytes())["tenants"]
+    reported = orjson.loads((scene.stack.run_folder / "simulator-tenants.json").read_bytes())["tenants"]
     return [
         {**one, "clientSecret": (scene.stack.run_folder / f"client-secret-{one['tenantId']}").read_text()}
-        for one in told
+        for one in reported
     ]

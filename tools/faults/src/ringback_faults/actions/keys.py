@@ -68,8 +68,8 @@ async def rotate_key(scene: Scene, before: list[str], after: list[str], late: fl
 async def _unreadable(scene: Scene, webhooks: Iterable[str], kid: str) -> tuple[float, float]:
     """How many bodies were answered for subscriptions with this key, and how many of them were not refused."""
     posts = [(one["notificationUrl"], UNREADABLE) for one in _with_key(await _listed(scene), kid)]
-    told = [await not_refused(scene, webhook, posts) for webhook in webhooks]
-    return sum(answered for answered, _ in told), sum(taken for _, taken in told)
+    reported = [await not_refused(scene, webhook, posts) for webhook in webhooks]
+    return sum(answered for answered, _ in reported), sum(taken for _, taken in reported)
 
 
 @action("withdraw key")

@@ -65,8 +65,8 @@ async def limit_records(scene: Scene, copies: int = 4, kill: Service | None = No
 
 
 def _limit(scene: Scene) -> int:
-    told = scene.world.kind.env.get("enricher", {}).get(_SETTING)
-    return LimitsSettings().record_bytes if told is None else int(told)
+    reported = scene.world.kind.env.get("enricher", {}).get(_SETTING)
+    return LimitsSettings().record_bytes if reported is None else int(reported)
 
 
 async def _announced(scene: Scene, paddings: Iterable[int]) -> list[Pair]:

@@ -85,8 +85,8 @@ async def _set_back(scene: Scene, group: str, parts: list[TopicPartition]) -> tu
     """How many records will be delivered again, and when the offsets were written."""
     async with _client_of(scene, group) as consumer:
         ends = await consumer.end_offsets(parts)
-        told = await consumer.offsets_for_times(dict.fromkeys(parts, int(scene.started * 1000)))
-        begins = {part: ends[part] if told[part] is None else told[part].offset for part in parts}
+        stated = await consumer.offsets_for_times(dict.fromkeys(parts, int(scene.started * 1000)))
+        begins = {part: ends[part] if stated[part] is None else stated[part].offset for part in parts}
         written = await _write(consumer, group, begins)
     return sum(ends[part] - begins[part] for part in parts), written
 

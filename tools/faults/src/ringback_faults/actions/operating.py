@@ -38,8 +38,8 @@ async def operate_twice(
     for more in ([], again or []):
         for tenant in tenants:
             whose = ["--tenant", tenant] if tenant else []
-            told = await _ringback(scene, [*command, *whose, *more, "--why", "fault suite", "--yes"])
-            carried += int(told["carried"]["done"])
+            reported = await _ringback(scene, [*command, *whose, *more, "--why", "fault suite", "--yes"])
+            carried += int(reported["carried"]["done"])
         await _settled(scene)
         digests.append(await _ringback(scene, ["store", "digest"]))
     changed = sum(row not in digests[1] for row in digests[0]) + abs(len(digests[1]) - len(digests[0]))
@@ -58,11 +58,11 @@ async def operate_at_once(scene: Scene, command: list[str], *, every_tenant: boo
     tenants = scene.stack.tenants if every_tenant else [""]
     await _settled(scene)
     commands = [[*command, *(["--tenant", tenant] if tenant else []), "--why", "two at once"] for tenant in tenants]
-    told = await asyncio.gather(
+    reported = await asyncio.gather(
         *(_ringback(scene, [*one, "--yes"], desk=desk) for one in commands for desk in ("first", "second"))
     )
     await _settled(scene)
-    carried = sum(int(one["carried"]["done"]) for one in told if one["carried"] is not None)
+    carried = sum(int(one["carried"]["done"]) for one in reported if one["carried"] is not None)
     scene.note(Act(at, time.time(), "operate at once", "ringback", {"command": command[0], "carried": float(carried)}))
 
 
@@ -77,9 +77,9 @@ async def rederive(scene: Scene, max_rate: int = 60) -> None:
     options = ["--yes", "--why", "fault suite", "--max-rate", str(max_rate), "--json"]
     environment = clean_environment({**given, "RINGBACK_RULES__REVISION_OFFSET": "1"})
     printed = await said(["ringback-enricher", "rederive", *options], environment)
-    told = next(line for line in map(orjson.loads, printed.splitlines()) if "published" in line)  # among its log
+    reported = next(line for line in map(orjson.loads, printed.splitlines()) if "published" in line)  # among its log
     await _settled(scene)
-    scene.note(Act(at, time.time(), "rederive", "ringback", {"revised": float(told["published"])}))
+    scene.note(Act(at, time.time(), "rederive", "ringback", {"revised": float(reported["published"])}))
 
 
 async def _ringback(scene: Scene, arguments: Sequence[str], desk: str = "state") -> Any:

@@ -85,9 +85,9 @@ async def late_copies(scene: Scene, most: int = 40, *, unknown: bool = False) ->
 async def _forget(scene: Scene, records: Sequence[Any]) -> "_Columns":
     """Take versions out of the history whose calls have newer ones."""
     facts = [_headers(record) for record in records]
-    told = [[one[name].decode() for one in facts] for name in ("ce_tenantid", "ce_subject", "ce_callversion")]
+    reported = [[one[name].decode() for one in facts] for name in ("ce_tenantid", "ce_subject", "ce_callversion")]
     async with connected(scene.stack.dsn) as connection:
-        rows = await connection.fetch(_FORGET, *told)
+        rows = await connection.fetch(_FORGET, *reported)
     return _Columns([row[0] for row in rows], [row[1] for row in rows], [str(row[2]) for row in rows])
 
 

@@ -36,8 +36,8 @@ class Planter:
             reason: with which it must be dead-lettered; empty if it is to be worked on like any other.
         """
         at = time.time()
-        told = await (await self.send(name, key, value, headers))
-        place: dict[str, float | str] = {"partition": str(told.partition), "offset": str(told.offset)}
+        reported = await (await self.send(name, key, value, headers))
+        place: dict[str, float | str] = {"partition": str(reported.partition), "offset": str(reported.offset)}
         what, detail = ("poison", {**place, "reason": reason}) if reason else ("plant", place)
         self._scene.note(Act(at, time.time(), what, name, detail))
 

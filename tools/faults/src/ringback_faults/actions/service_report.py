@@ -85,9 +85,9 @@ class ServiceReport:
             opened.seek(self.begins)
             for line in opened:
                 whole = line.startswith(b"{") and line.endswith(b"\n")
-                told: dict[str, Any] = orjson.loads(line) if whole else {}
-                if (told.get("message"), told.get("level")) == (self.fact.sentence, "ERROR"):
-                    yield int(told.get("count", 1))
+                reported: dict[str, Any] = orjson.loads(line) if whole else {}
+                if (reported.get("message"), reported.get("level")) == (self.fact.sentence, "ERROR"):
+                    yield int(reported.get("count", 1))
 
 
 async def metrics_of(scene: Scene, process: str) -> str:

@@ -69,11 +69,11 @@ async def _rows(stack: Stack, strangers: frozenset[str]) -> dict[str, tuple[int,
 
 
 async def _counted(connection: Any, table: str, strangers: frozenset[str]) -> tuple[int, int]:
-    told = await connection.fetchrow(
+    reported = await connection.fetchrow(
         f"SELECT count(*), count(*) FILTER (WHERE tenant_id = ANY($1)) FROM callrecords.{table}",  # noqa: S608 - a name out of the catalogue
         list(strangers),
     )
-    return told[0], told[1]
+    return reported[0], reported[1]
 
 
 async def stored_versions(stack: Stack) -> dict[Key, int]:

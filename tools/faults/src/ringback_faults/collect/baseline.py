@@ -88,8 +88,8 @@ async def subscribed(stack: Stack) -> None:
 
     async def all_have_one() -> bool:
         async with control.get("/control/subscriptions") as answer:
-            told = orjson.loads(await answer.read())
-        return {one["tenantId"] for one in told["subscriptions"]} >= set(stack.tenants)
+            reported = orjson.loads(await answer.read())
+        return {one["tenantId"] for one in reported["subscriptions"]} >= set(stack.tenants)
 
     async with aiohttp.ClientSession(stack.simulator.control_url) as control:
         if "keeper" in stack.processes and not await until(all_have_one, _SUBSCRIBED_SECONDS):
@@ -98,10 +98,10 @@ async def subscribed(stack: Stack) -> None:
 
 async def _committed(bootstrap: str) -> dict[tuple[str, str, int], int]:
     async with clients.admin(bootstrap) as admin:
-        told = {group: await admin.list_consumer_group_offsets(group) for group in GROUPS}
+        reported = {group: await admin.list_consumer_group_offsets(group) for group in GROUPS}
     return {
         (group, part.topic, part.partition): held.offset
-        for group, offsets in told.items()
+        for group, offsets in reported.items()
         for part, held in offsets.items()
         if held.offset >= 0
     }

@@ -13,29 +13,29 @@ from ringback_faults.worlds import World
 __all__ = ["drained"]
 
 _LOOK_EVERY = 0.25
-_QUIET_LOOKS = 4
+_QUIET_CHECKS = 4
 """In a row: one may fall between a produce and the next commit."""
 
 
 async def drained(world: World, timeout: float) -> float | None:  # noqa: ASYNC109 - it answers None
-    """Wait until nothing is left to do: the first of several quiet looks, Unix seconds; None: never.
+    """Wait until nothing is left to do: the first of several quiet checks, Unix seconds; None: never.
 
     Quiet: Graph has nothing left to send, and both groups have committed up to the end of their topics, the retry tiers
     included, so that nothing waits for its time either.
     """
     deadline = time.monotonic() + timeout
-    quiet_since, looks = 0.0, 0
+    quiet_since, checks = 0.0, 0
     while time.monotonic() < deadline:
         try:
             async with Lags.connect(world.stack.bootstrap_servers, world.stack.addresses.topic_prefix) as lags:
-                while looks < _QUIET_LOOKS and time.monotonic() < deadline:
-                    looks = looks + 1 if await _quiet(world, lags) else 0
-                    quiet_since = time.time() if looks <= 1 else quiet_since
+                while checks < _QUIET_CHECKS and time.monotonic() < deadline:
+                    checks = checks + 1 if await _quiet(world, lags) else 0
+                    quiet_since = time.time() if checks <= 1 else quiet_since
                     await asyncio.sleep(_LOOK_EVERY)
         except (KafkaError, aiohttp.ClientError, OSError):
-            looks = 0
+            checks = 0
             await asyncio.sleep(_LOOK_EVERY)
-        if looks >= _QUIET_LOOKS:
+        if checks >= _QUIET_CHECKS:
             return quiet_since
     return None
 

@@ -105,8 +105,8 @@ def leaks_of(world: World, baseline: Baseline, people: Sequence[People]) -> tupl
 
 
 def _tenant_budget(stack: Stack) -> int:
-    told = yaml.safe_load(stack.secrets.tenants.read_bytes())
-    return int(told["tenants"][0].get("budget", GRAPHS_BUDGET))
+    reported = yaml.safe_load(stack.secrets.tenants.read_bytes())
+    return int(reported["tenants"][0].get("budget", GRAPHS_BUDGET))
 
 
 def _planted(acts: Sequence[Act], kept: Sequence[Kept]) -> dict[tuple[str, int, int], str]:

@@ -48,15 +48,15 @@ class Sampler:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _keep_looking(self) -> None:
-        looks = 0
+        samples = 0
         async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
             while True:
                 processes = [one for name, one in self._world.stack.processes.items() if name != "simulator"]
-                asked = session if looks % _GAUGES_EVERY == 0 else None
+                asked = session if samples % _GAUGES_EVERY == 0 else None
                 seen = await asyncio.gather(*(_look(process, asked) for process in processes))
                 joined = [_of_kernel(name.partition(" ")[0], child.pid) for name, child in self._members.items()]
                 self.samples += [sample for sample in (*seen, *joined) if sample is not None]
-                looks += 1
+                samples += 1
                 await asyncio.sleep(_EVERY)
 
 

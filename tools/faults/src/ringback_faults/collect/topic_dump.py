@@ -131,10 +131,10 @@ def _number(value: bytes | None) -> int | None:
 def _shape(value: bytes) -> dict[str, Any] | None:
     """None for what is no JSON object: planted poison."""
     try:
-        told = orjson.loads(value)
+        reported = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    return cast("dict[str, Any]", told) if isinstance(told, dict) else None
+    return cast("dict[str, Any]", reported) if isinstance(reported, dict) else None
 
 
 def _graph(said: Mapping[str, Any] | None) -> dict[str, Any] | None:

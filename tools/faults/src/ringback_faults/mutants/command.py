@@ -139,7 +139,7 @@ class _Judge:
     async def _one(self, trial: Trial, folder: Path) -> None:
         began = time.monotonic()
 
-        def told(result: Result) -> None:
+        def reported(result: Result) -> None:
             if trial.mutant is None:
                 self.controls.append(result)
                 self._say(f"control {result.row}  {result.seconds:.0f} s  {'clean' if result.clean else 'NOT CLEAN'}")
@@ -150,7 +150,7 @@ class _Judge:
 
         arguments = ["--folder", str(folder), "--worlds", str(self._options.folder / "worlds")]
         arguments += [] if trial.mutant is None else ["--overlay", str(folder / "overlay"), "--discard"]
-        lanes = Lanes({row.row: row for row in trial.rows}, arguments, 1, told, _unseen)
+        lanes = Lanes({row.row: row for row in trial.rows}, arguments, 1, reported, _unseen)
         await lanes.run([(row.row, self._seed) for row in trial.rows])
 
     def _say(self, words: str) -> None:

@@ -89,5 +89,5 @@ def read_mutants(folder: Path) -> list[Mutant]:
 
 def lightened(row: Row, load: Mapping[str, Any]) -> Row:
     """The row with members of its load replaced; raises ConfigError for a member that a load does not have."""
-    told = {**row.load.model_dump(), **load}
-    return checked(Row, {**row.model_dump(), "load": told}, f"load of {row.row}")
+    reported = {**row.load.model_dump(), **load}
+    return checked(Row, {**row.model_dump(), "load": reported}, f"load of {row.row}")

@@ -61,8 +61,8 @@ def effects_of(index: Index) -> Effects:
 
 def due_of(record: TopicRecord) -> float:
     """When a record may be worked on: its append, or the moment its `ringback_due` header names."""
-    told = record.headers.get("ringback_due", b"")
-    return max(record.at, int(told) / 1000) if told.isdigit() else record.at
+    reported = record.headers.get("ringback_due", b"")
+    return max(record.at, int(reported) / 1000) if reported.isdigit() else record.at
 
 
 def _dead_lettered(record: TopicRecord, index: Index) -> float:
@@ -102,8 +102,8 @@ def _run(record: TopicRecord) -> bytes:
 
 
 def _attempt(record: TopicRecord) -> int:
-    told = record.headers.get("ringback_attempt", b"0")
-    return int(told) if told.isdigit() else 0
+    reported = record.headers.get("ringback_attempt", b"0")
+    return int(reported) if reported.isdigit() else 0
 
 
 def _stored(record: TopicRecord, index: Index) -> float:

@@ -115,8 +115,8 @@ def place_of(record: TopicRecord) -> Place:
 
 def origin_of(letter: TopicRecord) -> Place | None:
     """Where a dead letter says its record stood; None if it does not say it."""
-    told = [letter.headers.get(f"ringback_dlq_{name}", b"").decode(errors="replace") for name in _ORIGIN]
-    topic, partition, offset = told
+    reported = [letter.headers.get(f"ringback_dlq_{name}", b"").decode(errors="replace") for name in _ORIGIN]
+    topic, partition, offset = reported
     return (topic, int(partition), int(offset)) if partition.isdigit() and offset.isdigit() else None
 
 

@@ -33,7 +33,7 @@ from ringback_faults.row import Expect
 
 __all__ = ["check"]
 
-_TOLD = 5
+_FINDINGS_SHOWN = 5
 """Findings told of each invariant; all are counted."""
 _MIB = 1024 * 1024
 _NEIGHBOURS = (neighbours.neighbour_figures, behind.behind_figures, beside.beside_figures)
@@ -54,7 +54,9 @@ def check(ledgers: Ledgers, expect: Expect, judged: Sequence[str]) -> Verdict:
     seen = evidence.evidence_of(ledgers, index)
     return Verdict(
         anomalies={name: len(sentences) for name, sentences in found.items()},
-        findings=tuple(f"{name}: {sentence}" for name, told in found.items() for sentence in told[:_TOLD]),
+        findings=tuple(
+            f"{name}: {sentence}" for name, reported in found.items() for sentence in reported[:_FINDINGS_SHOWN]
+        ),
         figures=_figures(ledgers, index, effects),
         evidence=seen,
         missing=(*evidence.lacking(seen, expect.evidence), *_vacuous(ledgers, index, judged)),
@@ -128,11 +130,11 @@ def _figures(ledgers: Ledgers, index: Index, effects: Effects) -> dict[str, floa
 
 
 def _vacuous(ledgers: Ledgers, index: Index, judged: Iterable[str]) -> Iterable[str]:
-    told = [sample for sample in ledgers.samples if bounds.tells_keys(sample)]
-    served = any(told(ledgers, index) for told in _NEIGHBOURS)
+    reported = [sample for sample in ledgers.samples if bounds.tells_keys(sample)]
+    served = any(reported(ledgers, index) for reported in _NEIGHBOURS)
     present = {
         "I1": index.accepted, "I2": index.accepted, "I3": index.published, "I4": ledgers.calls, "I5": ledgers.writes,
-        "I7": told, "I8": ledgers.requests, "I10": ledgers.posts, "I11": ledgers.searched, "I12": ledgers.commits,
+        "I7": reported, "I8": ledgers.requests, "I10": ledgers.posts, "I11": ledgers.searched, "I12": ledgers.commits,
         "I13": ledgers.calls, "I14": index.accepted, "I15": served,
     }  # fmt: skip
     for name in judged:

@@ -47,15 +47,15 @@ def _inversions_on(
     newest_at = 0.0
     excused: set[int] = set()
     for record in sorted(published, key=lambda one: (one.partition, one.offset)):
-        told = (record.version or 0, record.revision or 0)
-        if told >= newest:
-            newest, newest_at = told, record.at
+        reported = (record.version or 0, record.revision or 0)
+        if reported >= newest:
+            newest, newest_at = reported, record.at
             continue
         near = {state.generation for state in rebalances if newest_at - _TWO_OWNERS <= state.at <= record.at} - excused
         if near:
             excused.add(min(near))
         else:
-            yield f"{topic} of {key[1]}: {told} at {record.at:.3f} behind {newest}"
+            yield f"{topic} of {key[1]}: {reported} at {record.at:.3f} behind {newest}"
 
 
 _TWO_OWNERS = 60.0

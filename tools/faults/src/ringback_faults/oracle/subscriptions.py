@@ -77,10 +77,10 @@ def _unheard(act: Act, ledgers: Ledgers) -> Iterator[float]:
         return
     made = [one for one in ledgers.subscribed if one.event == "created" and one.whole]
     theirs = {one.subscription for one in _signed(act, made)}
-    heard = [(item.key[0], post.end) for post in ledgers.posts if post.accepted and post.subscription in theirs
+    received = [(item.key[0], post.end) for post in ledgers.posts if post.accepted and post.subscription in theirs
              for item in post.items]  # fmt: skip
     for tenant in {key[0] for key in ledgers.expected}:
-        first = min((end for name, end in heard if name == tenant), default=ledgers.drained or ledgers.faulted)
+        first = min((end for name, end in received if name == tenant), default=ledgers.drained or ledgers.faulted)
         yield first - act.at
 
 

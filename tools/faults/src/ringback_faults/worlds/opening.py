@@ -142,12 +142,12 @@ def _linked_files(stack: Stack, wiring: Wiring, service: str) -> dict[str, str]:
     tenants = yaml.safe_load(stack.secrets.tenants.read_bytes())
     graph_url = wiring.graph_url(service, stack.addresses)
     tenants["tenants"] = linked_tenants(tenants["tenants"], graph_url, wiring.webhook_url)
-    told = yaml.safe_dump(tenants, sort_keys=False).encode()
+    reported = yaml.safe_dump(tenants, sort_keys=False).encode()
     dsn = linked_dsn(stack.dsn, wiring.database).encode()
     keys, own_keys = stack.secrets.client_state_keys, stack.run_folder / f"client-state-keys-{service}.json"
     return {
         "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(write_private(own_keys, keys.read_bytes())),
-        "RINGBACK_TENANTS_FILE": str(write_private(stack.run_folder / f"tenants-{service}.yaml", told)),
+        "RINGBACK_TENANTS_FILE": str(write_private(stack.run_folder / f"tenants-{service}.yaml", reported)),
         "RINGBACK_STORE__DSN_FILE": str(write_private(stack.run_folder / f"store-dsn-{service}", dsn)),
     }
 

@@ -23,6 +23,6 @@ def share_tenants(stack: Stack, second: int) -> None:
 
 
 def _rewrite(stack: Stack, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-    told = yaml.safe_load(stack.secrets.tenants.read_bytes())
-    told["tenants"] = change(told["tenants"])
-    write_private(stack.secrets.tenants, yaml.safe_dump(told, sort_keys=False).encode())
+    reported = yaml.safe_load(stack.secrets.tenants.read_bytes())
+    reported["tenants"] = change(reported["tenants"])
+    write_private(stack.secrets.tenants, yaml.safe_dump(reported, sort_keys=False).encode())
