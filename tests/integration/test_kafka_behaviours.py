@@ -15,14 +15,12 @@ from ringback_testing import dump_topic, eventually
 from ringback_testing.fixtures import KafkaBroker, MakeTopics
 from ringback_testing.kafka_behaviours import (
     BEHAVIOURS,
-    WRITES,
     KafkaAtHand,
     Listener,
     Member,
-    Writer,
     a_commit_that_is_not_answered_waits,
-    name_in,
 )
+from ringback_testing.producer_behaviours import WRITES, Writer, name_in
 from ringback_testing.streaming import producing, settings_for
 
 pytestmark = pytest.mark.integration

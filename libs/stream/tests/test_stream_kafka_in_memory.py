@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import TopicPartition
-from ringback_testing.kafka_behaviours import BEHAVIOURS, WRITES, KafkaAtHand, Listener, Member, Writer
+from ringback_testing.kafka_behaviours import BEHAVIOURS, KafkaAtHand, Listener, Member
 from ringback_testing.kafka_in_memory import Answer, GroupInMemory, LogInMemory, ProducerInMemory
+from ringback_testing.producer_behaviours import WRITES, Writer
 
 PLACES = [TopicPartition("behaviours", number) for number in (0, 1)]
 
