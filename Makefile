@@ -17,7 +17,7 @@ WORKERS ?= 4
 
 # What needs a Kafka, a PostgreSQL, or one of its own that it breaks.
 IN_CONTAINERS ?= tests/containers/test_providers.py tests/integration/test_store_process.py \
-	tests/integration/test_stream_delivery.py tests/integration/test_webhook.py
+	tests/integration/test_stream_delivery.py tests/integration/test_stream_retries.py tests/integration/test_webhook.py
 
 ##@ Look
 help: ## Explain the targets

@@ -43,7 +43,7 @@ class Figures:
 
 
 def events_of_calls(first: int, calls: int) -> Iterator[Event]:
-    """The events of so many calls, one call behind the other; only what the kit looks at is filled in."""
+    """The events of so many calls, one call behind the other; only the fields that the kit reads are filled in."""
     for number in range(first, first + calls):
         call: dict[str, Any] = {
             "tenant_id": _TENANT,

@@ -32,7 +32,7 @@ NEEDED = (
     *(topics.INTERNAL_DEAD_LETTERS, topics.RESTRICTED_DEAD_LETTERS, topics.CONTROL, topics.STATUS),
     *(topics.RECORDS, topics.SESSIONS, topics.CALLS),
 )
-"""Topics that the process reads, writes or looks for."""
+"""Topics that the process reads, writes or checks at its start."""
 
 
 class _Fetching:

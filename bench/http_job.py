@@ -1,4 +1,4 @@
-"""What the HTTP load is told and what it tells."""
+"""What the HTTP load is given as its order, and what it reports at its end."""
 
 from dataclasses import dataclass
 

@@ -40,7 +40,7 @@ class Load:
         self.due: deque[float] = deque()
 
     def next(self) -> bytes:
-        """A request for a call nobody was notified of before."""
+        """A request for a call that no notification named before."""
         before, after = self._requests[self._sent % len(self._requests)]
         self._sent += 1
         return before + self._prefix + b"%012x" % self._sent + after

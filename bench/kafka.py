@@ -49,7 +49,7 @@ class Lanes:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """What a service is told about Kafka."""
+        """A service's settings of Kafka, as environment variables."""
         return {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap, "RINGBACK_KAFKA__TOPIC_PREFIX": self.prefix}
 
     async def fill(self, topic: Topic, records: Iterable[Filling]) -> None:

@@ -105,7 +105,5 @@ def _costs(report: Report) -> list[str]:
     """One line a load."""
     how = "py-spy, Python frames; C code counts for its caller"
     intro = f"The functions with most samples ({how}), commit `{report.commit}`:"
-    caution = (
-        "A thread that waits for a core counts as busy, so a write that wakes its receiver on the same core looks dear."
-    )
+    caution = "A thread that waits for a core counts as busy, so a write that wakes a receiver on its core seems dear."
     return [intro, caution, "", *(f"- **{cost.stage}, {cost.load}**: {cost.line}." for cost in report.costs)]

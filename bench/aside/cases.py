@@ -55,7 +55,7 @@ class Result:
         writes: records that the process wrote to any lane, for each of `requests`. The webhook's own write is not
             counted. Beside a paused tenant those of its neighbour are: with one write of each of the paused tenant's
             requests, a single one of the neighbour's is more than 1.
-        quota: the share of their quotas that the tenants used; None where nobody was to use one.
+        quota: the share of their quotas that the tenants used; None where no tenant was to use one.
         before_mib: resident memory of another such process of the same run, which was idle and had been given nothing.
         peak_mib: the most it had.
         cores: CPU seconds a second. Near 1 the machine was the limit, not the quota.

@@ -58,7 +58,7 @@ class SharedThrottles:
     def remaining(self, tenant_id: str) -> float:
         """Seconds left of a Retry-After that another process received; 0 if there is none.
 
-        Never more than that process was told, from the first look on: its clock may be far ahead.
+        Never more than the Retry-After of that process, from the first reading on: its clock may be far ahead.
         """
         entry = self._control.get(_THROTTLE, self._subject(tenant_id))
         if entry is None or entry.until is None or entry.by == self._by:

@@ -107,7 +107,7 @@ class FetchStep:
         return decide(Reason.THROTTLED, request, self._schedule(), not_before=timedelta(seconds=retry_after))
 
     def move(self, received: Received, lane: str) -> Outcome:
-        """What becomes of a record that waits for its tenant on another lane; one that nobody waits for ends here.
+        """What becomes of a record that waits for its tenant on another lane; one that is no longer needed ends here.
 
         What is no request is moved as it is: it is refused when it is tried, where refusals are counted to a halt.
         """
@@ -160,7 +160,7 @@ class FetchStep:
         return await self._answered(requests, answer)
 
     async def _read(self, tenant: Tenant, requests: Sequence[PendingFetch]) -> Found | Current | FetchFailure:
-        """The record; or its version, if nobody wants more and it has not risen."""
+        """The record; or its version, if no request needs more and it has not risen."""
         call_id, bulk = requests[0].call_id, any(request.is_bulk for request in requests)
         known = [request.known_version for request in requests if request.known_version is not None]
         if len(known) == len(requests):
@@ -225,7 +225,7 @@ class FetchStep:
     def _awaiting_sessions(self, requests: Sequence[PendingFetch], found: Found) -> list[Outcome] | None:
         """The requests of a call that came without its sessions, put off; None if it is published now.
 
-        None, too, if it was published before and nobody asks for it on purpose: then nothing is.
+        None, too, if it was published before and no request asks for it on purpose: then nothing is.
         """
         given, key = self._with, call_key(requests[0].tenant_id, requests[0].call_id)
         if not lacks_sessions(found.record) or given.published.is_duplicate(key, requests, self._version(found)):

@@ -68,7 +68,7 @@ async def act(
         kafka: where.
         order: what.
         deeds: one by one, as they are read.
-        noted: told those that are acked and audited, as `Carrier` says.
+        noted: called with those that are acked and audited, as `Carrier` says.
 
     Raises:
         Transient: Kafka does not take it; what was acked of it is audited and noted.

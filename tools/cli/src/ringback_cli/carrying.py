@@ -54,7 +54,7 @@ class Carrier:
         producer: writes the messages; started.
         audit: the trail of the run.
         rate: deeds a second at most.
-        noted: told the deeds of a step once they are audited; none behind one that failed.
+        noted: called with the deeds of a step once they are audited; none behind one that failed.
     """
 
     def __init__(

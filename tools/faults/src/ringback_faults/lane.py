@@ -47,7 +47,7 @@ async def run_errand(errand: Errand) -> None:
                 failed = result
                 break
             _tell(result=result)
-    if failed is not None:  # told after the block: its processes have written their last lines
+    if failed is not None:  # reported after the block: its processes have written their last lines
         _tell(result=_with_logs_kept(failed) if errand.keep else failed)
 
 

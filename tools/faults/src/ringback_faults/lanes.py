@@ -26,7 +26,7 @@ _OPENING_SECONDS = 300.0
 _LAST_WORDS = 3000
 
 Watcher = Callable[[str, int, str], None]
-"""Told (row, seed, stage)."""
+"""Called with (row, seed, stage)."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Lanes:
 
     Attributes:
         arguments: of the command, passed on to each lane: where the rows are, the overlay.
-        told: called with every result, at once.
+        reported: called with every result, at once.
         watch: called with every stage a row has reached.
     """
 

@@ -250,7 +250,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A look at one process from outside. `gauges` are what /metrics told, by name and labels; empty if it did not."""
+    """A sample of one process. `gauges` are those of /metrics, by name and labels; empty without an answer."""
 
     at: float
     process: str

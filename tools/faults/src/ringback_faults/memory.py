@@ -115,5 +115,5 @@ def _sweep(parent: Path) -> None:
 
 
 def _remove(group: Path) -> None:
-    with suppress(OSError):  # somebody is still in it: the next run sweeps it
+    with suppress(OSError):  # a process is still in it: the next run removes it
         group.rmdir()

@@ -1,10 +1,10 @@
 """Services in networks of their own, joined to this machine by a bridge, and cut off from it address by address.
 
-Nobody is told of a cut: packets are sent to a link-layer address that nobody has, so no reset and no "unreachable"
+A cut is silent: packets go to a link-layer address without device, so no reset and no "unreachable"
 comes back. Each service has one address for each peer, and each peer one for all services, so one link can be cut, in
 one direction or in both, while others work.
 
-Everything is named after a number that is leased by a lock on a file; what bears a number that nobody holds is what a
+Everything is named after a number that is leased by a lock on a file; what bears a number without a holder is what a
 killed run left behind, and is removed by the next.
 """
 

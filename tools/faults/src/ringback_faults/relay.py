@@ -1,4 +1,4 @@
-"""One listener that passes TCP on and does to it what it is told.
+"""One listener that passes TCP on and applies the faults that are ordered.
 
 The kinds of harm are those that Shopify's toxiproxy made common: latency, bandwidth, reset_peer, slow_close, slicer,
 timeout, limit_data.

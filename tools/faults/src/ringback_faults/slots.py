@@ -34,7 +34,7 @@ async def slots(*, every: bool = False, folder: Path | None = None) -> AsyncGene
 
 
 async def _any_of(files: Sequence[IO[bytes]]) -> None:
-    while not any(_locked(file) for file in files):  # noqa: ASYNC110 - another process's lock tells nobody when it goes
+    while not any(_locked(file) for file in files):  # noqa: ASYNC110 - the end of another process's lock cannot be awaited
         await asyncio.sleep(_LOOK_SECONDS)
 
 

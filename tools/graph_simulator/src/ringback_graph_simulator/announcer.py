@@ -1,4 +1,4 @@
-"""Who is told of a call's change, and as what."""
+"""Which subscriptions are notified of a call's change, and as which change type."""
 
 import itertools
 import random

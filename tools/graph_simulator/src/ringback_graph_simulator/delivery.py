@@ -249,7 +249,7 @@ class Delivery:
             post.body = odd_body(post.odd, value, self._rng)
 
     async def _send_odd_one(self, post: Post) -> None:
-        """What goes before a POST: one with nothing genuine in it, which nobody repeats."""
+        """What goes before a POST: one with nothing genuine in it, which is not repeated."""
         begun, odd = self._clock.now(), odd_alone(orjson.loads(post.whole)["value"])
         status, problem = await self._send(post.url, odd, _FIRST_TIMEOUT_S)
         self._ledger.write("oddPost", at=begun, end=self._clock.now(), status=status, error=problem)

@@ -46,7 +46,7 @@ class Fault:
         left: how often it still happens; None is without end.
         until: seconds since the epoch after which it is over.
         notify: tell subscribers of the version that a versionRise makes.
-        as_date: whether Retry-After is told as an HTTP date instead of seconds.
+        as_date: whether Retry-After is written as an HTTP date instead of seconds.
         headers: further headers of a refusal, e.g. a claims challenge.
         hold: seconds the answer is kept back once it has been made; it may be stale when it arrives.
     """

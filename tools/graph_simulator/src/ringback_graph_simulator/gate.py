@@ -1,4 +1,4 @@
-"""What every Graph request passes first: the token, the budgets, the pauses it was told to keep."""
+"""What every Graph request passes first: the token, the budgets, the pauses of an earlier Retry-After."""
 
 from http import HTTPStatus
 
@@ -40,7 +40,7 @@ class Gate:
         return tenant
 
     def pause_for(self, fault: Fault, exchange: Exchange, tenant: Tenant, retry_after: str | None) -> None:
-        """A fault told the client to wait: as far as the fault reaches."""
+        """Note a Retry-After that a fault sent: the client must wait in the fault's scope."""
         if retry_after is None:
             return
         scopes = self._scopes(exchange, tenant)

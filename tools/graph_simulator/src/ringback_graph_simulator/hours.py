@@ -1,4 +1,4 @@
-"""Office hours: when calls that are told of in a minute ended in the course of days. Pure."""
+"""Office hours: when calls that are notified within a minute ended in the course of days. Pure."""
 
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta

@@ -24,7 +24,7 @@ def guid(*parts: object) -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """Whoever can be a party of a call: `kind` is user, external, guest, phone or application."""
+    """A possible party of a call: `kind` is user, external, guest, phone or application."""
 
     kind: str
     id: str

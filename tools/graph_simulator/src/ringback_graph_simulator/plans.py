@@ -45,7 +45,7 @@ class Plan:
         mark: write the version into every session, segment and participant.
         old: identities as they were before participants_v2 (graph.md section 9).
         trouble: share of the people who have a bad connection in a call, whose streams are poor; None: one stream in
-            eight is poor, whoever's it is.
+            eight is poor, of any session.
     """
 
     tenant_id: str

@@ -104,7 +104,7 @@ class _Pause:
 
 
 class Pauses:
-    """Who was told to wait, until when: a request that starts inside a pause is impolite if the client had been told.
+    """Which scope must wait, and until when: a request that starts inside a pause is impolite if its client knew.
 
     A client has read an answer when it sends something else over the same connection. Until then requests that were on
     their way, or that a busy machine handed over late, are no offence; two seconds later no machine is that busy. Nor

@@ -18,7 +18,7 @@ _WEIGHTS: dict[str, float] = {
 }  # fmt: skip
 _SPECIALS = ("largeMeeting", "webinar", "queue", "guest", "failed", "pstn")
 _NOT_FOUND_S, _CAUGHT_UP_S = 90.0, 3600.0
-"""When a call appears that is not found at first; and when the last replica knows it, whoever asks it first."""
+"""When a call appears that is not found at first; and when the last replica knows it."""
 _STORM_ANSWERS, _STORM_RETRY_AFTER_S = 12, 2
 _OLD_SHARE, _THIRD_VERSION_SHARE = 0.03, 0.25
 
@@ -28,7 +28,7 @@ class WorkdayOrder:
     """What was ordered; see `POST /control/workday`. `duration` is real seconds, `late_after` Graph seconds.
 
     Attributes:
-        days: working days over which the calls have ended, five at most; 0: each ends in the moment it is told of.
+        days: working days over which the calls have ended, five at most; 0: each ends when it is notified.
         trouble: share of the people with a bad connection in a call, see `Plan`.
     """
 
@@ -157,7 +157,7 @@ class Workday:
         return world.add(plan, visible_after=_NOT_FOUND_S if hidden else 0)
 
     def _end(self, index: int) -> float:
-        """When a call ended, told of now."""
+        """When a call ended whose notification leaves now."""
         now = self._requests.world.clock.now()
         return working_moment(index / self.order.calls, self.order.days, now) if self.order.days else now
 

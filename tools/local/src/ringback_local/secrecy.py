@@ -41,7 +41,7 @@ def leaks_in(outputs: Mapping[str, bytes], canaries: Mapping[str, str]) -> list[
         canaries: what must not be there, by what it is, e.g. `{"DSN password": "..."}`.
 
     Raises:
-        ValueError: a canary is too short to be told from an accident.
+        ValueError: a canary is too short to be distinguished from an accident.
     """
     forms = {what: forms_of(canary) for what, canary in canaries.items()}
     return sorted(leak for place, output in outputs.items() for leak in _found(place, output, forms))
@@ -66,7 +66,7 @@ def forms_of(text: str) -> dict[bytes, str]:
     All but base64 are in lower case.
 
     Raises:
-        ValueError: the text is too short to be told from an accident.
+        ValueError: the text is too short to be distinguished from an accident.
     """
     if len(text) < SHORTEST:
         raise ValueError(f"a canary has at least {SHORTEST} characters")

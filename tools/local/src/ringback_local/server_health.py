@@ -8,7 +8,7 @@ from ringback_local.supervised import ProcessHealth, State
 __all__ = ["server_health"]
 
 _OTHERS = "It is not run by us."
-_ENDED = "It has ended, and nobody starts it again: stop everything and begin anew."
+_ENDED = "It has ended and is not started again: stop everything and begin anew."
 
 
 def server_health(name: str, servers: OwnServers) -> ProcessHealth:

@@ -27,7 +27,7 @@ class Quota:
         0.4 s of jitter. What remains, 96 %, is the steady rate. A small limit must save one whole token.
 
         Raises:
-            ValueError: the limit is below 2, which leaves no rate worth the name; a negative one would hold nobody.
+            ValueError: the limit is below 2, which leaves no rate worth the name; a negative one would limit nothing.
         """
         if limit < 2:  # noqa: PLR2004 - one token saved and one that flows
             raise ValueError("a quota is at least 2 requests in its window")

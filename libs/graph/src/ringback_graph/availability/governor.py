@@ -158,7 +158,7 @@ class Governor:
         self.limiter.answered(ticket, sent)
 
     def pause_for(self, tenant_id: str, throttled: Throttled) -> bool:
-        """Pause a tenant that was told to wait for longer than a request waits in place; returns whether it was."""
+        """Pause a tenant whose Retry-After is longer than a request waits in place; returns whether it was."""
         if throttled.scope != Scope.tenant(tenant_id):
             return False
         changed = states.throttle(self._state(tenant_id), throttled.retry_after, self.clock.monotonic())

@@ -164,7 +164,7 @@ def is_service(value: object) -> bool:
 
 
 def _is_voicemail(identities: object) -> bool:
-    """Whether a set says so (Graph: communicationsIdentitySet, `endpointType`)."""
+    """Whether an identity set names such an endpoint (Graph: communicationsIdentitySet, `endpointType`)."""
     return isinstance(identities, dict) and cast("dict[str, object]", identities).get("endpointType") == "voicemail"
 
 

@@ -109,7 +109,7 @@ class OffsetTracker:
         return TakeResult.TAKEN
 
     def take(self, offset: int, *, deferred_early: bool = False) -> TakeResult:
-        """Take a record in, if `look_at` says so; one that is deferred early does not count in the window."""
+        """Take a record in, if `look_at` admits it; one that is deferred early does not count in the window."""
         looked = self.look_at(offset)
         if looked is not TakeResult.TAKEN:
             return looked

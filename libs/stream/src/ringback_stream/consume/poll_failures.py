@@ -1,4 +1,4 @@
-"""Polls that bring an error instead of records: each is counted, the log says so, readiness shows it."""
+"""Polls that bring an error instead of records: each is counted, logged and shown by readiness."""
 
 from ringback_common import logs
 from ringback_common.clock import Clock

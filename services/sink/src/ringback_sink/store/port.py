@@ -41,7 +41,7 @@ Result = Stored | Refusal
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A row in the form in which an engine writes it; `form` is nobody else's concern."""
+    """A row in the form in which an engine writes it; `form` is read by that engine alone."""
 
     kind: type[Row]
     form: Any

@@ -1,4 +1,4 @@
-"""Two installations on one broker, told apart once both have finished."""
+"""Two installations on one broker, compared once both have finished."""
 
 import time
 
@@ -16,7 +16,7 @@ __all__ = ["tell_apart"]
 async def tell_apart(scene: Scene, within: float = 60.0) -> None:
     """Wait until the installation beside has finished, and look whose records are in whose topics and whose store.
 
-    How many `calls` Graph told it of, and how many `records` of how many `topics` and `rows` of how many `tables` of
+    How many `calls` Graph posted to it, and how many `records` of how many `topics` and `rows` of how many `tables` of
     either were looked at, is the evidence. None may be `lost` of the calls or `foreign` of the others: of a tenant of
     the other one. Nor may it be `unfinished`, or any of the product's groups be one that is `not_its_own`.
     """

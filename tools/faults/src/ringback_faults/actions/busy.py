@@ -1,4 +1,4 @@
-"""Moments at which a fault hurts, and the moment it is over: told by the broker and by /readyz."""
+"""Moments at which a fault hurts, and the moment it is over: as the broker and /readyz report them."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Faults of Graph: what the simulator is told to answer, and when."""
+"""Faults of Graph: which answers the simulator is ordered to give, and when."""
 
 import asyncio
 import time

@@ -21,7 +21,7 @@ _READY_SECONDS = 60.0
 
 @action("until halted")
 async def until_halted(scene: Scene, process: str = "enricher", seconds: float = 20.0) -> None:
-    """Wait until a process has left its group by itself; it stays up and says so on its readiness probe."""
+    """Wait until a process has left its group by itself; it stays up, and its readiness probe reports the halt."""
     if not await until(lambda: "halted" in _state(scene, process), seconds):  # the probe is asked elsewhere
         raise StartFailed(f"{process} was expected to halt; it is {_state(scene, process)!r}")
     scene.note(Act(time.time(), time.time(), "halted", process))

@@ -33,7 +33,7 @@ _LAST_WRITES_SECONDS = 1.0
 """The broker stops telling of a topic a moment before it stops taking writes to it; those go with it."""
 _SEEN_SECONDS, _AGAIN_SECONDS, _FILLED_SECONDS = 30.0, 60.0, 60.0
 _UNDER_WAY_SECONDS = 0.5
-"""For what Graph had sent when it was told to stop."""
+"""Seconds for the notifications that Graph had sent when it was stopped."""
 _ASSIGNED = "ringback_stream_assigned_partitions"
 
 
@@ -105,7 +105,7 @@ async def _filled(scene: Scene, name: str, least: int, before: Mapping[TopicPart
     """Let Graph tell until so many records stand in the new logs.
 
     Raises:
-        StartFailed: one has grown past the old offset: it cannot be told from the old one, which is a known limit.
+        StartFailed: one has grown past the old offset: it then equals the old one, which is a known limit.
     """
     await scene.ask("PATCH", "delivery", {"paused": False})
     async with asyncio.timeout(_FILLED_SECONDS):

@@ -1,4 +1,4 @@
-"""When everything of a row is finished, told by the broker and the simulator, never by the services."""
+"""When everything of a row is finished, judged by the broker and the simulator, never by the services."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Looks at the processes under test from outside: memory and files from the kernel, the gauges from `/metrics`."""
+"""Samples of the processes under test: memory and files from the kernel, the gauges from `/metrics`."""
 
 import asyncio
 import dataclasses
@@ -19,7 +19,7 @@ __all__ = ["Sampler", "gauges_in"]
 
 _EVERY = 0.5
 _GAUGES_EVERY = 2
-"""Looks: the text of /metrics costs the process that tells it some milliseconds."""
+"""Samples between two readings of /metrics: its text costs the process that writes it some milliseconds."""
 _PATIENCE = aiohttp.ClientTimeout(total=0.4)
 _GAUGE = re.compile(
     r"^(ringback_(?:stream_(?:in_hand|oldest_in_hand_seconds|in_flight_window|tenant_keys|paused_partitions|halted|breaker_open|assigned_partitions)"
@@ -29,7 +29,7 @@ _GAUGE = re.compile(
 
 
 class Sampler:
-    """Looks at every process twice a second while its block lasts."""
+    """Samples every process twice a second while its block lasts."""
 
     def __init__(self, world: World, members: Mapping[str, Child]) -> None:
         """`members`, by "service name", are further instances; only the kernel is asked of them."""

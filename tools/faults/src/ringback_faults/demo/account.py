@@ -13,7 +13,7 @@ _NOT_NOTIFIED = (
     "{} have no notification that was answered 2xx, for Graph had no subscription then, or the webhook did not answer: "
     "such calls are not asked for yet (back-fill is not built)."
 )
-"""No more is known of a call without an accepted notification: a webhook that was away looks like no subscription."""
+"""No more is known of a call without an accepted notification: a webhook that is away and no subscription are alike."""
 
 
 def figures(ledgers: Ledgers, index: Index, verdict: Verdict) -> dict[str, int]:

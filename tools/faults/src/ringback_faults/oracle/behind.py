@@ -24,7 +24,7 @@ BACKLOG, CALM = "backlog", "calm"
 _LEAST_ALLOWED, _TIMES_ALLOWED = 1.0, 2.0
 """Seconds that p99 may always be, and times its baseline."""
 _IN_HAND_ALLOWED = 10.0
-"""Twice the seconds after which a request leaves: the gauge is told once a second, on a machine that is busy."""
+"""Twice the seconds after which a request leaves: the gauge is written once a second, on a machine that is busy."""
 _NOT_FOUND = 404
 _LANES = ("live", "retry")
 

@@ -39,7 +39,7 @@ def missing_items(ledgers: Ledgers, index: Index) -> Iterator[str]:
 
 
 def unexplained_records(ledgers: Ledgers, index: Index) -> Iterator[str]:
-    """A sentence for each record on internal.fetch that the webhook wrote though no POST told it to."""
+    """A sentence for each record on internal.fetch that the webhook wrote without a POST that contains it."""
     for key, call in _calls(ledgers, index).items():
         lost, left = _matched(call.accepted, call.records)
         begun = sorted([*call.unknown, *(at for at, _ in lost)])

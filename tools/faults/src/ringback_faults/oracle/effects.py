@@ -31,7 +31,7 @@ class Effects:
     Attributes:
         lanes: of each record of a fetch lane: it was dead-lettered, put on another lane, or satisfied.
         records: of each record of restricted.records: its version stands in the history, in this revision or a later
-            one (since when is told of the first alone), or it was dead-lettered.
+            one (its beginning is known of the first alone), or it was dead-lettered.
     """
 
     lanes: Mapping[Place, float]

@@ -17,7 +17,7 @@ _FEWEST = 20
 def growth_of(samples: Sequence[Sample]) -> dict[str, float]:
     """The worst of the lives of each process.
 
-    `rss_growth_mib_<process>` is the peak above the first look. Of the second half of the looks, when everything is
+    `rss_growth_mib_<process>` is the peak above the first sample. Of the second half of the samples, when everything is
     warm, `rss_slope_percent_<process>` is the growth in ten minutes by a line through it, in percent of where it
     begins, and `files_growth_<process>` how many files more were open at once in its later part than in its earlier.
     """

@@ -34,7 +34,7 @@ from ringback_faults.row import Expect
 __all__ = ["check"]
 
 _FINDINGS_SHOWN = 5
-"""Findings told of each invariant; all are counted."""
+"""Findings shown of each invariant; all are counted."""
 _MIB = 1024 * 1024
 _NEIGHBOURS = (neighbours.neighbour_figures, behind.behind_figures, beside.beside_figures)
 

@@ -1,6 +1,6 @@
 """I15: who is not concerned by a fault is served while it lasts. Pure.
 
-An act that concerns one tenant, or single calls, says so in its detail `concerns`: a tenant's id, or "calls".
+An act that concerns one tenant, or single calls, names them in its detail `concerns`: a tenant's id, or "calls".
 Neighbours are items accepted while it lasts whose tenant is another one and whose call no fault of Graph's struck.
 """
 

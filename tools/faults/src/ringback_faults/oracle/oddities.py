@@ -1,8 +1,8 @@
 """How many POSTs had something odd in them, and whether each was answered as it has to be. Pure.
 
-What holds nothing genuine and can be read is answered 202, for nobody needs it again; 503 only where its key may still
-come: while an act `read late` lasts a webhook does not know the key that Graph's subscriptions already have. What
-cannot be read to its end may hold something genuine, whether its key is known or may come: 503, until it comes whole.
+What holds nothing genuine and can be read is answered 202; 503 only where its key may still come: while an act `read
+late` lasts a webhook does not know the key that Graph's subscriptions already have. What cannot be read to its end
+may hold something genuine, whether its key is known or may come: 503, until it comes whole.
 """
 
 from collections import Counter

@@ -101,7 +101,7 @@ def unexpected_ends(ledgers: Ledgers, expect: Expect) -> Iterator[str]:
     for act in ledgers.acts:
         code = int(float(act.detail.get("exit_code", 0)))
         if act.what == "terminate" and code:
-            yield f"{act.target}, told to stop, ended with {code} at {act.at:.3f}"
+            yield f"{act.target}, ordered to stop, ended with {code} at {act.at:.3f}"
         if act.what == "ended" and due[act.target, code]:
             due[act.target, code] -= 1
         elif act.what == "ended" and code not in expect.exit_codes:

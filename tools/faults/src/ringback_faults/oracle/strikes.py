@@ -21,7 +21,7 @@ def strikes_of(ledgers: Ledgers) -> dict[str, float]:
     """The figures.
 
     `graph_faults_idle` faults of Graph's struck no request, `cut_crossed` effects of a process fell into the time in
-    which it was cut off from what they need, `terminate_slowest` is the longest that a process told to stop took,
+    which it was cut off from what they need, `terminate_slowest` is the longest that a process took to stop on SIGTERM,
     `freeze_bytes` the most that `restricted.records` grew by while a process was held still, `clock_error` the
     farthest a webhook's clock was off, `due_ahead` the longest time that a record was deferred for, both in seconds by
     the broker's time stamp.

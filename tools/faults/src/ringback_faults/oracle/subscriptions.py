@@ -1,4 +1,4 @@
-"""How tenants' subscriptions fared, by Graph's own word, and how long Graph could tell nobody. Pure.
+"""How tenants' subscriptions fared by Graph's ledger, and how long Graph had no address to notify. Pure.
 
 An act `rotate key` or `withdraw key` brought the key that its detail names; from `rotate key`'s end on it may sign, and
 after `withdraw key` nothing else may. An act `mistype address` lasts from when the keeper has tried an address where

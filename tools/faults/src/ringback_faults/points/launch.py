@@ -26,7 +26,7 @@ def _reach(point: str) -> None:
     try:
         order = ordered.read_text().split()
         note = ordered.with_name(f"{point}.{os.getpid()}")
-        ordered.rename(note)  # whoever renames it has taken the order
+        ordered.rename(note)  # the process that renames it has taken the order
     except FileNotFoundError:
         return
     note.write_text(f"{order[0]} {time.time()}")

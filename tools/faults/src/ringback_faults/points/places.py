@@ -16,7 +16,7 @@ POINTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "published": "all of a version is acked, the offset of its request is not committed",
         },
         "store": {
-            "before-transaction": "records are prepared, PostgreSQL has not heard of them",
+            "before-transaction": "records are prepared, nothing is sent to PostgreSQL yet",
             "inside-transaction": "calls and versions are written, their children in part, nothing is committed",
             "after-transaction": "PostgreSQL has committed, Kafka's offsets are not",
         },

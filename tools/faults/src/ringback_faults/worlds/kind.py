@@ -23,7 +23,7 @@ class WorldKind(Declared):
         tenants: how many the simulator has.
         time_scale: how much faster Graph's slowness passes.
         one_partition: the tenants' ids are such that all their fetch requests lie in one partition of each lane; as a
-            rule they lie apart, and nobody waits behind anybody else.
+            rule they lie apart, and no call waits behind another.
         brokers: Kafka nodes; with three, topics are replicated to all and two must have a record.
         tenant_budget: requests in 20 s that all processes together may send for one tenant, instead of Graph's 1,500.
         pairs: webhook, enricher and store run twice: groups have two members, the webhooks share the tenants.

@@ -56,7 +56,7 @@ class Wiring:
         return [*self._to_servers(addresses, dsn), *self._to_services(addresses)]
 
     def adapted(self, spec: ProcessSpec, files: Mapping[str, str]) -> ProcessSpec:
-        """The process, told the links' addresses; `files` are the settings that are files, written anew."""
+        """The process with the links' addresses; `files` are the settings that are files, written anew."""
         if spec.name == "simulator":
             return dataclasses.replace(spec, command=(*spec.command, "--public-host", self._graph))
         if spec.name not in _SERVICES:
@@ -66,7 +66,7 @@ class Wiring:
         return dataclasses.replace(spec, env={**spec.env, **broker, **changed})
 
     def graph_url(self, service: str, addresses: Addresses) -> str:
-        """Graph's root as the enricher or the keeper is told it."""
+        """Graph's root as the enricher or the keeper is configured with it."""
         port = addresses.graph_port if service == "enricher" else self.ports[-3]
         return f"https://{self._graph}:{port}"
 

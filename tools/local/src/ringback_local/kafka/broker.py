@@ -1,4 +1,4 @@
-"""A Kafka of one node or several, whoever runs it."""
+"""A Kafka of one node or several: our own, in containers, or a given one."""
 
 from collections.abc import Sequence
 

@@ -86,7 +86,7 @@ def _replication(replicas: int) -> dict[str, str]:
 
 _FOR_ONE_MACHINE = {
     "auto.create.topics.enable": "false",  # as in production: a missing topic is a mistake
-    "group.initial.rebalance.delay.ms": "0",  # nobody else is about to join
+    "group.initial.rebalance.delay.ms": "0",  # no other member is about to join
     "group.min.session.timeout.ms": "1000",  # tests of lost members need not wait 6 s
     "offsets.topic.num.partitions": "4",
     "broker.session.timeout.ms": "6000",  # a killed broker may come back as soon as this is over

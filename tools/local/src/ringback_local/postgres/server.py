@@ -1,4 +1,4 @@
-"""A PostgreSQL, whoever runs it."""
+"""A PostgreSQL: our own, in a container, or a given one."""
 
 import struct
 

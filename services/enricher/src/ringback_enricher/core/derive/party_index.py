@@ -117,7 +117,7 @@ class PartyIndex:
     def _list(self, identity: Identity) -> None:
         """Add an entry of the list of participants; one with a name only may be the organizer, but no other entry.
 
-        A party counts as a voicemail if each of its entries says so.
+        A party counts as a voicemail if each of its entries is one.
         """
         found = self._found(identity) or self._organizer_alike(identity)
         party = self._added(identity) if found is None else self._completed(found, identity)

@@ -108,7 +108,7 @@ def _refused(invalid: ValidationError) -> Reject:
 
 
 def _source(named: str, replay: bytes | None) -> str:
-    """Who asks now: a released dead letter has the bytes of the notification it was, and a header that says so."""
+    """Who asks now: a released dead letter has the bytes of the notification it was, and a header that marks it."""
     return "release" if replay == b"true" and named in _LIVE else named
 
 

@@ -11,7 +11,7 @@ __all__ = ["FlatRow", "collapsed"]
 
 @dataclass(frozen=True, slots=True)
 class FlatRow:
-    """Base of such a row; a table is a subclass, a migration, and whoever makes the rows.
+    """Base of such a row; a table is a subclass, a migration, and the code that makes the rows.
 
     Attributes:
         TABLE: its table.

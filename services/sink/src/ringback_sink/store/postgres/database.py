@@ -25,7 +25,7 @@ _CLOSE_SECONDS = 3.0
 _ASK_EVERY, _ANSWER_SECONDS = 5.0, 5.0
 _REFUSAL_STANDS = 180.0
 """Seconds since the last write that was not taken. While one waits it is tried again within 115 (10 to connect, 90 for
-a command, 15 between attempts); later nobody has it in hand, and whether a connection answers is all that is known."""
+a command, 15 between attempts); later no step holds the record, and only whether a connection answers is known."""
 _SESSION = {
     "application_name": "ringback-sink-store",
     "lock_timeout": "10s",
@@ -95,7 +95,7 @@ class Database:
     async def follow(self, every: float = _ASK_EVERY) -> None:
         """For ever: ask PostgreSQL whether it is there while no transaction does, so that readiness follows it.
 
-        That a connection answers does not take back what a write has met, unless that write is nobody's any more.
+        That a connection answers does not take back what a write has met, unless no step waits for that write any more.
         """
         while True:
             await asyncio.sleep(every)
@@ -128,7 +128,7 @@ class Database:
         return self._connection
 
     def _forget(self) -> None:
-        """After a failure nobody can say what state a connection is in."""
+        """Close the connection: after a failure its state is unknown."""
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
@@ -168,7 +168,7 @@ async def connect(dsn: str, **options: Any) -> Connection:
     """A connection of one's own.
 
     Raises:
-        ConfigError: nobody could connect with this DSN.
+        ConfigError: no connection can be made with this DSN.
         asyncpg.PostgresError: PostgreSQL refuses.
         OSError: it cannot be reached.
     """

@@ -74,7 +74,7 @@ _ATTACHED = """
 
 
 def plain() -> Iterator[str]:
-    """The statements for a store in which there is nothing yet: nobody is blocked by them."""
+    """The statements for a store in which there is nothing yet: they block no writer."""
     for index in INDICES:
         yield f"CREATE INDEX IF NOT EXISTS {index.name} ON callrecords.{index.table} {index.on}"
 
@@ -83,7 +83,7 @@ async def make_missing(connection: Connection) -> None:
     """Make what is missing, and anew what an interrupted run has left unfinished.
 
     Args:
-        connection: in no transaction; nobody else migrates meanwhile.
+        connection: in no transaction; no other migration runs meanwhile.
 
     Raises:
         asyncpg.PostgresError: PostgreSQL refuses; what was made stays.
@@ -113,7 +113,7 @@ async def _make_by_month(connection: Connection, index: Index, states: dict[str,
 
 
 async def _make(connection: Connection, name: str, table: str, on: str, states: dict[str, bool]) -> None:
-    """Concurrently: it waits for whoever writes, and nobody waits behind it."""
-    if states.get(name) is False:  # begun and not finished: in nobody's way but its own
+    """Concurrently: it waits for the writers, and no writer waits behind it."""
+    if states.get(name) is False:  # begun and not finished: it only blocks its own name
         await connection.execute(f"DROP INDEX CONCURRENTLY callrecords.{name}")
     await connection.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON callrecords.{table} {on}")

@@ -1,6 +1,6 @@
 """Locks that writers queue behind are asked for two seconds at a time, so that a migration never stops the store.
 
-PostgreSQL hands locks out in order of asking: whoever waits for one that writers are in the way of makes every later
+PostgreSQL hands locks out in order of asking: a statement that waits for one that writers hold makes every later
 writer wait behind it, for as long as an analysis, a vacuum or a report in front of it takes.
 """
 

@@ -47,7 +47,7 @@ async def migrate(dsn: str, now: datetime | None = None) -> None:
         now: the time the partitions are made around, for tests.
 
     Raises:
-        ConfigError: nobody could connect with this DSN.
+        ConfigError: no connection can be made with this DSN.
         asyncpg.PostgresError: PostgreSQL refuses.
         OSError: PostgreSQL cannot be reached.
     """
