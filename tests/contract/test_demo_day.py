@@ -61,7 +61,7 @@ def test_some_five_percent_of_the_calls_are_poor(calls: list[CallRecordWire]) ->
 
 
 def test_most_calls_have_a_site_and_homes_have_none(calls: list[CallRecordWire]) -> None:
-    """Every office is on the map; a home network is on nobody's."""
+    """Every office is on the map; a home network is on none."""
     found = Counter(site for call in calls for site in call["sites"])
     assert set(found) == {site for site, _ in SITES}
     assert 0.6 < sum(bool(call["sites"]) for call in calls) / len(calls) < 1.0

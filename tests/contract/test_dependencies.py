@@ -42,7 +42,7 @@ def test_what_is_imported_is_declared(member: Path) -> None:
 
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda path: path.name)
 def test_what_is_declared_is_imported(member: Path) -> None:
-    """What nobody uses is installed, locked, scanned and upgraded all the same."""
+    """An unused package is installed, locked, scanned and upgraded all the same."""
     used = {name for module in imported(member) for name in providers(module)}
     assert needs(member, extras=False) - used == set(NOT_IMPORTED.get(member.name, {}))
 

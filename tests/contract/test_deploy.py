@@ -90,7 +90,7 @@ def test_secrets_are_mounted_files_never_variables(folder: Path) -> None:
 
 
 def test_the_job_of_a_rederivation_is_valid_and_holds_the_pseudonyms_alone(tmp_path: Path) -> None:
-    """It is no part of the base: nothing is published anew because somebody applied a release."""
+    """It is no part of the base: nothing is published anew because a release was applied."""
     folder = ROOT / "deploy/k8s/rederive"
     objects = render(folder)
     (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects))
@@ -259,7 +259,7 @@ def test_the_cluster_s_rules_are_those_of_the_compose_file() -> None:
 
 
 def test_jobs_are_replaced_by_whoever_applies_a_release() -> None:
-    """A Job's template cannot change; Argo CD and Flux are told to make it anew."""
+    """A Job's template cannot change; annotations let Argo CD and Flux make it anew."""
     for made in production()["Job"]:
         said = made["metadata"]["annotations"]
         assert said["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"

@@ -133,7 +133,7 @@ def test_the_broker_s_data_lie_on_its_volume() -> None:
 
 
 def test_health_is_asked_without_starting_java_or_python() -> None:
-    """Every process that stays is asked, by a shell; whoever waits for one waits until it answers."""
+    """Every process that stays is asked, by a shell; a container that depends on one waits until it answers."""
     services = compose()["services"]
     for name in services.keys() - ONCE - WATCHING:
         asked = services[name]["healthcheck"]

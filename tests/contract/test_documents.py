@@ -77,7 +77,7 @@ def test_the_verdicts_page_has_the_limits_in_force_and_the_rules_left_out() -> N
 
 
 def test_a_request_that_names_a_version_is_said_to_be_nobodys_yet() -> None:
-    """The look at a lower version is built and tested; whoever reads of it must not wait for it."""
+    """The look at a lower version is built and tested; a reader must not wait for it."""
     writers = [path for room in ("libs", "services", "tools") for path in (ROOT / room).glob("*/src/**/*.py")]
     asks = [path.name for path in writers if re.search(r"min_?[vV]ersion\"?[:=] ?[a-z0-9(]", path.read_text("utf-8"))]
     assert set(asks) <= {"pending_fetch.py", "fetch.py"}  # what reads such a request and what declares it

@@ -118,7 +118,7 @@ def test_unknown_members_pass_and_free_text_does_not() -> None:
 
 
 def test_a_masked_phone_has_no_token_and_a_guest_has_one() -> None:
-    """Only who can be told apart is joined."""
+    """Only parties that can be distinguished are joined."""
     tokens = [party["token"] for party in example("call", "guest-and-phone")["parties"]]
     assert [token is None for token in tokens] == [False, False, False, True]
 

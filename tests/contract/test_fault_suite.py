@@ -20,7 +20,7 @@ BUILT = [*range(31), *range(34, 39), 40, 42, *range(44, 56)]
 
 
 def test_every_row_of_the_scorecard_has_a_file() -> None:
-    """A fault that nobody commits any more is missed."""
+    """A listed fault that no row commits any more is reported."""
     assert sorted({int(re.sub(r"\D", "", row.row)) for row in ROWS}) == BUILT
     assert len({row.row for row in ROWS}) == len(ROWS)
 

@@ -44,7 +44,7 @@ class Consumer:
         self._rebalance: asyncio.Future[None] | None = None
 
     def subscribe(self, *_topics: str, listener: ConsumerRebalanceListener, **_options: object) -> None:
-        """Keep whom a rebalance is told."""
+        """Keep the listener of rebalances."""
         self._listener = listener
 
     async def start(self) -> None:
@@ -91,7 +91,7 @@ Run = Callable[[str, Consumer], Coroutine[Any, Any, list[str]]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a loop of the README by its name until its process is told to end; returns the calls that it gave whole."""
+    """Runs a loop of the README by its name until its process gets SIGTERM; returns the calls that it gave whole."""
 
     async def running(loop: str, consumer: Consumer) -> list[str]:
         def opened(*_topics: str, **_options: object) -> Consumer:

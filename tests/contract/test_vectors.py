@@ -62,7 +62,7 @@ def test_golden_tokens(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", TOKENS["noToken"], ids=lambda vector: f"{vector['kind']}-{vector['value']}")
 def test_values_without_a_token(vector: dict[str, Any]) -> None:
-    """What stands for nobody in particular is not canonical in any way."""
+    """An identity that stands for no one person is not canonical in any way."""
     assert canonical_value(TokenKind(vector["kind"]), vector["value"]) is None
 
 

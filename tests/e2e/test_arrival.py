@@ -1,4 +1,4 @@
-"""What Graph told arrives whole where it may, and not at all where it may not; what is hostile goes nowhere."""
+"""What Graph sent arrives whole where it may, and not at all where it may not; what is hostile goes nowhere."""
 
 import uuid
 from collections.abc import Iterable

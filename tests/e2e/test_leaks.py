@@ -77,7 +77,7 @@ async def _poison(installation: Installation, whole: Mapping[str, Any]) -> None:
 
 
 async def _post(installation: Installation) -> list[bytes]:
-    """What Graph, or somebody who pretends to be it, could send; all of it is answered."""
+    """What Graph, or a client that pretends to be it, could send; all of it is answered."""
     webhook = installation.stack.processes["webhook"].spec.env["RINGBACK_WEBHOOK__PORT"]
     url = f"http://127.0.0.1:{webhook}/graph/notifications"
     item = {

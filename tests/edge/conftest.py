@@ -89,7 +89,7 @@ async def start_webhook(
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def webhook(kafka: Broker, start_webhook: StartWebhook) -> PublicPort:
-    """A running webhook that accepts; nobody reads what it produces."""
+    """A running webhook that accepts; no consumer reads what it produces."""
     topics = await create_contract_topics(kafka.bootstrap_servers, "edge.", names=(FETCH.name, LIFECYCLE.name))
     return await start_webhook("edge.", topics)
 

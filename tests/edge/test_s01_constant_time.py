@@ -26,7 +26,7 @@ HARMLESS = {"len", "isinstance", "type"}
 
 
 def _sources() -> list[Path]:
-    """Everything that runs in an installation; the simulator holds nobody's secret."""
+    """Everything that runs in an installation; the simulator holds no secret."""
     return sorted(path for room in ("libs", "services", "tools/cli") for path in (ROOT / room).rglob("src/**/*.py"))
 
 

@@ -55,7 +55,7 @@ async def test_a_bomb_is_answered_and_becomes_nothing(unharmed: PublicPort, data
 
 
 async def test_a_bomb_without_our_url_is_accepted(unharmed: PublicPort) -> None:
-    """Nothing of ours can be in it: 202, so that nobody sends it again."""
+    """Nothing of ours can be in it: 202, so that it is not sent again."""
     for path in ("/graph/notifications", "/graph/notifications?slot=callrecords&kid=k2&installation=other"):
         assert (await unharmed.post(b"[" * 1000, path=path)).status == 202
 

@@ -12,7 +12,7 @@ HEAD = START + b"Host: h\r\n" + TYPE
 HIDDEN = "hidden"
 """The call that the smuggled request would announce."""
 SECOND = post(body(item(HIDDEN)))
-"""A whole genuine POST: whoever takes it for a request of its own carries it out, and its call reaches Kafka."""
+"""A whole genuine POST: a server that takes it for a request of its own carries it out, and its call reaches Kafka."""
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 AMBIGUOUS: dict[str, bytes] = {

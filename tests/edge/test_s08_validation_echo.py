@@ -59,7 +59,7 @@ async def test_what_is_no_token_is_not_reflected(unharmed: PublicPort, query: st
 
 
 async def test_a_token_is_echoed_to_post_alone(unharmed: PublicPort) -> None:
-    """A link that somebody is made to click is a GET."""
+    """A link that a person is made to click is a GET."""
     data = post(b"", path="/graph/notifications?validationToken=abc").replace(b"POST", b"GET", 1)
     (answer,) = await unharmed.exchange(data)
     assert (answer.status, answer.body) == (405, b"")

@@ -1,4 +1,4 @@
-"""S10: whoever captured a POST and sends it a thousand times costs Graph a request in 2 s and the store no row.
+"""S10: a captured POST that is sent a thousand times costs Graph a request in 2 s and the store no row.
 
 A burst of a hundred costs two fetches (tests/integration/test_enricher.py). A thousand cost more, four when sent within
 1.2 s: what is tested here is the bound of ADR 0020, that steps of a call begin 2 s apart.

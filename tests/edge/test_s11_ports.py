@@ -32,7 +32,7 @@ async def test_the_public_port_knows_nothing_of_health_and_metrics(unharmed: Pub
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_admin_port_takes_no_notification(unharmed: PublicPort) -> None:
-    """Whoever reaches it can look, and bring nothing in."""
+    """A client that reaches it can read, and bring nothing in."""
     call = unharmed.call("admin")
     async with aiohttp.ClientSession(f"http://127.0.0.1:{unharmed.process.admin_port}") as admin:
         for path in ("/graph/notifications", "/graph/lifecycle", "/metrics", "/"):

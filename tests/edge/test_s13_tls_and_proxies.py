@@ -104,7 +104,7 @@ async def test_the_impostors_speak_to_whoever_believes_them(
 async def test_a_proxy_of_the_environment_is_not_used(
     fetching: Fetching, unasked_proxy: UnaskedProxy, hostile: GraphEdge
 ) -> None:
-    """HTTPS_PROXY in the environment of the running process: its token and its record come, and nobody went there."""
+    """HTTPS_PROXY in the environment of the running process: its token and its record come, the proxy sees nothing."""
     call_id = str(uuid.uuid4())
     hostile.answers[call_id] = lambda _: raw_response(200, orjson.dumps(record(call_id)))
     await fetching.ask(EDGE, call_id)

@@ -1,4 +1,4 @@
-"""S17: whatever a client, Graph or a record says, every line of every log is one JSON object that nobody else wrote."""
+"""S17: whatever a client, Graph or a record says, every line of every log is one JSON object of our own."""
 
 import json
 import uuid

@@ -38,7 +38,7 @@ def run(one: ProcessSpec) -> Ended:
 
 
 def test_a_full_disk_refuses_and_a_freed_one_takes() -> None:
-    """The write of somebody else fails with ENOSPC, and works again once it is freed; afterwards nothing is left."""
+    """The write of another process fails with ENOSPC, and works again once it is freed; afterwards nothing is left."""
     with open_disks({"broker": 64}) as disks:
         disk = disks["broker"]
         (disk.folder / "data").write_bytes(b"x" * 100_000)

@@ -1,4 +1,4 @@
-"""The proxy does to a connection what it is told, and nothing else."""
+"""The proxy applies to a connection the fault that is ordered, and nothing else."""
 
 import socket
 import threading

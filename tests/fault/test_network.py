@@ -128,6 +128,6 @@ with open_network() as network:
 
 
 def test_a_link_that_there_is_not_is_named(network: Network) -> None:
-    """A row that cuts the harness off, or a link nobody has, is told so."""
+    """A row that cuts the harness off, or a link that does not exist, is refused with a sentence."""
     with pytest.raises(ConfigError, match="no link from store to admin"):
         network.cut("store", "admin")

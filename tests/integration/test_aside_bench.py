@@ -50,7 +50,7 @@ def written_too_often(results: Iterable[Result]) -> list[tuple[str, float]]:
 
 
 def test_the_tenants_of_a_case_share_a_partition() -> None:
-    """Else nobody would stand in the way of anybody."""
+    """Else no request would wait behind another."""
     places = {partition_for(FETCH.name, f"{tenant}|call".encode(), FETCH.partitions) for tenant in TENANTS}
     assert len(places) == 1
     assert len(set(TENANTS)) == 2

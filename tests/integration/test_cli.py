@@ -120,7 +120,7 @@ async def test_a_call_a_dead_letter_and_the_status_are_found(
 
 
 async def send(kafka: Broker, prefix: str, record: CallRecord) -> None:
-    """One good record and one that nobody can read."""
+    """One good record and one that cannot be decoded."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
     await producer.start()
     try:

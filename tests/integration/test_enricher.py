@@ -89,7 +89,7 @@ async def test_a_call_of_two_without_sessions_is_published_when_it_has_them_or_a
 
 
 async def test_a_retry_after_holds_for_whoever_takes_the_tenant_over(fetching: SimulatedFetching) -> None:
-    """The process that was told to wait is stopped; the one that follows asks nothing of the tenant before the time."""
+    """The process with the Retry-After is stopped; the one that follows asks nothing of the tenant before the time."""
     refused, later = [(await fetching.call("peerToPeer"))["callId"] for _ in range(2)]
     throttle = {"tenantId": fetching.tenants[0], "route": "record", "effect": "throttle", "retryAfter": 15, "count": 1}
     await fetching.control("POST", "/control/faults", throttle)

@@ -73,7 +73,7 @@ class Control:
 
 @pytest.fixture
 async def control(simulator: RunningSimulator) -> AsyncIterator[Control]:
-    """A tenant nobody else uses."""
+    """A tenant that no other test uses."""
     tenant_id = str(uuid.uuid4())
     async with aiohttp.ClientSession() as session:
         made = Control(session, simulator.control_url, tenant_id)
@@ -313,7 +313,7 @@ async def test_a_flood_stays_within_graph_s_limits(graph: GraphClient, control: 
 async def test_a_429_to_a_page_of_a_large_record_makes_the_whole_tenant_wait(
     graph: GraphClient, control: Control, tenant: Tenant
 ) -> None:
-    """Graph's 429 does not say what it is about: nobody of the tenant asks before Retry-After is over."""
+    """Graph's 429 does not say what it is about: no request of the tenant leaves before Retry-After is over."""
     large = await control.call("meeting", sessions=600, participants=20)
     small = [await control.call("peerToPeer") for _ in range(8)]
     await control.post("faults", tenantId=control.tenant_id, effect="throttle", retryAfter=3, route="sessions", count=1)
@@ -376,7 +376,7 @@ async def test_a_subscription_lives_and_dies(
 
 
 async def test_a_webhook_that_does_not_answer_is_told_as_such(simulator: RunningSimulator, tenant: Tenant) -> None:
-    """The failed handshake is told apart from missing rights."""
+    """A failed handshake is reported differently from missing rights."""
     ends = datetime.now(UTC) + timedelta(hours=24)
     nowhere = "http://localhost:1/n"
     new = NewSubscription("communications/callRecords", "updated", nowhere, nowhere, "k1.state", ends)

@@ -319,7 +319,7 @@ async def test_two_keepers_share_the_tenants(world: World) -> None:
 
 
 async def test_a_retry_after_holds_for_the_keeper_that_follows(world: World) -> None:
-    """The keeper that was told to wait is stopped; the one that follows asks nothing of the tenant before the time."""
+    """The keeper with the Retry-After is stopped; the one that follows asks nothing of the tenant before the time."""
     (tenant,) = some_tenants(1)
     await world.tenants(tenant)
     first = await world.keeper()

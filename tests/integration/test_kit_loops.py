@@ -93,7 +93,7 @@ class Members:
 
 @pytest.fixture
 async def members(kafka: Broker, topic_prefix: str, make_topics: MakeTopics, tmp_path: Path) -> AsyncIterator[Members]:
-    """Members on a topic of the test's own; whoever is left ends with it."""
+    """Members on a topic of the test's own; members that still run end with it."""
     await make_topics(SESSIONS.name)
     made = Members(kafka.bootstrap_servers, topic_prefix, tmp_path)
     yield made
@@ -109,7 +109,7 @@ def calls(first: int, behind: int) -> list[str]:
 
 @pytest.mark.parametrize("loop", LOOPS)
 async def test_what_waited_through_a_rebalance_is_whole(members: Members, loop: str) -> None:
-    """Sessions come, a second member joins, the markers come: whoever has the partition then gives each call whole."""
+    """Sessions come, a second member joins, the markers come: the partition's member then gives each call whole."""
     members.start("first", loop)
     await members.write("session", calls(0, 5))
     await members.write("session", calls(5, 10))

@@ -295,7 +295,7 @@ async def test_the_history_follows_when_asked_for(stored: StoredRig) -> None:
 
 
 async def test_what_cannot_be_derived_is_named_and_stops_nobody(rig: Rig) -> None:
-    """Broken, under another key, without headers: counted, placed, exit 1, no content told; the others follow."""
+    """Broken, under another key, without headers: counted, placed, exit 1, no content shown; the others follow."""
     (whole,), *_ = version_of(rig.calls[0], 9)
     foreign = call_key(TENANT, "another")
     await rig.producer.send(Message(RECORDS.name, whole.key, b'{"secretName": "Zo\xc3\xab"', whole.headers))
@@ -317,7 +317,7 @@ async def test_what_was_fetched_too_long_ago_is_left_to_end(rig: Rig) -> None:
 
 
 async def test_what_is_ahead_is_left_alone_and_counted(rig: Rig) -> None:
-    """A greater revision than this release's: somebody lowered the offset, or forgot to raise it here."""
+    """A greater revision than this release's: an operator lowered the offset, or forgot to raise it here."""
     ahead = RuleSet(CQD_2026_1, SiteMap(), 9)
     await rig.publish(*(version_of(call_id, 2, tables=ahead) for call_id in rig.calls[:3]))
     plan = await rig.run()

@@ -236,6 +236,6 @@ async def test_a_tenant_of_whom_no_letter_is_has_nothing_to_do(operated: Operate
     ],
 )
 async def test_a_mistake_is_one_sentence_and_changes_nothing(arguments: list[str], sentence: str) -> None:
-    """Whoever mistypes is told at once, before Kafka is asked for anything."""
+    """A mistyped option is reported at once, before Kafka is asked for anything."""
     ended = await ringback({"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "dlq", *arguments)
     assert (ended.code, ended.err.startswith(sentence), ended.err.count("\n")) == (2, True, 1), ended.err

@@ -157,7 +157,7 @@ async def test_a_killed_replay_goes_on_where_it_was(operated: Operated, tmp_path
 async def test_a_mistake_is_one_sentence(
     operated: Operated, tmp_path: Path, arguments: list[str], lines: str, sentence: str
 ) -> None:
-    """Whoever mistypes is told what and where; nobody is asked for anything."""
+    """A mistyped line is reported with its number; no service is asked for anything."""
     file = tmp_path / "calls"
     file.write_text(lines)
     ended = await operated.command("replay", *(str(file) if word == "FILE" else word for word in arguments))

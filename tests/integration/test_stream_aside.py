@@ -1,4 +1,4 @@
-"""What cannot be finished soon is put aside, on a real Kafka: none lost, nobody waits behind it, and how fast."""
+"""What cannot be finished soon is put aside, on a real Kafka: none lost, no record waits behind it, and how fast."""
 
 import asyncio
 import secrets

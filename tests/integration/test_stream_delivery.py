@@ -231,7 +231,7 @@ async def test_a_refused_batch_costs_its_record_only_and_the_partition_goes_on(
 async def test_a_step_cancelled_before_its_acknowledgement_is_never_told_as_settled(
     kafka: Broker, topic_prefix: str, make_topics: MakeTopics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped while its publication cannot be written; redelivered, it is told once, after the publication is there."""
+    """Stopped while it cannot be published; redelivered, it is counted once after the publication is there."""
     monkeypatch.setattr("ringback_stream.consume.consumer.DRAIN_WITHIN", 0.5)
     topics = await make_topics(*(name for name in NEEDED if name != RECORDS.name))
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)

@@ -181,7 +181,7 @@ async def test_it_waits_for_a_broker_that_comes_late(
 
 
 async def test_a_stop_ends_a_process_that_waits_for_its_broker(caplog: pytest.LogCaptureFixture) -> None:
-    """At once: whoever deploys the wrong address need not wait."""
+    """At once: a deployment with a wrong address can be stopped without a wait."""
     with lease_ports(1) as (port,):
         async with waiting_for_kafka(settings_for(f"127.0.0.1:{port}", ""), caplog) as (task, _, _):
             assert not task.done()

@@ -23,7 +23,7 @@ NEEDED = (FETCH.name,)
 
 
 def fetch(key: str) -> Message:
-    """A fetch request of this key; nobody reads its value here."""
+    """A fetch request of this key; its value is not read here."""
     return Message(FETCH.name, key.encode(), b"{}")
 
 
@@ -76,7 +76,7 @@ async def test_a_produce_that_outlives_its_deadline_refuses_new_writes_until_it_
 
 
 async def test_a_bug_in_the_background_is_told(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:
-    """What is not Kafka's ends the background work; whoever watches hears of it, instead of a 503 for ever."""
+    """What is not Kafka's ends the background work; the task that watches gets the error, instead of a 503 for ever."""
     await make_topics(*NEEDED)
     producer = GroupCommitProducer(settings_for(kafka.bootstrap_servers, topic_prefix).kafka, deadline=0.5)
     await producer.start()

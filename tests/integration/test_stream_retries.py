@@ -84,7 +84,7 @@ async def test_a_retry_lane_waits_until_due_and_holds_nobody_back(
 async def test_a_lone_transient_failure_is_retried_and_then_given_up_while_others_go_on(
     kafka: Broker, topic_prefix: str, make_topics: MakeTopics
 ) -> None:
-    """The in-place budget is three attempts here; the service then decides, and nobody else waited."""
+    """The in-place budget is three attempts here; the service then decides, and no other record waited."""
     topics = await make_topics(*NEEDED)
     settings = settings_for(kafka.bootstrap_servers, topic_prefix)
     tries: Counter[bytes | None] = Counter()

@@ -30,7 +30,7 @@ async def test_many_who_ask_at_once_cause_one_request(graph: ScriptedGraph, tena
 async def test_a_token_is_refreshed_five_minutes_ahead_while_the_old_one_serves(
     graph: ScriptedGraph, tenant: Tenant
 ) -> None:
-    """Nobody waits for a refresh; the new token is there for the next."""
+    """No request waits for a refresh; the next one gets the new token."""
     tokens = TokenCache(graph.tokens, graph.clock)
     await tokens.get(tenant)
     graph.clock.seconds += 3600 - 301
@@ -69,7 +69,7 @@ async def test_a_token_with_little_life_left_serves_and_is_asked_for_no_more_tha
 
 
 async def test_a_failed_refresh_leaves_the_old_token_until_its_end(graph: ScriptedGraph, tenant: Tenant) -> None:
-    """Attempts are paced; when the token has ended the failure is told."""
+    """Attempts are paced; when the token has ended the request fails."""
     tokens = TokenCache(graph.tokens, graph.clock)
     await tokens.get(tenant)
     graph.clock.seconds += 3400
@@ -139,7 +139,7 @@ async def test_the_authority_s_retry_after_is_waited_out(graph: ScriptedGraph, t
 
 
 async def test_a_token_serves_while_the_authority_asks_to_wait(graph: ScriptedGraph, tenant: Tenant) -> None:
-    """A refresh ahead of time that is throttled costs nobody anything."""
+    """A refresh ahead of time that is throttled delays no request."""
     tokens = TokenCache(graph.tokens, graph.clock)
     await tokens.get(tenant)
     graph.clock.seconds += 3400

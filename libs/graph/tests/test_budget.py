@@ -269,7 +269,7 @@ def test_who_comes_first_passes_by_and_nobody_passes_those_who_wait() -> None:
 
 
 async def test_a_newcomer_neither_delays_nor_is_delayed_by_those_who_wait() -> None:
-    """Whoever may go first wakes the line, in whatever order they came."""
+    """The request that may leave first wakes the queue, in whatever order they came."""
     budget, done, clock = RateLimiter(Role.FETCHER, 1.0, SystemClock()), dict[str, float](), SystemClock()
 
     async def pass_as(name: str, one: QuotaRequest) -> None:
@@ -291,7 +291,7 @@ async def test_a_newcomer_neither_delays_nor_is_delayed_by_those_who_wait() -> N
 
 
 async def test_a_long_retry_after_sends_waiters_away_and_a_short_one_makes_them_wait() -> None:
-    """Over 30 s the caller is told at once; below it the request waits in place and nothing passes early."""
+    """Over 30 s the caller gets an error at once; below it the request waits in place and nothing passes early."""
     clock = ShiftedClock()
     budget = RateLimiter(Role.FETCHER, 1.0, clock)
     clock.ahead = 100.0

@@ -201,7 +201,7 @@ class Line:
     app=st.sampled_from([0.005, 1.0]),
 )
 def test_bulk_never_holds_live_back(arrivals: list[tuple[float, str, Priority, int]], app: float) -> None:
-    """While a tenant's live requests wait, nine of them leave before each of its bulk requests, whoever else waits."""
+    """While a tenant's live requests wait, nine of them leave before each of its bulk requests, whatever else waits."""
     now, queue, lines = 0.0, FairQueue(Shares(1.0, app=app), 0.0), {tenant: Line() for tenant in "abc"}
 
     def note(granted: list[QuotaRequest]) -> None:

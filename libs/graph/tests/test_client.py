@@ -50,7 +50,7 @@ def test_retry_after_is_total(written: str, date: str) -> None:
 
 
 async def test_the_token_is_not_even_asked_for_before_the_guard(graph: ScriptedGraph, tenant: Tenant) -> None:
-    """A foreign URL is refused before a token exists, whoever made the call."""
+    """A foreign URL is refused before a token exists, for every caller."""
     client = graph.client()
     with pytest.raises(HostileLink):
         await client.send(Call(tenant, "page", "GET", "https://evil.test/v1.0/a", Priority.LIVE))
@@ -73,7 +73,7 @@ class _Told(Boundless):
 async def test_a_read_is_told_when_its_request_is_sent_and_not_while_it_waits_for_its_budget(
     graph: ScriptedGraph, tenant: Tenant
 ) -> None:
-    """Until then it is nobody's slowness but ours."""
+    """Until the request leaves, the wait is ours and not Graph's."""
     graph.answer = lambda _: reply(200, {})
     limiter, room = RateLimiter(Role.FETCHER, 1.0, graph.clock), _Told()
     client = graph.client(limiter=limiter)
@@ -90,7 +90,7 @@ async def test_a_read_is_told_when_its_request_is_sent_and_not_while_it_waits_fo
 
 @dataclass
 class Takeover:
-    """A tenant that this process has taken over from one that was told to wait."""
+    """A tenant that this process has taken over from one that got a Retry-After."""
 
     left: float
     published: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
@@ -105,7 +105,7 @@ class Takeover:
 
 
 async def test_what_another_process_was_told_is_kept(graph: ScriptedGraph, tenant: Tenant) -> None:
-    """Nothing is sent before it has passed; who asks is told as if Graph had said so, and so is who asks next."""
+    """Nothing is sent before it has passed; a request fails as if Graph had answered so, and so does the next one."""
     graph.answer = lambda _: reply(200, {})
     limiter, registry = RateLimiter(Role.FETCHER, 1.0, graph.clock), Takeover(left=90.0)
     client = graph.client(limiter=limiter, registry=registry)

@@ -41,7 +41,7 @@ class Registry:
 
 @dataclass
 class Rig:
-    """A governor, what it is told and the clock it lives by."""
+    """A governor, the registry of throttles it reads, and its clock."""
 
     governor: Governor
     registry: Registry
@@ -107,7 +107,7 @@ def test_a_paused_tenant_is_asked_for_one_record_a_minute(rig: Rig) -> None:
 
 @pytest.mark.parametrize("seconds", [5.0, 30.0, 31.0])
 async def test_a_retry_after_holds_the_tenant_exactly_so_long(rig: Rig, seconds: float) -> None:
-    """It is published; a short one is waited out in place, a long one pauses the tenant and lets nobody probe."""
+    """It is published; a short one is waited out in place, a long one pauses the tenant and allows no probe."""
     throttled = rig.governor.throttled(ticket(), seconds)
     assert (throttled.scope, throttled.retry_after) == (Scope.tenant("t"), seconds)
     assert rig.registry.published == [seconds]
@@ -120,7 +120,7 @@ async def test_a_retry_after_holds_the_tenant_exactly_so_long(rig: Rig, seconds:
 
 
 def test_a_record_that_alone_is_throttled_pauses_no_tenant(rig: Rig) -> None:
-    """Nor does what another tenant was told."""
+    """Nor does another tenant's Retry-After."""
     for scope in (Scope.record("t", "call"), Scope.tenant("another")):
         assert not rig.governor.pause_for("t", Throttled(scope, 300.0))
     assert rig.governor.ask("t") == GO

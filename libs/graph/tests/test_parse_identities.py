@@ -221,7 +221,7 @@ def test_a_phone_gives_its_number() -> None:
 
 @pytest.mark.parametrize("value", [None, {}, [], "x", {"id": None}, {"id": "", "displayName": ""}, {"id": 5}])
 def test_nobody_is_none(value: object) -> None:
-    """An identity without id and name is nobody."""
+    """An identity without id and name names no person."""
     assert identity(value) is None
     assert identity_set({"user": value}) is None
 

@@ -103,7 +103,7 @@ USER, WHOLE, MASKED = "5f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "+493012345678", "
 
 
 def named(identity: Any, **more: Any) -> dict[str, Any]:
-    """A side that names somebody."""
+    """A side that names a person."""
     return {"associatedIdentity": identity} | more
 
 
@@ -181,7 +181,7 @@ async def test_a_version_that_rises_between_the_two_requests_starts_the_read_ove
 
 
 async def test_a_list_that_goes_on_unasked_and_asked_for_is_no_circle(graph: ScriptedGraph, tenant: Tenant) -> None:
-    """Microsoft's sample shows participants that nobody expanded: the second request's list is the record's."""
+    """Microsoft's sample shows participants without `$expand`: the second request's list is the record's."""
     record = graph.answer = PagedRecord(reply, 1, 131)
     unasked = record.head() | record.part("sessions", 0, "sessions", "") | {"type": "groupCall"}
     unasked |= record.part("participants_v2", 0, "participants_v2", "participants_v2@odata.nextLink")
@@ -298,7 +298,7 @@ async def test_a_first_answer_that_is_no_record_of_this_call_costs_one_request(
 
 
 async def test_every_member_of_the_participants_is_kept(graph: ScriptedGraph, tenant: Tenant) -> None:
-    """What Graph writes beside the list, too; a list that is missing or null says that nobody is listed."""
+    """What Graph writes beside the list, too; a list that is missing or null means an empty list."""
     record = graph.answer = PagedRecord(reply)
     for reported in (
         {"participants_v2@odata.context": "c", "participants_v2": [{"id": "p"}]},

@@ -139,7 +139,7 @@ async def test_a_live_record_of_more_than_eight_requests_goes_to_bulk(graph: Scr
 async def test_a_next_link_to_another_record_ends_the_read_before_any_request(
     graph: ScriptedGraph, tenant: Tenant, holder: str
 ) -> None:
-    """Wherever the link stands: pages of somebody else's call never become part of this one."""
+    """Wherever the link stands: pages of another call never become part of this one."""
     record, foreign = Record(reply, 1), f"{ROOT[:-1]}0/sessions?$skiptoken=a"
     links = {"record": {"sessions@odata.nextLink": foreign}, "page": {"sessions@odata.nextLink": f"{ROOT}/sessions?a"}}
     segments = {"sessions": [{"id": "s", "segments@odata.nextLink": foreign}]}

@@ -55,7 +55,7 @@ def test_a_paused_tenant_is_asked_once_a_minute_and_never_inside_retry_after(
 
 @given(st.integers(0, FORBIDDEN_IN_A_ROW * 2))
 def test_only_403_in_a_row_pause(forbidden: int) -> None:
-    """Four do not, five do; the reason is told."""
+    """Four do not, five do; the reason is reported."""
     state = OPEN
     for _ in range(forbidden):
         state = observe(state, Signal.FORBIDDEN, 0.0, PROBE_SECONDS)

@@ -71,7 +71,7 @@ def test_countries_are_codes(tmp_path: Path, written: str, countries: tuple[str,
 
 @pytest.mark.parametrize("written", [["UK"], ["Germany"], ["DE", True], [49], ["XX"], "DE"])
 def test_what_is_no_country_is_a_mistake(tmp_path: Path, written: object) -> None:
-    """Nobody finds out from a suspicion that is never raised."""
+    """A suspicion that is never raised would stay unnoticed."""
     with pytest.raises(ConfigError, match="countries"):
         read_tenants(write(tmp_path / "t.yaml", GOOD | {"countries": written}))
 

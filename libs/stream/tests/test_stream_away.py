@@ -1,4 +1,4 @@
-"""While Graph as a whole is away: everything waits in Kafka, nothing leaves, and somebody can ask."""
+"""While Graph as a whole is away: everything waits in Kafka, nothing leaves, and one record can still ask Graph."""
 
 import asyncio
 from collections.abc import Sequence

@@ -81,7 +81,7 @@ def test_nothing_is_decided_for_a_record_behind_a_gap_before_the_gap_is_believed
 
 
 def test_a_tenant_whose_records_were_all_taken_is_forgotten() -> None:
-    """Nobody stands behind them any more: their lane is free for others."""
+    """No record waits behind them any more: their lane is free for others."""
     made, parts = gate()
     take(made, parts, 5, 6, 7)
     assert len(parts.seen) == 0

@@ -17,7 +17,7 @@ KAFKA = KafkaSettings(bootstrap_servers="nowhere:1")
 
 
 class BugError(Exception):
-    """Something that nobody expects."""
+    """An error that no handler expects."""
 
 
 class _Connection:

@@ -213,7 +213,7 @@ class ConsumerMachine(RuleBasedStateMachine):
         self.world.group.leave()
 
     def _leaves_at(self) -> dict[bytes, float]:
-        """When the records of each running step must be answered for, by key; after that nobody waits for the step."""
+        """When the records of each running step must be answered for, by key; after that nothing waits for the step."""
         running = [step.work for step in self.world.runner._running.values() if not step.is_alone]
         return {work.key: min(item.arrived for item in work.items) + WITHIN for work in running}
 
@@ -258,14 +258,14 @@ class ConsumerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.assigned)
     @rule(seconds=st.sampled_from([0.0, 0.1, 3.0]))
     def lose(self, seconds: float) -> None:
-        """The broker gives the partitions to somebody else and says nothing; a commit finds out."""
+        """The broker gives the partitions to another member without a notice; a commit finds out."""
         self.world.group.is_member = False
         self.run(asyncio.sleep(seconds))
 
     @precondition(lambda self: not self.world.group.is_member)
     @rule(count=st.integers(1, 5), place=st.sampled_from(PLACES))
     def others_work(self, count: int, place: TopicPartition) -> None:
-        """Whoever has the partition now goes on with it."""
+        """The member that has the partition now goes on with it."""
         offset = self.log.committed.get(place, 0)
         first = offset if offset <= self.log.ends[place] else self.log.begins[place]
         ahead = [entry for entry in self.log.entries[place] if entry.offset >= first][:count]
@@ -315,7 +315,7 @@ class ConsumerMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_refused_commit_ends_everything(self) -> None:
-        """The first refusal means the assignment is somebody else's: nothing of it goes on, not even in the runner."""
+        """The first refusal means the assignment is another member's: nothing of it goes on, not even in the runner."""
         if self.world.group.refused_in == self.world.group.generation:
             assert self.world.assignment.trackers.partitions == set()
             assert not self.world.runner._running

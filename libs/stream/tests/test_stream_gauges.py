@@ -31,7 +31,7 @@ def reported() -> tuple[float, float]:
 
 
 def test_how_long_the_oldest_claim_has_waited_for_bytes_is_told() -> None:
-    """A step finds no room for four seconds, then it does: the gauge, told every second, rises and is 0 again."""
+    """A step finds no room for four seconds, then it does: the gauge, updated every second, rises and is 0 again."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         loop = cast("VirtualTimeLoop", runner.get_loop())
         assert runner.run(_looks(ByteBudget(10, 10, first=10), VirtualClock(loop))) == [(10, 0), (10, 3.5), (0, 0)]

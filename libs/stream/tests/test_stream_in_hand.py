@@ -1,4 +1,4 @@
-"""The budget of bytes: never exceeded, nobody waits for ever, one at the limit passes alone."""
+"""The budget of bytes: never exceeded, no step waits for ever, one at the limit passes alone."""
 
 import asyncio
 from collections.abc import Sequence

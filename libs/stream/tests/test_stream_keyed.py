@@ -1,4 +1,4 @@
-"""The keyed runner and its breaker: whatever happens to what is in hand, somebody can still ask."""
+"""The keyed runner and its breaker: whatever happens to what is in hand, a probe can still ask."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -79,7 +79,7 @@ async def test_an_assignment_lost_while_the_breaker_is_open_leaves_the_next_one_
 
 
 async def test_a_probe_that_is_cancelled_before_it_began_leaves_the_next_one_a_probe() -> None:
-    """The assignment is lost in the very moment the probe is started: somebody must be able to ask again."""
+    """The assignment is lost in the very moment the probe is started: another probe must be possible."""
     away, answered = True, asyncio.Event()
 
     async def step(records: Sequence[Received]) -> Sequence[Outcome]:

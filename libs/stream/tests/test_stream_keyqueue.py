@@ -153,7 +153,7 @@ def test_a_held_tenant_waits_exactly_as_long_as_told_and_others_go_on() -> None:
 
 
 def test_what_has_ended_by_the_time_of_the_last_look_is_no_change_to_wait_for() -> None:
-    """It may start already; what ends later is told, be it over by the time one waits for it."""
+    """It may start already; a step that ends later is reported, even if it has ended before the wait for it begins."""
     waiting = queue()
     waiting.offer(item("sick|1", 0), 0.0)
     waiting.hold("sick", 0.0, 7.0)
@@ -256,7 +256,7 @@ def test_a_tenants_bulk_keys_leave_room_for_its_live_ones() -> None:
 
 
 def test_what_came_while_a_step_ran_is_not_given_back() -> None:
-    """The step read for it, too; whoever gets it next would not know, and publish the same again."""
+    """The step read for it, too; the process that gets it next would not know, and publish the same again."""
     waiting = queue(interval=2.0)
     waiting.offer(item("a|1", 0), 0.0)
     waiting.offer(item("a|2", 1), 0.0)

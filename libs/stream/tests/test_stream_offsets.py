@@ -139,7 +139,7 @@ class OffsetTrackerMachine(RuleBasedStateMachine):
 
     @invariant()
     def commits_never_exceed_the_lowest_unfinished(self) -> None:
-        """The promise: whatever is unfinished is at or above what the broker was told."""
+        """The promise: whatever is unfinished is at or above what was committed to the broker."""
         for partition, model in self.model.items():
             tracker = self.trackers.of(partition)
             assert tracker is not None

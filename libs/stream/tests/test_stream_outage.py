@@ -109,7 +109,7 @@ async def a_consumer(client: Silent) -> AsyncGenerator[Consumer]:
 
 
 async def test_an_assignment_that_never_begins_does_not_keep_the_process_from_ending() -> None:
-    """Neither offsets that are never told nor offsets that cannot be read are waited for once the consumer ends."""
+    """Neither offsets that never arrive nor offsets that cannot be read are waited for once the consumer ends."""
     for client in (Silent(), Unreachable()):
         async with a_consumer(client) as consumer:
             client.listener = asyncio.create_task(consumer.assigned([TopicPartition(FETCH.name, 0)]))
@@ -158,7 +158,7 @@ class Asleep:
 
 
 async def test_a_reader_stops_and_closes_though_it_raises_the_cancellation_of_its_own_fetch() -> None:
-    """Whoever stops it was not cancelled: the process goes on, or ends with 0."""
+    """The task that stops it was not cancelled: the process goes on, or ends with 0."""
     nobody: Any = None
     reader: Any = Asleep()
     table = ControlTable(KafkaSettings(bootstrap_servers=refusing()), nobody)
@@ -178,7 +178,7 @@ async def test_a_halt_is_written_so_that_a_process_of_another_release_obeys_it()
 
 @pytest.mark.parametrize("how", ["stop", "abandon"])
 async def test_a_consumer_leaves_though_its_fetch_slept(how: str) -> None:
-    """Neither the bug for which it is abandoned nor the exit code is lost to a cancellation that nobody asked for."""
+    """Neither the bug for which it is abandoned nor the exit code is lost to a cancellation without a cause."""
     client: Any = Asleep()
     async with a_consumer(client) as consumer, asyncio.timeout(20):
         await getattr(consumer, how)()
@@ -188,7 +188,7 @@ async def test_a_consumer_leaves_though_its_fetch_slept(how: str) -> None:
 async def test_a_control_table_told_to_stop_while_it_reads_leaves_no_reader_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nobody else knows of the reader before it has read all."""
+    """No other task uses the reader before it has read all."""
     stopped = asyncio.Event()
     stop_reader = compacted.stop_reader
 

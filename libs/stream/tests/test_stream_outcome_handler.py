@@ -16,7 +16,7 @@ REFUSED = Reject(Reason.STORE_REFUSED, "NotNullViolation")
 
 
 class Written:
-    """Keeps what it is told to send."""
+    """Keeps the messages that it is given to send."""
 
     def __init__(self) -> None:
         self.letters: list[Message] = []

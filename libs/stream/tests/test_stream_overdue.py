@@ -200,7 +200,7 @@ async def test_a_tenant_that_is_told_to_wait_has_no_room_and_its_records_leave()
 
 
 async def test_a_drain_waits_for_what_a_read_has_found_and_not_for_the_read() -> None:
-    """A publication that broke off would be written once more, by whoever reads the copy."""
+    """A publication that broke off would be written once more, by the process that reads the copy."""
     gate = Gate()
     async with running_aside(gate) as rig:
         rig.taken.clear()

@@ -43,7 +43,7 @@ async def apply(record: Received, outcome: Any, *, is_ours: bool = True) -> None
 
 
 async def test_a_dead_letter_gives_a_line_with_reason_and_call(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever reads it can look the call up, and the letter."""
+    """An operator who reads it can look up the call and the dead letter."""
     await apply(received(), Reject(Reason.FORBIDDEN, "Authorization_RequestDenied"))
     (line,) = lines(caplog)
     reported = {name: line[name] for name in ("level", "reason", "error_class", "tenant_id", "call_id", "topic")}
@@ -60,7 +60,7 @@ async def test_a_dead_letter_gives_a_line_with_reason_and_call(caplog: pytest.Lo
 
 @pytest.mark.parametrize("reason", list(Reason))
 async def test_error_means_that_an_operator_must_act(caplog: pytest.LogCaptureFixture, reason: Reason) -> None:
-    """A call that Graph never made, or that changed while it was read, is nobody's work."""
+    """A call that Graph never made, or that changed while it was read, needs no operator."""
     await apply(received(), Reject(reason))
     (line,) = lines(caplog)
     nothing_to_do = reason in {Reason.NOT_FOUND, Reason.VERSION_UNSTABLE}

@@ -93,7 +93,7 @@ async def test_the_commit_goes_back_once() -> None:
 
 
 def test_a_partition_that_is_no_longer_assigned_is_left_alone() -> None:
-    """Whoever has it now finds out."""
+    """The member that has it now finds out."""
     assignment = Assignment("group", SystemClock(), str, lambda: None)
     assignment.begin({OTHER: 0})
     assert not assignment.resume(SICK, 5)

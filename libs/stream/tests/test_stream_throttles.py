@@ -1,4 +1,4 @@
-"""A Retry-After reaches whoever takes the tenant over."""
+"""A Retry-After reaches the process that takes the tenant over."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -106,7 +106,7 @@ async def test_a_process_does_not_wait_for_what_it_published() -> None:
 
 
 async def test_another_kind_of_process_has_a_budget_of_its_own() -> None:
-    """What the keeper was told holds the keepers."""
+    """A Retry-After to a keeper holds the keepers."""
     topic, clock = Topic(), MovedClock()
     keeper = member(topic, clock, "keeper")
     keeper.publish(TENANT, 10)
@@ -129,7 +129,7 @@ async def test_sixty_refusals_at_once_are_told_once_and_never_too_short() -> Non
 
 @pytest.mark.parametrize("received", [True, False])
 async def test_a_shorter_wait_does_not_hide_a_longer_one(received: bool) -> None:  # noqa: FBT001 - a parameter of pytest
-    """Not one's own, and not one that another was told, heard of or not: its request was on its way already."""
+    """Not one's own, and not another process's, received or not: its request was on its way already."""
     topic, clock = Topic(), MovedClock()
     first, second = member(topic, clock), member(topic, clock)
     first.publish(TENANT, 60)
@@ -155,7 +155,7 @@ async def test_what_has_passed_holds_nobody() -> None:
 
 
 async def test_a_clock_far_ahead_holds_nobody_longer_than_it_was_told() -> None:
-    """Three hours ahead, told to wait ten seconds; set right, it is told again, and keeps nothing to itself."""
+    """Its clock is three hours ahead at a Retry-After of ten seconds; set right, it publishes the next correctly."""
     topic, clock = Topic(), MovedClock(NOON + timedelta(hours=3))
     ahead = member(topic, clock)
     ahead.publish(TENANT, 10)

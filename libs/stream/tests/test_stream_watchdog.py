@@ -163,7 +163,7 @@ async def test_a_standstill_gives_a_line_with_reason_and_call(
 
 
 async def test_what_may_begin_only_now_is_not_late_however_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenant was told to wait for longer than the watchdog's patience: at the end of that its records are old."""
+    """A tenant's Retry-After is longer than the watchdog's patience: at the end of that its records are old."""
     monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.01)
     waits = Behind(behind=False)
     watching = asyncio.create_task(watch(waits.watched(must_take=True), SystemClock(), _listens, patience=0.3))
@@ -189,5 +189,5 @@ async def test_kafka_is_there_when_most_of_its_servers_take_a_connection() -> No
 
 
 async def test_a_server_without_a_port_is_one_at_kafka_s_own() -> None:
-    """As the client takes it; nobody listens there on this machine's discard address."""
+    """As the client takes it; no process listens on this machine's discard address."""
     assert not await most_are_reachable(KafkaSettings(bootstrap_servers="127.0.0.2"))

@@ -54,7 +54,7 @@ class Gate:
 
 @dataclass
 class AsideRig:
-    """A runner and its door; what it wrote, finished, said and was told.
+    """A runner with its gate, and what it wrote, finished and logged.
 
     Attributes:
         within: seconds for which a record may be in hand.

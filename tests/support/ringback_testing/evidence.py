@@ -1,4 +1,4 @@
-"""What a failed test leaves behind for whoever reads its report: the ends of its processes' logs, of Graph's ledger."""
+"""What a failed test adds to its report: the ends of its processes' logs, of Graph's ledger."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping

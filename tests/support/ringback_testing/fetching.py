@@ -74,7 +74,7 @@ class SimulatedFetching:
             return orjson.loads(content) if content else None
 
     async def call(self, shape: str, tenant: int = 0, **more: Any) -> dict[str, Any]:
-        """Make a call in the simulator; nobody is notified of it."""
+        """Make a call in the simulator without a notification."""
         body = {"tenantId": self.tenants[tenant], "shape": shape, "notify": False, "versionMark": True} | more
         return await self.control("POST", "/control/calls", body)
 

@@ -40,7 +40,7 @@ class Seen:
 
 @dataclass
 class GraphEdge:
-    """Answers by call id; a call nobody prepared is not found. It is its tenants' authority as well."""
+    """Answers by call id; a call without a prepared answer is not found. It is its tenants' authority as well."""
 
     url: str = ""
     seen: list[Seen] = field(default_factory=list[Seen])

@@ -30,7 +30,7 @@ class Spot(NamedTuple):
     at: Any
     """The member's name or the position."""
     path: tuple[str, ...]
-    """Names from the root; positions are told as `[]`."""
+    """Names from the root; positions are written as `[]`."""
 
     @property
     def value(self) -> Any:
@@ -158,7 +158,7 @@ def legal(kind: str, rng: random.Random, lack: float = 0.0) -> Any:
 
 
 def _object(kind: str, rng: random.Random, lack: float) -> Json:
-    """An object of the type; one of an open type carries members that nobody declared, as Graph's identities do."""
+    """An object of the type; one of an open type carries undeclared members, as Graph's identities do."""
     members: Json = {"@odata.type": f"#{kind}"} if rng.random() < 0.8 else {}
     for name, type_ in _members(kind).items():
         roll = rng.random()

@@ -59,7 +59,7 @@ class Installation:
             return orjson.loads(content) if content else None
 
     async def call(self, shape: str, tenant: int = 0, **more: Any) -> dict[str, Any]:
-        """Let a call end; Graph notifies of it unless told otherwise."""
+        """Let a call end; Graph notifies of it by default."""
         body = {"tenantId": self.tenants[tenant], "shape": shape, "versionMark": True} | more
         return await self.graph("POST", "calls", body)
 

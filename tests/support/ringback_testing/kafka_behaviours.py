@@ -106,7 +106,7 @@ class KafkaAtHand(Protocol):
 
 
 class Listener(ConsumerRebalanceListener):
-    """Notes what a member is told of its partitions, and does something first."""
+    """Notes each assignment and revocation of a member, and does something first."""
 
     def __init__(self, starts: int | None = 0) -> None:
         self.starts = starts
@@ -272,7 +272,7 @@ async def outside_of_the_log_a_poll_fails(kafka: KafkaAtHand) -> None:
 
 
 async def without_a_place_to_begin_a_poll_fails(kafka: KafkaAtHand) -> None:
-    """Nothing is committed, and nobody has said where to begin: neither end of the log is taken for it."""
+    """Nothing is committed, and no start is configured: neither end of the log is taken for it."""
     await kafka.write(kafka.places[0], b"0")
     async with kafka.member(Listener(None)) as member:
         with pytest.raises(NoOffsetForPartitionError):
@@ -280,7 +280,7 @@ async def without_a_place_to_begin_a_poll_fails(kafka: KafkaAtHand) -> None:
 
 
 async def a_commit_is_the_groups(kafka: KafkaAtHand) -> None:
-    """None before; afterwards whoever follows begins there, unless it says otherwise."""
+    """None before; afterwards the next member begins there, unless it seeks elsewhere."""
     first, second = kafka.places
     for place in kafka.places:
         for number in range(3):
@@ -341,7 +341,7 @@ async def a_member_that_was_left_out_commits_nothing(kafka: KafkaAtHand) -> None
 
 
 async def a_commit_that_is_not_answered_waits(kafka: KafkaAtHand) -> None:
-    """It neither fails nor returns: whoever commits has to end it. Repeated later it is accepted."""
+    """It neither fails nor returns: the committing task has to end it. Repeated later it is accepted."""
     place, _ = kafka.places
     await kafka.write(place, b"0")
     async with kafka.member(Listener()) as member:

@@ -35,9 +35,9 @@ class Answer(Enum):
 
     ACCEPTED = auto()
     UNANSWERED = auto()
-    """The broker never saw it; aiokafka tries again until whoever commits has had enough."""
+    """The broker never saw it; aiokafka tries again until the caller cancels."""
     ACCEPTED_IN_SILENCE = auto()
-    """The broker took it, its answer was lost: to whoever commits it is the same."""
+    """The broker took it, its answer was lost: the caller sees no difference."""
     LATE = auto()
     """The broker takes its time."""
 
@@ -156,7 +156,7 @@ class GroupInMemory:
         self.position = {place: self._log.committed[place] for place in places if place in self._log.committed}
 
     async def rebalance(self, places: Collection[TopicPartition]) -> None:
-        """Give back what there is, after the listener, then have these; the listener is told before they are read."""
+        """Give back what there is, after the listener, then have these; the listener is called before they are read."""
         if self.listener is not None:
             await _awaited(self.listener.on_partitions_revoked(self.assignment()))
         self.join(places)
@@ -289,7 +289,7 @@ async def _awaited(answer: object) -> None:
 
 
 class ProducerInMemory:
-    """The producer: messages are written when the gate is open, whoever still waits for them."""
+    """The producer: messages are written when the gate is open, also after the caller stopped waiting."""
 
     def __init__(self, log: LogInMemory) -> None:
         self._log = log

@@ -1,4 +1,4 @@
-"""Kafka, Graph and one tenant, with what the enricher, the store and the operator's command need to be told."""
+"""Kafka, Graph and one tenant, with what the enricher, the store and the operator's command need as settings."""
 
 import asyncio
 import base64
@@ -42,7 +42,7 @@ class Operated:
     environment: dict[str, str] = field(default_factory=dict[str, str])
 
     async def call(self, **more: Any) -> str:
-        """Make a call in the simulator; nobody is notified of it. Its id."""
+        """Make a call in the simulator without a notification, and return its id."""
         body = {"tenantId": self.tenant, "shape": "peerToPeer", "notify": False} | more
         return (await self._control("POST", "calls", body))["callId"]
 

@@ -19,7 +19,7 @@ SIDES = {
     name: {"associatedIdentity": {"id": f"a11ce000-0000-4000-8000-00000000000{n}"}}
     for n, name in enumerate(("caller", "callee"))
 }
-"""Of every session: two users, told by their ids alone."""
+"""Of every session: two users, known by their ids alone."""
 _PAGES = {"sessions": 60, "participants_v2": 130}
 
 

@@ -115,7 +115,7 @@ class PublicPort:
             writer.close()
 
     async def exchange(self, data: bytes, *, stop: bool = True) -> list[Answer]:
-        """Send bytes, stop sending unless told otherwise, and return every answer until the webhook closes."""
+        """Send bytes, stop sending (with `stop`), and return every answer until the webhook closes."""
         async with self.connected() as client:
             try:
                 await client.send(data)

@@ -26,7 +26,7 @@ async def dump_topic(bootstrap_servers: str, name: str) -> list[Record]:
 
 
 def headers_of(records: Iterable[Record]) -> bytes:
-    """All headers of some records, names and values: what a dead letter tells whoever may not read its value."""
+    """All headers of some records, names and values: what a dead letter shows to readers who may not read its value."""
     parts = [part for record in records for name, value in record.headers for part in (name.encode(), value or b"")]
     return b"\n".join(parts)
 

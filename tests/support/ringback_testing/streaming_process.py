@@ -1,4 +1,4 @@
-"""A stream process to be killed: copies each fetch request to the records topic, so many in a second if it is told."""
+"""A stream process to be killed: copies each fetch request to the records topic, at a given rate."""
 
 import asyncio
 import sys
@@ -38,7 +38,7 @@ class Paced:
 
 
 async def main(stop: asyncio.Event) -> None:
-    """Run until told to stop."""
+    """Run until SIGTERM."""
     _, bootstrap_servers, prefix, group, *pace = sys.argv
     step = Paced(float(pace[0])) if pace else copy
     async with StreamRuntime.open(

@@ -40,7 +40,7 @@ async def open_token_catcher(certificate: Path, key: Path) -> AsyncGenerator[Tok
 
 
 class UnaskedProxy:
-    """Listens where the environment says a proxy is; nobody may come."""
+    """Listens where the environment says a proxy is; no connection may arrive."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -69,7 +69,7 @@ class Transcript:
         return {"leaks": leaks, "outputs": self.outputs, "bytes": self.bytes, "names": sorted(self.names)}
 
     def add(self, process: str, report: Mapping[str, Any] | None) -> None:
-        """Count another process's report in; without one, nobody knows what its outputs held."""
+        """Count another process's report in; without one, the content of its outputs is unknown."""
         if report is None:
             self.unsearched.append(process)
             return

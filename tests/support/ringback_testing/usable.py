@@ -23,7 +23,7 @@ STATE_KEYS, TOKEN_KEYS = "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE", "RINGBACK_P
 
 
 def usable(folder: Path) -> dict[str, str]:
-    """Settings with which every process starts, in the dev profile and with dev secrets, and finds nobody."""
+    """Settings with which every process starts, in the dev profile and with dev secrets, while no server answers."""
     files = {
         "tenants.yaml": b"tenants: []\n",
         "pseudonyms.json": b'{"active": "dev1", "keys": {"dev1": {"key": "' + b"A" * 64 + b'"}}}',

@@ -103,7 +103,7 @@ def _parties() -> Iterator[Json]:
 
 
 def _alike() -> Iterator[Json]:
-    """People and numbers in several spellings, and those of whom nothing but a name or a mask is told."""
+    """People and numbers in several spellings, and those of whom nothing but a name or a mask is known."""
     ids = (
         ALICE,
         f"8:orgid:{ALICE}",
@@ -185,7 +185,7 @@ def _endpoints() -> Iterator[Json]:
 
 
 def _roles() -> Iterator[Json]:
-    """Every role, at each type of endpoint, with a person, a number, the known assistant and nobody beside it."""
+    """Every role, at each type of endpoint, with a person, a number, the known assistant and no party beside it."""
     roles = (
         *(
             "skypeForBusinessAutoAttendant",
