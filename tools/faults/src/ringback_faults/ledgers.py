@@ -181,6 +181,11 @@ class TopicRecord:
     contents: Contents | None = None
     source: Contents | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it lies, for a finding: topic/partition/offset."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:

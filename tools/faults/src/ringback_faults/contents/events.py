@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ringback_faults.contents.values import Contents, array, digest, micros, objects, shape, whole
+from ringback_faults.contents.values import Contents, array, digest, objects, shape, times, whole
 
 __all__ = ["contents_of_call", "contents_of_record", "contents_of_session"]
 
@@ -37,11 +37,11 @@ def _by_index(event: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _call(event: Mapping[str, Any]) -> str:
-    return digest([event.get("type"), *_times(event), array(event.get("modalities"))])
+    return digest([event.get("type"), *times(event), array(event.get("modalities"))])
 
 
 def _session(session: Mapping[str, Any]) -> str:
-    head = [session.get("sessionId"), *_times(session), array(session.get("modalities")), session.get("isTest")]
+    head = [session.get("sessionId"), *times(session), array(session.get("modalities")), session.get("isTest")]
     sides = [_side(session.get(name)) for name in ("caller", "callee")]
     streams = [_stream(one) for one in objects(session.get("streams"))]
     return digest([*head, session.get("segmentCount"), *sides, streams])
@@ -54,8 +54,4 @@ def _side(side: Any) -> list[Any] | None:
 
 def _stream(stream: Mapping[str, Any]) -> list[Any]:
     names = ("segmentIndex", "mediaIndex", "streamIndex", "label", "streamId", "direction", "packetUtilization")
-    return [*(stream.get(name) for name in names), stream.get("averagePacketLossRate"), *_times(stream)]
-
-
-def _times(value: Mapping[str, Any]) -> list[int | None]:
-    return [micros(value.get("startDateTime")), micros(value.get("endDateTime"))]
+    return [*(stream.get(name) for name in names), stream.get("averagePacketLossRate"), *times(stream)]

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from ringback_faults.contents.people import Parties, identity_of_side, is_service
-from ringback_faults.contents.values import Contents, array, digest, micros, objects, shape, text
+from ringback_faults.contents.values import Contents, array, digest, micros, objects, shape, text, times
 
 __all__ = ["contents_of_graph"]
 
@@ -19,7 +19,7 @@ def contents_of_graph(graph: Mapping[str, Any]) -> Contents:
     sides = [tuple(_place(session.get(name), parties) for name in ("caller", "callee")) for session in sessions]
     digests = [_session(session, places, parties) for session, places in zip(sessions, sides, strict=True)]
     return Contents(
-        call=digest([graph.get("type") or "unknown", *_times(graph), array(graph.get("modalities"))]),
+        call=digest([graph.get("type") or "unknown", *times(graph), array(graph.get("modalities"))]),
         count=len(sessions),
         kinds=tuple(one.kind for one in parties.found),
         people=digest([[one.kind, one.id] for one in parties.found]),
@@ -52,7 +52,7 @@ def _session(session: Mapping[str, Any], places: tuple[int | None, ...], parties
         for place, media in enumerate(objects(segment.get("media")))
         for index, stream in enumerate(objects(media.get("streams")))
     ]
-    head = [session.get("id"), *_times(session), array(session.get("modalities")), session.get("isTest")]
+    head = [session.get("id"), *times(session), array(session.get("modalities")), session.get("isTest")]
     return digest([*head, len(segments), caller, callee, streams])
 
 
@@ -65,8 +65,4 @@ def _side(side: Any, place: int | None, parties: Parties) -> list[Any] | None:
 
 def _stream(stream: Mapping[str, Any], places: list[int], label: Any) -> list[Any]:
     figures = [stream.get(name) for name in ("streamId", "streamDirection", "packetUtilization")]
-    return [*places, label, *figures, stream.get("averagePacketLossRate"), *_times(stream)]
-
-
-def _times(value: Mapping[str, Any]) -> list[int | None]:
-    return [micros(value.get("startDateTime")), micros(value.get("endDateTime"))]
+    return [*places, label, *figures, stream.get("averagePacketLossRate"), *times(stream)]

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import orjson
 
-__all__ = ["Contents", "array", "digest", "micros", "objects", "shape", "text", "whole"]
+__all__ = ["Contents", "array", "digest", "micros", "objects", "shape", "text", "times", "whole"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -55,6 +55,11 @@ def micros(value: Any) -> int | None:
     if moment.tzinfo is None or moment.year == 1:
         return None
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def times(value: Mapping[str, Any]) -> list[int | None]:
+    """Start and end of a call, a session or a stream of Graph's, as `micros`."""
+    return [micros(value.get("startDateTime")), micros(value.get("endDateTime"))]
 
 
 def shape(value: Any) -> dict[str, Any]:

@@ -8,9 +8,9 @@ items are stored nearly as soon as before.
 from collections.abc import Iterator, Mapping, Sequence
 
 from ringback_faults.contract import GROUPS
-from ringback_faults.ledgers import Item, Ledgers
+from ringback_faults.ledgers import Ledgers
 from ringback_faults.oracle.behind import CALM
-from ringback_faults.oracle.index import Index
+from ringback_faults.oracle.index import Index, stored_at
 from ringback_faults.oracle.latency import quantile
 
 __all__ = ["CALM", "TORTURE", "after_resets_of", "beside_figures", "slowed_down"]
@@ -73,13 +73,7 @@ def _waits(what: str, ledgers: Ledgers, index: Index) -> Sequence[float]:
     spans = [(act.at, act.end) for act in ledgers.acts if act.what == what]
     unknown = {(one.tenant_id, one.call_id) for one in ledgers.requests if one.status == _NOT_FOUND}
     return sorted(
-        max(0.0, _stored_at(item, ledgers, index) - accepted)
+        max(0.0, stored_at(item, ledgers, index) - accepted)
         for item, _, accepted in index.accepted
         if item.key not in unknown and any(at <= accepted <= end for at, end in spans)
     )
-
-
-def _stored_at(item: Item, ledgers: Ledgers, index: Index) -> float:
-    """When its version or a later one stood; the end of all work if it never did, which is I2's business."""
-    rows = (row for row in index.history.get(item.key, ()) if row.version >= item.version)
-    return min((row.first_stored_at for row in rows), default=ledgers.drained or ledgers.faulted)

@@ -26,7 +26,7 @@ def unfaithful_events(ledgers: Ledgers, index: Index) -> Iterator[str]:
         for record in published:
             source = sources.get((record.version, record.revision))
             if source is not None and record.contents is not None:
-                yield from (f"{_place(record)} of {key[1]}: {fault}" for fault in _faults(record, source))
+                yield from (f"{record.place} of {key[1]}: {fault}" for fault in _faults(record, source))
 
 
 def unfaithful_rows(ledgers: Ledgers) -> Iterator[str]:
@@ -75,7 +75,3 @@ def _sessions(said: Contents, source: Contents) -> Iterator[str]:
     for ordinal, digest in said.sessions.items():
         if source.sessions.get(ordinal) != digest:
             yield f"session {ordinal} is not that of Graph's JSON"
-
-
-def _place(record: TopicRecord) -> str:
-    return f"{record.topic}/{record.partition}/{record.offset}"

@@ -23,6 +23,7 @@ __all__ = [
     "origin_of",
     "place_of",
     "reason_of",
+    "stored_at",
 ]
 
 LANES = frozenset(topic.name for topic in topics.FETCH_LANES)
@@ -140,3 +141,9 @@ def _grouped(entries: Iterable[tuple[_Name, _Entry]]) -> dict[_Name, list[_Entry
     for name, entry in entries:
         groups[name].append(entry)
     return dict(groups)
+
+
+def stored_at(item: Item, ledgers: Ledgers, index: Index) -> float:
+    """When its version or a later one stood; the end of all work if it never did, which is I2's business."""
+    rows = (row for row in index.history.get(item.key, ()) if row.version >= item.version)
+    return min((row.first_stored_at for row in rows), default=ledgers.drained or ledgers.faulted)

@@ -6,8 +6,8 @@ Neighbours are items accepted while it lasts whose tenant is another one and who
 
 from collections.abc import Iterator, Mapping
 
-from ringback_faults.ledgers import Item, Ledgers
-from ringback_faults.oracle.index import Index
+from ringback_faults.ledgers import Ledgers
+from ringback_faults.oracle.index import Index, stored_at
 from ringback_faults.oracle.latency import quantile
 from ringback_faults.row import Expect
 
@@ -37,10 +37,4 @@ def _waits(ledgers: Ledgers, index: Index) -> Iterator[float]:
     for item, _, accepted in index.accepted:
         concerned = [tenant for at, end, tenant in spans if at <= accepted <= end]
         if concerned and item.key not in sick and item.key[0] not in concerned:
-            yield max(0.0, _stored_at(item, ledgers, index) - accepted)
-
-
-def _stored_at(item: Item, ledgers: Ledgers, index: Index) -> float:
-    """When its version or a later one stood; the end of all work if it never did, which is I2's business."""
-    rows = (row for row in index.history.get(item.key, ()) if row.version >= item.version)
-    return min((row.first_stored_at for row in rows), default=ledgers.drained or ledgers.faulted)
+            yield max(0.0, stored_at(item, ledgers, index) - accepted)

@@ -68,7 +68,7 @@ def garbled_letters(ledgers: Ledgers) -> Iterator[str]:
 
 
 def _garbled(letter: TopicRecord, originals: Mapping[Place, TopicRecord]) -> Iterator[str]:
-    place = f"{letter.topic}/{letter.partition}/{letter.offset}"
+    place = letter.place
     lacking = [name for name in HEADERS if name not in letter.headers]
     if lacking:
         yield f"{place} lacks {', '.join(lacking)}"

@@ -70,10 +70,10 @@ def misplaced(ledgers: Ledgers, index: Index) -> Iterator[str]:
     for published in index.published.values():
         for record in published:
             if record.topic in _KEYED and not _well_keyed(record):
-                yield f"{_named(record)} lies under a key that is not its call's"
+                yield f"{record.place} lies under a key that is not its call's"
     for record in ledgers.records:
         if record.topic in _PLACED and place_of(record) not in ledgers.planted and not _well_placed(record):
-            yield f"{_named(record)} lies in a partition that is not its key's"
+            yield f"{record.place} lies in a partition that is not its key's"
 
 
 def _well_keyed(record: TopicRecord) -> bool:
@@ -83,7 +83,3 @@ def _well_keyed(record: TopicRecord) -> bool:
 
 def _well_placed(record: TopicRecord) -> bool:
     return record.partition == partition_of(record.topic, record.raw_key or b"")
-
-
-def _named(record: TopicRecord) -> str:
-    return f"{record.topic}/{record.partition}/{record.offset}"

@@ -21,7 +21,7 @@ def cut_records(ledgers: Ledgers) -> Iterator[str]:
     for record in ledgers.records:
         if record.topic != topics.RECORDS.name or (record.topic, record.partition, record.offset) in ledgers.planted:
             continue
-        place = f"{record.topic}/{record.partition}/{record.offset}"
+        place = record.place
         if not _is_as_served(record.key, record.version, record.children, ledgers):
             yield f"{place}: version {record.version} is not what Graph served"
         if record.marks - {record.version}:
