@@ -21,6 +21,7 @@ from ringback_events.topics import (
 from ringback_local.kafka import Broker
 from ringback_stream.consume.dead_letters import dead_letter
 from ringback_testing import dump_topic
+from ringback_testing.command import PLAINTEXT
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.streaming import send_all, settings_for
 
@@ -40,6 +41,7 @@ def run(kafka: Broker, prefix: str, *command: str, stdin: str = "") -> str:
     settings = {
         "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "RINGBACK_KAFKA__TOPIC_PREFIX": prefix,
+        **PLAINTEXT,
     }
     ended = subprocess.run(
         command, input=stdin, env=os.environ | settings, capture_output=True, text=True, timeout=60, check=False

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ringback_local.child import clean_environment, installed
+from ringback_testing.command import PLAINTEXT
 from ringback_testing.usable import COMMANDS, DSN, KAFKA, STATE_KEYS, TOKEN_KEYS, usable
 
 pytestmark = pytest.mark.integration
@@ -25,6 +26,7 @@ MISTAKES: list[Mistake] = [
     *((name, {f"{KAFKA[:-1]}": "x:1"}, KAFKA[:-1]) for name in NEEDS_KAFKA),
     *((name, {PROTOCOL: "SASL_SSL"}, "RINGBACK_KAFKA__SASL_MECHANISM") for name in NEEDS_KAFKA),
     ("topics diff", {PROTOCOL: "TLS"}, PROTOCOL),
+    *((name, dict.fromkeys(PLAINTEXT) | DEV_SECRETS, PROTOCOL) for name in NEEDS_KAFKA),
     *((name, {"RINGBACK_INSTALLATION_ID": None}, "RINGBACK_INSTALLATION_ID") for name in SERVICES),
     *((name, PLACEHOLDER, "RINGBACK_INSTALLATION_ID") for name in SERVICES),
     *((name, {"RINGBACK_TIME_SCALE": "60"} | DEV_SECRETS, "RINGBACK_TIME_SCALE") for name in COMMANDS),

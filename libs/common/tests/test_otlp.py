@@ -82,6 +82,7 @@ class _Process(ProcessSettings):
 
 def _load(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> ProcessSettings:
     monkeypatch.setenv("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "k:9092")
+    monkeypatch.setenv("RINGBACK_KAFKA__SECURITY_PROTOCOL", "SSL")
     monkeypatch.setenv("RINGBACK_INSTALLATION_ID", "test")
     monkeypatch.setenv("RINGBACK_TELEMETRY__OTLP_ENDPOINT", endpoint)
     return load(_Process)

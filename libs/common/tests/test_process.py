@@ -72,6 +72,7 @@ def test_a_beginning_tells_process_version_and_unread_variables() -> None:
     """A misspelt setting is logged by its name, never its value, and nothing of settings that are read."""
     env = os.environ | {
         "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "k:9092",
+        "RINGBACK_KAFKA__SECURITY_PROTOCOL": "SSL",
         "RINGBACK_INSTALLATION_ID": "test",
         "RINGBACK_STORE__DSN": "postgres://u:hush@h/d",
         "RINGBACK_TELEMETRI__OTLP_ENDPOINT": "https://u:hush@h",

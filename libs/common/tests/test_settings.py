@@ -25,6 +25,7 @@ class Example(ProcessSettings):
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The least a process needs."""
     monkeypatch.setenv("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "localhost:9092")
+    monkeypatch.setenv("RINGBACK_KAFKA__SECURITY_PROTOCOL", "SSL")
     monkeypatch.setenv("RINGBACK_INSTALLATION_ID", "test")
 
 
@@ -71,6 +72,22 @@ def test_development_may_keep_the_placeholder(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("RINGBACK_INSTALLATION_ID", "change-me")
     monkeypatch.setenv("RINGBACK_PROFILE", "dev")
     assert load(Example).installation_id == "change-me"
+
+
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT", None])
+def test_production_refuses_a_kafka_without_encryption(monkeypatch: pytest.MonkeyPatch, protocol: str | None) -> None:
+    """The default among them; a network that is protected otherwise is said, and development needs no word."""
+    if protocol is None:
+        monkeypatch.delenv("RINGBACK_KAFKA__SECURITY_PROTOCOL")
+    else:
+        monkeypatch.setenv("RINGBACK_KAFKA__SECURITY_PROTOCOL", protocol)
+    with pytest.raises(ConfigError, match=r"^RINGBACK_KAFKA__SECURITY_PROTOCOL is \S*PLAINTEXT.*ALLOW_PLAINTEXT=true"):
+        load(Example)
+    monkeypatch.setenv("RINGBACK_PROFILE", "dev")
+    assert load(Example).profile == "dev"
+    monkeypatch.delenv("RINGBACK_PROFILE")
+    monkeypatch.setenv("RINGBACK_KAFKA__ALLOW_PLAINTEXT", "true")
+    assert load(Example).kafka.allow_plaintext
 
 
 def test_a_variable_that_no_process_reads_is_found() -> None:

@@ -24,6 +24,7 @@ def test_a_bug_in_the_producers_background_ends_the_process(tmp_path: Path) -> N
     env = os.environ | {
         "RINGBACK_INSTALLATION_ID": "test",
         "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "RINGBACK_KAFKA__ALLOW_PLAINTEXT": "true",
         "RINGBACK_ADMIN__HOST": "127.0.0.1",
         "RINGBACK_ADMIN__PORT": "0",
         "RINGBACK_WEBHOOK__HOST": "127.0.0.1",

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Ended", "ringback", "start_ringback"]
+__all__ = ["PLAINTEXT", "Ended", "ringback", "start_ringback"]
+
+PLAINTEXT = {"RINGBACK_KAFKA__ALLOW_PLAINTEXT": "true"}
+"""The tests' Kafka listens on loopback without TLS, which the production profile, the default, refuses."""
 
 RINGBACK = Path(sys.executable).parent / "ringback"
 
@@ -34,7 +37,7 @@ async def start_ringback(environment: Mapping[str, str], *arguments: str) -> asy
     return await asyncio.create_subprocess_exec(
         RINGBACK,
         *arguments,
-        env={**clean, "COLUMNS": "200", **environment},
+        env={**clean, **PLAINTEXT, "COLUMNS": "200", **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from ringback_ingest.client_state import new_keys_file
 
+from ringback_testing.command import PLAINTEXT
+
 __all__ = ["COMMANDS", "DSN", "KAFKA", "STATE_KEYS", "TOKEN_KEYS", "usable"]
 
 NOWHERE = "127.0.0.1:1"
@@ -40,6 +42,7 @@ def usable(folder: Path) -> dict[str, str]:
         "RINGBACK_WEBHOOK__PORT": "0",
         "RINGBACK_TENANTS_FILE": str(folder / "tenants.yaml"),
         KAFKA: NOWHERE,
+        **PLAINTEXT,
         DSN: f"postgresql://postgres@{NOWHERE}/ringback",
         STATE_KEYS: str(folder / "client-state.json"),
         TOKEN_KEYS: str(folder / "pseudonyms.json"),

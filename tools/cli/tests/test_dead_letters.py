@@ -56,5 +56,6 @@ def test_a_letter_that_kafka_does_not_give_is_a_sentence(monkeypatch: pytest.Mon
     monkeypatch.setattr(dead_letters, "connected", connected)
     monkeypatch.setattr(ReadStalled, "SECONDS", 0.1)
     monkeypatch.setenv("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("RINGBACK_PROFILE", "dev")
     with pytest.raises(Transient, match="Try again when it answers"):
         show_one(f"{INTERNAL_DEAD_LETTERS.name}/0/3")

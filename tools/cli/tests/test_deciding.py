@@ -19,6 +19,7 @@ async def _nothing(*_: object) -> AsyncGenerator[Received]:
 def test_a_tenant_without_letters_has_nothing_to_do(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """A healthy tenant is no mistake: a script over all tenants goes on to the next."""
     monkeypatch.setenv("RINGBACK_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("RINGBACK_PROFILE", "dev")
     for module in (selecting, reading):
         monkeypatch.setattr(module, "scan", _nothing)
     ended = CliRunner().invoke(app, ["dlq", command, "--tenant", "a91fa0d8-7d84-5317-a65a-8dda375cc0cd", "--json"])

@@ -72,7 +72,10 @@ class KafkaSettings(Section):
     bootstrap_servers: str
     """`host:port`, several separated by commas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """How the connection is protected."""
+    """How the connection is protected. Outside the dev profile the two without TLS need `ALLOW_PLAINTEXT`."""
+    allow_plaintext: bool = False
+    """Lets production speak to Kafka without TLS. For a network that encrypts by itself, such as a mesh: what goes by
+names people."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     """How the user is proved, with one of the SASL protocols."""
     sasl_username: str | None = None
@@ -235,6 +238,9 @@ def load(settings: type[_Settings]) -> _Settings:
         raise ConfigError("RINGBACK_TIME_SCALE is for the dev profile only: remove it or set RINGBACK_PROFILE=dev.")
     if isinstance(loaded, ProcessSettings):
         _refuse_placeholder(loaded)
+    kafka: object = getattr(loaded, "kafka", None)
+    if isinstance(kafka, KafkaSettings) and loaded.profile != "dev":
+        _refuse_plaintext(kafka)
     return loaded
 
 
@@ -243,6 +249,14 @@ def _refuse_placeholder(settings: ProcessSettings) -> None:
         raise ConfigError(
             f"RINGBACK_INSTALLATION_ID is still the placeholder {_PLACEHOLDER}: "
             "give this installation a name of its own and keep it."
+        )
+
+
+def _refuse_plaintext(kafka: KafkaSettings) -> None:
+    if "PLAINTEXT" in kafka.security_protocol and not kafka.allow_plaintext:
+        raise ConfigError(
+            f"RINGBACK_KAFKA__SECURITY_PROTOCOL is {kafka.security_protocol}, and records name people: "
+            "set SSL or SASL_SSL, or RINGBACK_KAFKA__ALLOW_PLAINTEXT=true where the network itself encrypts."
         )
 
 

@@ -44,7 +44,7 @@ async def resume(scene: Scene, process: str = "enricher", operators: int = 1) ->
 
 async def _resume(scene: Scene, process: str) -> bool:
     command = ("ringback", "resume", _NAMES[process], "--yes", "--why", "the release was rolled back")
-    settings = {"RINGBACK_KAFKA__BOOTSTRAP_SERVERS": scene.stack.bootstrap_servers}
+    settings = {"RINGBACK_PROFILE": "dev", "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": scene.stack.bootstrap_servers}
     try:
         await said(command, clean_environment(settings))
     except ValueError as failed:
