@@ -94,11 +94,13 @@ kafka: setup ## What a Kafka needs on this machine: its jars, unless one was nam
 image: setup ## Build both images with their bills of materials in dist/; RELEASE=1 BASE_IMAGE=...@sha256:... for one to publish
 	@deploy/docker/image.sh $(if $(RELEASE),--release)
 
-contracts: setup ## Generate schemas, wire types, ends of topic files, AsyncAPI, the derivation's outcome and the pages of metrics and settings
+contracts: setup ## Generate schemas, wire types, ends of topic files, AsyncAPI, Strimzi's objects, the derivation's outcome and the pages of metrics and settings
 	@$(BIN)/python -m ringback_events.generate
 	@PYTHONPATH=tests/support $(BIN)/python -m ringback_testing.derivation.outcome contracts/derivation.json
 	@$(BIN)/python -m ringback_local.pages docs
 	@$(BIN)/python -m ringback_local.asyncapi contracts/asyncapi.json
+	@$(BIN)/ringback topics render --strimzi --prefix "" > deploy/k8s/components/strimzi/topics.yaml
+	@$(BIN)/ringback acls render --strimzi --prefix "" > deploy/k8s/components/strimzi/users.yaml
 
 format: setup ## Let ruff mend what it can
 	@$(BIN)/ruff check --fix .

@@ -60,6 +60,7 @@ def test_programs_have_what_the_files_say() -> None:
         assert (topic.partitions, topic.max_bytes, days) == (file.partitions, file.max_bytes, file.retention)
         assert (topic.key_rule.value, topic.cleanup.value) == (file.partition_by, file.cleanup)
         assert (topic.tier.value, topic.dead_letters, topic.events) == (file.tier, file.dead_letters, file.events)
+        assert (topic.producers, topic.consumers) == (tuple(file.producers), tuple(file.consumers))
 
 
 @pytest.mark.parametrize("topic", ALL_TOPICS, ids=lambda each: each.name)

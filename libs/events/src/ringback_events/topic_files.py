@@ -106,6 +106,8 @@ def _data(file: TopicFile) -> dict[str, object]:
         "cleanup": file.cleanup,
         "deadLetters": file.dead_letters,
         "events": file.events,
+        "producers": file.producers,
+        "consumers": file.consumers,
     }
 
 

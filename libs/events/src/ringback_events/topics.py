@@ -55,6 +55,8 @@ class Topic:
         cleanup: delete or compact.
         dead_letters: name of the topic that a refused record of this one goes to; None for dead letters themselves.
         events: schema names of its values, see `ringback_events.catalogue`; empty for dead letters.
+        producers: who writes it, in the words of its file.
+        consumers: who reads it, likewise.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Topic:
     cleanup: Cleanup
     dead_letters: str | None
     events: tuple[str, ...]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
 
     @property
     def tier(self) -> Tier:
@@ -103,6 +107,8 @@ def _topic(name: str, data: Mapping[str, Any]) -> Topic:
         cleanup=Cleanup(data["cleanup"]),
         dead_letters=data["deadLetters"],
         events=tuple(data["events"]),
+        producers=tuple(data["producers"]),
+        consumers=tuple(data["consumers"]),
     )
 
 

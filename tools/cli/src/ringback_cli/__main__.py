@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from ringback_common.errors import ConfigError, Transient
 
-from ringback_cli import dead_letters, digest, look, topics
+from ringback_cli import acls, dead_letters, digest, look, topics
 from ringback_cli.replay import replay
 from ringback_cli.resume import resume
 
@@ -37,6 +37,7 @@ def root(
 
 
 app.add_typer(topics.commands, name="topics")
+app.add_typer(acls.commands, name="acls")
 app.add_typer(dead_letters.commands, name="dlq")
 app.add_typer(digest.commands, name="store")
 app.command()(look.status)

@@ -1,15 +1,19 @@
 """`ringback topics`: make the cluster's topics what the contract says, or show where they differ."""
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
+from ringback_common.errors import ConfigError
 from ringback_common.settings import load
 from ringback_events.topics import ALL_TOPICS, topic
 
 from ringback_cli.cluster import Cluster
 from ringback_cli.output import Json, number, show, tell, track
 from ringback_cli.settings import KafkaAccess
+from ringback_cli.strimzi import Cluster as StrimziCluster
+from ringback_cli.strimzi import Prefix, Strimzi, kafka_topics, text
 from ringback_cli.topic_plan import Difference, compare
 
 __all__ = ["commands"]
@@ -44,6 +48,16 @@ def apply(*, yes: Yes = False, replication: Replication = 3, as_json: Json = Fal
     if any(not one.repairable for one in differences):
         tell("A partition count differs; changing it would move keys, so it is left to you.")
         raise typer.Exit(1)
+
+
+@commands.command()
+def render(
+    *, strimzi: Strimzi = False, cluster: StrimziCluster = "kafka", prefix: Prefix = "", replication: Replication = 3
+) -> None:
+    """Print the topics as Strimzi's KafkaTopics; Strimzi or `topics apply` makes them, never both."""
+    if not strimzi:
+        raise ConfigError("`topics render` takes --strimzi; what makes topics without Strimzi is `topics apply`.")
+    sys.stdout.write(text(kafka_topics(cluster, prefix, replication)))
 
 
 async def _differences() -> list[Difference]:

@@ -11,7 +11,7 @@ from ringback_events.topics import ALL_TOPICS, AUDIT, CONTROL, FETCH_BULK, FETCH
 
 from ringback_cli.core.letters import letter_of
 
-__all__ = ["KEPT_BY_GRAPH", "Unreleasable", "release_of"]
+__all__ = ["KEPT_BY_GRAPH", "Unreleasable", "release_of", "released_to"]
 
 KEPT_BY_GRAPH = timedelta(days=30)
 """The enricher drops a request for an older call without asking."""
@@ -45,12 +45,19 @@ def release_of(received: Received, run: str, now: datetime) -> Message | Unrelea
     source = letter_of(received).source
     if source in _STATE:
         return Unreleasable.STATE
-    if source not in _SOURCES:
+    target = released_to(source)
+    if target is None:
         return Unreleasable.NO_SOURCE
     if source in _FETCH_LANES and _is_too_old(received.value, now):
         return Unreleasable.TOO_OLD
-    target = FETCH_BULK.name if source in _FETCH_LANES else source
     return Message(target, received.key or b"", received.value, (*_original(received), *_marks(run)))
+
+
+def released_to(source: str) -> str | None:
+    """The topic to which what was refused from `source` is released; None if nothing is released from there."""
+    if source in _STATE or source not in _SOURCES:
+        return None
+    return FETCH_BULK.name if source in _FETCH_LANES else source
 
 
 def _original(received: Received) -> MessageHeaders:
