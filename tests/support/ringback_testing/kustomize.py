@@ -3,6 +3,7 @@
 Where kubectl is present a test compares both renderings, so this stays a faithful subset.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,19 @@ _CLUSTER_WIDE = {"Namespace", "PriorityClass"}
 _MERGE_KEYS = ("name", "mountPath", "containerPort")
 
 
-def render(folder: Path) -> list[Object]:
-    """All objects of a kustomization. Raises ValueError on a feature this subset does not know."""
+def render(folder: Path, beside: Sequence[Object] = ()) -> list[Object]:
+    """All objects of a kustomization, or of a component with what it is put `beside` and may patch.
+
+    Raises:
+        ValueError: a feature that this subset does not know, or a patch of what is not there.
+    """
     spec = yaml.safe_load((folder / "kustomization.yaml").read_text())
     unknown = set(spec) - KNOWN
     if unknown:
         raise ValueError(f"{folder.name} uses {sorted(unknown)}, which the subset does not render")
-    objects = [made for name in spec.get("resources", ()) for made in _resource(folder / name)]
+    objects = [*beside, *(made for name in spec.get("resources", ()) for made in _resource(folder / name))]
     for name in spec.get("components", ()):
-        objects += render(folder / name)
+        objects = render(folder / name, objects)
     for patch in spec.get("patches", ()):
         _patch(objects, folder, patch)
     for image in spec.get("images", ()):
@@ -48,6 +53,9 @@ def _patch(objects: list[Object], folder: Path, patch: Object) -> None:
     if not chosen:
         raise ValueError(f"{patch['path']} patches nothing")
     change = {key: value for key, value in wanted.items() if key not in {"apiVersion", "kind", "metadata"}}
+    if wanted.get("$patch") == "delete":
+        objects[:] = [one for one in objects if one not in chosen]
+        return
     for one in chosen:
         merged = _merge(one, change)
         one.clear()
@@ -55,15 +63,23 @@ def _patch(objects: list[Object], folder: Path, patch: Object) -> None:
 
 
 def _merge(base: Any, change: Any) -> Any:
-    """Kubernetes' strategic merge for maps and for lists of named members."""
+    """Kubernetes' strategic merge for maps and for lists of named members; null removes."""
     if is_object(base) and is_object(change):
-        return {**base, **{key: _merge(base.get(key), value) for key, value in change.items()}}
-    if is_list(base) and is_list(change) and change and is_object(change[0]):
-        key = next(key for key in _MERGE_KEYS if key in change[0])
-        by_key = {member[key]: member for member in change}
-        kept = [_merge(member, by_key.pop(member[key], {})) for member in base]
-        return [*by_key.values(), *kept]
+        merged = {**base, **{key: _merge(base.get(key), value) for key, value in change.items()}}
+        return {key: value for key, value in merged.items() if value is not None}
+    key = _merge_key(change)
+    if is_list(base) and key is not None:
+        by_key = {member[key]: member for member in base}
+        changed = [_merge(by_key.pop(member[key], {}), member) for member in change]
+        return [*changed, *by_key.values()]
     return deepcopy(change)
+
+
+def _merge_key(change: Any) -> str | None:
+    """What tells the members of a list apart; None for a list that replaces the other as a whole."""
+    if not (is_list(change) and change and is_object(change[0])):
+        return None
+    return next((key for key in _MERGE_KEYS if key in change[0]), None)
 
 
 def _image(objects: list[Object], image: Object) -> None:
