@@ -264,3 +264,20 @@ def test_jobs_are_replaced_by_whoever_applies_a_release() -> None:
         said = made["metadata"]["annotations"]
         assert said["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"
         assert said["kustomize.toolkit.fluxcd.io/force"] == "enabled"
+
+
+def test_services_start_behind_the_jobs_by_argo_cd_and_by_hand() -> None:
+    """No service restarts until topics and tables are there: a later wave, and a second line of the page."""
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (left_out,) = re.findall(r"--selector 'app\.kubernetes\.io/component notin \((.*)\)'", page)
+    objects = render(OVERLAYS / "production")
+    labelled = [(one, one["metadata"].get("labels", {}).get("app.kubernetes.io/component")) for one in objects]
+    first = {one["kind"] for one, component in labelled if component not in left_out.split(",")}
+    assert "Deployment" not in first
+    assert {"Namespace", "ConfigMap", "ServiceAccount", "NetworkPolicy", "Job"} <= first
+    waves = {kind: _waves(production()[kind]) for kind in ("Job", "Deployment", "ConfigMap", "ServiceAccount")}
+    assert waves == {"Job": {0}, "Deployment": {1}, "ConfigMap": {0}, "ServiceAccount": {0}}
+
+
+def _waves(objects: list[dict[str, Any]]) -> set[int]:
+    return {int(one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", 0)) for one in objects}
