@@ -37,6 +37,7 @@ class Webhook:
             **lanes.settings,
             "RINGBACK_WEBHOOK__HOST": "127.0.0.1",
             "RINGBACK_WEBHOOK__PORT": str(self._port),
+            "RINGBACK_WEBHOOK__DRAIN_SECONDS": "0",
             "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(keys_file),
         }
         self._service = Service("webhook", ["ringback-ingest", "webhook"], env, folder)

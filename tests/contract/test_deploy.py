@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from annotated_types import Le
+from ringback_ingest.settings import WebhookSection
+from ringback_ingest.webhook.adapters.server import FINISH_SECONDS
+from ringback_ingest.webhook.core.limits import KAFKA_SECONDS
 from ringback_testing.kustomize import pods, render
 
 pytestmark = pytest.mark.contract
@@ -147,6 +151,17 @@ def test_probes_ask_the_admin_port() -> None:
         (container,) = made["spec"]["template"]["spec"]["containers"]
         assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "admin"}
         assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "admin"}
+
+
+def test_the_webhooks_grace_period_holds_its_longest_stop() -> None:
+    """A pod that is killed before its stop is over cuts off what it serves."""
+    (drain,) = (each.le for each in WebhookSection.model_fields["drain_seconds"].metadata if isinstance(each, Le))
+    deployed = [made for made in render(KUSTOMIZATIONS[0]) if made["metadata"]["name"] == "ringback-webhook"]
+    (pod,) = (made["spec"]["template"]["spec"] for made in deployed if made["kind"] == "Deployment")
+    assert pod["terminationGracePeriodSeconds"] > float(str(drain)) + FINISH_SECONDS + 2 * KAFKA_SECONDS
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["webhook"]
+    waits = float(compose["environment"]["RINGBACK_WEBHOOK__DRAIN_SECONDS"])
+    assert float(compose["stop_grace_period"].removesuffix("s")) > waits + FINISH_SECONDS + 2 * KAFKA_SECONDS
 
 
 def test_each_process_holds_only_its_own_secrets() -> None:

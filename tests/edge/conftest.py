@@ -74,6 +74,7 @@ async def start_webhook(
                 "RINGBACK_KAFKA__TOPIC_PREFIX": prefix,
                 "RINGBACK_WEBHOOK__HOST": "127.0.0.1",
                 "RINGBACK_WEBHOOK__PORT": str(port),
+                "RINGBACK_WEBHOOK__DRAIN_SECONDS": "0",
                 "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(keys_file),
             }
             running = await processes("webhook", ["ringback-ingest", "webhook"], env)

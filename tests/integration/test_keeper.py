@@ -93,6 +93,7 @@ class World:
             "RINGBACK_TIME_SCALE": "60",
             "RINGBACK_WEBHOOK__HOST": "127.0.0.1",
             "RINGBACK_WEBHOOK__PORT": str(self.webhook_port),
+            "RINGBACK_WEBHOOK__DRAIN_SECONDS": "0",
             "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(self.folder / "keys.json"),
         }
 

@@ -67,6 +67,7 @@ async def start(process: ProcessFactory, tmp_path: Path) -> Start:
                 "RINGBACK_KAFKA__TOPIC_PREFIX": prefix,
                 "RINGBACK_WEBHOOK__HOST": "127.0.0.1",
                 "RINGBACK_WEBHOOK__PORT": str(ports[0]),
+                "RINGBACK_WEBHOOK__DRAIN_SECONDS": "0",
                 "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(keys_file),
             }
             return Webhook(await process("webhook", ["ringback-ingest", "webhook"], env), ports[0])

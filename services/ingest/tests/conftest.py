@@ -1,7 +1,7 @@
 """What several tests of ingest need: a key ring, bodies as Graph sends them, the webhook's own server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from ringback_ingest.webhook.core.genuine import Proof
 from ringback_ingest.webhook.entry import NotificationEntry
 from ringback_testing.subscribed import FakeGraph, FakeTopic, StoppedClock
 from ringback_testing.webhook import Client, Connect, RecordingWriter
+
+Listen = Callable[[], Awaitable[HttpServer]]
 
 TENANT = "dc368399-474c-4d40-900c-6265431fd81f"
 CALL = "e523d2ed-2966-4b6b-925b-754a88034cc5"
@@ -67,15 +69,27 @@ async def writer() -> RecordingWriter:
 
 
 @pytest_asyncio.fixture
-async def http(writer: RecordingWriter, ring: KeyRing) -> AsyncIterator[HttpServer]:
-    """A listening webhook on a port of its own."""
-    clock = SystemClock()
-    entry = NotificationEntry(writer, Proof(ring, NOW, "test"), clock)
-    listening = HttpServer(entry, "127.0.0.1", 0, 2048)
-    await listening.start()
-    yield listening
+async def listen(writer: RecordingWriter, ring: KeyRing) -> AsyncIterator[Listen]:
+    """Starts webhooks, each on a port of its own, and stops them after the test."""
+    started: list[HttpServer] = []
+
+    async def make() -> HttpServer:
+        entry = NotificationEntry(writer, Proof(ring, NOW, "test"), SystemClock())
+        listening = HttpServer(entry, "127.0.0.1", 0, 2048)
+        await listening.start()
+        started.append(listening)
+        return listening
+
+    yield make
     writer.gate.set()
-    await listening.stop()
+    for listening in started:
+        await listening.stop()
+
+
+@pytest_asyncio.fixture
+async def http(listen: Listen) -> HttpServer:
+    """A listening webhook."""
+    return await listen()
 
 
 @pytest_asyncio.fixture

@@ -228,16 +228,20 @@ async def test_stop_finishes_what_is_in_flight(
     http: HttpServer, connect: Connect, writer: RecordingWriter, item: Item, body: Body
 ) -> None:
     """On stop the answer that is due goes out, idle connections close, and new ones are refused."""
-    writer.gate.clear()
     busy, idle = await connect(), await connect()
+    await idle.send(post(body(item())))
+    await idle.answer()
+    writer.gate.clear()
     await busy.send(post(body(item())))
-    await eventually(lambda: writer.writes == 1)
+    await eventually(lambda: writer.writes == 2)
     stopping = asyncio.create_task(http.stop())
     assert await idle.rest() == b""
     writer.gate.set()
     answer = await busy.rest()
     assert status(answer) == 202
     assert b"connection: close\r\n" in answer
+    for client in (busy, idle):
+        client.writer.close()
     await stopping
     with pytest.raises(OSError, match=r"."):
         await asyncio.open_connection("127.0.0.1", http.port)

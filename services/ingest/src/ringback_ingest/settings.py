@@ -17,8 +17,9 @@ class WebhookSection(Section):
     """Where Graph's POSTs arrive, plain HTTP behind a TLS-terminating ingress; 0 takes a free one."""
     client_state_keys_file: Path
     """JSON: the keys that prove a notification; read again when it changes."""
-    drain_seconds: float = Field(default=10, ge=0, le=60)
-    """From unready to closed, so that no load balancer still sends; the dev profile, which has none, does not wait."""
+    drain_seconds: float = Field(default=10, ge=0, le=40)
+    """From SIGTERM to the close of the listener: until load balancers have noticed, requests are served, each as the
+    last of its connection. Up to 14 s more end what is under way: a container's grace period has to hold both."""
     unproven_per_peer: int = Field(default=2048, ge=64, le=4096)
     """Connections of one address that have sent nothing genuine yet; one more closes the oldest of them. Behind an
     ingress all senders share its address: not below what it opens at once."""

@@ -81,7 +81,11 @@ def process_specs(addresses: Addresses, secrets: Secrets, time_scale: float, see
     common = _common(addresses, time_scale)
     graph = {"RINGBACK_TENANTS_FILE": str(secrets.tenants), "RINGBACK_GRAPH__CAFILE": str(secrets.ca)}
     keys = {"RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(secrets.client_state_keys)}
-    webhook = {"RINGBACK_WEBHOOK__HOST": _LOOPBACK, "RINGBACK_WEBHOOK__PORT": str(addresses.webhook_port)}
+    webhook = {
+        "RINGBACK_WEBHOOK__HOST": _LOOPBACK,
+        "RINGBACK_WEBHOOK__PORT": str(addresses.webhook_port),
+        "RINGBACK_WEBHOOK__DRAIN_SECONDS": "0",  # no load balancer has to notice a stop
+    }
     pseudonyms = {"RINGBACK_PRIVACY__KEYS_FILE": str(secrets.pseudonym_keys)}
     sites = {"RINGBACK_SITES_FILE": str(secrets.sites)} if secrets.sites else {}
     store = {"RINGBACK_STORE__DSN_FILE": str(secrets.dsn)}

@@ -75,10 +75,15 @@ class _Webhook:
             failed.result()
 
     async def stop(self) -> None:
-        """Unready first, then no new connection, then the answers that are due, the producer last."""
+        """Unready first, then no new connection, then the answers that are due, the producer last.
+
+        Until the listener closes, `drain_seconds` later, requests are served as before, each as the last of its
+        connection (docs/adr/0050-a-stop-that-cuts-nobody-off.md).
+        """
         self._stopping = True
-        _log.info("The webhook stops; the answers that are due still go out.")
-        await asyncio.sleep(0 if self._settings.profile == "dev" else self._settings.webhook.drain_seconds)
+        self._server.drain()
+        _log.info("The webhook stops; what arrives in the next seconds is still answered.")
+        await asyncio.sleep(self._settings.webhook.drain_seconds)
         await self._server.stop()
         self._keys_task.cancel()
         await self._producer.stop()

@@ -21,6 +21,7 @@ from ringback_ingest.webhook.core.limits import (
     HEAD_BYTES,
     HEAD_SECONDS,
     IDLE_SECONDS,
+    LINGER_SECONDS,
     REQUEST_BYTES,
     UNPROVEN_SECONDS,
 )
@@ -28,8 +29,6 @@ from ringback_ingest.webhook.core.limits import (
 __all__ = ["Connection", "Handler", "Responder", "ServerState"]
 
 _VERSIONS = frozenset({"1.0", "1.1"})
-_LINGER_SECONDS = 2.0
-"""How long a refused client may go on sending; were the socket closed at once, it would see a reset and no answer."""
 
 
 class Responder(Protocol):
@@ -93,8 +92,10 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._exchange: Exchange | None = None
         self._answering = False
+        self._used = False
         self._last = False
         self._deaf = False
+        self._half_closed = False
         self._proven = False
         self._held = 0
         self._unfinished = 0
@@ -141,7 +142,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Keep the way back open for an answer that is still due."""
-        self._last = True
+        self._last = self._half_closed = True
         return self._answering
 
     def pause_writing(self) -> None:
@@ -161,7 +162,8 @@ class Connection(asyncio.Protocol):
         """A request begins."""
         if self._answering:
             self._last = self._deaf = True
-        else:
+        elif not self._deaf:
+            self._used = True
             self._exchange = Exchange()
             self._unfinished = 0
             # The first request's time runs since the connect: silence before it gains nothing.
@@ -243,10 +245,13 @@ class Connection(asyncio.Protocol):
         self._send(status, response(status, self._hub.date, close=self._closes()))
 
     def finish(self) -> None:
-        """The server stops: close now, or after the answer that is due."""
+        """The server stops: close now, or after the answer that is due.
+
+        A connection without a request so far is not idle: its first one is on the way, and has the time of every head.
+        """
         self._last = True
-        if self._exchange is None:
-            self._transport.close()
+        if self._used and self._exchange is None and not self._deaf:
+            self._linger()
 
     def overdue(self) -> str:
         """The deadline has passed: a body begun is answered 408, the rest closed without a word. Says which it was."""
@@ -279,7 +284,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport.write(data)
         if closes:
-            self._transport.close()
+            self._linger()
 
     def _unreadable(self) -> None:
         """What follows is no HTTP/1.1: an answer that is due still goes out, and it alone."""
@@ -295,10 +300,17 @@ class Connection(asyncio.Protocol):
             self._hub.handshake_refused(status)
         self._let_go()
         self._exchange = None
-        self._deaf = True
-        self.deadline = self._clock() + _LINGER_SECONDS
         if not self._transport.is_closing():
             self._transport.write(response(status, self._hub.date, close=True))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Send no more, and close when the client has ended its side too, or after a while (RFC 9112, section 9.6)."""
+        self._deaf = True
+        self.deadline = self._clock() + LINGER_SECONDS
+        if self._half_closed:  # nothing can come any more, not even its end
+            self._transport.close()
+        elif not self._transport.is_closing():
             self._transport.write_eof()
 
     def _let_go(self) -> None:

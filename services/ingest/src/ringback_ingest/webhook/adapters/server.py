@@ -12,9 +12,10 @@ from ringback_common.metrics import WEBHOOK_CONNECTIONS, WEBHOOK_CUT, WEBHOOK_PO
 from ringback_ingest.webhook.adapters.alarms import Alarms
 from ringback_ingest.webhook.adapters.connection import Connection, Handler
 from ringback_ingest.webhook.core.admission import Status
+from ringback_ingest.webhook.core.limits import ANSWER_SECONDS, HEAD_SECONDS, LINGER_SECONDS
 from ringback_ingest.webhook.core.unproven import UnprovenConnections
 
-__all__ = ["HttpServer"]
+__all__ = ["FINISH_SECONDS", "HttpServer"]
 
 _CONNECTIONS = 4096
 """At 16 KiB of head each some 64 MiB; Graph's senders use a few hundred."""
@@ -26,8 +27,11 @@ No limit that callers wait for: a body that waits would be memory, too."""
 _SWEEP_SECONDS = 0.25
 """How late a deadline may be noticed; one timer for all connections costs nothing per request."""
 
-_FINISH_SECONDS = 3.0
-"""For the answers due at the end: Kafka's deadline and a little."""
+_READ_SECONDS = 0.05
+"""For requests that the kernel holds already when the listener closes: a connection with one is not idle."""
+
+FINISH_SECONDS = HEAD_SECONDS + ANSWER_SECONDS + LINGER_SECONDS
+"""From the close of the listener to the end: what a request may take that has just begun."""
 
 _log = logs.logger(__name__)
 
@@ -75,14 +79,19 @@ class HttpServer:
         self._sweeper = asyncio.create_task(self._sweep(), name="webhook-sweep")
         self._swept_at = loop.time()
 
+    def drain(self) -> None:
+        """Let each connection end with its next answer, which says so; new ones are taken in as before."""
+        self.closing = True
+
     async def stop(self) -> None:
         """Take no further connection, let the answers that are due go out, close."""
-        self.closing = True
+        self.drain()
         self._server.close()
+        await asyncio.sleep(_READ_SECONDS)
         for connection in tuple(self._connections):
             connection.finish()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._empty.wait(), _FINISH_SECONDS)
+            await asyncio.wait_for(self._empty.wait(), FINISH_SECONDS)
         self._sweeper.cancel()
         for connection in tuple(self._connections):
             connection.abort()

@@ -9,6 +9,7 @@ __all__ = [
     "IDLE_SECONDS",
     "ITEMS",
     "KAFKA_SECONDS",
+    "LINGER_SECONDS",
     "REQUEST_BYTES",
     "TOKEN_BYTES",
     "UNPROVEN_SECONDS",
@@ -37,6 +38,10 @@ ITEMS = 5_000
 
 KAFKA_SECONDS = 2.0
 """From the write to its acknowledgement; less when the body took its time."""
+
+LINGER_SECONDS = 2.0
+"""From the end of the last answer to the close. What the client still sends is read and dropped meanwhile: were the
+socket closed at once, it would see a reset, which may destroy the answer before it is read (RFC 9112, section 9.6)."""
 
 REQUEST_BYTES = HEAD_BYTES + 2 * BODY_BYTES
 """A whole request as it comes: chunks of some size fit; tiny ones, long extensions and trailers do not."""
