@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from ringback_common.errors import Throttled, Transient
+from ringback_common.errors import Throttled, Transient, UntrustedCertificate
 from ringback_common.scopes import Scope
 from ringback_graph.answers import AuthFailed
 from ringback_graph.auth import Granted, TokenCache
@@ -110,6 +110,20 @@ async def test_an_unreachable_authority_is_transient_and_paced(graph: ScriptedGr
     with pytest.raises(Transient):
         await tokens.get(tenant)
     graph.clock.seconds += 6
+    assert await tokens.get(tenant) == "token-1"
+
+
+async def test_an_authority_that_cannot_be_trusted_is_named_until_it_is_asked_again(
+    graph: ScriptedGraph, tenant: Tenant
+) -> None:
+    """Who asks in the pause after a certificate that did not verify reads of that, not of a passing fault."""
+    tokens = TokenCache(graph.tokens, graph.clock)
+    graph.tokens.refusal = UntrustedCertificate("the certificate of the authority does not verify")
+    for _ in range(2):
+        with pytest.raises(UntrustedCertificate, match="of the authority"):
+            await tokens.get(tenant)
+    graph.tokens.refusal = None
+    graph.clock.seconds += 60
     assert await tokens.get(tenant) == "token-1"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import certifi
 import httpx
 import pytest
-from ringback_common.errors import ConfigError, Transient
+from ringback_common.errors import ConfigError, UntrustedCertificate
 from ringback_graph.auth import Granted
 from ringback_graph.exchange import exchange
 from ringback_graph.msal_source import MsalSource
@@ -30,10 +30,10 @@ async def test_graph_and_the_authority_trust_the_system_s_certificates(
     async with AiohttpTransport(GraphSettings()) as transport:
         assert await asyncio.to_thread(MsalSource(transport).acquire, ours) == Granted("planted-token", 60.0)
     monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
-    with pytest.raises(Transient):
+    with pytest.raises(UntrustedCertificate, match="of Graph does not verify"):
         await _status(server.url)
     async with AiohttpTransport(GraphSettings()) as transport:
-        with pytest.raises(Transient):
+        with pytest.raises(UntrustedCertificate, match="of the authority does not verify"):
             await asyncio.to_thread(MsalSource(transport).acquire, ours)
 
 

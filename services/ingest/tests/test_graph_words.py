@@ -150,10 +150,15 @@ async def test_a_failing_subscription_gives_lines_with_it(
     said = GraphSubscriptions(graph, lambda _: "The request is not authorized.")  # type: ignore[arg-type]
     for holder in (reconciler, reconciler.changes):
         object.__setattr__(holder, "graph", said)
-    await reconciler.reconcile(TENANT, TenantWatch())
+    watch = TenantWatch()
+    await reconciler.reconcile(TENANT, watch)
+    assert watch.graph_says == "The request is not authorized."
     lines = [json.loads(logs.JsonFormatter("keeper").format(one)) for one in caplog.records]
     assert [(line["level"], line["graph_says"]) for line in lines] == [
         ("WARNING", "The request is not authorized."),
         ("ERROR", "The request is not authorized."),
     ]
     assert all(line["tenant_id"] == TENANT.tenant_id for line in lines)
+    graph.planted.clear()
+    await reconciler.reconcile(TENANT, watch)
+    assert watch.graph_says is None

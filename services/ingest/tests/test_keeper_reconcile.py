@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ringback_common.errors import Throttled, Transient
+from ringback_common.errors import Throttled, Transient, UntrustedCertificate
 from ringback_common.metrics import catalogue
 from ringback_common.scopes import Scope
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
@@ -169,6 +169,7 @@ async def test_refusal_keeps_what_was_asked_for(reconciler: Reconciler, graph: F
 
 FAILURES = {
     "timeout, connection, 5xx": (Transient("timeout"), "transient"),
+    "certificate that does not verify": (UntrustedCertificate("of Graph"), "certificate"),
     "429": (Throttled(Scope.tenant("x"), 700.0), "throttled"),
     "no token": (AuthFailed("invalid_client"), "auth_failed"),
     "403": (Forbidden("ExtensionError"), "forbidden"),
@@ -199,6 +200,17 @@ async def test_every_failure_keeps_the_tenant_due_and_names_itself(
     await reconciler.reconcile(TENANT, watch)
     assert (watch.situation, watch.reason) == (SubscriptionState.ACTIVE, None)
     assert graph.writes[-1] == ("renew" if renewal else "create")
+
+
+async def test_a_certificate_that_does_not_verify_is_no_passing_fault(
+    reconciler: Reconciler, graph: FakeGraph, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While a subscription stands a time-out is a warning; this is an error at once, for it does not pass by itself."""
+    graph.standing = [subscription("a", expires_at=NOW + LIFETIME)]
+    for failure, level in ((Transient("timeout"), "WARNING"), (UntrustedCertificate("of Graph"), "ERROR")):
+        graph.planted["list"] = failure
+        await reconciler.reconcile(TENANT, TenantWatch())
+        assert caplog.records[-1].levelname == level
 
 
 @pytest.mark.parametrize("request_name", ["list", "create"])

@@ -9,6 +9,7 @@ from ringback_common.errors import ConfigError
 from ringback_common.metrics import KEEPER_SUBSCRIPTION_EXPIRY
 from ringback_graph.availability import GO, Availability, NotBefore, PauseReason
 from ringback_graph.tenants import Tenant, TenantsFile
+from ringback_ingest.keeper.core.verdict import SubscriptionState
 from ringback_ingest.keeper.core.watch import TenantWatch
 from ringback_ingest.keeper.reconcile import Reconciler
 from ringback_ingest.keeper.rounds import Rounds
@@ -73,6 +74,30 @@ class PatientVisitor:
         """Note it."""
         self.visited.append(tenant)
         watch.due_at = float("inf")
+
+
+class RefusedVisitor:
+    """Graph refuses, and says why."""
+
+    async def reconcile(self, tenant: Tenant, watch: TenantWatch) -> None:
+        """Note it, and look no more."""
+        del tenant
+        watch.situation, watch.reason = SubscriptionState.MISSING, "status_400"
+        watch.graph_says, watch.due_at = "Subscription limit reached.", float("inf")
+
+
+async def test_the_status_of_a_refused_tenant_has_graph_s_sentence() -> None:
+    """`status_400` alone leaves an operator without a next step."""
+    listed, visitor, stop = Listed(TENANT), RefusedVisitor(), asyncio.Event()
+    rounds = Rounds(
+        cast("TenantsFile", listed), lambda _: True, lambda _: GO, cast("Reconciler", visitor), SystemClock()
+    )
+    running = asyncio.create_task(rounds.run(stop))
+    await eventually(lambda: [part.state for part in rounds.report()] == ["failing"])
+    stop.set()
+    await running
+    (part,) = rounds.report()
+    assert (part.detail["reason"], part.detail["graphSays"]) == ("status_400", "Subscription limit reached.")
 
 
 async def test_a_tenant_whose_entry_changed_is_visited_at_once() -> None:

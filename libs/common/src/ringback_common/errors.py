@@ -3,14 +3,23 @@
 RingbackError
 ├── ConfigError          the operator must change something; exit 2, one sentence
 ├── Transient            it may work later; the shell pauses or retries, nothing is committed
-│   └── Throttled        the other side said how long to wait
+│   ├── Throttled        the other side said how long to wait
+│   └── UntrustedCertificate   it works when somebody mends the certificate, and not before
 ├── DeadLetterLimit      this process may be what is wrong: halt until an operator resumes
 └── BeginAnew            this process cannot go on and a new one can; exit 1, no operator has to act
 """
 
 from ringback_common.scopes import Scope
 
-__all__ = ["BeginAnew", "ConfigError", "DeadLetterLimit", "RingbackError", "Throttled", "Transient"]
+__all__ = [
+    "BeginAnew",
+    "ConfigError",
+    "DeadLetterLimit",
+    "RingbackError",
+    "Throttled",
+    "Transient",
+    "UntrustedCertificate",
+]
 
 
 class RingbackError(Exception):
@@ -41,6 +50,10 @@ class Throttled(Transient):
         super().__init__(f"throttled for {retry_after:.1f} s")
         self.scope = scope
         self.retry_after = retry_after
+
+
+class UntrustedCertificate(Transient):
+    """The other side's TLS certificate does not verify: tried again, as it may be renewed, but no passing fault."""
 
 
 class DeadLetterLimit(RingbackError):  # noqa: N818 - the taxonomy's word

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ringback_common.backoff import Backoff
 from ringback_common.clock import Clock
-from ringback_common.errors import Throttled, Transient
+from ringback_common.errors import Throttled, Transient, UntrustedCertificate
 from ringback_common.metrics import GRAPH_TOKENS
 
 from ringback_graph.answers import AuthFailed
@@ -61,7 +61,7 @@ class _Entry:
     refresh_at: float = 0.0
     useful_until: float = 0.0
     flight: asyncio.Task[str | AuthFailed] | None = None
-    failure: AuthFailed | Throttled | None = None
+    failure: AuthFailed | Throttled | UntrustedCertificate | None = None
     failures: int = 0
     not_before: float = 0.0
     replaced: float | None = None
@@ -127,7 +127,7 @@ class TokenCache:
         try:
             answer = await asyncio.to_thread(self._source.acquire, entry.tenant)
         except Transient as failure:
-            self._failed(entry, failure if isinstance(failure, Throttled) else None)
+            self._failed(entry, failure if isinstance(failure, Throttled | UntrustedCertificate) else None)
             raise
         finally:
             entry.flight = None
@@ -145,10 +145,10 @@ class TokenCache:
         entry.failure, entry.failures, entry.not_before = None, 0, 0.0
         GRAPH_TOKENS.labels("granted").inc()
 
-    def _failed(self, entry: _Entry, failure: AuthFailed | Throttled | None) -> None:
+    def _failed(self, entry: _Entry, failure: AuthFailed | Throttled | UntrustedCertificate | None) -> None:
         entry.failures += 1
         pause = _AGAIN.after(entry.failures)
-        result = "refused" if failure else "unreachable"
+        result = "refused" if isinstance(failure, AuthFailed) else "unreachable"
         if isinstance(failure, Throttled):
             result, pause = "throttled", max(pause, failure.retry_after)
         GRAPH_TOKENS.labels(result).inc()
@@ -161,6 +161,8 @@ def _as_before(entry: _Entry, now: float) -> AuthFailed:
         return entry.failure
     if isinstance(entry.failure, Throttled):
         raise Throttled(entry.failure.scope, entry.not_before - now)
+    if isinstance(entry.failure, UntrustedCertificate):
+        raise UntrustedCertificate(*entry.failure.args)
     raise Transient("the authority could not be reached a moment ago")
 
 

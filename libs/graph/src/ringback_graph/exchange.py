@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import httpx
-from ringback_common.errors import Transient
+from ringback_common.errors import Transient, UntrustedCertificate
 
 from ringback_graph.room import Boundless, Room
 
-__all__ = ["LARGEST_REPLY", "Reply", "exchange"]
+__all__ = ["LARGEST_REPLY", "CertificateError", "Reply", "exchange"]
 
 LARGEST_REPLY = 32 * 1024 * 1024
 """Bytes after decompression; a page of 60 sessions has some 300 KiB."""
@@ -20,6 +20,10 @@ _MOST_VALUES = 1_000_000
 """Values in one reply: 32 MiB of empty objects would be eleven million, and 700 MiB of ours; a page has some 10,000."""
 _GZIP = 31
 """zlib's window bits for a gzip wrapper and nothing else."""
+
+
+class CertificateError(httpx.ConnectError):
+    """The server's certificate does not verify; httpx has no error of its own for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ async def exchange(
         whom: the server, for the error's sentence.
 
     Raises:
+        UntrustedCertificate: the server's certificate does not verify.
         Transient: timeout, broken connection, damaged or unexpected compression; it names the error's class only.
     """
     try:
@@ -62,11 +67,13 @@ async def exchange(
         finally:
             await response.aclose()
     except (httpx.TransportError, zlib.error) as failure:
-        kind = type(failure).__name__
+        kind = type(failure)
     else:
         return Reply(response.status_code, response.headers, body)
     # Raised out here, without a cause: no error that knows the request, and with it the token, goes further.
-    raise Transient(f"request to {whom} failed: {kind}")
+    if kind is CertificateError:
+        raise UntrustedCertificate(f"the certificate of {whom} does not verify")
+    raise Transient(f"request to {whom} failed: {kind.__name__}")
 
 
 async def _body(response: httpx.Response, room: Room, largest: int) -> bytes | None:

@@ -9,6 +9,7 @@ import httpx
 from yarl import URL
 
 from ringback_graph.addresses import PublicResolver
+from ringback_graph.exchange import CertificateError
 from ringback_graph.settings import GraphSettings
 from ringback_graph.trust import trusted
 
@@ -23,6 +24,7 @@ _ERRORS: tuple[tuple[tuple[type[BaseException], ...], type[httpx.TransportError]
     ((aiohttp.ConnectionTimeoutError,), httpx.ConnectTimeout),
     ((TimeoutError,), httpx.ReadTimeout),
     ((aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError), httpx.ProxyError),
+    ((aiohttp.ClientConnectorCertificateError,), CertificateError),
     ((aiohttp.ClientConnectorError,), httpx.ConnectError),
     ((aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), httpx.RemoteProtocolError),
     ((aiohttp.ClientResponseError,), httpx.RemoteProtocolError),

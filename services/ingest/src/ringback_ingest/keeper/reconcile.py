@@ -99,6 +99,7 @@ class Reconciler:
     ) -> None:
         watch.judged(judged, self.clock.monotonic(), self.installation.time_scale)
         replacing = next((a.reason.value for a in actions if isinstance(a, Prove)), None)
+        watch.graph_says = self.graph.said(tenant.tenant_id) if judged.reason is not None else None
         watch.outdated = replacing if judged.situation is SubscriptionState.OUTDATED else None
         if judged.reason is not None:
             KEEPER_PASS_FAILURES.labels(judged.reason).inc()
@@ -115,7 +116,7 @@ class Reconciler:
             reason=watch.outdated or watch.reason,
             outcome=watch.reason,
             subscription_id=foreign,
-            graph_says=self.graph.said(tenant.tenant_id),
+            graph_says=watch.graph_says,
             delay_s=round(watch.due_at - self.clock.monotonic(), 1),
         )
 

@@ -107,6 +107,7 @@ class Rounds:
                 detail={
                     "subscription": watch.situation.value,
                     "reason": watch.reason,
+                    "graphSays": watch.graph_says,
                     "outdated": watch.outdated,
                     "expiresAt": wire_time(watch.expires_at) if watch.expires_at else None,
                     "lookedAgeSeconds": None if watch.looked_at is None else round(now - watch.looked_at, 1),

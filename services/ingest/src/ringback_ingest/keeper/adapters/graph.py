@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
-from ringback_common.errors import Throttled, Transient
+from ringback_common.errors import Throttled, Transient, UntrustedCertificate
 from ringback_events.keys import canonical_id
 from ringback_graph.answers import AuthFailed, Forbidden, Hostile, Malformed
 from ringback_graph.answers import Refused as GraphRefused
@@ -83,6 +83,8 @@ async def _answered(request: Awaitable[T]) -> T | ChangeUnanswered:
         return await request
     except Throttled as asked:
         return ChangeUnanswered("throttled", asked.retry_after)
+    except UntrustedCertificate:
+        return ChangeUnanswered("certificate")
     except Transient:
         return ChangeUnanswered("transient")
 

@@ -42,7 +42,10 @@ class ChangeRefused:
 
 @dataclass(frozen=True, slots=True)
 class ChangeUnanswered:
-    """`transient` or `throttled`: it may or may not have been done, and is tried again after `retry_after` seconds."""
+    """It may or may not have been done, and is tried again after `retry_after` seconds.
+
+    The reason is `transient`, `throttled`, or `certificate`, which is not likely to pass by itself.
+    """
 
     reason: str
     retry_after: float = 0.0

@@ -38,6 +38,7 @@ class TenantWatch:
         granted: how long Graph let subscriptions live when it was last asked, by id.
         missed: `missed` events so far; the back-fill they ask for is not part of the keeper yet.
         reason: why it is not as it should be, a bounded word.
+        graph_says: Graph's own sentence about it, without data.
         outdated: why the present subscription is to be replaced, while that is not done.
         failures: looks in a row that failed.
         not_before: until then Graph wants to be left alone.
@@ -46,6 +47,7 @@ class TenantWatch:
     due_at: float = 0.0
     situation: SubscriptionState = SubscriptionState.UNKNOWN
     reason: str | None = None
+    graph_says: str | None = None
     outdated: str | None = None
     expires_at: datetime | None = None
     looked_at: float | None = None
