@@ -197,12 +197,13 @@ async def test_an_answer_is_not_lost_to_a_reset(
     assert len(writer.written) == 1
 
 
-async def test_what_follows_the_last_request_is_not_answered(connect: Connect) -> None:
+async def test_what_follows_the_last_request_is_not_answered(http: HttpServer, connect: Connect) -> None:
     """Not even where it comes with it, and is refused in the first octets."""
     raised = list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: raised.append(context))
     client = await connect()
-    last = post(b"", "Connection: close", path=PATH + "&validationToken=token")
+    http.drain()
+    last = post(b"", path=PATH + "&validationToken=token")
     await client.send(last + b"POST /" + b"x" * 20_000)
     assert (await client.rest()).count(b"HTTP/1.1") == 1
     assert raised == []

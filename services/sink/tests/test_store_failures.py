@@ -1,3 +1,4 @@
+import ssl
 from collections.abc import Sequence
 
 import asyncpg
@@ -9,7 +10,7 @@ from ringback_common.outcomes import Received
 from ringback_sink.store.handlers import chunks
 from ringback_sink.store.port import Refusal, Stored
 from ringback_sink.store.postgres.bisect import bisected
-from ringback_sink.store.postgres.failures import MissingPartition, RowRefused, StoreBug, translated
+from ringback_sink.store.postgres.failures import MissingPartition, RowRefused, StoreBug, StoreUnavailable, translated
 from ringback_sink.store.postgres.sqlstate import Meaning, meaning
 
 
@@ -115,3 +116,9 @@ def test_transactions_are_bounded_and_leave_nothing_out(sizes: list[int]) -> Non
     cut = list(chunks(waiting))
     assert [record.offset for chunk in cut for record in chunk] == list(range(len(sizes)))
     assert all(len(chunk) == 1 or sum(len(record.value or b"") for record in chunk) <= 4 * 1024 * 1024 for chunk in cut)
+
+
+def test_a_certificate_that_does_not_verify_is_named() -> None:
+    """Readiness and log say so: it is tried again, but no network failure that passes."""
+    with pytest.raises(StoreUnavailable, match="certificate does not verify"), translated():
+        raise ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")

@@ -1,5 +1,6 @@
 """From asyncpg's exceptions to what they mean; their messages quote data and are never passed on."""
 
+import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -56,6 +57,8 @@ def translated(role: str | None = None, duty: Duty = Duty.WRITE) -> Generator[No
         raise (ConfigError(sentence) if sentence else _translated(failure)) from None
     except asyncpg.PostgresError as failure:
         raise _translated(failure) from None
+    except ssl.SSLCertVerificationError:  # an OSError too, but not one that passes by itself
+        raise StoreUnavailable(None, "its certificate does not verify") from None
     except (OSError, TimeoutError) as failure:
         raise StoreUnavailable(None, type(failure).__name__) from None
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as failure:
