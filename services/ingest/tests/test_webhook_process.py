@@ -51,11 +51,11 @@ def test_a_stop_is_announced_before_it_cuts(tmp_path: Path) -> None:
         told = time.monotonic()
         process.send_signal(signal.SIGTERM)
         wait_until(lambda: asked(admin) == 503)
-        assert time.monotonic() - told < 4
+        assert time.monotonic() - told < 8
         assert posted(kept) == (202, "close")
         assert posted(HTTPConnection("127.0.0.1", port, timeout=5)) == (202, "close")
         assert last.sock.recv(1) == b""
-        assert time.monotonic() - told > 4.5
+        assert time.monotonic() - told > 9.5
         last.close()
         assert process.wait(10) == 0
 
@@ -67,13 +67,12 @@ def environment(folder: Path, port: int, admin_port: int) -> dict[str, str]:
         "RINGBACK_PROFILE": "dev",
         "RINGBACK_INSTALLATION_ID": "test",
         "RINGBACK_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "RINGBACK_KAFKA__ALLOW_PLAINTEXT": "true",
         "RINGBACK_ADMIN__HOST": "127.0.0.1",
         "RINGBACK_ADMIN__PORT": str(admin_port),
         "RINGBACK_WEBHOOK__HOST": "127.0.0.1",
         "RINGBACK_WEBHOOK__PORT": str(port),
         "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE": str(folder / "keys.json"),
-        "RINGBACK_WEBHOOK__DRAIN_SECONDS": "5",
+        "RINGBACK_WEBHOOK__DRAIN_SECONDS": "10",
     }
 
 
