@@ -72,7 +72,7 @@ def test_how_long_the_oldest_record_is_unfinished_is_told_by_what_it_waits_for()
         supervisor.writer = cast("Any", Waiting())
         supervisor._tell_of(cast("Any", Waiting()))
         now = loop.time()
-    oldest = {why: value_of(telemetry.OLDEST_UNFINISHED.labels(GROUP, why)) for why in ("ready", "writing", "tenant")}
+    oldest = {why: value_of(telemetry.OLDEST_IN_HAND.labels(GROUP, why)) for why in ("ready", "writing", "tenant")}
     assert oldest == {"ready": now - 6, "writing": now - 2, "tenant": 0}
 
 

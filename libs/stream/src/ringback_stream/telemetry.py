@@ -19,7 +19,7 @@ __all__ = [
     "HALTED",
     "IN_HAND",
     "KAFKA_WAITS",
-    "LANE_AGE",
+    "LAG_RECORDS",
     "MISSING_TOPICS",
     "OLDEST_CLAIM",
     "OLDEST_IN_HAND",
@@ -75,22 +75,25 @@ OLDEST_CLAIM = catalogue.gauge(
     ("group",),
 )
 OLDEST_IN_HAND = catalogue.gauge(
-    "ringback_stream_oldest_in_hand_seconds", "Age of the record in hand longest, since it was taken in.", ("group",)
-)
-OLDEST_UNFINISHED = catalogue.gauge(
-    "ringback_stream_oldest_unfinished_seconds",
-    "The same by what it waits for: `running` its step, `ready` a slot, `record` its own time, `tenant` its tenant's, "
-    "`writing` its way to another lane.",
+    "ringback_stream_oldest_in_hand_seconds",
+    "Age of the record in hand longest, since it was taken in, by what it waits for: `running` its step, `ready` a "
+    "slot, `record` its own time, `tenant` its tenant's, `writing` its way to another lane.",
     ("group", "why"),
 )
 TENANT_KEYS = catalogue.gauge(
     "ringback_stream_tenant_keys", "Largest number of unfinished keys of one tenant.", ("group",)
 )
 # --- stream: progress ---
-LANE_AGE = catalogue.gauge(
-    "ringback_stream_lane_age_seconds",
-    "Age of the newest record delivered, since the broker stamped it.",
-    ("group", "topic"),
+LAG_RECORDS = catalogue.gauge(
+    "ringback_lag_records",
+    "Records not finished: in hand, or in the log from the next offset to the end that the broker names; every 5 s, by "
+    "the member that has the partition. Of a compacted topic the offsets, which are more.",
+    ("group", "topic", "partition"),
+)
+OLDEST_UNFINISHED = catalogue.gauge(
+    "ringback_oldest_unfinished_seconds",
+    "Seconds since the broker stamped the oldest record that is not finished, taken in or not; 0 if all is finished.",
+    ("group", "topic", "partition"),
 )
 SPAN = catalogue.gauge(
     "ringback_stream_in_flight_window",

@@ -77,9 +77,6 @@ class BackpressureGate:
                 refused.add(partition)
         for partition in {Partition(topic, record.partition) for topic, record in records}:
             self._forget_passed(partition)
-        for topic, record in dict(records).items():  # the newest of each topic
-            age = max(0.0, self._now_ms() - record.timestamp) / 1000
-            telemetry.child(telemetry.LANE_AGE, self._group, topic).set(age)
         telemetry.child(telemetry.PAUSED, self._group).set(len(self._outside))
 
     def go_to(self, client: Any, named: TopicPartition, offset: int) -> None:
@@ -125,9 +122,10 @@ class BackpressureGate:
         taking = received(partition.topic, record)
         decided = self._not_due(taking, lane) or self._policy.decide(lane, tracker, taking)
         if isinstance(decided, WaitInKafka):
+            tracker.refuse(record.timestamp)
             self._wait(client, named, partition, tracker, decided)
             return False
-        tracker.take(record.offset, deferred_early=decided is not None)
+        tracker.take(record.offset, timestamp_ms=record.timestamp, deferred_early=decided is not None)
         ticket = self._assignment.take(partition, record.offset)
         if decided is None:
             self._runner.offer(ticket, taking, lane.kind)

@@ -43,6 +43,8 @@ class OffsetTracker:
 
     def __init__(self, start: int, epoch: int = 0, committed: int | None = None) -> None:
         self.epoch = epoch
+        self._timestamps: deque[int | None] = deque()  # of what was taken
+        self._refused_timestamp: int | None = None
         self._taken: deque[int] = deque()  # ascending; those finished above an unfinished one stay until it is finished
         self._finished: set[int] = set()
         self._deferred_early: deque[int] = (
@@ -90,6 +92,14 @@ class OffsetTracker:
         return len(self._deferred_early)
 
     @property
+    def oldest_timestamp_ms(self) -> int | None:
+        """The broker's time stamp of the lowest unfinished record; of one that was refused, if nothing was taken.
+
+        None if neither is so.
+        """
+        return self._timestamps[0] if self._timestamps else self._refused_timestamp
+
+    @property
     def unfinished(self) -> int:
         """Records taken and not finished."""
         return len(self._taken) - len(self._finished)
@@ -108,12 +118,18 @@ class OffsetTracker:
             return TakeResult.GAP
         return TakeResult.TAKEN
 
-    def take(self, offset: int, *, deferred_early: bool = False) -> TakeResult:
+    def refuse(self, timestamp_ms: int) -> None:
+        """Note the time stamp of the next record, which stays in Kafka for now."""
+        self._refused_timestamp = timestamp_ms
+
+    def take(self, offset: int, *, timestamp_ms: int | None = None, deferred_early: bool = False) -> TakeResult:
         """Take a record in, if `look_at` admits it; one that is deferred early does not count in the window."""
         looked = self.look_at(offset)
         if looked is not TakeResult.TAKEN:
             return looked
         self._taken.append(offset)
+        self._timestamps.append(timestamp_ms)
+        self._refused_timestamp = None
         if deferred_early:
             self._deferred_early.append(offset)
         self._next_offset, self._doubted = offset + 1, None
@@ -131,13 +147,14 @@ class OffsetTracker:
         self._highest_finished = max(self._highest_finished, offset)
         while self._taken and self._taken[0] in self._finished:
             self._finished.discard(self._taken.popleft())
+            self._timestamps.popleft()
         lowest = self.lowest_unfinished
         while self._deferred_early and self._deferred_early[0] < lowest:
             self._deferred_early.popleft()
 
     def skip_to(self, offset: int) -> None:
         """The log begins above the next offset: what lies between is gone, what was taken stays."""
-        self._next_offset, self._doubted = offset, None
+        self._next_offset, self._doubted, self._refused_timestamp = offset, None, None
 
     def accepted(self, offset: int) -> None:
         """The broker accepted a commit; an answer that comes late never takes it back."""

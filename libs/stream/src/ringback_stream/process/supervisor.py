@@ -23,7 +23,9 @@ from ringback_stream.aside.writer import AsideWriter
 from ringback_stream.consume.assignment import Assignment
 from ringback_stream.consume.batch_runner import BatchedRunner
 from ringback_stream.consume.consumer import Consumer
+from ringback_stream.consume.heads import read_heads
 from ringback_stream.consume.keyed_runner import KeyedRunner
+from ringback_stream.consume.lag import PartitionLag
 from ringback_stream.consume.outcome_handler import OutcomeHandler
 from ringback_stream.consume.runner import Runner
 from ringback_stream.consume.stalls import StallLog
@@ -152,6 +154,7 @@ class FlowSupervisor:
                     tasks.create_task(assignment.keep_committing(lambda: consumer.client), name="commits"),
                     tasks.create_task(_let_in(consumer), name="let-in"),
                     tasks.create_task(self._tell(assignment), name="gauges"),
+                    tasks.create_task(self._lag(assignment).run(lambda: consumer.client), name="lag"),
                     tasks.create_task(watch(watched, self._clock, self._listens), name="watchdog"),
                     tasks.create_task(_raise(consumer.failed), name="failures"),
                 ]
@@ -214,10 +217,6 @@ class FlowSupervisor:
             if isinstance(self._flow, KeyedFlow):
                 telemetry.child(telemetry.IN_HAND_BYTES, group).set(self._flow.in_hand.byte_count)
                 telemetry.child(telemetry.OLDEST_CLAIM, group).set(self._flow.in_hand.oldest_claim)
-            oldest = self._oldest_arrival()
-            telemetry.child(telemetry.OLDEST_IN_HAND, group).set(
-                0 if oldest is None else self._clock.monotonic() - oldest
-            )
             self._tell_of(self.runner)
             await asyncio.sleep(_TELL_EVERY)
 
@@ -230,7 +229,7 @@ class FlowSupervisor:
         telemetry.child(telemetry.TENANT_KEYS, group).set(runner.keys_of_a_tenant)
         for why in _REASONS:
             age = now - oldest.get(why, now)
-            telemetry.child(telemetry.OLDEST_UNFINISHED, group, why).set(age)
+            telemetry.child(telemetry.OLDEST_IN_HAND, group, why).set(age)
             self._stalls.look(why, age, partial(self._oldest_key, why, runner))
 
     def _oldest_key(self, why: str, runner: Runner) -> bytes:
@@ -240,9 +239,12 @@ class FlowSupervisor:
         return runner.oldest_key(why)
 
     def _new_assignment(self, on_lost: Callable[[], None]) -> Assignment:
-        return Assignment(
-            self._flow.group, self._clock, lambda topic: full_name(self._kafka, topic), on_lost, self._flow.ownership
-        )
+        name = partial(full_name, self._kafka)
+        return Assignment(self._flow.group, self._clock, name, on_lost, self._flow.ownership)
+
+    def _lag(self, assignment: Assignment) -> PartitionLag:
+        name, read = partial(full_name, self._kafka), partial(read_heads, self._kafka)
+        return PartitionLag(self._flow.group, assignment, self._clock, name, read)
 
     def _new_consumer(self, runner: Runner, policy: AdmissionPolicy, assignment: Assignment) -> Consumer:
         if isinstance(self._flow, SimpleFlow) and isinstance(runner, BatchedRunner):
