@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 from ringback_events.topics import FETCH
 from ringback_stream import telemetry
 from ringback_stream.consume.assignment import Assignment
-from ringback_stream.consume.heads import Head
+from ringback_stream.consume.first_records import FirstRecord
 from ringback_stream.consume.lag import PartitionLag
 from ringback_stream.consume.partitions import Partition
 from ringback_testing.kafka_in_memory import GroupInMemory, LogInMemory
@@ -30,10 +30,10 @@ class Rig:
         self.client = GroupInMemory(self.log)
         self.client.join(PLACES)
         self.seconds = 0.0
-        self.heads_read = 0
+        self.records_read = 0
         self.is_away = False
         self.assignment = Assignment(GROUP, self, str, lambda: None)
-        self.lag = PartitionLag(GROUP, self.assignment, self, str, self.read_heads)
+        self.lag = PartitionLag(GROUP, self.assignment, self, str, self.read_first_records)
 
     def now(self) -> datetime:
         """The wall clock."""
@@ -43,13 +43,20 @@ class Rig:
         """Seconds."""
         return self.seconds
 
-    async def read_heads(self, offsets: Mapping[TopicPartition, int]) -> AsyncGenerator[tuple[TopicPartition, Head]]:
+    async def read_first_records(
+        self, offsets: Mapping[TopicPartition, int]
+    ) -> AsyncGenerator[tuple[TopicPartition, FirstRecord]]:
         """As a reader without a group finds it in the log."""
         for place, offset in offsets.items():
-            self.heads_read += 1
+            self.records_read += 1
             found = (each for each in self.log.entries[place] if each.offset >= offset)
             first = next(found, None)
-            yield place, Head(self.log.ends[place], None) if first is None else Head(first.offset, first.timestamp)
+            yield (
+                place,
+                FirstRecord(self.log.ends[place], None)
+                if first is None
+                else FirstRecord(first.offset, first.timestamp),
+            )
 
     async def end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The log's ends, while the broker is there."""
@@ -114,7 +121,7 @@ async def test_records_that_were_never_fetched_count_and_age(rig: Rig) -> None:
     assert await rig.after(5) == (3, 105)
     rig.write(2)
     assert await rig.after(95) == (5, 200)
-    assert rig.heads_read == 1
+    assert rig.records_read == 1
 
 
 async def test_records_that_were_fetched_and_not_taken_in_count(rig: Rig) -> None:
@@ -142,7 +149,7 @@ async def test_what_is_in_hand_counts_by_its_own_time_stamp(rig: Rig) -> None:
     rig.take(3)
     rig.finish(3)
     assert await rig.after(50) == (0, 0)
-    assert rig.heads_read == 0
+    assert rig.records_read == 0
 
 
 async def test_a_refused_record_has_its_time_stamp_without_a_read(rig: Rig) -> None:
@@ -153,7 +160,7 @@ async def test_a_refused_record_has_its_time_stamp_without_a_read(rig: Rig) -> N
     tracker.refuse(BEGAN_MS)
     assert await rig.after(40) == (2, 40)
     assert await rig.after(40) == (2, 80)
-    assert rig.heads_read == 0
+    assert rig.records_read == 0
 
 
 async def test_what_retention_removed_is_no_lag(rig: Rig) -> None:

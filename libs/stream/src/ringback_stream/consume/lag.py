@@ -4,7 +4,7 @@ What was fetched is no measure: a consumer that is given nothing would count as 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
@@ -14,9 +14,10 @@ from ringback_common.clock import Clock
 
 from ringback_stream import telemetry
 from ringback_stream.consume.assignment import Assignment
-from ringback_stream.consume.heads import Head
+from ringback_stream.consume.first_records import FirstRecord
 from ringback_stream.consume.offsets import OffsetTracker
 from ringback_stream.consume.partitions import Partition
+from ringback_stream.reading import Offsets
 
 __all__ = ["LogEnds", "PartitionLag"]
 
@@ -24,8 +25,7 @@ _EVERY = 5.0
 """Seconds between two measurements."""
 _ASK_WITHIN = 4.0
 
-Offsets = Mapping[TopicPartition, int]
-ReadHeads = Callable[[Offsets], AsyncIterator[tuple[TopicPartition, Head]]]
+ReadFirstRecords = Callable[[Offsets], AsyncIterator[tuple[TopicPartition, FirstRecord]]]
 
 
 class LogEnds(Protocol):
@@ -67,7 +67,7 @@ class PartitionLag:
         assignment: what is assigned, and how far it is.
         clock: compared with the broker's time stamps.
         full_name: adds the installation's prefix to a topic.
-        read_heads: reads the first record from each offset on, without a group.
+        read_first_records: reads the first record from each offset on, without a group.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class PartitionLag:
         assignment: Assignment,
         clock: Clock,
         full_name: Callable[[str], str],
-        read_heads: ReadHeads,
+        read_first_records: ReadFirstRecords,
     ) -> None:
         self._group = group
         self._trackers = assignment.trackers
         self._clock = clock
         self._full_name = full_name
-        self._read_heads = read_heads
+        self._read_first_records = read_first_records
         self._ends: dict[Partition, int] = {}
         self._unread: dict[Partition, _Unread] = {}
         self._shown: set[Partition] = set()
@@ -118,8 +118,8 @@ class PartitionLag:
             begins = await client.beginning_offsets(behind)
             looked = {at: self._look(named[at], begin) for at, begin in begins.items()}
             unknown = {at: offset for at, offset in looked.items() if offset is not None}
-            async for at, head in self._read_heads(unknown):
-                self._found(named[at], head)
+            async for at, first in self._read_first_records(unknown):
+                self._found(named[at], first)
 
     def _is_behind(self, partition: Partition) -> bool:
         tracker = self._trackers.of(partition)
@@ -141,14 +141,14 @@ class PartitionLag:
         is_needed = not known.is_read and _timestamp_ms(tracker, known) is None
         return offset if is_needed and offset < self._ends[partition] else None
 
-    def _found(self, partition: Partition, head: Head) -> None:
+    def _found(self, partition: Partition, first: FirstRecord) -> None:
         known = self._unread.get(partition)
         if known is None:
             return
-        if head.timestamp_ms is None:  # compaction emptied the log's end
-            self._unread[partition] = _Unread(known.next_offset, head.offset, self._now_ms(), is_read=False)
+        if first.timestamp_ms is None:  # compaction emptied the log's end
+            self._unread[partition] = _Unread(known.next_offset, first.offset, self._now_ms(), is_read=False)
         else:
-            self._unread[partition] = _Unread(known.next_offset, head.offset, head.timestamp_ms, is_read=True)
+            self._unread[partition] = _Unread(known.next_offset, first.offset, first.timestamp_ms, is_read=True)
 
     def _show(self, partition: Partition) -> None:
         tracker, known, end = self._trackers.of(partition), self._unread.get(partition), self._ends[partition]

@@ -23,7 +23,7 @@ from ringback_stream.aside.writer import AsideWriter
 from ringback_stream.consume.assignment import Assignment
 from ringback_stream.consume.batch_runner import BatchedRunner
 from ringback_stream.consume.consumer import Consumer
-from ringback_stream.consume.heads import read_heads
+from ringback_stream.consume.first_records import read_first_records
 from ringback_stream.consume.keyed_runner import KeyedRunner
 from ringback_stream.consume.lag import PartitionLag
 from ringback_stream.consume.outcome_handler import OutcomeHandler
@@ -243,7 +243,7 @@ class FlowSupervisor:
         return Assignment(self._flow.group, self._clock, name, on_lost, self._flow.ownership)
 
     def _lag(self, assignment: Assignment) -> PartitionLag:
-        name, read = partial(full_name, self._kafka), partial(read_heads, self._kafka)
+        name, read = partial(full_name, self._kafka), partial(read_first_records, self._kafka)
         return PartitionLag(self._flow.group, assignment, self._clock, name, read)
 
     def _new_consumer(self, runner: Runner, policy: AdmissionPolicy, assignment: Assignment) -> Consumer:

@@ -9,12 +9,12 @@ from ringback_common.settings import KafkaSettings
 from ringback_stream.reading import Batches, ends_of
 from ringback_stream.shared.compacted import open_reader, stop_reader
 
-__all__ = ["Head", "read_heads"]
+__all__ = ["FirstRecord", "read_first_records"]
 
 _POLL_MS = 20
 
 
-class Head(NamedTuple):
+class FirstRecord(NamedTuple):
     """The first record at an offset or above it.
 
     Attributes:
@@ -26,9 +26,9 @@ class Head(NamedTuple):
     timestamp_ms: int | None
 
 
-async def read_heads(
+async def read_first_records(
     kafka: KafkaSettings, offsets: Mapping[TopicPartition, int]
-) -> AsyncGenerator[tuple[TopicPartition, Head]]:
+) -> AsyncGenerator[tuple[TopicPartition, FirstRecord]]:
     """Read the first record of each partition from an offset on, one partition after the other to bound the memory.
 
     Where retention has passed the offset, the log's oldest record is read. Nothing connects for no partition.
@@ -42,17 +42,17 @@ async def read_heads(
     try:
         await reader.start()
         for place, offset in offsets.items():
-            yield place, await _head(reader, place, offset)
+            yield place, await _first_record(reader, place, offset)
     finally:
         await stop_reader(reader)
 
 
-async def _head(reader: AIOKafkaConsumer, place: TopicPartition, offset: int) -> Head:
+async def _first_record(reader: AIOKafkaConsumer, place: TopicPartition, offset: int) -> FirstRecord:
     reader.assign([place])
     reader.seek(place, offset)
     end = (await ends_of(reader, [place]))[place]
     while (position := await reader.position(place)) < end:
         polled = cast("Batches", await reader.getmany(timeout_ms=_POLL_MS, max_records=1))
         for record in polled.get(place, ()):
-            return Head(record.offset, record.timestamp)
-    return Head(position, None)
+            return FirstRecord(record.offset, record.timestamp)
+    return FirstRecord(position, None)
