@@ -2,6 +2,7 @@
 
 Each round is a run of its own, with a Kafka of its own. The other commit's packages come before the installed ones; the
 libraries, the loads and the stand-ins are this tree's, so it must read the settings and topics that this bench knows.
+Each store's database is migrated by its own packages.
 """
 
 import os

@@ -39,18 +39,18 @@ def _entries(load: str, calls: int) -> list[Entry]:
     return [entry_of(Version(one)) for one in decoded if not isinstance(one, Reject)]
 
 
-def _batch(entries: Sequence[Entry]) -> Batch:
-    """Finished lines, sorted by key as the store sorts them."""
-    ordered = sorted(entries, key=lambda one: one.key)
+def _batch(entries: Sequence[Entry], first: int) -> Batch:
+    """Finished lines, sorted by key as the store sorts them; the calls are numbered from `first`."""
+    ordered = list(enumerate(sorted(entries, key=lambda one: one.key), start=first))
     places = [_CALL.index(name) for name in VERSION_COLUMNS]
-    calls = [line(one.values)[0][:-1] + b"," + one.document + b"\n" for one in ordered]
-    history = [line([one.values[place] for place in places])[0] for one in ordered]
+    calls = [line((number, *one.values))[0][:-1] + b"," + one.document + b"\n" for number, one in ordered]
+    history = [line([number, *(one.values[place] for place in places)])[0] for number, one in ordered]
     children: Batch = {
-        table: (CHILD_KEY + columns, b"".join(one.child_lines(table) for one in ordered))
+        f"{table}_row": (CHILD_KEY + columns, b"".join(one.child_lines(table, number) for number, one in ordered))
         for table, columns in CHILD_COLUMNS.items()
     }
-    parents: Batch = {"call": ((*_CALL, "document"), b"".join(calls))}
-    parents["call_version"] = (VERSION_COLUMNS, b"".join(history))
+    parents: Batch = {"call": (("call_key", *_CALL, "document"), b"".join(calls))}
+    parents["call_version_row"] = (("call_key", *VERSION_COLUMNS), b"".join(history))
     return parents | children
 
 
@@ -71,7 +71,9 @@ async def _copy(connection: Any, batches: Sequence[Batch]) -> None:
 
 async def _run(job: dict[str, Any]) -> None:
     entries = _entries(job["load"], job["calls"])
-    batches = [_batch(entries[start : start + _TRANSACTION]) for start in range(0, len(entries), _TRANSACTION)]
+    batches = [
+        _batch(entries[start : start + _TRANSACTION], start + 1) for start in range(0, len(entries), _TRANSACTION)
+    ]
     connection = await asyncpg.connect(job["dsn"])
     sys.stdout.buffer.write(PREPARED)
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -14,7 +15,19 @@ from ringback_local.child import Child, clean_environment, installed
 from ringback_local.ports import lease_ports
 from ringback_local.servers import StartFailed
 
-__all__ = ["ROOT", "SOURCES", "Service", "answers", "begin", "free_ports", "listens", "script", "sources", "until"]
+__all__ = [
+    "ROOT",
+    "SOURCES",
+    "Service",
+    "answers",
+    "begin",
+    "free_ports",
+    "listens",
+    "migrated",
+    "script",
+    "sources",
+    "until",
+]
 
 ROOT = Path(__file__).parents[1]
 SOURCES = "BENCH_SOURCES"
@@ -73,6 +86,15 @@ async def until(condition: Callable[[], bool], what: str, patience: float = _PAT
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {patience:.0f} s for {what}")
         await asyncio.sleep(0.05)
+
+
+async def migrated(dsn: str) -> None:
+    """Give a database the schema of the tree whose packages run; raises StartFailed with what `migrate` says."""
+    settings = {"RINGBACK_PROFILE": "dev", "RINGBACK_INSTALLATION_ID": "bench", "RINGBACK_STORE__DSN": dsn, **sources()}
+    command, env = installed(["ringback-sink", "migrate"]), clean_environment(settings)
+    ended = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise StartFailed(f"migrate ended with {ended.returncode}:\n{ended.stderr}")
 
 
 class Service:

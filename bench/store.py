@@ -1,6 +1,6 @@
 """Stage store: restricted records into PostgreSQL, beside a bare COPY of the same lines into the same tables."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,7 @@ from ringback_sink.store.postgres.migrate import migrate
 
 from bench.figures import Figures
 from bench.kafka import Lanes
+from bench.programs import migrated
 from bench.records import WHOLE
 from bench.round import Round
 from bench.store_contestants import BareCopy, Beside, Store, Versions
@@ -31,13 +32,15 @@ _TOPICS = (
 
 
 @asynccontextmanager
-async def database(postgres: Postgres, name: str) -> AsyncGenerator[str]:
-    """A database with the schema, and nothing of others left to write; dropped afterwards."""
+async def database(
+    postgres: Postgres, name: str, migrating: Callable[[str], Awaitable[None]] = migrate
+) -> AsyncGenerator[str]:
+    """A database with the schema, by default this tree's, and nothing of others left to write; dropped afterwards."""
     admin: Any = await asyncpg.connect(postgres.dsn)
     await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     await admin.execute(f"CREATE DATABASE {name}")
     dsn = urlsplit(postgres.dsn)._replace(path=f"/{name}").geturl()
-    await migrate(dsn)
+    await migrating(dsn)
     await admin.execute("CHECKPOINT")
     try:
         yield dsn
@@ -54,7 +57,8 @@ async def measure(bench: Round, bootstrap: str) -> list[Figures]:
             first = Versions(load, max(_FEWEST, int(bench.seconds * guess)))
             async with database(postgres, "bench_copy") as dsn:
                 lines.append(await _copied(bench, Beside(BareCopy(bench.folder, dsn, first), postgres), first))
-            async with database(postgres, "bench_store") as dsn, Lanes.open(bootstrap, *_TOPICS) as lanes:
+            store = database(postgres, "bench_store", migrated)
+            async with store as dsn, Lanes.open(bootstrap, *_TOPICS) as lanes:
                 lines += await _stored(bench, Beside(Store(lanes, bench.folder, dsn), postgres), first)
     return lines
 

@@ -3,12 +3,15 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import orjson
 import pytest
+from ringback_common.clock import SystemClock
+from ringback_common.settings import LimitsSettings
 from ringback_events.topics import (
     AUDIT,
     CALLS,
@@ -23,8 +26,11 @@ from ringback_events.topics import (
 )
 from ringback_local.kafka import Broker
 from ringback_local.simulator import RunningSimulator
+from ringback_sink.store.handlers import RecordsStep
 from ringback_sink.store.postgres.migrate import migrate
+from ringback_sink.store.postgres.store import PostgresStore
 from ringback_testing import ProcessFactory, eventually
+from ringback_testing.call_records import call_record, received
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.operated import Operated, open_operated
 from ringback_testing.streaming import committed, settings_for
@@ -37,6 +43,14 @@ TOPICS = (
 )
 REPLAY = ("replay", "--why", "OPS-7", "--yes", "--json")
 DAYS = ("--from", "2020-01-01", "--to", "2100-01-01")
+POOR = """
+    UPDATE callrecords.call_version_row SET quality_verdict = 'poor'
+    WHERE call_key = (SELECT call_key FROM callrecords.call WHERE call_id = $1)
+"""
+GONE = """
+    DELETE FROM callrecords.call_version_row
+    WHERE call_key = (SELECT call_key FROM callrecords.call WHERE call_id = $1)
+"""
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
@@ -86,16 +100,19 @@ async def _stored(operated: Operated, count: int) -> bool:
 async def test_the_digest_sees_what_changed_and_not_when_it_came(operated: Operated) -> None:
     """A time of arrival may differ from store to store; a value, a missing row and a day of its own may not."""
     connection = await asyncpg.connect(operated.environment["RINGBACK_STORE__DSN"])
+    october = datetime(2026, 10, 1, tzinfo=UTC)
+    writer = PostgresStore(operated.environment["RINGBACK_STORE__DSN"], SystemClock())
+    records = [received(call_record(f"c{day}", start=october, parties=0)) for day in range(3)]
+    await RecordsStep(writer, SystemClock(), LimitsSettings())(records)
+    await writer.close()
     await connection.execute("""
-        INSERT INTO callrecords.call_version (tenant_id, call_id, version, revision, type, start_date_time, fetched_at,
-            session_count, counts_parties, quality_verdict)
-        SELECT 't', 'c' || day, 1, 1, 'peerToPeer', timestamptz '2026-11-01T12:00Z' + day * interval '1 day', now(),
-            1, 2, 'good' FROM generate_series(0, 2) AS day""")
+        UPDATE callrecords.call_version_row v SET start_date_time = timestamptz '2026-11-01T12:00Z'
+            + right(c.call_id, 1)::int * interval '1 day' FROM callrecords.call c WHERE c.call_key = v.call_key""")
     before = await _digests(operated)
-    await connection.execute("UPDATE callrecords.call_version SET fetched_at = 'epoch', stored_at = 'epoch'")
+    await connection.execute("UPDATE callrecords.call_version_row SET fetched_at = 'epoch', stored_at = 'epoch'")
     assert await _digests(operated) == before
-    await connection.execute("UPDATE callrecords.call_version SET quality_verdict = 'poor' WHERE call_id = 'c1'")
-    await connection.execute("DELETE FROM callrecords.call_version WHERE call_id = 'c2'")
+    await connection.execute(POOR, "c1")
+    await connection.execute(GONE, "c2")
     after = await _digests(operated)
     await connection.close()
     assert list(before) == ["2026-11-01", "2026-11-02", "2026-11-03"]

@@ -33,14 +33,15 @@ pytestmark = pytest.mark.integration
 NOVEMBER, OCTOBER = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 10, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 LATE_STREAM = """
-    INSERT INTO callrecords.stream_default (tenant_id, call_id, version, revision, call_start,
+    INSERT INTO callrecords.stream_row_default (call_key, tenant_id, version, revision, call_start,
         session_ordinal, segment_index, media_index, stream_index, kind, verdict)
-    VALUES ('t', 'old', 1, 1, '2026-11-05', 0, 0, 0, 0, 'audio', 'good')
+    VALUES (0, 't', 1, 1, '2026-11-05', 0, 0, 0, 0, 'audio', 'good')
 """
 KILL_WRITER = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = 'ringback-sink-store' AND datname = current_database() AND state = 'active'
 """
+OF_CALL = "(SELECT call_key FROM callrecords.call WHERE call_id = $1)"
 REGRESSED = """
     SELECT count(*) FROM callrecords.call c JOIN callrecords.call_version v USING (tenant_id, call_id)
     WHERE v.version > c.version
@@ -73,7 +74,7 @@ class Store:
 
     async def counts(self) -> dict[str, int]:
         """Rows per table."""
-        tables = ("call", "call_version", "participant", "session", "stream")
+        tables = ("call", "call_version", "participant", "session", "stream")  # all but the first are views
         return {table: await self.eyes.fetchval(f"SELECT count(*) FROM callrecords.{table}") for table in tables}  # noqa: S608
 
 
@@ -199,23 +200,23 @@ async def test_a_corrected_start_leaves_one_copy(store: Store) -> None:
             "stream": 10,
         }
         assert await store.rows("SELECT DISTINCT version FROM callrecords.participant") == [(version,)]
-    assert await store.rows("SELECT DISTINCT tableoid::regclass::text FROM callrecords.stream") == [
-        ("callrecords.stream_2026_11",)
+    assert await store.rows("SELECT DISTINCT tableoid::regclass::text FROM callrecords.stream_row") == [
+        ("callrecords.stream_row_2026_11",)
     ]
 
 
 async def test_a_month_is_made_when_it_comes_and_takes_over_from_the_default(store: Store) -> None:
     """A month without a partition gets one; what the DEFAULT partition held of it moves there."""
-    await store.eyes.execute("DROP TABLE callrecords.stream_2026_11, callrecords.session_2026_11")
+    await store.eyes.execute("DROP TABLE callrecords.stream_row_2026_11, callrecords.session_row_2026_11")
     await store.eyes.execute(LATE_STREAM)
     await store.take(call_record("c", start=NOVEMBER))
-    filed = "SELECT tableoid::regclass::text, count(*) FROM callrecords.stream GROUP BY 1"
-    assert await store.rows(filed) == [("callrecords.stream_2026_11", 11)]
+    filed = "SELECT tableoid::regclass::text, count(*) FROM callrecords.stream_row GROUP BY 1"
+    assert await store.rows(filed) == [("callrecords.stream_row_2026_11", 11)]
 
 
 async def test_a_missing_partition_is_made_even_without_a_default(store: Store) -> None:
     """A DEFAULT partition somebody dropped is no data error: partitions are made and the batch is stored."""
-    await store.eyes.execute("DROP TABLE callrecords.stream_default, callrecords.session_default")
+    await store.eyes.execute("DROP TABLE callrecords.stream_row_default, callrecords.session_row_default")
     assert await store.take(call_record("c", start=datetime(1999, 1, 1, tzinfo=UTC))) == [Emit()]
     assert (await store.counts())["stream"] == 10
 
@@ -278,7 +279,7 @@ async def test_nobody_can_take_a_version_back(store: Store) -> None:
             await store.eyes.execute(f"UPDATE callrecords.call SET {back}")  # noqa: S608 - our own SQL
         assert refused.value.sqlstate == "RB001"
     with pytest.raises(asyncpg.PostgresError, match="newer version"):
-        await store.eyes.execute("UPDATE callrecords.call_version SET revision = 1")
+        await store.eyes.execute("UPDATE callrecords.call_version_row SET revision = 1")
 
 
 async def test_two_stores_at_once_agree_on_the_newest(store: Store, database: str) -> None:
@@ -333,12 +334,13 @@ async def test_a_clock_that_runs_ahead_keeps_no_dead_process_green(store: Store)
 async def test_freshness_counts_the_calls_of_the_last_hour(store: Store) -> None:
     """Two versions of a call are one call; what was stored an hour ago counts no more, but is the newest there is."""
     await store.take(call_record("a", version=1), call_record("a", version=2), call_record("b"), call_record("c"))
-    back = "UPDATE callrecords.call_version SET first_stored_at = now() - $2::text::interval WHERE call_id = $1"
+    back = "UPDATE callrecords.call_version_row SET first_stored_at = now() - $2::text::interval WHERE call_key = "
+    back += OF_CALL
     freshness = "SELECT tenant_id, calls_last_hour, round(age_seconds)::int FROM callrecords.freshness"
     for call, age in (("a", "59 minutes"), ("b", "61 minutes"), ("c", "30 minutes")):
         await store.eyes.execute(back, call, age)
     assert await store.rows(freshness) == [(TENANT, 2, 1800)]
-    await store.eyes.execute("UPDATE callrecords.call_version SET first_stored_at = now() - interval '2 hours'")
+    await store.eyes.execute("UPDATE callrecords.call_version_row SET first_stored_at = now() - interval '2 hours'")
     assert await store.rows(freshness) == [(TENANT, 0, 7200)]
 
 
@@ -353,7 +355,8 @@ async def test_a_call_is_settled_four_hours_after_its_newest_version_arrived(sto
         call_record("open", version=1),
         call_record("open", version=2),
     )
-    back = "UPDATE callrecords.call_version SET first_stored_at = $3 WHERE call_id = $1 AND version = $2"
+    back = "UPDATE callrecords.call_version_row SET first_stored_at = $3 WHERE version = $2 AND call_key = "
+    back += OF_CALL
     before, after = (now - timedelta(hours=4, minutes=minutes) for minutes in (1, -1))
     for call, version, at in (("settled", 1, after), ("settled", 2, before), ("open", 1, before), ("open", 2, after)):
         await store.eyes.execute(back, call, version, at)
@@ -364,7 +367,7 @@ async def test_a_call_is_settled_four_hours_after_its_newest_version_arrived(sto
 async def test_a_new_revision_does_not_unsettle_a_call(store: Store) -> None:
     """What is derived of it changed, not what Graph has."""
     await store.take(call_record("c", revision=1))
-    await store.eyes.execute("UPDATE callrecords.call_version SET first_stored_at = now() - interval '5 hours'")
+    await store.eyes.execute("UPDATE callrecords.call_version_row SET first_stored_at = now() - interval '5 hours'")
     await store.take(call_record("c", revision=2))
     assert await store.rows("SELECT call_id, revision FROM callrecords.settled_call") == [("c", 2)]
 
@@ -379,13 +382,25 @@ async def test_the_timeline_tells_what_happened_to_a_call_in_order(store: Store)
     assert sorted(event for _, *event in timeline[2:]) == sorted([each, n] for each in moments for n in (1, 2))
 
 
-@pytest.mark.parametrize("table", ["call", "participant", "session", "stream"])
+@pytest.mark.parametrize("table", ["call", "participant_row", "session_row", "stream_row"])
 async def test_the_tables_have_the_models_columns(store: Store, table: str) -> None:
     """Every plain field of the contract is a column of the right type and nullability, described in its own words."""
-    described: tuple[columns.Column, ...] = getattr(columns, table.upper())
+    described: tuple[columns.Column, ...] = getattr(columns, table.removesuffix("_row").upper())
     found = await store.rows(COLUMNS, f"callrecords.{table}")
+    beside = {"call_key", "document", "stored_at"} if table == "call" else set[str]()
     expected = {(column.name, column.sql_type, column.nullable, column.comment) for column in described}
-    assert {row for row in found if row[0] not in {"document", "stored_at"}} == expected
+    assert {row for row in found if row[0] not in beside} == expected
+
+
+@pytest.mark.parametrize("view", ["call_version", "participant", "session", "stream"])
+async def test_the_views_show_every_column_of_their_rows(store: Store, view: str) -> None:
+    """With its type and sentence; the call's id stands in the place of its number."""
+    rows, shown = [
+        {(name, kind, comment) for name, kind, _, comment in await store.rows(COLUMNS, f"callrecords.{relation}")}
+        for relation in (f"{view}_row", view)
+    ]
+    assert {name for name, *_ in shown ^ rows} == {"call_key", "call_id"}
+    assert {name for name, *_ in shown - rows} == {"call_id"}
 
 
 async def test_migrations_may_run_at_once_and_again(database: str) -> None:

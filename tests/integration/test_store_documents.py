@@ -121,7 +121,7 @@ async def test_receivers_of_poor_audio(stored: "asyncpg.Connection[Any]", databa
     await take(database, poor.model_copy(update={"sessions": spoilt(poor.sessions)}), call_record(parties=2))
     assert [tuple(row) for row in await stored.fetch(RECEIVERS)] == [("wifi", "averageJitterMs", 3, 1)]
     plan = "\n".join(row[0] for row in await stored.fetch(f"EXPLAIN {RECEIVERS}"))
-    assert set(re.findall(r"stream_(\d{4}_\d{2})", plan)) == {"2026_11"}
+    assert set(re.findall(r"stream_row_(\d{4}_\d{2})", plan)) == {"2026_11"}
 
 
 async def test_the_calls_of_a_person_on_a_day(stored: "asyncpg.Connection[Any]", database: str) -> None:
@@ -158,8 +158,8 @@ async def test_the_digest_of_a_day_reads_that_day(stored: "asyncpg.Connection[An
     async with stored.transaction():
         await stored.execute("SET LOCAL enable_seqscan = off")
         plan = "\n".join(row[0] for row in await stored.fetch(f"EXPLAIN {question}"))
-    assert set(re.findall(r"(?:participant|session|stream)_(\d{4}_\d{2}|default)", plan)) == {"2026_11"}
-    assert not re.findall(r"Seq Scan on call(?:_version)?\b", plan), plan
+    assert set(re.findall(r"(?:participant|session|stream)_row_(\d{4}_\d{2}|default)", plan)) == {"2026_11"}
+    assert not re.findall(r"Seq Scan on call(?:_version_row)?\b", plan), plan
 
 
 async def conditions(stored: "asyncpg.Connection[Any]", question: str) -> str:

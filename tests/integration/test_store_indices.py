@@ -12,6 +12,7 @@ from ringback_sink.store.postgres.indices import INDICES
 from ringback_sink.store.postgres.migrate import _LOCK, migrate
 from ringback_testing import eventually
 from ringback_testing.call_records import START
+from ringback_testing.earlier_store import migrated_to
 
 pytestmark = pytest.mark.integration
 
@@ -21,31 +22,25 @@ INVALID = """
 """
 PRESENT = "SELECT relname FROM pg_class WHERE relnamespace = 'callrecords'::regnamespace AND relkind IN ('i', 'I')"
 A_VERSION = """
-    INSERT INTO callrecords.call_version (tenant_id, call_id, version, revision, type, fetched_at, session_count,
-        counts_parties, quality_verdict) VALUES ('t', $1, 1, 1, 'peerToPeer', now(), 1, 2, 'good')
+    INSERT INTO callrecords.call_version_row (call_key, tenant_id, version, revision, type, fetched_at, session_count,
+        counts_parties, quality_verdict) VALUES ($1, 't', 1, 1, 'peerToPeer', now(), 1, 2, 'good')
 """
-A_PARTY = """
-    INSERT INTO callrecords.participant (tenant_id, call_id, version, revision, call_start, index, kind, relation,
+_OF_PARTY = """version, revision, call_start, index, kind, relation,
         is_organizer, in_participants, platforms, connection_types, sites, session_count, verdict, display_name)
-    VALUES ('t', $1, 1, 1, '2026-11-16', 0, 'user', 'internal', true, true, '{}', '{}', '{}', 1, 'good', $2)
+    VALUES ($1, 't', 1, 1, '2026-11-16', 0, 'user', 'internal', true, true, '{}', '{}', '{}', 1, 'good', $2)
 """
-
-
-async def migrated_to(revision: str, database: str) -> None:
-    """A store of an earlier release, without the indices that `migrate` makes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ringback_sink.store.postgres.migrate.REVISION", revision)
-        patch.setattr("ringback_sink.store.postgres.indices.INDICES", ())
-        await migrate(database, START)
+A_PARTY = f"INSERT INTO callrecords.participant_row (call_key, tenant_id, {_OF_PARTY}"
+A_FORMER_PARTY = f"INSERT INTO callrecords.participant (call_id, tenant_id, {_OF_PARTY}"
+"""Before revision 0011."""
 
 
 @pytest.fixture
 async def older(database: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    """A store of the release before, with a call in it."""
-    await migrated_to("0008", database)
+    """A store without these indices, with a version and a party in it."""
+    await migrated_to("0011", database)
     eyes = await asyncpg.connect(database)
-    await eyes.execute(A_VERSION, "c")
-    await eyes.execute(A_PARTY, "c", "Zoë")
+    await eyes.execute(A_VERSION, 1)
+    await eyes.execute(A_PARTY, 1, "Zoë")
     try:
         yield eyes
     finally:
@@ -63,7 +58,7 @@ async def test_a_store_that_holds_calls_gets_every_index(older: "asyncpg.Connect
     await migrate(database, START)
     names = await present(older)
     assert {index.name for index in INDICES} <= names
-    assert {"participant_2026_11_by_name", "participant_default_by_name", "stream_2026_11_by_poor"} <= names
+    assert {"participant_row_2026_11_by_name", "participant_row_default_by_name", "stream_row_2026_11_by_poor"} <= names
     await migrate(database, START)
     assert await present(older) == names
 
@@ -73,9 +68,9 @@ async def test_an_empty_store_gets_the_same(database: str) -> None:
     await migrate(database, START)
     eyes = await asyncpg.connect(database)
     assert {index.name for index in INDICES} <= await present(eyes)
-    await eyes.execute("SELECT callrecords.make_month('participant', '2031-05-01')")
-    on_it = "SELECT count(*) FROM pg_indexes WHERE tablename = 'participant_2031_05'"
-    assert await eyes.fetchval(on_it) == 1 + sum(index.table == "participant" for index in INDICES)
+    await eyes.execute("SELECT callrecords.make_month('participant_row', '2031-05-01')")
+    on_it = "SELECT count(*) FROM pg_indexes WHERE tablename = 'participant_row_2031_05'"
+    assert await eyes.fetchval(on_it) == 1 + sum(index.table == "participant_row" for index in INDICES)
     await eyes.close()
 
 
@@ -84,7 +79,7 @@ async def test_writers_are_not_blocked_while_indices_are_made(older: "asyncpg.Co
     holding = await asyncpg.connect(database)
     transaction = holding.transaction()
     await transaction.start()
-    await holding.execute(A_VERSION, "held")
+    await holding.execute(A_VERSION, 2)
     migrating = asyncio.create_task(migrate(database, START))
     making = (
         "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND state = 'active'"
@@ -93,8 +88,8 @@ async def test_writers_are_not_blocked_while_indices_are_made(older: "asyncpg.Co
         while not await older.fetchval(making):
             await asyncio.sleep(0.05)
     async with asyncio.timeout(2):
-        await older.execute(A_VERSION, "meanwhile")
-        await older.execute(A_PARTY, "meanwhile", "Zoë")
+        await older.execute(A_VERSION, 3)
+        await older.execute(A_PARTY, 3, "Zoë")
     assert not migrating.done()
     await transaction.commit()
     await migrating
@@ -123,16 +118,20 @@ async def held(database: str, statement: str) -> AsyncGenerator[None]:
     await holding.close()
 
 
-async def goes_on_while(migrating: "asyncio.Task[None]", database: str) -> None:
-    """Somebody writes for three seconds, beside a migration that waits, and no write takes long."""
+async def goes_on_while(migrating: "asyncio.Task[None]", database: str, insert: str = A_PARTY) -> None:
+    """Parties are written for three seconds, beside a migration that waits, and no write takes long.
+
+    They are removed then: they belong to no call.
+    """
     writer, loop = await asyncpg.connect(database), asyncio.get_running_loop()
-    until, number = loop.time() + 3, 0
+    until, number = loop.time() + 3, 100
     while loop.time() < until:
         async with asyncio.timeout(2):
-            await writer.execute(A_PARTY, f"beside {number}", "Zoë")
+            await writer.execute(insert, number if insert == A_PARTY else str(number), "Zoë")
         number += 1
         await asyncio.sleep(0.02)
     assert not migrating.done()
+    await writer.execute(f"DELETE FROM {insert.split()[2]}")  # noqa: S608 - our own tables
     await writer.close()
 
 
@@ -141,20 +140,22 @@ ANALYSIS = "LOCK TABLE callrecords.{} IN SHARE UPDATE EXCLUSIVE MODE"
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
-    ("revision", "statement"),
+    ("revision", "statement", "insert"),
     [
-        ("0008", ANALYSIS.format("participant")),
-        ("0006", "SELECT count(*) FROM callrecords.participant"),
-        ("0006", ANALYSIS.format("dead_letter")),
+        ("0011", ANALYSIS.format("participant_row"), A_PARTY),
+        ("0006", "SELECT count(*) FROM callrecords.participant", A_FORMER_PARTY),
+        ("0011", ANALYSIS.format("dead_letter"), A_PARTY),
     ],
     ids=["index", "column", "comment"],
 )
-async def test_writers_do_not_queue_behind_a_migration_that_waits(database: str, revision: str, statement: str) -> None:
+async def test_writers_do_not_queue_behind_a_migration_that_waits(
+    database: str, revision: str, statement: str, insert: str
+) -> None:
     """Be it for an index of a table by month, for a new column, or for a comment on a table that nobody writes to."""
     await migrated_to(revision, database)
     async with held(database, statement):
         migrating = asyncio.create_task(migrate(database, START))
-        await goes_on_while(migrating, database)
+        await goes_on_while(migrating, database, insert)
     await migrating
     eyes = await asyncpg.connect(database)
     assert {index.name for index in INDICES} <= await present(eyes)
@@ -167,8 +168,10 @@ async def test_writers_do_not_queue_while_an_index_becomes_part_of_its_table_s(
 ) -> None:
     """A report that reads the partition has its index locked; an interrupted run had made that."""
     (by_name,) = (index for index in INDICES if index.name == "participant_by_name")
-    await older.execute(f"CREATE INDEX participant_2026_11_by_name ON callrecords.participant_2026_11 {by_name.on}")
-    async with held(database, "SELECT count(*) FROM callrecords.participant_2026_11"):
+    await older.execute(
+        f"CREATE INDEX participant_row_2026_11_by_name ON callrecords.participant_row_2026_11 {by_name.on}"
+    )
+    async with held(database, "SELECT count(*) FROM callrecords.participant_row_2026_11"):
         migrating = asyncio.create_task(migrate(database, START))
         await goes_on_while(migrating, database)
     await migrating
@@ -180,9 +183,10 @@ async def test_what_an_interrupted_run_left_is_made_anew(older: "asyncpg.Connect
     await migrate(database, START)
     for name in ("call_version_by_start", "participant_by_name"):
         await older.execute(f"DROP INDEX callrecords.{name}")
-    await older.execute("CREATE INDEX participant_2026_11_by_name ON callrecords.participant_2026_11 (index)")
+    await older.execute("CREATE INDEX participant_row_2026_11_by_name ON callrecords.participant_row_2026_11 (index)")
     await older.execute(
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'callrecords.participant_2026_11_by_name'::regclass"
+        "UPDATE pg_index SET indisvalid = false "
+        "WHERE indexrelid = 'callrecords.participant_row_2026_11_by_name'::regclass"
     )
     await migrate(database, START)
     assert {"call_version_by_start", "participant_by_name"} <= await present(older)
@@ -192,7 +196,7 @@ async def test_a_long_name_is_stored(older: "asyncpg.Connection[Any]", database:
     """An index holds the beginning of a text alone: its length is the sender's choice."""
     await migrate(database, START)
     long = "".join(chr(0x4E00 + number % 20_000) for number in range(0, 60_000, 7))
-    await older.execute(A_PARTY, "long", long)
+    await older.execute(A_PARTY, 4, long)
 
 
 async def test_a_migration_that_waits_for_another_says_so(database: str, caplog: pytest.LogCaptureFixture) -> None:

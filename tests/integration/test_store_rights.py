@@ -8,11 +8,12 @@ from datetime import date
 import asyncpg
 import pytest
 from ringback_sink.store.postgres.migrate import migrate
+from ringback_testing.earlier_store import migrated_to
 
 pytestmark = pytest.mark.integration
 
 MONTH = date(2031, 5, 1)
-MAKE_MONTH = "SELECT callrecords.make_month('stream', $1)"
+MAKE_MONTH = "SELECT callrecords.make_month('stream_row', $1)"
 OPEN_TO_ALL = """
     SELECT p.oid::regprocedure::text FROM pg_proc p
     WHERE p.pronamespace = 'callrecords'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')
@@ -51,13 +52,9 @@ async def test_a_reader_cannot_make_tables(database: str) -> None:
             await connection.execute("CREATE TABLE callrecords.mine (id int)")
 
 
-async def test_a_writer_of_its_own_keeps_making_months_when_the_store_is_migrated(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_writer_of_its_own_keeps_making_months_when_the_store_is_migrated(database: str) -> None:
     """It could before, as everybody could; its rights on the tables say that it writes."""
-    monkeypatch.setattr("ringback_sink.store.postgres.migrate.REVISION", "0005")
-    await migrate(database)
-    monkeypatch.undo()
+    await migrated_to("0005", database)
     async with a_role(database) as (connection, writer):
         await connection.execute(f"GRANT USAGE ON SCHEMA callrecords TO {writer}; {WRITES.format(writer)}")
         await migrate(database)

@@ -18,12 +18,14 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS, SECRETS = ROOT / "deploy" / "postgres", ROOT / "deploy" / "docker" / "dev"
+ID = tuple(column for column in columns.CALL if column.name == "call_id")
 CONTRACTED = {
-    "call": columns.CALL,
-    "participant": columns.PARTICIPANT,
-    "session": columns.SESSION,
-    "stream": columns.STREAM,
+    "call": (*columns.CALL, columns.CALL_KEY),
+    "participant": (*ID, *columns.PARTICIPANT[1:]),
+    "session": (*ID, *columns.SESSION[1:]),
+    "stream": (*ID, *columns.STREAM[1:]),
 }
+"""All but the first are views: they have the call's id in the place of its number."""
 READABLE = """
     SELECT attname FROM pg_attribute WHERE attrelid = format('callrecords.%I', $1::text)::regclass AND attnum > 0
     AND has_column_privilege(attrelid, attnum, 'SELECT')
@@ -67,7 +69,7 @@ async def granted(database: str) -> str:
 async def test_the_writer_writes_rows_and_makes_months_and_never_the_schema(granted: str) -> None:
     """What the store needs (docs/store.md), but neither a table nor the revision of the schema."""
     async with connected(granted, "writer") as writer:
-        assert await writer.fetchval("SELECT callrecords.make_month('stream', $1)", date(2031, 5, 1)) is True
+        assert await writer.fetchval("SELECT callrecords.make_month('stream_row', $1)", date(2031, 5, 1)) is True
         await writer.execute("DELETE FROM callrecords.call")
         await writer.execute("CREATE TEMPORARY TABLE copied (LIKE callrecords.call)")
         assert await writer.fetchval("SELECT version_num IS NOT NULL FROM callrecords.alembic_version")
@@ -86,7 +88,7 @@ async def test_the_reader_reads_everything_and_writes_nothing(granted: str) -> N
     async with connected(granted, "reader") as reader:
         for relation in ("call", "participant", "dead_letter", "status_now", "alembic_version"):
             await reader.fetch(f"SELECT * FROM callrecords.{relation}")  # noqa: S608 - one of the above
-        for refused in ("DELETE FROM callrecords.call", "SELECT callrecords.make_month('stream', '2031-05-01')"):
+        for refused in ("DELETE FROM callrecords.call", "SELECT callrecords.make_month('stream_row', '2031-05-01')"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await reader.execute(refused)
 
@@ -106,6 +108,7 @@ async def test_the_analyst_reads_no_person_and_no_address(granted: str) -> None:
         for refused in (
             "call.document",
             "participant.display_name",
+            "participant_row.display_name",
             "stream.caller_reflexive_ip_address",
             "status.detail",
         ):

@@ -49,9 +49,9 @@ def test_only_the_newest_carries_a_document_and_children() -> None:
     planned = plan(entry("a", version, 1) for version in (2, 3, 1))
     lines = b"".join(planned.incoming()).splitlines()
     assert [line.endswith(b",null") for line in lines] == [True, True, False]
-    [parties] = planned.child_lines("participant", planned.newest)
-    assert parties.startswith(b'"11111111-2222-3333-4444-555555555555","a",3,1,')
-    assert list(planned.child_lines("participant", [])) == []
+    [parties] = planned.child_lines("participant", dict.fromkeys(planned.newest, 7))
+    assert parties.startswith(b'7,"11111111-2222-3333-4444-555555555555",3,1,')
+    assert list(planned.child_lines("participant", {})) == []
 
 
 def test_lines_and_column_lists_fit() -> None:
@@ -60,7 +60,7 @@ def test_lines_and_column_lists_fit() -> None:
     assert len(one.values) + 2 == len(CALL_COLUMNS)
     for table, own in CHILD_COLUMNS.items():
         columns = CHILD_KEY + own
-        plain = one.child_lines(table).splitlines()[0].replace(b'"{\\"K\xc3\xb6ln, Dom\\"}"', b"site")
+        plain = one.child_lines(table, 7).splitlines()[0].replace(b'"{\\"K\xc3\xb6ln, Dom\\"}"', b"site")
         assert plain.count(b",") + 1 == len(columns) == len(set(columns))
 
 

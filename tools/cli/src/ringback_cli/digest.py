@@ -14,7 +14,7 @@ __all__ = ["commands"]
 
 commands = typer.Typer(help="The store as a whole.", no_args_is_help=True)
 COLUMNS = ("day", "table", "rows", "digest")
-OF_THE_WAY = ("stored_at", "first_stored_at", "fetched_at", "received_at")
+OF_THE_WAY = ("call_key", "stored_at", "first_stored_at", "fetched_at", "received_at")
 """Columns that say when something came, which differs from one way to the next; what came does not."""
 
 From = Annotated[str | None, typer.Option("--from", help="Calls that began on this day or later, UTC.")]

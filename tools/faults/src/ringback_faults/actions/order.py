@@ -18,10 +18,11 @@ __all__ = ["burst", "late_copies"]
 
 _STORED_SECONDS = 20.0
 _FORGET = """
-DELETE FROM callrecords.call_version v USING unnest($1::text[], $2::text[], $3::text[]) AS o(tenant, call, number)
-WHERE v.tenant_id = o.tenant AND v.call_id = o.call AND v.version = o.number::bigint AND EXISTS (
-  SELECT FROM callrecords.call c WHERE c.tenant_id = o.tenant AND c.call_id = o.call AND c.version > v.version)
-RETURNING v.tenant_id, v.call_id, v.version"""
+DELETE FROM callrecords.call_version_row v
+USING callrecords.call c JOIN unnest($1::text[], $2::text[], $3::text[]) AS o(tenant, call, number)
+  ON c.tenant_id = o.tenant AND c.call_id = o.call
+WHERE v.call_key = c.call_key AND v.version = o.number::bigint AND c.version > v.version
+RETURNING c.tenant_id, c.call_id, v.version"""
 _COUNT = """
 SELECT count(*) FROM callrecords.call_version v
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS o(tenant, call, number)

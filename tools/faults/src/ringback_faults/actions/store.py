@@ -34,7 +34,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER fault AFTER INSERT ON callrecords.call_version FOR EACH STATEMENT EXECUTE FUNCTION fault();
+CREATE TRIGGER fault AFTER INSERT ON callrecords.call_version_row FOR EACH STATEMENT EXECUTE FUNCTION fault();
 """
 _SLOW = """
 CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -44,7 +44,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE CONSTRAINT TRIGGER fault AFTER INSERT ON callrecords.call_version
+CREATE CONSTRAINT TRIGGER fault AFTER INSERT ON callrecords.call_version_row
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fault();
 """
 _GIVEN_UP = re.compile(r'^ringback_store_unavailable_total\{sqlstate_class="([^"]*)"\} (\S+)$', re.MULTILINE)
@@ -71,10 +71,10 @@ async def missing_partitions(scene: Scene, seconds: float = 20.0) -> None:
     """
     at, month = time.time(), f"20{scene.random.randint(31, 89)}-0{scene.random.randint(1, 9)}"
     order = {"tenantId": scene.stack.tenants[0], "shape": "meeting", "startDateTime": f"{month}-11T09:00:00Z"}
-    made = f"SELECT to_regclass('callrecords.session_{month.replace('-', '_')}') IS NOT NULL"
+    made = f"SELECT to_regclass('callrecords.session_row_{month.replace('-', '_')}') IS NOT NULL"
     async with connected(scene.stack.dsn) as connection:
         for parent in ("participant", "session", "stream"):
-            await connection.execute(f"DROP TABLE IF EXISTS callrecords.{parent}_default")
+            await connection.execute(f"DROP TABLE IF EXISTS callrecords.{parent}_row_default")
         before = await connection.fetchval(made)
         await scene.ask("POST", "calls", {"versionMark": True, **order})
         while not await connection.fetchval(made) and time.time() < at + seconds:  # noqa: ASYNC110 - the database tells by asking

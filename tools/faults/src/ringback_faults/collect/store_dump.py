@@ -25,10 +25,17 @@ CREATE TABLE IF NOT EXISTS ringback_faults.write (
   history boolean NOT NULL, tenant_id text NOT NULL, call_id text NOT NULL,
   before_version bigint, before_revision bigint, version bigint NOT NULL, revision bigint NOT NULL);
 CREATE OR REPLACE FUNCTION ringback_faults.note_write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  changed text;
 BEGIN
+  IF TG_TABLE_NAME = 'call' THEN
+    changed := coalesce(NEW.call_id, OLD.call_id);
+  ELSE
+    changed := (SELECT c.call_id FROM callrecords.call c WHERE c.call_key = NEW.call_key);
+  END IF;
   INSERT INTO ringback_faults.write
     (history, tenant_id, call_id, before_version, before_revision, version, revision)
-  VALUES (TG_TABLE_NAME = 'call_version', coalesce(NEW.tenant_id, OLD.tenant_id), coalesce(NEW.call_id, OLD.call_id),
+  VALUES (TG_TABLE_NAME <> 'call', coalesce(NEW.tenant_id, OLD.tenant_id), changed,
     OLD.version, OLD.revision, coalesce(NEW.version, 0), coalesce(NEW.revision, 0));
   RETURN NULL;
 END $$;
@@ -36,7 +43,7 @@ DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'ringback_faults_write') THEN
     CREATE CONSTRAINT TRIGGER ringback_faults_write AFTER INSERT OR UPDATE OR DELETE ON callrecords.call
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ringback_faults.note_write();
-    CREATE CONSTRAINT TRIGGER ringback_faults_write AFTER INSERT OR UPDATE ON callrecords.call_version
+    CREATE CONSTRAINT TRIGGER ringback_faults_write AFTER INSERT OR UPDATE ON callrecords.call_version_row
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ringback_faults.note_write();
   END IF;
 END $$;

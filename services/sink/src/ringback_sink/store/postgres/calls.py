@@ -13,7 +13,7 @@ from ringback_sink.store.postgres.failures import MissingPartition
 from ringback_sink.store.postgres.months import CHILD_TABLES, worth_a_partition
 from ringback_sink.store.postgres.plan import Plan, plan
 from ringback_sink.store.postgres.rows import CALL_COLUMNS, CHILD_KEY, Entry
-from ringback_sink.store.postgres.statements import REMOVE_CHILDREN, UPSERT
+from ringback_sink.store.postgres.statements import HISTORY, REMOVE_CHILDREN, UPSERT
 from ringback_sink.store.telemetry import NUL_REPLACED, TRANSACTION_SECONDS
 
 __all__ = ["Calls"]
@@ -23,7 +23,7 @@ _PIECE = 256 * 1024
 
 
 class Calls:
-    """The tables `call`, `call_version`, `participant`, `session` and `stream`."""
+    """The table `call`, and those of its history and children."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -58,22 +58,24 @@ class Calls:
         """The calls whose newest version is another one now.
 
         1. The versions are copied into the connection's own `incoming`.
-        2. One statement adds them to the history, upserts the newest under the guard and returns the calls that it took
-           effect on.
-        3. The children of the versions before are removed where those had been filed.
-        4. The children of the new ones are copied straight into their tables.
+        2. One statement upserts the newest of each call under the guard, and returns the calls that it took effect on
+           with their numbers.
+        3. One adds all of them to the history.
+        4. The children of the versions before are removed where those had been filed.
+        5. The children of the new ones are copied straight into their tables.
         """
         async with self._database.transaction() as connection:
             await _copy(connection, "incoming", CALL_COLUMNS, planned.incoming())
             winners = await connection.fetch(UPSERT)
+            await connection.execute(HISTORY)
             replaced = [winner for winner in winners if winner["replaced"] is not None]
             if replaced:
                 await connection.execute(REMOVE_CHILDREN, *_columns(replaced))
-            keys = [_key(winner) for winner in winners]
+            keys = {_key(winner): winner["call_key"] for winner in winners}
             for table, columns in CHILD_COLUMNS.items():
                 if any(planned.newest[key].children[table] for key in keys):
                     lines = planned.child_lines(table, keys)
-                    await _copy(connection, table, CHILD_KEY + columns, lines, schema="callrecords")
+                    await _copy(connection, f"{table}_row", CHILD_KEY + columns, lines, schema="callrecords")
         return {_key(winner): Stored.ADDED if winner["replaced"] is None else Stored.REPLACED for winner in winners}
 
     async def _make(self, months: Iterable[date]) -> None:
@@ -94,7 +96,7 @@ def _key(winner: asyncpg.Record) -> CallKey:
 
 
 def _columns(rows: list[asyncpg.Record]) -> tuple[list[object], ...]:
-    return tuple([row[name] for row in rows] for name in ("tenant_id", "call_id", "replaced"))
+    return tuple([row[name] for row in rows] for name in ("call_key", "replaced"))
 
 
 async def _copy(

@@ -14,7 +14,7 @@ from ringback_events.record import CallRecord, Party, Session, Stream
 
 from ringback_sink.store.model.shapes import members, prefix_of
 
-__all__ = ["CALL", "CHILD_KEY", "PARTICIPANT", "SESSION", "STREAM", "Column"]
+__all__ = ["CALL", "CALL_KEY", "CHILD_KEY", "PARTICIPANT", "SESSION", "STREAM", "Column"]
 
 _SQL: dict[Any, str] = {
     str: "text",
@@ -60,10 +60,15 @@ _CALL_START = Column(
 )
 
 CALL = (*_columns(CallRecord), _CALL_START)
-"""Of `call`, beside `document` and `stored_at`."""
+"""Of `call`, beside `call_key`, `document` and `stored_at`."""
+
+CALL_KEY = Column(
+    "call_key", "bigint", nullable=False, comment="Number of the call in this store, from call.call_key. Class C0."
+)
 
 CHILD_KEY = (
-    *(column for column in CALL if column.name in {"tenant_id", "call_id", "version", "revision"}),
+    CALL_KEY,
+    *(column for column in CALL if column.name in {"tenant_id", "version", "revision"}),
     _CALL_START,
 )
 """What every row of a child table begins with."""

@@ -13,10 +13,14 @@ SCHEMA = "Microsoft Graph call records, as Ringback stores them. Written by ring
 
 RELATIONS: Mapping[str, str] = {
     "TABLE call": "A call, its newest version: one row per (tenant, call).",
-    "TABLE call_version": "Every version of a call that was stored: its times, counts and verdict.",
-    "TABLE participant": "The parties of the newest version of a call, by month of call_start.",
-    "TABLE session": "The sessions of the newest version of a call, by month of call_start.",
-    "TABLE stream": "The media streams of the newest version of a call, by month of call_start.",
+    "TABLE call_version_row": "The rows of call_version, by the number of their call.",
+    "TABLE participant_row": "The rows of participant, by the number of their call and the month of call_start.",
+    "TABLE session_row": "The rows of session, by the number of their call and the month of call_start.",
+    "TABLE stream_row": "The rows of stream, by the number of their call and the month of call_start.",
+    "VIEW call_version": "Every version of a call that was stored: its times, counts and verdict.",
+    "VIEW participant": "The parties of the newest version of a call.",
+    "VIEW session": "The sessions of the newest version of a call.",
+    "VIEW stream": "The media streams of the newest version of a call.",
     "TABLE dead_letter": "Heads of the dead letters, never their payload; the key is where the letter is.",
     "TABLE dead_letter_decision": "The newest decision about a dead letter; it may come before its head.",
     "TABLE status": "Newest report of every process instance; older than 30 s means unknown.",
@@ -34,6 +38,7 @@ _IDS = {
     "revision": "Ringback's revision of the version: the greater (version, revision) wins. Class C0.",
 }
 _STORED_AT = "When the row was last written, the store's clock, UTC."
+_HISTORY = {"first_stored_at": "When this version was first stored, UTC.", "stored_at": _STORED_AT}
 _PLACE = {
     "topic": "Topic of the dead letter, by the contract's name, without the installation's prefix.",
     "partition": "Partition of the dead letter.",
@@ -49,8 +54,13 @@ _STATUS = {
 }
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "call": {"document": "Graph's JSON as it came, every page. Class C3.", "stored_at": _STORED_AT},
-    "call_version": {"first_stored_at": "When this version was first stored, UTC.", "stored_at": _STORED_AT},
+    "call": {
+        "call_key": "Number of the call in this store; another store has another. Class C0.",
+        "document": "Graph's JSON as it came, every page. Class C3.",
+        "stored_at": _STORED_AT,
+    },
+    "call_version": _HISTORY,
+    "call_version_row": _HISTORY,
     "dead_letter": _PLACE
     | {
         "source_topic": "Topic of the refused record, by the contract's name.",
@@ -106,12 +116,15 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 """By table or view: its columns that bear no field of the contract."""
 
+_OF_CALL = (*columns.CALL, columns.CALL_KEY)
+_TEXT_KEY = tuple(column for column in columns.CALL if column.name in {"tenant_id", "call_id"})
+_CHILDREN = {"participant": columns.PARTICIPANT, "session": columns.SESSION, "stream": columns.STREAM}
 _CONTRACTED = {
     "call": columns.CALL,
     "call_version": columns.CALL,
-    "participant": columns.PARTICIPANT,
-    "session": columns.SESSION,
-    "stream": columns.STREAM,
+    "call_version_row": _OF_CALL,
+    **{table: (*_TEXT_KEY, *described) for table, described in _CHILDREN.items()},
+    **{f"{table}_row": described for table, described in _CHILDREN.items()},
 }
 """A version has some of a call's columns; what a relation does not have is left out when comments are written."""
 

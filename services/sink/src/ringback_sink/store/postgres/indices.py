@@ -39,27 +39,27 @@ class Index:
         return self.table in CHILD_TABLES
 
     def of(self, partition: str) -> str:
-        """Its name on a partition."""
-        return self.name.replace(self.table, partition, 1)
+        """Its name on a partition: `participant_by_name` is `participant_row_2026_11_by_name`."""
+        return partition + self.name.removeprefix(self.table.removesuffix("_row"))
 
 
 def _of_party(name: str, text: str, column: str) -> Index:
     """An index of parties by the first 64 characters of a text that others choose: a long one fits into no index."""
     return Index(
         f"participant_by_{name}",
-        "participant",
+        "participant_row",
         f"(tenant_id, left({text}, 64), call_start) WHERE {column} IS NOT NULL",
     )
 
 
 INDICES = (
     Index("call_by_start", "call", "(tenant_id, call_start)"),
-    Index("call_version_by_start", "call_version", "USING brin (start_date_time)"),
+    Index("call_version_by_start", "call_version_row", "USING brin (start_date_time)"),
     _of_party("id", "id", "id"),
     _of_party("name", "lower(display_name)", "display_name"),
     _of_party("upn", "lower(user_principal_name)", "user_principal_name"),
     _of_party("number", "phone_number", "phone_number"),
-    Index("stream_by_poor", "stream", "(tenant_id, call_start) WHERE verdict = 'poor'"),
+    Index("stream_by_poor", "stream_row", "(tenant_id, call_start) WHERE verdict = 'poor'"),
 )
 
 _STATES = """

@@ -30,7 +30,7 @@ _LOCK = 7_463_728_401
 """Any constant: the name of the advisory lock that lets one migration run at a time."""
 _ASK_AGAIN = 0.2
 _UNHURRIED = {"statement_timeout": "0", "lock_timeout": "0"}
-"""An index takes what it takes."""
+"""An index, and a revision that copies what is stored, takes what it takes."""
 
 _log = logs.logger(__name__)
 
@@ -97,7 +97,7 @@ async def _upgrade(dsn: str) -> None:
 @asynccontextmanager
 async def _transaction(dsn: str) -> AsyncGenerator[AsyncConnection]:
     async def made() -> Connection:
-        return await connect(dsn, server_settings={"lock_timeout": LOCK_TIMEOUT})
+        return await connect(dsn, server_settings=_UNHURRIED | {"lock_timeout": LOCK_TIMEOUT})
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=made, poolclass=NullPool)
     try:

@@ -6,7 +6,7 @@ from ringback_sink.store.model.version import CHILDREN
 
 __all__ = ["CHILD_TABLES", "first_of_month", "months_ahead", "shifted", "worth_a_partition"]
 
-CHILD_TABLES = tuple(CHILDREN)
+CHILD_TABLES = tuple(f"{table}_row" for table in CHILDREN)
 """The tables partitioned by the month of their call's start."""
 
 _BACK, _AHEAD = 2, 3

@@ -1,6 +1,6 @@
 """From a batch of versions, in any order and with repeats, to what one transaction writes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,10 +31,15 @@ class Plan:
         """The months whose partitions the children need."""
         return frozenset(entry.month for entry in self.newest.values())
 
-    def child_lines(self, table: str, winners: Iterable[CallKey]) -> Iterator[bytes]:
-        """The lines of a child table, in a piece for each call whose upsert took effect."""
-        for key in winners:
-            yield self.newest[key].child_lines(table)
+    def child_lines(self, table: str, winners: Mapping[CallKey, int]) -> Iterator[bytes]:
+        """The lines of a child table, in a piece for each call whose upsert took effect.
+
+        Args:
+            table: of `CHILDREN`.
+            winners: these calls with their numbers in the store.
+        """
+        for key, call_key in winners.items():
+            yield self.newest[key].child_lines(table, call_key)
 
 
 def plan(entries: Iterable[Entry]) -> Plan:

@@ -15,7 +15,7 @@ __all__ = ["CALL_COLUMNS", "CHILD_KEY", "Entry", "entry_of"]
 CALL_COLUMNS = (*CALL.names, "call_start", "newest", "document")
 """Columns of an incoming call, in the order of its line."""
 
-CHILD_KEY = ("tenant_id", "call_id", "version", "revision", "call_start")
+CHILD_KEY = ("call_key", "tenant_id", "version", "revision", "call_start")
 """What each line of a child begins with; the same for all children of a version."""
 
 _LISTS = {table: child.shape.lists for table, child in CHILDREN.items()}
@@ -52,12 +52,17 @@ class Entry:
         yield self.document if newest else b"null"
         yield b"\n"
 
-    def child_lines(self, table: str) -> bytes:
-        """The lines of a child table, whole."""
+    def child_lines(self, table: str, call_key: int) -> bytes:
+        """The lines of a child table, whole.
+
+        Args:
+            table: of `CHILDREN`.
+            call_key: the number of the call in the store.
+        """
         lines = self.children[table]
         if not lines:
             return b""
-        head = line((*self.key, *self.rank, self.start))[0][:-1] + b","
+        head = line((call_key, self.key[0], *self.rank, self.start))[0][:-1] + b","
         return head + head.join(lines)
 
 

@@ -2,13 +2,10 @@
 
 Graph's own time of a version may be hours old when it comes: such a call was called settled the moment it arrived,
 though the version behind it was still to come. A store that holds calls gets its indices after this, by `migrate`,
-without blocking who writes; an empty one gets them here.
+without blocking who writes; an empty one gets them in revision 0011.
 """
 
 from alembic import op
-from sqlalchemy import text
-
-from ringback_sink.store.postgres.indices import INDICES, plain
 
 revision = "0009"
 down_revision = "0008"
@@ -32,15 +29,10 @@ _BEFORE = """
 
 
 def upgrade() -> None:
-    """Replace the view; make the indices where nothing is stored yet."""
+    """Replace the view."""
     op.execute(_SETTLED_CALL)
-    if not op.get_bind().execute(text("SELECT EXISTS (SELECT FROM callrecords.call_version)")).scalar():
-        for statement in plain():
-            op.execute(statement)
 
 
 def downgrade() -> None:
-    """Drop the indices, and count from Graph's time again."""
-    for index in INDICES:
-        op.execute(f"DROP INDEX IF EXISTS callrecords.{index.name}")
+    """Count from Graph's time again."""
     op.execute(_BEFORE)
