@@ -140,29 +140,17 @@ def test_replicas_grow_with_the_age_of_a_lane_and_at_most_to_its_partitions(tmp_
         assert 2 <= spec["minReplicaCount"] <= spec["maxReplicaCount"] <= lane.partitions
         (trigger,) = spec["triggers"]
         assert trigger["type"] == "prometheus"
-        assert trigger["metadata"]["query"].count(f'topic="{lane.name}"') == 2
+        assert trigger["metadata"]["query"].count(f'topic="{lane.name}"') == 1
 
 
 def test_the_queries_ask_for_metrics_and_groups_that_exist(tmp_path: Path) -> None:
-    """Both are on the page of metrics with these labels; the groups are those the rights are given for."""
+    """The metric is on the page of metrics with these labels; the groups are those the rights are given for."""
     page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
-    assert "| `ringback_stream_lane_age_seconds` | gauge | `group`, `topic` |" in page
-    assert "| `ringback_stream_received` | counter | `group`, `topic` |" in page
+    assert "| `ringback_oldest_unfinished_seconds` | gauge | `group`, `topic`, `partition` |" in page
     groups = {"enricher": "ringback-enricher", "store": "ringback-sink-store"}
     for name, one in of_kind(rendered("keda", tmp_path), "ScaledObject").items():
         query = one["spec"]["triggers"][0]["metadata"]["query"]
-        assert query.count(f'{{group="{groups[name]}",') == 2
-        assert query.startswith("max(ringback_stream_lane_age_seconds{")
-        assert "* (rate(ringback_stream_received_total{" in query
-
-
-def test_all_scaled_replicas_together_have_one_share_of_graph(tmp_path: Path) -> None:
-    """A scaled enricher never asks for more than Graph grants the app."""
-    objects = rendered("keda", tmp_path)
-    deployments, most = of_kind(objects, "Deployment"), of_kind(objects, "ScaledObject")["enricher"]["spec"]
-    share = {name: float(env_of(deployments[name])["RINGBACK_GRAPH__APP_SHARE"]) for name in ("enricher", "keeper")}
-    together = share["enricher"] * most["maxReplicaCount"] + share["keeper"] * deployments["keeper"]["spec"]["replicas"]
-    assert together == pytest.approx(1.0)
+        assert query.startswith(f'max(ringback_oldest_unfinished_seconds{{group="{groups[name]}",topic="')
 
 
 @pytest.mark.parametrize(("file", "command"), [("topics", ["topics", "render"]), ("users", ["acls", "render"])])
