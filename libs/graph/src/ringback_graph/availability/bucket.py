@@ -1,8 +1,12 @@
 """A token bucket that a sliding window can never catch above its quota. Pure: time comes in as an argument."""
 
+import math
 from dataclasses import dataclass
 
-__all__ = ["Bucket", "Quota"]
+__all__ = ["NOTHING", "Bucket", "Quota"]
+
+_LEAST = 2
+"""Requests in a window: one token saved and one that flows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +33,44 @@ class Quota:
         Raises:
             ValueError: the limit is below 2, which leaves no rate worth the name; a negative one would limit nothing.
         """
-        if limit < 2:  # noqa: PLR2004 - one token saved and one that flows
+        if limit < _LEAST:
             raise ValueError("a quota is at least 2 requests in its window")
         capacity = max(1.0, 0.02 * limit)
         return Quota(rate=(0.98 * limit - capacity) / window, capacity=capacity)
 
 
+NOTHING = Quota(rate=0.0, capacity=0.0)
+"""The quota of a scope of which this process has no share."""
+
+
 class Bucket:
     """Tokens of one scope, refilled by time and frozen by Retry-After."""
 
-    __slots__ = ("_at", "_frozen_until", "_tokens", "quota")
+    __slots__ = ("_at", "_frozen_until", "_tokens", "_until", "quota")
 
     def __init__(self, quota: Quota, now: float) -> None:
         self.quota = quota
         self._tokens = quota.initial
         self._at = now
         self._frozen_until = now
+        self._until = math.inf
+
+    def grant(self, limit: float, window: float, until: float, now: float) -> None:
+        """Let at most `limit` requests in any `window` seconds pass from now on, and none from `until` on.
+
+        What is saved shrinks with the limit, and is lost where a grant has ended meanwhile.
+        """
+        self._refill(now)
+        saved = self._tokens if now < self._until else 0.0
+        self.quota = Quota.of(limit, window) if limit >= _LEAST else NOTHING
+        self._tokens = min(saved, self.quota.capacity)
+        self._until = until
 
     def wait(self, now: float) -> float:
-        """Seconds until one token may be taken; 0 means now."""
+        """Seconds until one token may be taken; 0 means now, infinite that none comes by waiting alone."""
         self._refill(now)
+        if now >= self._until or self.quota.rate <= 0:
+            return math.inf
         missing = 1.0 - self._tokens
         # A rounding error must not make a waiter wake a nanosecond early, find nothing and spin.
         needed = missing / self.quota.rate + 1e-6 if missing > 0 else 0.0
@@ -75,5 +97,6 @@ class Bucket:
     def _refill(self, now: float) -> None:
         if now > self._at:
             full = max(self.quota.capacity, self.quota.initial)
-            self._tokens = min(full, self._tokens + (now - self._at) * self.quota.rate)
+            granted = max(0.0, min(now, self._until) - self._at)
+            self._tokens = min(full, self._tokens + granted * self.quota.rate)
             self._at = now
