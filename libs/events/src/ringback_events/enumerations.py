@@ -100,7 +100,7 @@ _OF: dict[str, EnumMembers] = {
     "callee.kind": _PARTY_KINDS,
     "streams.kind": ("audio", "video", "screenSharing", "other"),
     "parties.kind": _PARTY_KINDS,
-    "ControlEntry.kind": ("halt", "pause", "throttle"),
+    "ControlEntry.kind": ("halt", "pause", "throttle", "share"),
 }
 """Members by the name of a field, or by its path's last two names where one name means two things."""
 

@@ -4,7 +4,7 @@ from pydantic import AwareDatetime
 
 from ringback_events.fields import Event, Privacy, member
 
-__all__ = ["AuditEntry", "ControlEntry", "LifecycleEvent", "StatusReport"]
+__all__ = ["AuditEntry", "ControlEntry", "LifecycleEvent", "QuotaShare", "StatusReport"]
 
 C0, C1 = Privacy.C0, Privacy.C1
 
@@ -32,18 +32,31 @@ class StatusReport(Event):
     )
 
 
+class QuotaShare(Event):
+    """What one process has of the limit that Graph sets for the app over all tenants; requests in any 20 s."""
+
+    number: int = member(C0, "Counts the entries of this process.")
+    want: int = member(C0, "Requests it asks for.")
+    claim: int = member(C0, "Requests it uses once it has read this entry, if those of all together are no more.")
+    held: int = member(C0, "The most it may have used in the last 20 s: what the others count.")
+
+
 class ControlEntry(Event):
     """A halt, pause or throttle that every process but the webhook follows; a tombstone lifts it.
 
     Value of `callrecords.internal.control.v1`, key kind|subject.
     """
 
-    kind: str = member(C0, "halt (a process stopped itself), pause (a tenant), throttle (Graph asks to wait).")
-    subject: str = member(C1, "What it is about: a process, a tenant id, or process/tenant id.")
+    kind: str = member(
+        C0,
+        "halt (a process stopped itself), pause (a tenant), throttle (Graph asks to wait), share (of the app's limit).",
+    )
+    subject: str = member(C1, "What it is about: a process, a tenant id, process/tenant id, or process/instance.")
     reason: str = member(C0, "Why, one of a bounded set.")
     since: AwareDatetime = member(C0, "Since when, UTC.")
     by: str = member(C0, "Which process or operator's workload wrote it.")
     until: AwareDatetime | None = member(C0, "When it ends by itself, UTC; null if it does not.", default=None)
+    share: QuotaShare | None = member(C0, "Of a share: how much; null for the other kinds.", default=None)
 
 
 class AuditEntry(Event):

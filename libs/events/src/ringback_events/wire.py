@@ -28,6 +28,7 @@ __all__ = [
     "PartyFactsWire",
     "PartyWire",
     "QualityWire",
+    "QuotaShareWire",
     "SessionFactsWire",
     "SessionWire",
     "SessionsCompletedWire",
@@ -523,6 +524,15 @@ class StatusReportWire(TypedDict):
     detail: dict[str, float | int | str | bool | None]
 
 
+class QuotaShareWire(TypedDict):
+    """What one process has of the limit that Graph sets for the app over all tenants; requests in any 20 s."""
+
+    number: int
+    want: int
+    claim: int
+    held: int
+
+
 class ControlEntryWire(TypedDict):
     """A halt, pause or throttle that every process but the webhook follows; a tombstone lifts it."""
 
@@ -532,6 +542,7 @@ class ControlEntryWire(TypedDict):
     since: str
     by: str
     until: NotRequired[str | None]
+    share: NotRequired[QuotaShareWire | None]
 
 
 class AuditEntryWire(TypedDict):

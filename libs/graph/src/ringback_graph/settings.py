@@ -15,8 +15,6 @@ class GraphSettings(Section):
     """An outgoing proxy without credentials."""
     cafile: Path | None = None
     """PEM file of the only certificate authorities to trust; without it the system's."""
-    app_share: float = Field(default=1.0, ge=0.001, le=1)
-    """This process' share of what Graph grants the app over all tenants; the shares of all processes add up to 1."""
     connections: int = Field(default=128, ge=1, le=1024)
     """Open connections to Graph; more requests than this wait."""
     timeout_seconds: float = Field(default=30.0, gt=0, le=300)

@@ -28,6 +28,9 @@ __all__ = [
     "POLL_FAILURES",
     "PRODUCED",
     "PRODUCERS_REPLACED",
+    "QUOTA_DEMAND",
+    "QUOTA_MEMBERS",
+    "QUOTA_SHARE",
     "REBALANCES",
     "RECEIVED",
     "REFUSED_WRITES",
@@ -153,4 +156,16 @@ ROUND_SECONDS = catalogue.histogram(
 )
 REFUSED_WRITES = catalogue.counter(
     "ringback_stream_group_commit_refused", "Writes refused at once: not_connected, overdue or memory.", ("reason",)
+)
+
+# --- the shared quota ---
+QUOTA_SHARE = catalogue.gauge(
+    "ringback_quota_share",
+    "Requests in any 20 s that this process may send to Graph, of the app's limit over all tenants.",
+)
+QUOTA_DEMAND = catalogue.gauge(
+    "ringback_quota_demand", "Requests in any 20 s that this process asks for, of the app's limit over all tenants."
+)
+QUOTA_MEMBERS = catalogue.gauge(
+    "ringback_quota_members", "Live processes that share the app's limit over all tenants, as this one sees them."
 )

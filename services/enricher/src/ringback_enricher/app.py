@@ -15,7 +15,7 @@ from ringback_common.process import begin
 from ringback_common.settings import LimitsSettings, load
 from ringback_events.tokens import Pseudonymizer
 from ringback_events.topics import CALLS, FETCH, FETCH_ASIDES, FETCH_BULK, FETCH_RETRIES, RECORDS, SESSIONS
-from ringback_graph.availability import WINDOW_SECONDS, Governor, PeerProbe, RateLimiter, Role
+from ringback_graph.availability import APP_LIMIT, WINDOW_SECONDS, Governor, PeerProbe, RateLimiter, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.records import ReadLimits, RecordReader
 from ringback_graph.tenants import Tenant, TenantsFile
@@ -160,8 +160,10 @@ def _in_hand(limits: LimitsSettings) -> ByteBudget:
 
 
 def _governor(settings: FetchSettings, stream: StreamRuntime, clock: Clock) -> Governor:
+    limiter = RateLimiter(Role.FETCHER, 0, clock)
+    stream.share_quota(APP_LIMIT, limiter)
     return Governor(
-        RateLimiter(Role.FETCHER, settings.graph.app_share, clock),
+        limiter,
         stream.throttles,
         time_scale=settings.time_scale,
         is_paused_by_operator=lambda tenant_id: stream.control.get("pause", tenant_id) is not None,

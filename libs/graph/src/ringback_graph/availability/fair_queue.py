@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from ringback_common.scopes import APP, Scope
 
-from ringback_graph.availability.bucket import Bucket, Quota
+from ringback_graph.availability.bucket import NOTHING, Bucket, Quota
+from ringback_graph.availability.demand import Demand
 from ringback_graph.availability.limits import APP_LIMIT, QUOTAS, WINDOW_SECONDS, Shares
 
 __all__ = ["FairQueue", "Frozen", "Priority", "QuotaRequest"]
@@ -87,7 +88,8 @@ class FairQueue:
 
     def __init__(self, shares: Shares, now: float) -> None:
         self._shares = shares
-        self._app = Bucket(Quota.of(APP_LIMIT * shares.app, WINDOW_SECONDS), now)
+        self._app = Bucket(Quota.of(APP_LIMIT * shares.app, WINDOW_SECONDS) if shares.app else NOTHING, now)
+        self._demand = Demand()
         self._tenants: dict[str, Bucket] = {}
         self._limits: dict[str, int] = {}
         self._narrow: OrderedDict[Scope, Bucket] = OrderedDict()
@@ -95,14 +97,22 @@ class FairQueue:
         self._turns: dict[str, _Starvation] = {}
         self._turn = _Starvation()
 
+    def grant_app(self, limit: int, until: float, now: float) -> None:
+        """Let so many requests of all tenants pass in any window from now on, and none from `until` on."""
+        self._app.grant(limit, WINDOW_SECONDS, until, now)
+
+    def demand(self, now: float) -> int:
+        """Requests in a window that this process asks of the app's limit."""
+        for queue in self._waiting.values():
+            self._note_waiting(queue.live[0] if queue.live else queue.bulk[0], now)
+        return self._demand.total({each: limit * self._shares.tenant for each, limit in self._limits.items()}, now)
+
     def try_acquire(self, ticket: QuotaRequest, now: float) -> bool:
         """Take the tokens for a request if it may be sent at once: no other waits, and every scope has a token."""
-        if self._waiting:
+        if self._waiting or self.pause(ticket, now) > 0:
+            self._note_waiting(ticket, now)
             return False
-        if self.pause(ticket, now) > 0:
-            return False
-        for _, bucket in self._buckets(ticket, now):
-            bucket.take()
+        self._use(ticket, now)
         for turn in (self._turn, self._turns.setdefault(ticket.tenant_id, _Starvation())):
             turn.granted(ticket.priority, bulk_waits=False)
         return True
@@ -188,9 +198,20 @@ class FairQueue:
                     return ticket
         return None
 
-    def _take(self, ticket: QuotaRequest, now: float) -> None:
+    def _use(self, ticket: QuotaRequest, now: float) -> None:
         for _, bucket in self._buckets(ticket, now):
             bucket.take()
+        self._demand.used(ticket.tenant_id, now)
+
+    def _note_waiting(self, ticket: QuotaRequest, now: float) -> None:
+        """A tenant asks for more unless only Retry-After or a scope below it holds its request back."""
+        tenant = self._tenant(ticket, now)
+        held = tenant.frozen_for(now) > 0 or self._app.frozen_for(now) > 0
+        if not held and (self._app.wait(now) > 0 or tenant.wait(now) > 0):
+            self._demand.waited(ticket.tenant_id, now)
+
+    def _take(self, ticket: QuotaRequest, now: float) -> None:
+        self._use(ticket, now)
         queue = self._waiting[ticket.tenant_id]
         queue.lane(ticket.priority).remove(ticket)
         self._turns[ticket.tenant_id].granted(ticket.priority, bulk_waits=bool(queue.bulk))

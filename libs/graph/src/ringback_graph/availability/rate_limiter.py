@@ -23,6 +23,11 @@ class RateLimiter:
 
     Cancelling a waiter frees its place; a token it had just been given is not given back, for it is not known any more
     whether its moment was used.
+
+    Args:
+        role: which part of each tenant's limit this process has.
+        app_share: which part of the app's limit it has at first; 0 where `grant` says so from time to time.
+        clock: for all waits.
     """
 
     def __init__(self, role: Role, app_share: float, clock: Clock) -> None:
@@ -73,6 +78,16 @@ class RateLimiter:
     def answered(self, ticket: QuotaRequest, sent: float) -> None:
         """Note that Graph answered this ticket's request, sent at that monotonic moment, with anything but 429."""
         self._inference.answered(ticket, sent)
+
+    def grant(self, limit: int, until: float) -> None:
+        """Let at most so many requests of all tenants pass in any 20 s, and none from that monotonic moment on."""
+        self._queue.grant_app(limit, until, self.clock.monotonic())
+        if self._futures:
+            self._pump()
+
+    def demand(self) -> int:
+        """Requests in 20 s that this process asks of the app's limit."""
+        return self._queue.demand(self.clock.monotonic())
 
     def waiting(self) -> int:
         """Requests that wait now."""
@@ -131,9 +146,9 @@ class RateLimiter:
     def _wake(self, pause: float | None, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timer = None if pause is None else loop.call_later(pause, self._pump)
-        self._due = math.inf if pause is None else now + pause
+        wait = math.inf if pause is None else pause  # infinite, too, without a share: then `grant` ends it
+        self._timer = asyncio.get_running_loop().call_later(wait, self._pump) if wait < math.inf else None
+        self._due = now + wait
 
     def _tidy(self, granted: int, now: float) -> None:
         self._passed += granted

@@ -23,6 +23,7 @@ from ringback_stream import telemetry
 from ringback_stream.flows import BatchedFlow, KeyedFlow
 from ringback_stream.process.supervisor import FlowSupervisor, first_failure
 from ringback_stream.publish.producer import Producer
+from ringback_stream.quota.shared_quota import Limiter, SharedQuota
 from ringback_stream.shared.connection import client_options, full_name
 from ringback_stream.shared.control import ControlTable
 from ringback_stream.shared.status import StatusReporter
@@ -51,6 +52,7 @@ class StreamRuntime:
         self.control = ControlTable(settings.kafka, self.producer, clock)
         self.status = StatusReporter(name, self.producer, clock)
         self.throttles = SharedThrottles(name, self.status.instance, self.control, clock)
+        self._quota: SharedQuota | None = None
 
     @classmethod
     @asynccontextmanager
@@ -89,8 +91,21 @@ class StreamRuntime:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)  # what it failed with is raised above
             await stream.throttles.flush()
+            if stream._quota is not None and stream._connected:
+                await stream._quota.leave()
             await stream.control.stop()
             await stream.producer.stop()
+
+    def share_quota(self, quota: int, limiter: Limiter) -> None:
+        """Share a quota with all processes that do so, while the flows run: the limiter is granted a part from then on.
+
+        Args:
+            quota: requests in any 20 s, the same number in all of them.
+            limiter: lets the requests of this process pass.
+        """
+        name = f"{self._name}/{self.status.instance}"
+        self._quota = SharedQuota(name, quota, limiter, self.control, self._clock)
+        self.status.add("quota", self._quota.facts)
 
     async def run(self, stop: asyncio.Event, *flows: KeyedFlow | BatchedFlow) -> None:
         """Run the flows until `stop`: then nothing is begun, what runs is finished and committed, the groups are left.
@@ -105,7 +120,9 @@ class StreamRuntime:
         self.supervisors = [self._supervise(flow) for flow in flows]
         try:
             async with asyncio.TaskGroup() as tasks:
-                coroutines = (self.status.run(), self.throttles.run(), self.control.failed())
+                coroutines = [self.status.run(), self.throttles.run(), self.control.failed()]
+                if self._quota is not None:
+                    coroutines.append(self._quota.run())
                 beside = [tasks.create_task(coroutine) for coroutine in coroutines]
                 running = [tasks.create_task(supervisor.run(stop)) for supervisor in self.supervisors]
                 await asyncio.wait(running)

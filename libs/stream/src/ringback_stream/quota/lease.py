@@ -7,7 +7,7 @@ lease has ended uses nothing, and the others count what it held for a window mor
 
 from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ringback_stream.quota.allotment import LEAST, RESERVE, allot
@@ -58,6 +58,8 @@ class _Peer:
     lease: Lease
     received: float
     """Monotonic seconds of this process at which its newest lease was read; later than it was sent."""
+    is_over: bool = False
+    """Its share is free again: this lease has ended for good, whatever is or is not read from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,9 @@ class LeaseHolder:
     def due(self, want: int, now: float) -> bool:
         """Whether an entry is to be written: the lease must be renewed, or there is news that others wait for."""
         self._expire(now)
-        if now - self._renewed >= RENEW_SECONDS or self._written is None:
+        if self._written is None or self._written.left:
+            return self._written is None
+        if now - self._renewed >= RENEW_SECONDS:
             return True
         claim, written = self._claim(self._at_least(want), now), self._written
         moved = abs(claim - written.claim) > _HYSTERESIS * max(claim, written.claim)
@@ -137,7 +141,7 @@ class LeaseHolder:
         Not as soon as their share is free: one that thaws would write in the moment in which its entry is removed, and
         a member that begins then would not know of it.
         """
-        return [name for name, peer in self._peers.items() if self._silence(peer, now) >= _FORGET_SECONDS]
+        return [name for name, peer in self._peers.items() if now - peer.received >= _FORGET_SECONDS and peer.is_over]
 
     def forget(self, member: str) -> None:
         """Drop a peer of `forgettable`."""
@@ -146,7 +150,10 @@ class LeaseHolder:
     # -- inside --
 
     def _expire(self, now: float) -> None:
-        if now >= self._until:
+        if now < self._until:
+            ended = {name: replace(peer, is_over=True) for name, peer in self._peers.items() if self._ends(peer, now)}
+            self._peers.update(ended)
+        else:
             self._give_up(0, self._until)
             self._watching_since = float("inf")
 
@@ -161,9 +168,8 @@ class LeaseHolder:
         return max((claim, self._use, *(share for share, _ in self._resting)))
 
     def _entry(self, lease: Lease, now: float) -> Lease:
-        over = {name: peer.lease.number for name, peer in self._peers.items() if self._is_over(peer, now)}
         self._number, self._renewed, self._written = lease.number, now, lease
-        self._sent[lease.number] = _Sent(now, lease.claim, over)
+        self._sent[lease.number] = _Sent(now, lease.claim, self._ended())
         self._sent.pop(lease.number - _REMEMBERED_WRITES, None)
         return lease
 
@@ -177,6 +183,9 @@ class LeaseHolder:
             later = (other.claim for number, other in self._sent.items() if number > lease.number)
             self._use = max(self._use, min((lease.claim, *later)))  # a later entry may have given some up
 
+    def _ended(self) -> Mapping[str, int]:
+        return {name: peer.lease.number for name, peer in self._peers.items() if peer.is_over}
+
     def _reserved(self, over: Mapping[str, int]) -> int:
         """What the others may use, or may have used in the window before."""
         return sum(peer.lease.held for name, peer in self._peers.items() if over.get(name) != peer.lease.number)
@@ -189,18 +198,18 @@ class LeaseHolder:
         share = allot(self.quota, wants | {self.member: want})[self.member]
         if share < self._use:
             return share if share < (1 - _HYSTERESIS) * self._use else self._use
-        return max(self._use, min(share, self._free(now)))
+        return max(self._use, min(share, self._free()))
 
-    def _free(self, now: float) -> int:
+    def _free(self) -> int:
         """What no other has: the reserve only for one without a share, and of that half, for it may not be alone."""
-        left = self.quota - self._reserved({n: p.lease.number for n, p in self._peers.items() if self._is_over(p, now)})
+        left = self.quota - self._reserved(self._ended())
         free = left - round(self.quota * RESERVE)
         return max(free, left // 2) if self._use < round(self.quota * LEAST) else free
 
     def _lives(self, peer: _Peer, now: float) -> bool:
-        return not peer.lease.left and self._silence(peer, now) < LEASE_SECONDS
+        return not peer.lease.left and not peer.is_over and self._silence(peer, now) < LEASE_SECONDS
 
-    def _is_over(self, peer: _Peer, now: float) -> bool:
+    def _ends(self, peer: _Peer, now: float) -> bool:
         if peer.lease.left:
             return now - peer.received >= WINDOW_SECONDS
         return self._silence(peer, now) >= LEASE_SECONDS + WINDOW_SECONDS + _MARGIN

@@ -1,7 +1,7 @@
 """The state every process obeys: halts, paused tenants, requests to wait. Read whole at start, then followed."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import cast
 
 import orjson
@@ -40,6 +40,7 @@ class ControlTable:
         self._producer = producer
         self._entries: dict[bytes, ControlEntry] = {}
         self._change = asyncio.Event()
+        self._followers: dict[str, Callable[[ControlEntry], None]] = {}
         self._reader: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self.failures = PollFailures("control", clock or SystemClock())
@@ -87,6 +88,15 @@ class ControlTable:
         """All entries of a kind, by subject."""
         return {entry.subject: entry for entry in self._entries.values() if entry.kind == kind}
 
+    def follow(self, kind: str, read: Callable[[ControlEntry], None]) -> None:
+        """Have all entries of a kind read, what there is at once, then each in the order of the topic.
+
+        Those of this process come too, and only then: where the order decides, an acknowledgement is not enough.
+        """
+        for entry in self.entries(kind).values():
+            read(entry)
+        self._followers[kind] = read
+
     async def changed(self) -> None:
         """Return at the next change."""
         await self._change.wait()
@@ -127,7 +137,9 @@ class ControlTable:
             self.failures.succeeded()
             for records in batches.values():
                 for record in records:
-                    self._apply(record.key or b"", record.value)
+                    entry = self._apply(record.key or b"", record.value)
+                    if entry is not None and (read := self._followers.get(entry.kind)) is not None:
+                        read(entry)
 
     async def _begin_again(self, reader: AIOKafkaConsumer, places: Collection[TopicPartition]) -> None:
         """The topic was made anew or cut: it is read whole. What it no longer says still holds until it is lifted."""
@@ -135,15 +147,18 @@ class ControlTable:
         _log.error("The log does not hold what is to be read next; it is read from its beginning.", topic=CONTROL.name)
         await reader.seek_to_beginning(*places)
 
-    def _apply(self, key: bytes, value: bytes | None) -> None:
+    def _apply(self, key: bytes, value: bytes | None) -> ControlEntry | None:
+        """What holds from now on; None if nothing does."""
+        entry: ControlEntry | None = None
         if value is None:
             self._entries.pop(key, None)
         else:
             try:
-                self._entries[key] = ControlEntry.model_validate_json(value)
+                entry = self._entries[key] = ControlEntry.model_validate_json(value)
             except ValidationError:
                 # An entry of a later release must not stop this one, and what holds stays.
                 _log.error("A control entry cannot be read and is ignored.", topic=CONTROL.name)
-                return
+                return None
         change, self._change = self._change, asyncio.Event()
         change.set()
+        return entry

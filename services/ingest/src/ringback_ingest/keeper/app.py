@@ -12,7 +12,7 @@ from ringback_common.settings import ProcessSettings, load
 from ringback_events.keys import tenant_key
 from ringback_events.partition import partition_for
 from ringback_events.topics import AUDIT, LIFECYCLE
-from ringback_graph.availability import Governor, RateLimiter, Role
+from ringback_graph.availability import APP_LIMIT, Governor, RateLimiter, Role
 from ringback_graph.client import GraphClient
 from ringback_graph.settings import GraphSettings
 from ringback_graph.subscriptions import Subscriptions
@@ -79,7 +79,7 @@ async def _keep(
     async with (
         AiohttpTransport(settings.graph) as transport,  # first: Kafka is waited for, a mistake is not
         StreamRuntime.open(settings, "keeper", health=health, topics=(AUDIT,), stop=stop) as stream,
-        GraphClient.open(transport, governor := _governor(settings, stream, clock)) as graph,
+        GraphClient.open(transport, governor := _governor(stream, clock)) as graph,
     ):
         audit = Audit(stream.producer)
         installation = Installation(settings.installation_id, settings.time_scale)
@@ -101,9 +101,11 @@ async def _keep(
         await audit.flush()
 
 
-def _governor(settings: KeeperSettings, stream: StreamRuntime, clock: Clock) -> Governor:
+def _governor(stream: StreamRuntime, clock: Clock) -> Governor:
     """An operator's pause is not for the keeper: a subscription that is not renewed is lost."""
-    return Governor(RateLimiter(Role.KEEPER, settings.graph.app_share, clock), stream.throttles)
+    limiter = RateLimiter(Role.KEEPER, 0, clock)
+    stream.share_quota(APP_LIMIT, limiter)
+    return Governor(limiter, stream.throttles)
 
 
 async def _until_stopped(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:
