@@ -35,10 +35,12 @@ class StatusReport(Event):
 class QuotaShare(Event):
     """What one process has of the limit that Graph sets for the app over all tenants; requests in any 20 s."""
 
-    number: int = member(C0, "Counts the entries of this process.")
-    want: int = member(C0, "Requests it asks for.")
-    claim: int = member(C0, "Requests it uses once it has read this entry, if those of all together are no more.")
-    held: int = member(C0, "The most it may have used in the last 20 s: what the others count.")
+    ordinal: int = member(C0, "Counts the entries of this process.")
+    want: int = member(C0, "Requests it asks for.", unit="requests")
+    claim: int = member(
+        C0, "Requests it uses once it has read this entry, if those of all together are no more.", unit="requests"
+    )
+    held: int = member(C0, "The most it may have used in the last 20 s: what the others count.", unit="requests")
 
 
 class ControlEntry(Event):

@@ -527,7 +527,7 @@ class StatusReportWire(TypedDict):
 class QuotaShareWire(TypedDict):
     """What one process has of the limit that Graph sets for the app over all tenants; requests in any 20 s."""
 
-    number: int
+    ordinal: int
     want: int
     claim: int
     held: int

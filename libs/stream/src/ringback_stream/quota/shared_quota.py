@@ -92,7 +92,7 @@ class SharedQuota:
         if entry.share is None:
             return
         share = entry.share
-        lease = Lease(entry.subject, share.number, share.want, share.claim, share.held, left=entry.reason == _LEFT)
+        lease = Lease(entry.subject, share.ordinal, share.want, share.claim, share.held, left=entry.reason == _LEFT)
         self._holder.read(lease, self._clock.monotonic())
         self._grant()
 
@@ -121,5 +121,5 @@ class SharedQuota:
             since=since,
             by=lease.member,
             until=since + timedelta(seconds=LEASE_SECONDS),
-            share=QuotaShare(number=lease.number, want=lease.want, claim=lease.claim, held=lease.held),
+            share=QuotaShare(ordinal=lease.number, want=lease.want, claim=lease.claim, held=lease.held),
         )
