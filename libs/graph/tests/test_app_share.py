@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from ringback_common.scopes import Scope
+from ringback_common.errors import Throttled
+from ringback_common.scopes import APP, Scope
 from ringback_graph.availability import Bucket, FairQueue, Priority, QuotaRequest, RateLimiter, Role, Shares
 from ringback_graph.availability.bucket import NOTHING
 from ringback_testing.virtual_time import VirtualClock, VirtualTimeLoop
@@ -77,7 +78,7 @@ def test_requests_that_wait_for_a_share_leave_when_it_is_granted() -> None:
     async def play() -> float:
         limiter = RateLimiter(Role.FETCHER, 0, VirtualClock(loop))
         waiting = asyncio.create_task(limiter.acquire(ticket("a")))
-        await asyncio.sleep(100)
+        await asyncio.sleep(29)
         assert not waiting.done()
         assert limiter.demand() == 1440
         limiter.grant(1500, loop.time() + 24)
@@ -85,6 +86,26 @@ def test_requests_that_wait_for_a_share_leave_when_it_is_granted() -> None:
         return loop.time()
 
     try:
-        assert loop.run_until_complete(play()) == pytest.approx(100, abs=0.1)
+        assert loop.run_until_complete(play()) == pytest.approx(29, abs=0.1)
+    finally:
+        loop.close()
+
+
+def test_without_a_share_a_request_gives_up_after_the_longest_wait_and_with_one_it_waits_its_turn() -> None:
+    """A keeper that is to stop while Kafka is away finishes its visit; a long queue is no reason to fail."""
+    loop = VirtualTimeLoop()
+
+    async def play() -> None:
+        limiter = RateLimiter(Role.FETCHER, 0, VirtualClock(loop))
+        with pytest.raises(Throttled) as without:
+            await limiter.acquire(ticket("a"))
+        assert (without.value.scope, loop.time()) == (APP, 30.0)
+        limiter.grant(20, loop.time() + 1000)
+        waiting = [asyncio.create_task(limiter.acquire(ticket("a", str(call)))) for call in range(100)]
+        await asyncio.gather(*waiting)
+        assert loop.time() > 100
+
+    try:
+        loop.run_until_complete(play())
     finally:
         loop.close()

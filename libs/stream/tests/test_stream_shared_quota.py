@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 from aiokafka import TopicPartition
-from ringback_common.errors import Transient
+from ringback_common.errors import Throttled, Transient
 from ringback_common.outcomes import Message
 from ringback_common.scopes import Scope
 from ringback_common.settings import KafkaSettings
@@ -109,7 +109,11 @@ class Process:
         call = 0
         while True:
             call += 1
-            await self.limiter.acquire(QuotaRequest(tenant, 1500, Priority.LIVE, Scope.record(tenant, str(call))))
+            try:
+                await self.limiter.acquire(QuotaRequest(tenant, 1500, Priority.LIVE, Scope.record(tenant, str(call))))
+            except Throttled as throttled:
+                await asyncio.sleep(throttled.retry_after)
+                continue
             self.sent.append(self._clock.monotonic())
             await asyncio.sleep(0.2)
 
@@ -128,7 +132,11 @@ def worst_window(processes: Sequence[Process]) -> int:
 def log(monkeypatch: pytest.MonkeyPatch) -> LogInMemory:
     """The control topic, in the place of the broker."""
     log = LogInMemory({PLACE: []})
-    monkeypatch.setattr("ringback_stream.shared.control.open_reader", lambda *_args, **_more: Reader(log))
+
+    def opened(_kafka: KafkaSettings, *, reset: str) -> Reader:
+        return Reader(log)
+
+    monkeypatch.setattr("ringback_stream.shared.control.open_reader", opened)
     return log
 
 

@@ -101,6 +101,10 @@ class FairQueue:
         """Let so many requests of all tenants pass in any window from now on, and none from `until` on."""
         self._app.grant(limit, WINDOW_SECONDS, until, now)
 
+    def has_share(self, now: float) -> bool:
+        """Whether this process has any share of the app's limit."""
+        return self._app.wait(now) < math.inf
+
     def demand(self, now: float) -> int:
         """Requests in a window that this process asks of the app's limit."""
         for queue in self._waiting.values():

@@ -6,7 +6,7 @@ import math
 from ringback_common.clock import Clock
 from ringback_common.errors import Throttled
 from ringback_common.metrics import GRAPH_BUDGET_WAIT, GRAPH_BUDGET_WAITING, GRAPH_THROTTLED
-from ringback_common.scopes import Scope
+from ringback_common.scopes import APP, Scope
 
 from ringback_graph.availability.fair_queue import FairQueue, Frozen, Priority, QuotaRequest
 from ringback_graph.availability.limits import LONGEST_WAIT_IN_PLACE, Role, Shares
@@ -15,6 +15,8 @@ from ringback_graph.availability.scope_inference import ThrottleScopeInference
 __all__ = ["RateLimiter"]
 
 _FORGET_EVERY = 256
+_WITHOUT_SHARE = 5.0
+"""Seconds after which one that found no share of the app's limit asks for it again."""
 _WAITED = {priority: GRAPH_BUDGET_WAIT.labels(priority.value) for priority in Priority}
 
 
@@ -43,7 +45,8 @@ class RateLimiter:
         """Wait until this request may be sent.
 
         Raises:
-            Throttled: a scope is held by Retry-After for more than `LONGEST_WAIT_IN_PLACE`.
+            Throttled: a scope is held by Retry-After for more than `LONGEST_WAIT_IN_PLACE`; or this process has had no
+                share of the app's limit for so long: a visit that is to end must not wait until Kafka is back.
         """
         asked = self.clock.monotonic()
         if self._queue.try_acquire(ticket, asked):
@@ -113,7 +116,10 @@ class RateLimiter:
         self._queue.enqueue(ticket)
         self._consider(ticket, now)
         try:
-            await future
+            while not (await asyncio.wait((future,), timeout=LONGEST_WAIT_IN_PLACE))[0]:
+                if not self._queue.has_share(self.clock.monotonic()):
+                    raise Throttled(APP, _WITHOUT_SHARE)
+            future.result()
         finally:
             self._futures.pop(ticket, None)
             self._queue.withdraw(ticket)
