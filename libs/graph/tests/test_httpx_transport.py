@@ -64,7 +64,7 @@ async def test_a_reset_a_silence_and_a_closed_port_have_their_own_errors(https: 
     for make in (theirs, ours):
         assert await raised(make(server.ca_file), f"{server.url}/a") is httpx.ReadError
         assert await raised(make(server.ca_file), "https://localhost:1/a") is httpx.ConnectError
-        assert await raised(make(None), f"{server.url}/a") is httpx.ConnectError
+        assert issubclass(await raised(make(None), f"{server.url}/a"), httpx.ConnectError)
         began = time.monotonic()
         assert await raised(make(server.ca_file), f"{silent.url}/a", httpx.Timeout(30.0, read=0.5)) is httpx.ReadTimeout
         assert time.monotonic() - began < 25

@@ -210,7 +210,8 @@ def test_a_line_about_an_exception_is_not_written_for_it_quotes_data(caplog: pyt
         log.log(logging.ERROR, "ValueError: anna@example.com", exc_info=ValueError("anna@example.com"))
         log.log(logging.INFO, "Received")
     assert [type(failure) for failure in caught] == [ValueError]
-    assert [(line.levelno, line.getMessage()) for line in caplog.records] == [(logging.DEBUG, "Received")]
+    ours = [line for line in caplog.records if line.name.startswith("ringback")]  # not what other tests left running
+    assert [(line.levelno, line.getMessage()) for line in ours] == [(logging.DEBUG, "Received")]
 
 
 async def test_a_stop_does_not_raise_aiokafkas_own_cancellation() -> None:

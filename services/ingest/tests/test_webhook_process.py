@@ -55,7 +55,7 @@ def test_a_stop_is_announced_before_it_cuts(tmp_path: Path) -> None:
         assert posted(kept) == (202, "close")
         assert posted(HTTPConnection("127.0.0.1", port, timeout=5)) == (202, "close")
         assert last.sock.recv(1) == b""
-        assert time.monotonic() - told > 9.5
+        assert time.monotonic() - told > 4.5  # it has sent nothing genuine: 5 s; it is not cut at once
         last.close()
         assert process.wait(10) == 0
 
