@@ -24,14 +24,14 @@ def theirs(ca_file: Path | None) -> httpx.AsyncBaseTransport:
     return httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=ca_file))
 
 
-async def raised(transport: httpx.AsyncBaseTransport, url: str, timeout: httpx.Timeout = PATIENT) -> type | None:
-    """The class of the error that a GET ends with."""
+async def raised(transport: httpx.AsyncBaseTransport, url: str, timeout: httpx.Timeout = PATIENT) -> type[Exception]:
+    """The class of the error that a GET ends with; AssertionError if it ends with none."""
     async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as client:
         try:
             await client.get(url)
         except httpx.HTTPError as error:
             return type(error)
-    return None
+    return AssertionError
 
 
 @pytest.mark.parametrize(
