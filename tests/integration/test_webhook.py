@@ -223,7 +223,11 @@ async def test_stop_finishes_posts_in_flight(kafka_broker: KafkaBroker, start: S
     [
         (None, {}, "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE"),
         (b"{}", {}, "RINGBACK_WEBHOOK__CLIENT_STATE_KEYS_FILE"),
-        (new_keys_file("dev1", bytes(32)), {"RINGBACK_PROFILE": "production"}, "RINGBACK_PROFILE=dev"),
+        (
+            new_keys_file("dev1", bytes(32)),
+            {"RINGBACK_PROFILE": "production", "RINGBACK_KAFKA__SECURITY_PROTOCOL": "SSL"},
+            "RINGBACK_PROFILE=dev",
+        ),
         (
             KEYS,
             {"RINGBACK_KAFKA__SECURITY_PROTOCOL": "SSL", "RINGBACK_KAFKA__SSL_CAFILE": "/nowhere"},

@@ -100,6 +100,9 @@ def test_without_a_share_a_request_gives_up_after_the_longest_wait_and_with_one_
         with pytest.raises(Throttled) as without:
             await limiter.acquire(ticket("a"))
         assert (without.value.scope, loop.time()) == (APP, 30.0)
+        with pytest.raises(Throttled):  # at once: three hundred visits behind each other must not wait 30 s each
+            await limiter.acquire(ticket("b"))
+        assert loop.time() == 30.0
         limiter.grant(20, loop.time() + 1000)
         waiting = [asyncio.create_task(limiter.acquire(ticket("a", str(call)))) for call in range(100)]
         await asyncio.gather(*waiting)

@@ -7,7 +7,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import Gauge
-from ringback_events.topics import FETCH
+from ringback_common.errors import ConfigError
+from ringback_events.topics import FETCH, FETCH_BULK
 from ringback_stream import telemetry
 from ringback_stream.consume.assignment import Assignment
 from ringback_stream.consume.first_records import FirstRecord
@@ -32,6 +33,8 @@ class Rig:
         self.seconds = 0.0
         self.records_read = 0
         self.is_away = False
+        self.leaderless: set[str] = set()
+        self.is_secret_missing = False
         self.assignment = Assignment(GROUP, self, str, lambda: None)
         self.lag = PartitionLag(GROUP, self.assignment, self, str, self.read_first_records)
 
@@ -47,6 +50,8 @@ class Rig:
         self, offsets: Mapping[TopicPartition, int]
     ) -> AsyncGenerator[tuple[TopicPartition, FirstRecord]]:
         """As a reader without a group finds it in the log."""
+        if self.is_secret_missing:
+            raise ConfigError("a file is being replaced")
         for place, offset in offsets.items():
             self.records_read += 1
             found = (each for each in self.log.entries[place] if each.offset >= offset)
@@ -60,7 +65,7 @@ class Rig:
 
     async def end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The log's ends, while the broker is there."""
-        if self.is_away:
+        if self.is_away or self.leaderless & {place.topic for place in partitions}:
             raise KafkaConnectionError
         return await self.client.end_offsets(partitions)
 
@@ -211,3 +216,23 @@ async def test_partitions_are_measured_apart_and_those_given_back_are_hidden(rig
     await rig.after(5)
     assert [shown(telemetry.LAG_RECORDS, number) for number in (0, 1)] == [0, None]
     assert [shown(telemetry.OLDEST_UNFINISHED, number) for number in (0, 1)] == [0, None]
+
+
+async def test_a_topic_without_a_leader_hides_no_other(rig: Rig) -> None:
+    """Aiokafka answers for no partition while one has no leader."""
+    rig.assignment.begin({HERE: 0, THERE: 0, Partition(FETCH_BULK.name, 0): 0})
+    rig.leaderless = {FETCH_BULK.name}
+    rig.write(3)
+    assert (await rig.after(5.0))[0] == 3
+    rig.write(2)
+    assert (await rig.after(5.0))[0] == 5
+
+
+async def test_a_secret_that_is_being_replaced_ends_no_process(rig: Rig) -> None:
+    """The reader of the oldest record reads certificate and password anew; its age is known a little later."""
+    rig.write(3)
+    rig.is_secret_missing = True
+    for _ in range(3):
+        assert (await rig.after(5.0))[0] == 3
+    rig.is_secret_missing = False
+    assert await rig.after(5.0) == (3, 20.0)

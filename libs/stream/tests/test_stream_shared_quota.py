@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from aiokafka import TopicPartition
 from ringback_common.errors import Throttled, Transient
+from ringback_common.metrics import catalogue
 from ringback_common.outcomes import Message
 from ringback_common.scopes import Scope
 from ringback_common.settings import KafkaSettings
@@ -67,14 +68,17 @@ class Reader:
 
 
 class Writer:
-    """A producer over the log in memory, which may be away."""
+    """A producer over the log in memory, which may be away, or may not answer."""
 
     def __init__(self, log: LogInMemory) -> None:
         self._log, self.away = log, False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def send(self, message: Message) -> None:
         """Append."""
         await asyncio.sleep(0.05)
+        await self.answers.wait()
         if self.away:
             raise Transient("away")
         self._log.append(PLACE, message.key, (), 0, 0, message.value)
@@ -195,6 +199,29 @@ def test_one_that_starts_alone_asks_within_three_seconds_and_long_gone_members_l
         assert any(entry.value is None and b"fetch/first" in (entry.key or b"") for entry in log.entries[PLACE])
         assert len([each for each in log.entries[PLACE] if each.value is None]) == 1
         await second.die()
+
+    try:
+        loop.run_until_complete(play())
+    finally:
+        loop.close()
+
+
+def test_a_write_that_hangs_does_not_keep_the_metric_of_the_share(log: LogInMemory) -> None:
+    """An idempotent producer waits for Kafka for ever; the lease ends meanwhile, and the gauge is 0."""
+    loop = VirtualTimeLoop()
+    clock, writer = VirtualClock(loop), Writer(log)
+
+    async def play() -> None:
+        process = await Process("fetch/a", writer, clock, ["a"]).start()
+        await asyncio.sleep(10)
+        assert (catalogue.registry.get_sample_value("ringback_quota_share") or 0) > 0
+        writer.answers.clear()
+        await asyncio.sleep(30)
+        assert catalogue.registry.get_sample_value("ringback_quota_share") == 0
+        writer.answers.set()
+        await asyncio.sleep(10)
+        assert (catalogue.registry.get_sample_value("ringback_quota_share") or 0) > 0
+        await process.die()
 
     try:
         loop.run_until_complete(play())

@@ -218,3 +218,14 @@ async def test_a_client_that_has_ended_its_side_is_not_waited_for(
     client.writer.write_eof()
     assert status(await client.rest()) == 202
     await eventually(lambda: not http._connections, 1.0)
+
+
+async def test_a_last_answer_that_no_write_preceded_keeps_no_connection(
+    http: HttpServer, connect: Connect, writer: RecordingWriter, item: Item, body: Body
+) -> None:
+    """A genuine POST that is refused at once, for want of Kafka, and asked for the close: it has 2 s, not 75."""
+    writer.accepting = False
+    client = await connect()
+    await client.send(post(body(item()), "Connection: close"))
+    assert status(await client.rest()) == 503
+    await eventually(lambda: not http._connections, 10.0)

@@ -40,6 +40,7 @@ class RateLimiter:
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
         self._passed = 0
+        self._shareless_since: float | None = None
 
     async def acquire(self, ticket: QuotaRequest) -> None:
         """Wait until this request may be sent.
@@ -55,6 +56,8 @@ class RateLimiter:
             return
         if (frozen := self._too_long(ticket, asked)) is not None:
             raise Throttled(frozen.scope, frozen.seconds)
+        if self._without_share(asked) >= LONGEST_WAIT_IN_PLACE:
+            raise Throttled(APP, _WITHOUT_SHARE)
         await self._wait(ticket, asked)
         _WAITED[ticket.priority].observe(self.clock.monotonic() - asked)
 
@@ -116,13 +119,24 @@ class RateLimiter:
         self._queue.enqueue(ticket)
         self._consider(ticket, now)
         try:
-            while not (await asyncio.wait((future,), timeout=LONGEST_WAIT_IN_PLACE))[0]:
-                if not self._queue.has_share(self.clock.monotonic()):
+            patience = LONGEST_WAIT_IN_PLACE - self._without_share(now)
+            while not (await asyncio.wait((future,), timeout=patience))[0]:
+                patience = LONGEST_WAIT_IN_PLACE - self._without_share(self.clock.monotonic())
+                if patience <= 0:
                     raise Throttled(APP, _WITHOUT_SHARE)
             future.result()
         finally:
             self._futures.pop(ticket, None)
             self._queue.withdraw(ticket)
+
+    def _without_share(self, now: float) -> float:
+        """Seconds since a request first found no share of the app's limit; 0 while there is one."""
+        if self._queue.has_share(now):
+            self._shareless_since = None
+            return 0.0
+        if self._shareless_since is None:
+            self._shareless_since = now
+        return now - self._shareless_since
 
     def _dismiss(self, ticket: QuotaRequest, frozen: Frozen) -> None:
         self._queue.withdraw(ticket)

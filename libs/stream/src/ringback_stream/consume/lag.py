@@ -4,13 +4,14 @@ What was fetched is no measure: a consumer that is given nothing would count as 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from ringback_common.clock import Clock
+from ringback_common.errors import ConfigError, Transient
 
 from ringback_stream import telemetry
 from ringback_stream.consume.assignment import Assignment
@@ -24,7 +25,10 @@ __all__ = ["LogEnds", "PartitionLag"]
 _EVERY = 5.0
 """Seconds between two measurements."""
 _ASK_WITHIN = 4.0
+_PASSES = (KafkaError, TimeoutError, Transient, ConfigError)
+"""What keeps a measurement from being made; ConfigError while a Secret of this process is being replaced."""
 
+AskOffsets = Callable[[Collection[TopicPartition]], Awaitable[Offsets]]
 ReadFirstRecords = Callable[[Offsets], AsyncIterator[tuple[TopicPartition, FirstRecord]]]
 
 
@@ -99,27 +103,39 @@ class PartitionLag:
             self._hide(self._shown)
 
     async def measure(self, client: LogEnds) -> None:
-        """Ask for the ends of all logs, then show. While no broker answers the lag stays and the age grows."""
-        with suppress(KafkaError, TimeoutError):
+        """Ask for the ends of all logs, then show. While no broker answers the lag stays and the age grows.
+
+        Nothing that keeps a broker from answering ends the process: the flow itself meets it, too.
+        """
+        ends = await self._of_topics(client.end_offsets, self._trackers.partitions)
+        self._ends.update({at: end for at, end in ends.items() if at in self._trackers.partitions})
+        behind = [at for at in self._trackers.partitions & ends.keys() if self._is_behind(at)]
+        begins = await self._of_topics(client.beginning_offsets, behind)
+        with suppress(*_PASSES):
             async with asyncio.timeout(_ASK_WITHIN):
-                await self._ask(client)
-        self._hide(self._shown - self._trackers.partitions)
+                await self._read_stamps(begins)
+        self._hide((self._shown | self._ends.keys()) - self._trackers.partitions)
         for partition in self._trackers.partitions & self._ends.keys():
             self._show(partition)
 
-    async def _ask(self, client: LogEnds) -> None:
-        named = {TopicPartition(self._full_name(at.topic), at.number): at for at in self._trackers.partitions}
-        if not named:
-            return
-        ends = await client.end_offsets(list(named))
-        self._ends.update({named[at]: end for at, end in ends.items()})
-        behind = [at for at, partition in named.items() if self._is_behind(partition)]
-        if behind:
-            begins = await client.beginning_offsets(behind)
-            looked = {at: self._look(named[at], begin) for at, begin in begins.items()}
-            unknown = {at: offset for at, offset in looked.items() if offset is not None}
-            async for at, first in self._read_first_records(unknown):
-                self._found(named[at], first)
+    async def _of_topics(self, ask: AskOffsets, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Offsets by partition. Each topic is asked for by itself: aiokafka answers for none if one has no leader."""
+        topics: dict[str, dict[TopicPartition, Partition]] = {}
+        for at in partitions:
+            topics.setdefault(at.topic, {})[TopicPartition(self._full_name(at.topic), at.number)] = at
+        answers = await asyncio.gather(*(_asked(ask, list(named)) for named in topics.values()))
+        pairs = zip(topics.values(), answers, strict=True)
+        return {named[at]: offset for named, answer in pairs for at, offset in answer.items()}
+
+    async def _read_stamps(self, begins: Mapping[Partition, int]) -> None:
+        looked = {at: self._look(at, begin) for at, begin in begins.items()}
+        unknown = {
+            TopicPartition(self._full_name(at.topic), at.number): (at, offset)
+            for at, offset in looked.items()
+            if offset is not None
+        }
+        async for place, first in self._read_first_records({place: offset for place, (_, offset) in unknown.items()}):
+            self._found(unknown[place][0], first)
 
     def _is_behind(self, partition: Partition) -> bool:
         tracker = self._trackers.of(partition)
@@ -169,15 +185,24 @@ class PartitionLag:
     def _hide(self, partitions: Collection[Partition]) -> None:
         """Remove the series of partitions that another member may show now."""
         for partition in tuple(partitions):
-            labels = (self._group, partition.topic, str(partition.number))
-            telemetry.LAG_RECORDS.remove(*labels)
-            telemetry.OLDEST_UNFINISHED.remove(*labels)
-            self._shown.discard(partition)
+            if partition in self._shown:
+                labels = (self._group, partition.topic, str(partition.number))
+                telemetry.LAG_RECORDS.remove(*labels)
+                telemetry.OLDEST_UNFINISHED.remove(*labels)
+                self._shown.discard(partition)
             self._ends.pop(partition, None)
             self._unread.pop(partition, None)
 
     def _now_ms(self) -> float:
         return self._clock.now().timestamp() * 1000
+
+
+async def _asked(ask: AskOffsets, places: Collection[TopicPartition]) -> Offsets:
+    """The offsets of one topic's partitions; of none if they cannot be had within four seconds."""
+    with suppress(*_PASSES):
+        async with asyncio.timeout(_ASK_WITHIN):
+            return await ask(places)
+    return {}
 
 
 def _timestamp_ms(tracker: OffsetTracker, known: _Unread | None) -> int | None:

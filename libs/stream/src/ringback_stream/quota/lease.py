@@ -87,6 +87,7 @@ class LeaseHolder:
     _watching_since: float = float("inf")
     """Since when its own lease has held without a gap; before, the silence of others proves nothing."""
     _number: int = 0
+    _newest_read: int = 0
     _renewed: float = float("-inf")
     _written: Lease | None = None
     _sent: dict[int, _Sent] = field(default_factory=dict[int, _Sent])
@@ -175,8 +176,9 @@ class LeaseHolder:
 
     def _read_back(self, lease: Lease, now: float) -> None:
         sent = self._sent.pop(lease.number, None)
-        if sent is None or now >= sent.at + LEASE_SECONDS:
-            return
+        if sent is None or now >= sent.at + LEASE_SECONDS or lease.number < self._newest_read:
+            return  # behind a newer one of its own in the log: the others do not count it either
+        self._newest_read = lease.number
         self._watching_since = min(self._watching_since, now)
         self._until = max(self._until, sent.at + LEASE_SECONDS)
         if lease.claim + self._reserved(sent.expired) <= self.quota:

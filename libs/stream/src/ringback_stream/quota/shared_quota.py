@@ -57,14 +57,19 @@ class SharedQuota:
         self._want = 0
 
     async def run(self) -> None:
-        """Hold a share for ever. While Kafka is away the lease ends, and nothing is granted until it is back."""
+        """Hold a share for ever. While Kafka is away the lease ends, and nothing is granted until it is back.
+
+        A write waits as long as Kafka is away; what may be used is looked at meanwhile.
+        """
         self._control.follow(_SHARE, self._read)
-        while True:
-            self._want, now = self._limiter.demand(), self._clock.monotonic()
-            if self._holder.due(self._want, now):
-                await self._write(self._holder.renew(self._want, now), _RENEWED)
-            await self._forget()
-            await asyncio.sleep(_EVERY)
+        async with asyncio.TaskGroup() as tasks:
+            writing: asyncio.Task[None] | None = None
+            while True:
+                self._want, now = self._limiter.demand(), self._clock.monotonic()
+                if (writing is None or writing.done()) and self._holder.due(self._want, now):
+                    writing = tasks.create_task(self._renew(self._holder.renew(self._want, now)))
+                self._grant()
+                await asyncio.sleep(_EVERY)
 
     async def leave(self) -> None:
         """Use nothing any more and say so, so that the others need not wait for the lease's end."""
@@ -78,6 +83,10 @@ class SharedQuota:
         share, _ = self._holder.usable(now)
         detail = {"share": share, "demand": self._want, "members": self._holder.members(now)}
         return (StatusPart("ok" if share else "waiting", {**detail}),)
+
+    async def _renew(self, lease: Lease) -> None:
+        await self._write(lease, _RENEWED)
+        await self._forget()
 
     async def _write(self, lease: Lease, reason: str) -> None:
         self._grant()
@@ -107,10 +116,10 @@ class SharedQuota:
     async def _forget(self) -> None:
         """Remove the entries of members that are long gone: each process has a new name at each start."""
         for name in self._holder.forgettable(self._clock.monotonic()):
-            if self._control.get(_SHARE, name) is not None:
-                with suppress(Transient):
+            with suppress(Transient, ConfigError):  # tried again at the next renewal
+                if self._control.get(_SHARE, name) is not None:
                     await self._control.lift(_SHARE, name)
-            self._holder.forget(name)
+                self._holder.forget(name)
 
     def _entry(self, lease: Lease, reason: str) -> ControlEntry:
         since = self._clock.now()

@@ -235,7 +235,7 @@ class Connection(asyncio.Protocol):
             return
         self._proven = True
         self._hub.proved(self)
-        if not self._answering:  # it was answered at once
+        if not self._answering and not self._deaf:  # it was answered at once, and not for the last time
             self.deadline = self._clock() + IDLE_SECONDS
 
     # --- answers ---
