@@ -68,13 +68,13 @@ async def test_one_check_of_a_call_is_outstanding(make_bench: MakeBench, request
 async def test_a_check_beside_a_notification_reads_the_record(
     make_bench: MakeBench, request_of: RequestOf, found: FoundOf
 ) -> None:
-    """Both are answered by one read."""
+    """Both are answered by one read; as they may announce two versions, Graph is asked once more."""
     bench = make_bench(found(3), found(3), found(4))
     await bench.settled(request_of())
     notified = request_of()
     (outcome,) = await bench.settled(notified)
     outcomes = emitted(await bench.step([_deferred(outcome, notified), request_of()]))
-    assert [len(each.stages) for each in outcomes] == [4, 0]
+    assert [len(each.stages) for each in outcomes] == [4, 1]
     assert bench.graph.asked_versions == 0
 
 
@@ -107,6 +107,41 @@ async def test_a_notification_that_comes_while_a_check_is_due_has_it_repeated(
     assert _reasons([repeated]) == [CHECKED_LATER]
     assert [name for name, _ in repeated.stages[0][0].headers].count("ringback_known_version") == 1
     (outcome,) = emitted(await bench.settled(_deferred(repeated, first)))
+    assert len(outcome.stages) == 4
+
+
+async def test_of_two_versions_announced_before_one_read_the_second_is_not_lost(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
+    """4 and 5 are announced, both wait for one read, and Graph serves 4 still: it is asked once more, and has 5."""
+    bench = make_bench(found(3), found(4), found(4), Current(5), found(5))
+    await bench.settled(request_of())
+    notified = [request_of(), request_of()]
+    first, second = emitted(await bench.settled(*notified))
+    assert ([len(each.stages) for each in (first, second)], _reasons([first])) == ([4, 1], [SPARED])
+    assert _reasons([second]) == [CHECKED_LATER]
+    assert dict(second.stages[0][0].headers)["ringback_known_version"] == b"4"
+    assert _reasons(await bench.step([request_of()])) == [SPARED]
+    (outcome,) = emitted(await bench.settled(_deferred(second, notified[1])))
+    assert (len(outcome.stages), bench.graph.asked_versions) == (5, 1)
+
+
+async def test_a_notification_that_came_while_a_check_was_due_outlives_what_the_check_publishes(
+    make_bench: MakeBench, request_of: RequestOf, found: FoundOf
+) -> None:
+    """Of 4 and 5 Graph serves neither, then, to the check, 4 alone; it is asked again, and 5 is not lost."""
+    bench = make_bench(found(3), found(3), found(3), Current(4), found(4), Current(5), found(5))
+    await bench.settled(request_of())
+    first = request_of()
+    (check,) = await bench.settled(first)
+    bench.clock.advance(seconds=60)
+    assert _reasons(await bench.step([request_of()])) == [SPARED]
+    bench.clock.advance(seconds=60)
+    (published,) = emitted(await bench.settled(_deferred(check, first)))
+    assert (len(published.stages), _reasons([published])) == (5, [CHECKED_LATER])
+    again = published.stages[-1][0]
+    repeated = Received(again.topic, 0, 8, 0, again.key, again.value, again.headers)
+    (outcome,) = emitted(await bench.settled(repeated))
     assert len(outcome.stages) == 4
 
 

@@ -263,21 +263,19 @@ class FetchStep:
         return await given.conversions.make(make, found.byte_count)
 
     def _settled(self, requests: Sequence[PendingFetch], version: int, stages: Stages) -> list[Outcome]:
-        """The first request carries the publication; the runtime finishes none of a step before all of it is acked."""
-        if not stages:
-            return self._duplicates(requests, version)
-        first, *others = [self._satisfied(request, version) for request in requests]
-        return [replace(first, stages=stages + first.stages), *others]
+        """The first request carries the publication; the runtime finishes none of a step before all of it is acked.
 
-    def _duplicates(self, requests: Sequence[PendingFetch], version: int) -> list[Outcome]:
-        """Nothing newer was published; one that may announce a version Graph does not serve yet asks once more."""
-        schedule, key = self._schedule(), call_key(requests[0].tenant_id, requests[0].call_id)
-        wait = schedule.scaled(CHECK_AFTER).total_seconds()
-        later = self._with.published.to_check_later(key, requests, self._with.clock.monotonic(), wait)
-        return [
+        One that may announce a version Graph does not serve yet asks once more.
+        """
+        schedule, key, published = self._schedule(), _key_of(requests), self._with.published
+        now, wait = self._with.clock.monotonic(), schedule.scaled(CHECK_AFTER).total_seconds()
+        to_check = published.to_check_after_publication if stages else published.to_check_later
+        later = to_check(key, requests, now, wait)
+        first, *others = [
             check_version_later(each, version, schedule) if each is later else self._satisfied(each, version)
             for each in requests
         ]
+        return [replace(first, stages=stages + first.stages), *others]
 
     def _satisfied(self, request: PendingFetch, version: int) -> Emit:
         if request.min_version is None or version >= request.min_version or request.is_canary:
@@ -307,6 +305,10 @@ class FetchStep:
 
     def _schedule(self) -> Schedule:
         return Schedule(self._with.clock.now(), self._with.time_scale)
+
+
+def _key_of(requests: Sequence[PendingFetch]) -> bytes:
+    return call_key(requests[0].tenant_id, requests[0].call_id)
 
 
 def _place(received: Received) -> Place:

@@ -187,7 +187,7 @@ def wait_for_read(request: PendingFetch, read: bytes | None, schedule: Schedule,
     return _deferred(replace(message, headers=(*message.headers, *mark)), Reason.SLOW)
 
 
-def check_version_later(request: PendingFetch, version: int, schedule: Schedule) -> Outcome:
+def check_version_later(request: PendingFetch, version: int, schedule: Schedule) -> Emit:
     """Defer a notification for which Graph served nothing newer than what was published before it came.
 
     Graph may have served a stale version: on the short tier one request asks whether the version has risen since.
@@ -239,5 +239,5 @@ def _message(topic: Topic, request: PendingFetch, headers: MessageHeaders) -> Me
     return Message(topic.name, call_key(request.tenant_id, request.call_id), request.received.value, headers)
 
 
-def _deferred(message: Message, reason: Reason) -> Outcome:
+def _deferred(message: Message, reason: Reason) -> Emit:
     return Emit(((message,),), Accounting.DEFERRED, reason)

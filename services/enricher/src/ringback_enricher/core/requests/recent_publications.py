@@ -79,6 +79,24 @@ class RecentPublications:
         entry.proposed = now + wait
         return unchecked[-1]
 
+    def to_check_after_publication(
+        self, key: bytes, requests: Sequence[PendingFetch], now: float, wait: float
+    ) -> PendingFetch | None:
+        """The one of the requests of a read that is published now for which Graph is to be asked once more, if any.
+
+        Two notifications that share a read may announce two versions, of which Graph served the first alone. The same
+        holds for the request that checks a version and a notification that came while it was due. For the arguments
+        see `to_check_later`.
+        """
+        entry = self._entries.get(key)
+        announcing = [each for each in requests if each.is_live and each.min_version is None]
+        waiting = entry is not None and entry.check_again
+        if len(announcing) + waiting < 2 or not announcing:  # noqa: PLR2004 - two announce more than one publication
+            return None
+        if entry is not None:
+            entry.proposed = now + wait
+        return announcing[-1]
+
     def must_check_again(self, key: bytes, now: float, wait: float) -> bool:
         """Whether a check that found nothing newer is to be made once more; see `to_check_later` for the arguments."""
         entry = self._entries.get(key)
@@ -93,12 +111,14 @@ class RecentPublications:
         A version counts with its open call, which is published last; the canary has none and is never a duplicate.
         """
         for outcome in outcomes:
-            for stage in outcome.stages if isinstance(outcome, Emit) else ():
-                if stage and outcome.reason is Reason.VERSION_UNCHANGED:
-                    self._check_is_due(stage[0].key)
-                elif stage and stage[0].topic == CALLS.name:
+            if not isinstance(outcome, Emit):
+                continue
+            for stage in outcome.stages:
+                if stage and stage[0].topic == CALLS.name:
                     said = read_headers(stage[0].headers)
                     self._remember(stage[0].key, (said.version or 0, said.revision or 0))
+            if outcome.reason is Reason.VERSION_UNCHANGED and outcome.stages and outcome.stages[-1]:
+                self._check_is_due(outcome.stages[-1][0].key)  # its deferral comes behind what is published with it
 
     def _check_is_due(self, key: bytes) -> None:
         entry = self._entries.get(key)
@@ -108,7 +128,7 @@ class RecentPublications:
     def _remember(self, key: bytes, version: _Version) -> None:
         entry = self._entries.pop(key, None)
         if entry is None or version > entry.version:
-            entry = _Entry(version)
+            entry = _Entry(version, proposed=float("-inf") if entry is None else entry.proposed)
         self._entries[key] = entry
         if len(self._entries) > self._most:
             self._entries.popitem(last=False)
