@@ -130,7 +130,7 @@ def env_of(deployment: Object) -> dict[str, Any]:
 
 
 def test_replicas_grow_with_the_age_of_a_lane_and_at_most_to_its_partitions(tmp_path: Path) -> None:
-    """Enricher and store; the number of replicas is nobody else's, and nothing is scaled to zero."""
+    """Enricher and store; only KEDA sets the number of replicas, and nothing is scaled to zero."""
     objects = rendered("keda", tmp_path)
     scaled, deployments = of_kind(objects, "ScaledObject"), of_kind(objects, "Deployment")
     assert {name for name, one in deployments.items() if "replicas" not in one["spec"]} == scaled.keys()

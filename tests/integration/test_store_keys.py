@@ -229,7 +229,7 @@ async def asks(database: str, relation: str, migrating: "asyncio.Task[None]") ->
 async def test_a_view_shows_a_column_that_its_table_gets_later(
     former: "asyncpg.Connection[Any]", database: str
 ) -> None:
-    """As the recipe of CONTRIBUTING.md adds one; behind the others, and whoever may read the view still may."""
+    """As the recipe of CONTRIBUTING.md adds one; behind the others, and each role that may read the view still may."""
     await migrate(database, START)
     await former.execute("GRANT SELECT ON callrecords.session TO PUBLIC")
     await former.execute("ALTER TABLE callrecords.session_row ADD COLUMN later text")

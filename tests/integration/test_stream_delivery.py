@@ -9,60 +9,25 @@ from ringback_common.errors import Transient
 from ringback_common.metrics import catalogue
 from ringback_common.outcomes import Accounting, Drop, Emit, Message, Outcome, Reason, Received, Reject
 from ringback_events.topics import (
-    CONTROL,
     FETCH,
     FETCH_BULK,
-    FETCH_RETRY_2M,
     INTERNAL_DEAD_LETTERS,
     RECORDS,
-    RESTRICTED_DEAD_LETTERS,
-    STATUS,
 )
 from ringback_local.kafka import Broker
-from ringback_stream.flows import BatchedFlow, BatchLimits, KeyedFlow, Lane, LaneKind
+from ringback_stream.flows import BatchedFlow, BatchLimits, KeyedFlow
 from ringback_testing import dump_topic, eventually
+from ringback_testing.fetch_lanes import LANES, NEEDED, fetch, given_up, keyed
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.records import Record
 from ringback_testing.streaming import Recorder, committed, producing, running, send_all, settings_for
 
 pytestmark = pytest.mark.integration
-NEEDED = tuple(
-    topic.name
-    for topic in (
-        FETCH,
-        FETCH_BULK,
-        FETCH_RETRY_2M,
-        RECORDS,
-        CONTROL,
-        STATUS,
-        INTERNAL_DEAD_LETTERS,
-        RESTRICTED_DEAD_LETTERS,
-    )
-)
-LANES = (Lane(FETCH), Lane(FETCH_BULK, LaneKind.BULK), Lane(FETCH_RETRY_2M, LaneKind.RETRY))
-
-
-def fetch(
-    key: str, value: bytes = b"{}", topic: str = FETCH.name, headers: tuple[tuple[str, bytes], ...] = ()
-) -> Message:
-    """One record for a lane."""
-    return Message(topic, key.encode(), value, headers)
 
 
 def done(_: Received) -> Outcome:
     """Satisfied, nothing to write."""
     return Emit()
-
-
-def given_up(record: Received, attempts: int) -> Outcome:
-    """What a service says when the in-place budget is used up."""
-    return Reject(Reason.UPSTREAM_ERROR, f"after{attempts}")
-
-
-def keyed(step: object, **more: object) -> KeyedFlow:
-    """A flow over the fetch lanes in a group of its own."""
-    group = f"g-{secrets.token_hex(4)}"
-    return KeyedFlow(group, LANES, step, given_up, **more)  # pyright: ignore[reportArgumentType]
 
 
 async def test_records_of_a_key_run_in_order_and_what_waits_is_coalesced(

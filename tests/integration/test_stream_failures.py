@@ -1,18 +1,13 @@
 """What the stream does when something else fails: a kill, a frozen broker, a missing topic, a stuck consumer."""
 
 import asyncio
-import os
-import secrets
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
-import ringback_testing
 from aiokafka.admin import AIOKafkaAdminClient
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -23,12 +18,10 @@ from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, R
 from ringback_common.settings import ProcessSettings
 from ringback_events.platform_events import StatusReport
 from ringback_events.topics import (
-    CONTROL,
     FETCH,
     FETCH_BULK,
     INTERNAL_DEAD_LETTERS,
     RECORDS,
-    RESTRICTED_DEAD_LETTERS,
     STATUS,
 )
 from ringback_local.kafka import Broker
@@ -37,14 +30,11 @@ from ringback_local.topics import create_contract_topics
 from ringback_stream.flows import KeyedFlow, Lane, LaneKind
 from ringback_stream.process.runtime import StreamRuntime
 from ringback_testing import dump_topic, eventually
+from ringback_testing.fetch_lanes import NEEDED, copying, fetch, given_up, group, satisfied
 from ringback_testing.fixtures import KafkaBroker, MakeTopics
 from ringback_testing.streaming import committed, producing, running, send_all, settings_for
 
 pytestmark = pytest.mark.integration
-NEEDED = tuple(
-    topic.name
-    for topic in (FETCH, FETCH_BULK, RECORDS, CONTROL, STATUS, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS)
-)
 A_SECOND = 200
 """Records that the process to be killed copies in a second."""
 IN_HAND = 64
@@ -52,46 +42,6 @@ IN_HAND = 64
 REPEATED = A_SECOND + IN_HAND
 """Records that a kill may have copied again: five commits fall into a second."""
 BACKLOG = 6 * REPEATED
-
-
-def fetch(key: str, value: bytes = b"{}", topic: str = FETCH.name) -> Message:
-    """One record for a lane."""
-    return Message(topic, key.encode(), value)
-
-
-def given_up(_: Received, attempts: int) -> Outcome:
-    """What a service says when the in-place budget is used up."""
-    return Reject(Reason.UPSTREAM_ERROR, str(attempts))
-
-
-def group() -> str:
-    """A group no other test has."""
-    return f"g-{secrets.token_hex(4)}"
-
-
-async def satisfied(records: Sequence[Received]) -> Sequence[Outcome]:
-    """A step that has nothing to write."""
-    return [Emit()] * len(records)
-
-
-@asynccontextmanager
-async def copying(*arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """The copying process of the test support."""
-    environment = os.environ | {"PYTHONPATH": str(Path(ringback_testing.__file__).parents[1])}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "ringback_testing.streaming_process",
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def test_a_kill_loses_nothing_and_repeats_at_most_what_was_in_hand(

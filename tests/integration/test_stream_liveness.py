@@ -1,29 +1,18 @@
 """A partition without an owner, a stuck consumer a hanging step and a member that leaves: what each becomes."""
 
 import asyncio
-import os
-import secrets
-import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
-import ringback_testing
 from aiokafka.admin import AIOKafkaAdminClient
 from ringback_common.clock import SystemClock
-from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, Reject
+from ringback_common.outcomes import Emit, Message, Outcome, Received
 from ringback_events.topics import (
-    CONTROL,
     FETCH,
-    FETCH_BULK,
-    INTERNAL_DEAD_LETTERS,
     LIFECYCLE,
     RECORDS,
-    RESTRICTED_DEAD_LETTERS,
-    STATUS,
 )
 from ringback_local.kafka import Broker
 from ringback_stream.consume.keyed_runner import KeyedRunner
@@ -35,55 +24,12 @@ from ringback_stream.flows import BatchedFlow, KeyedFlow, Lane, LaneKind
 from ringback_stream.process.watchdog import ConsumerStuck, WatchedFlow, watch
 from ringback_stream.shared.connection import most_are_reachable
 from ringback_testing import dump_topic, eventually
+from ringback_testing.fetch_lanes import NEEDED, copying, fetch, given_up, group, satisfied
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.streaming import producing, running, send_all, settings_for
 from ringback_testing.streaming_process import copy
 
 pytestmark = pytest.mark.integration
-NEEDED = tuple(
-    topic.name
-    for topic in (FETCH, FETCH_BULK, RECORDS, CONTROL, STATUS, INTERNAL_DEAD_LETTERS, RESTRICTED_DEAD_LETTERS)
-)
-
-
-def fetch(key: str, value: bytes = b"{}", topic: str = FETCH.name) -> Message:
-    """One record for a lane."""
-    return Message(topic, key.encode(), value)
-
-
-def given_up(_: Received, attempts: int) -> Outcome:
-    """What a service says when the in-place budget is used up."""
-    return Reject(Reason.UPSTREAM_ERROR, str(attempts))
-
-
-def group() -> str:
-    """A group no other test has."""
-    return f"g-{secrets.token_hex(4)}"
-
-
-async def satisfied(records: Sequence[Received]) -> Sequence[Outcome]:
-    """A step that has nothing to write."""
-    return [Emit()] * len(records)
-
-
-@asynccontextmanager
-async def copying(*arguments: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """The copying process of the test support."""
-    environment = os.environ | {"PYTHONPATH": str(Path(ringback_testing.__file__).parents[1])}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "ringback_testing.streaming_process",
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def test_an_idle_partition_proves_its_owner(kafka: Broker, topic_prefix: str, make_topics: MakeTopics) -> None:

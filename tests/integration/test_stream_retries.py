@@ -1,63 +1,26 @@
 """A retry, a throttled tenant and a failure without a name: what waits, what goes on, what ends the run."""
 
 import asyncio
-import secrets
 import time
 from collections import Counter
 
 import pytest
 from ringback_common.errors import Throttled, Transient
-from ringback_common.outcomes import Emit, Message, Outcome, Reason, Received, Reject
+from ringback_common.outcomes import Emit, Outcome, Received
 from ringback_common.scopes import Scope
 from ringback_events.topics import (
-    CONTROL,
     FETCH,
-    FETCH_BULK,
     FETCH_RETRY_2M,
     INTERNAL_DEAD_LETTERS,
-    RECORDS,
-    RESTRICTED_DEAD_LETTERS,
-    STATUS,
 )
 from ringback_local.kafka import Broker
-from ringback_stream.flows import KeyedFlow, Lane, LaneKind, RetryBudget
+from ringback_stream.flows import RetryBudget
 from ringback_testing import dump_topic, eventually
+from ringback_testing.fetch_lanes import NEEDED, fetch, keyed
 from ringback_testing.fixtures import MakeTopics
 from ringback_testing.streaming import committed, running, send_all, settings_for
 
 pytestmark = pytest.mark.integration
-NEEDED = tuple(
-    topic.name
-    for topic in (
-        FETCH,
-        FETCH_BULK,
-        FETCH_RETRY_2M,
-        RECORDS,
-        CONTROL,
-        STATUS,
-        INTERNAL_DEAD_LETTERS,
-        RESTRICTED_DEAD_LETTERS,
-    )
-)
-LANES = (Lane(FETCH), Lane(FETCH_BULK, LaneKind.BULK), Lane(FETCH_RETRY_2M, LaneKind.RETRY))
-
-
-def fetch(
-    key: str, value: bytes = b"{}", topic: str = FETCH.name, headers: tuple[tuple[str, bytes], ...] = ()
-) -> Message:
-    """One record for a lane."""
-    return Message(topic, key.encode(), value, headers)
-
-
-def given_up(record: Received, attempts: int) -> Outcome:
-    """What a service says when the in-place budget is used up."""
-    return Reject(Reason.UPSTREAM_ERROR, f"after{attempts}")
-
-
-def keyed(step: object, **more: object) -> KeyedFlow:
-    """A flow over the fetch lanes in a group of its own."""
-    group = f"g-{secrets.token_hex(4)}"
-    return KeyedFlow(group, LANES, step, given_up, **more)  # pyright: ignore[reportArgumentType]
 
 
 async def test_a_retry_lane_waits_until_due_and_holds_nobody_back(

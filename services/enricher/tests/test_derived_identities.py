@@ -87,7 +87,7 @@ def _with_extension(kind: str, caller: dict[str, Any], callee: dict[str, Any], *
 
 @pytest.mark.parametrize("spelled", ["110", "tel:110", "4:112", "***"])
 def test_who_calls_was_not_dialled(spelled: str) -> None:
-    """An extension of a private exchange has the digits of an emergency number; whoever calls it may need help."""
+    """An extension of a private exchange has the digits of an emergency number; a caller of it may need help."""
     phone, alice = side({"id": spelled}), side({"id": ALICE})
     attendant = side({"id": BOB}, userAgent={"role": "skypeForBusinessAutoAttendant"})
     server = service() | {"associatedIdentity": {"id": ALICE}}
@@ -135,7 +135,7 @@ def test_feedback_counts_wherever_it_stands(
 
 
 def test_feedback_of_nobody_known_counts_too() -> None:
-    """Whose it is is not told; that somebody was dissatisfied is."""
+    """The open event does not name the person; it says that a participant was dissatisfied."""
     bad = {"rating": "bad", "text": "no sound"}
     record = derived({"id": "c", "sessions": [session("s", side({"id": ALICE}), side(None, feedback=bad))]})
     callee = record["sessions"][0].get("callee")

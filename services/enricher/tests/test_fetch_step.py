@@ -23,7 +23,7 @@ from ringback_events.topics import (
     Topic,
 )
 from ringback_graph.availability.state import Signal
-from ringback_testing.fetch_bench import FoundOf, MakeBench, RawOf, RequestOf, emitted
+from ringback_testing.fetch_bench import FoundOf, MakeBench, RawOf, RequestOf, deferral, emitted, topics_of
 from ringback_testing.graph_records import CALL, TENANT
 
 NOT_FOUND = FetchFailure(Reason.NOT_FOUND)
@@ -31,20 +31,6 @@ START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 FORBIDDEN = FetchFailure(Reason.FORBIDDEN, Signal.FORBIDDEN, "AccessDenied")
 REFUSED = FetchFailure(Reason.REFUSED, Signal.REFUSED, "status_400")
 MALFORMED = FetchFailure(Reason.MALFORMED_RECORD, Signal.UNEXPECTED, "body")
-
-
-def topics_of(outcome: Outcome) -> list[list[str]]:
-    """The topics an outcome writes to, stage by stage, repeats told once."""
-    assert isinstance(outcome, Emit)
-    return [sorted({message.topic for message in stage}) for stage in outcome.stages]
-
-
-def deferral(outcome: Outcome) -> tuple[str, Reason | None, dict[str, bytes]]:
-    """Where a deferred request went, why, and with which headers."""
-    assert isinstance(outcome, Emit)
-    assert outcome.accounting is Accounting.DEFERRED
-    message = outcome.stages[-1][0]
-    return message.topic, outcome.reason, dict(message.headers)
 
 
 async def test_a_found_record_is_published_in_the_promised_order(

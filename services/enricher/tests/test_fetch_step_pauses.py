@@ -1,7 +1,7 @@
 """A tenant that Graph refuses or throttles is paused: what becomes of its requests meanwhile."""
 
 from ringback_common.errors import Throttled
-from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Reject
+from ringback_common.outcomes import Reason, Reject
 from ringback_common.scopes import Scope
 from ringback_enricher.adapters.graph import FetchFailure
 from ringback_events.topics import (
@@ -11,29 +11,15 @@ from ringback_events.topics import (
     RECORDS,
 )
 from ringback_graph.availability.state import Signal
-from ringback_testing.fetch_bench import FoundOf, MakeBench, RequestOf, emitted
+from ringback_testing.fetch_bench import FoundOf, MakeBench, RequestOf, deferral, emitted, topics_of
 from ringback_testing.graph_records import TENANT
 
 NOT_FOUND = FetchFailure(Reason.NOT_FOUND)
 FORBIDDEN = FetchFailure(Reason.FORBIDDEN, Signal.FORBIDDEN, "AccessDenied")
 
 
-def topics_of(outcome: Outcome) -> list[list[str]]:
-    """The topics an outcome writes to, stage by stage, repeats told once."""
-    assert isinstance(outcome, Emit)
-    return [sorted({message.topic for message in stage}) for stage in outcome.stages]
-
-
-def deferral(outcome: Outcome) -> tuple[str, Reason | None, dict[str, bytes]]:
-    """Where a deferred request went, why, and with which headers."""
-    assert isinstance(outcome, Emit)
-    assert outcome.accounting is Accounting.DEFERRED
-    message = outcome.stages[-1][0]
-    return message.topic, outcome.reason, dict(message.headers)
-
-
 async def test_an_unknown_tenant_gets_ten_minutes(make_bench: MakeBench, request_of: RequestOf) -> None:
-    """The tenants file may lag behind a subscription: five looks, two minutes apart; Graph is never asked."""
+    """The tenants file may lag behind a subscription: five attempts, two minutes apart; Graph is never asked."""
     bench = make_bench(NOT_FOUND, known=False)
     for looked in range(5):
         (outcome,) = await bench.step([request_of(tried=(looked, Reason.UNKNOWN_TENANT))])

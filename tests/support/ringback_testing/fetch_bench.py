@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from ringback_common.outcomes import Emit, Outcome, Reason, Received
+from ringback_common.outcomes import Accounting, Emit, Outcome, Reason, Received
 from ringback_enricher.adapters.graph import FetchFailure
 from ringback_enricher.core.requests.recent_publications import RecentPublications
 from ringback_enricher.handlers import FetchStep
@@ -27,7 +27,9 @@ __all__ = [
     "MakeBench",
     "RawOf",
     "RequestOf",
+    "deferral",
     "emitted",
+    "topics_of",
 ]
 
 START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
@@ -166,3 +168,17 @@ class RawOf(Protocol):
     def __call__(self, value: bytes | None, /) -> Received:
         """A record with any value at all."""
         ...
+
+
+def topics_of(outcome: Outcome) -> list[list[str]]:
+    """The topics an outcome writes to, stage by stage, each name once."""
+    assert isinstance(outcome, Emit)
+    return [sorted({message.topic for message in stage}) for stage in outcome.stages]
+
+
+def deferral(outcome: Outcome) -> tuple[str, Reason | None, dict[str, bytes]]:
+    """Where a deferred request went, why, and with which headers."""
+    assert isinstance(outcome, Emit)
+    assert outcome.accounting is Accounting.DEFERRED
+    message = outcome.stages[-1][0]
+    return message.topic, outcome.reason, dict(message.headers)
