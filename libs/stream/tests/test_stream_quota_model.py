@@ -141,7 +141,7 @@ class Member:
 
 
 def play(members: Callable[[float], Sequence[Member]], log: Log, seconds: float) -> None:
-    """Run the model; whoever is among the members at a moment acts, in an order that changes."""
+    """Run the model: at each moment every live member acts, in an order that changes."""
     at = 0.0
     while at < seconds:
         log.append_due(at)
@@ -270,7 +270,7 @@ def test_no_window_exceeds_the_quota_whatever_befalls_the_members(
 
 
 def test_of_two_that_claim_the_same_room_at_once_the_first_in_the_log_has_it() -> None:
-    """Each sees it free, and hears of the other seconds later."""
+    """Each sees it free, and reads the other's entry seconds later."""
     group = Group(2, late=12.0)
     for _ in range(3):
         group.plan(0.0, always(3000))

@@ -72,7 +72,7 @@ class Sender:
 async def test_no_request_fails_while_an_instance_stops(
     http: HttpServer, listen: Callable[[], Awaitable[HttpServer]], writer: RecordingWriter, item: Item, body: Body
 ) -> None:
-    """100 requests a second over 10 kept-alive connections, two instances, one of which is told to stop."""
+    """100 requests a second over 10 kept-alive connections, two instances, one of which is stopped."""
     balancer, stop = Balancer(http, await listen()), asyncio.Event()
     senders = [Sender(balancer, post(body(item()))) for _ in range(10)]
     running = [asyncio.create_task(sender.run(stop, 0.1)) for sender in senders]
@@ -183,7 +183,7 @@ async def test_a_slow_request_is_finished(
 async def test_an_answer_is_not_lost_to_a_reset(
     http: HttpServer, connect: Connect, writer: RecordingWriter, item: Item, body: Body
 ) -> None:
-    """Octets that arrive with or after the last request do not turn the close into a reset that destroys the answer."""
+    """Bytes that arrive with or after the last request do not turn the close into a reset that destroys the answer."""
     writer.gate.clear()
     client = await connect()
     await client.send(post(body(item()), "Connection: close"))
@@ -198,7 +198,7 @@ async def test_an_answer_is_not_lost_to_a_reset(
 
 
 async def test_what_follows_the_last_request_is_not_answered(http: HttpServer, connect: Connect) -> None:
-    """Not even where it comes with it, and is refused in the first octets."""
+    """Not even where it comes with it, and is refused in its first bytes."""
     raised = list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: raised.append(context))
     client = await connect()

@@ -1,4 +1,4 @@
-"""How the webhook's process ends: when it is told to, and when something of its own does."""
+"""How the webhook's process ends: at SIGTERM, and when a part of it fails."""
 
 import os
 import signal
@@ -48,14 +48,14 @@ def test_a_stop_is_announced_before_it_cuts(tmp_path: Path) -> None:
         wait_until(lambda: asked(admin) == 200)
         kept, last = (HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(2))
         assert [posted(each) for each in (kept, last)] == [(202, None)] * 2
-        told = time.monotonic()
+        stopped = time.monotonic()
         process.send_signal(signal.SIGTERM)
         wait_until(lambda: asked(admin) == 503)
-        assert time.monotonic() - told < 8
+        assert time.monotonic() - stopped < 8
         assert posted(kept) == (202, "close")
         assert posted(HTTPConnection("127.0.0.1", port, timeout=5)) == (202, "close")
         assert last.sock.recv(1) == b""
-        assert time.monotonic() - told > 4.5  # it has sent nothing genuine: 5 s; it is not cut at once
+        assert time.monotonic() - stopped > 4.5  # it has sent nothing genuine: 5 s; it is not cut at once
         last.close()
         assert process.wait(10) == 0
 

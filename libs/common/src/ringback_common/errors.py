@@ -4,7 +4,7 @@ RingbackError
 ├── ConfigError          the operator must change something; exit 2, one sentence
 ├── Transient            it may work later; the shell pauses or retries, nothing is committed
 │   ├── Throttled        the other side said how long to wait
-│   └── UntrustedCertificate   it works when somebody mends the certificate, and not before
+│   └── UntrustedCertificate   it works when an operator mends the certificate, and not before
 ├── DeadLetterLimit      this process may be what is wrong: halt until an operator resumes
 └── BeginAnew            this process cannot go on and a new one can; exit 1, no operator has to act
 """

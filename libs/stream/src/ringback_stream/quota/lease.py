@@ -22,7 +22,7 @@ RENEW_SECONDS = 4.0
 _MARGIN = 1.0
 """Seconds by which two monotonic clocks may differ over a lease and a window: 2 %, a hundred times a bad quartz."""
 _HYSTERESIS = 0.05
-"""Part of a share that is not worth moving: what moves rests, and nobody uses it meanwhile."""
+"""Part of a share that is not worth moving: what moves rests for a window, and no member uses it in that time."""
 _REMEMBERED_WRITES = 16
 _FORGET_SECONDS = 600.0
 

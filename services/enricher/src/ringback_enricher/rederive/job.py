@@ -169,8 +169,8 @@ class Rederivation:
         self.report.gone += selection.gone
 
     async def _derive(self, record: Received, writing: WriteTargets, tasks: asyncio.TaskGroup) -> None:
-        octets = len(record.value or b"")
-        await writing.publisher.capacity.enter(octets)
+        size = len(record.value or b"")
+        await writing.publisher.capacity.enter(size)
         scope = self._scope
         judged_by = (scope.tables, scope.tokens, scope.countries, scope.since, scope.largest)
         outcome = await asyncio.to_thread(rederive, record, *judged_by)
@@ -182,7 +182,7 @@ class Rederivation:
             await writing.trail.begin(tenant_of(record.key or b""))
             tasks.create_task(self._write(record, outcome, writing.publisher))
             return
-        writing.publisher.capacity.leave(octets)
+        writing.publisher.capacity.leave(size)
 
     async def _write(self, record: Received, stages: Stages, publisher: Publisher) -> None:
         try:

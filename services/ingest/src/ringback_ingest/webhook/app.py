@@ -78,7 +78,7 @@ class _Webhook:
         """Unready first, then no new connection, then the answers that are due, the producer last.
 
         Until the listener closes, `drain_seconds` later, requests are served as before, each as the last of its
-        connection (docs/adr/0050-a-stop-that-cuts-nobody-off.md).
+        connection (docs/adr/0050-a-stop-announces-the-end-of-connections.md).
         """
         self._stopping = True
         self._server.drain()

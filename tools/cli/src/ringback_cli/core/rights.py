@@ -116,5 +116,5 @@ def _operations(user: User, topic: Topic, topics: tuple[Topic, ...]) -> tuple[st
     operations = ("Read",) * reads + ("Write",) * writes
     if user is User.OPERATOR:  # `topics diff`
         return (*operations, *(() if operations else ("Describe",)), "DescribeConfigs")
-    # A process looks at its start whether both topics of dead letters are there.
+    # At its start a process checks that both topics of dead letters exist.
     return operations or (("Describe",) if user in GROUPS and _EVERY_CONSUMER in topic.producers else ())

@@ -80,7 +80,7 @@ _OTHERS = f"""
       AND ({_FORMER} OR c.relispartition AND c.relnamespace = 'callrecords'::regnamespace)
       AND rule.ev_class NOT IN (SELECT c.oid FROM pg_class c WHERE {_OURS})
     """  # noqa: S608 - our own names
-"""Views of somebody else's that read what is replaced here."""
+"""Views that are not of this schema's migrations and read what is replaced here."""
 
 _READING_HISTORY = (
     """
@@ -189,7 +189,7 @@ def upgrade() -> None:
     """Make the new tables, copy what is stored, and put views in the place of the former ones.
 
     Raises:
-        ConfigError: there are children or versions of a call that is not there, or views of somebody else's.
+        ConfigError: there are children or versions of a call that is not there, or a foreign view reads them.
     """
     _require_no_other_views()
     rights = [row[0] for row in op.get_bind().execute(text(_RIGHTS))]
